@@ -25,5 +25,6 @@ export type { Column, EmbeddingView, Exporter, ExporterCapabilities } from './sp
 export type { Matrix } from './spec/matrix.js';
 export type { IndexCapabilities, Metric, NeighborIndex, Neighbors, SearchOptions } from './spec/neighbor-index.js';
 export type { ProjectOptions, Projector, ProjectorCapabilities } from './spec/projector.js';
+export type { RowSource } from './spec/row-source.js';
 export type { Draws, Feedback, Sampler, SamplerCapabilities, SamplerState, WeightUpdate } from './spec/sampler.js';
 export type { Weighting } from './spec/weighting.js';
