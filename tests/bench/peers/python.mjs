@@ -1,29 +1,55 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const environment = fileURLToPath(new URL('../../../out/bench-peers', import.meta.url));
+const environments = fileURLToPath(new URL('../../../out/bench-peers', import.meta.url));
 
 /**
  * What a script of this folder prints as JSON, or undefined without Python. RAREFY_PYTHON names a Python that has the peers
- * (torch too, if it is to be compared with); otherwise one with `requirements.txt` is set up in out/bench-peers.
+ * (torch too, if it is to be compared with); otherwise one with the script's `.requirements.txt` is set up in out/bench-peers.
  */
 export function runPeer(script) {
-  const python = process.env.RAREFY_PYTHON ?? setUp();
+  const python = findPython(script);
   if (python === undefined) return undefined;
   const { status, stdout, stderr } = spawnSync(python, [join(folder, script)], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${script} failed: ${stderr}`);
   return JSON.parse(stdout);
 }
 
-function setUp() {
+/**
+ * A script of this folder that answers each JSON line with one, and stays up in between; undefined without Python.
+ * @returns `ask(request)`, and `end()` to let it finish
+ */
+export function startPeer(script) {
+  const python = findPython(script);
+  if (python === undefined) return undefined;
+  const child = spawn(python, [join(folder, script)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    async ask(request) {
+      child.stdin.write(`${JSON.stringify(request)}\n`);
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${script} ended; what it wrote stands above`);
+      return JSON.parse(value);
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
+function findPython(script) {
+  return process.env.RAREFY_PYTHON ?? setUp(script.replace('.py', ''));
+}
+
+function setUp(name) {
+  const environment = join(environments, name);
   const python = join(environment, 'bin', 'python');
-  if (existsSync(python)) return python;
+  const requirements = join(folder, `${name}.requirements.txt`);
   const run = (command, ...args) => spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
   const isReady =
-    run('python3', '-m', 'venv', environment) &&
-    run(python, '-m', 'pip', 'install', '-q', '-r', join(folder, 'requirements.txt'));
+    (existsSync(python) || run('python3', '-m', 'venv', environment)) &&
+    run(python, '-m', 'pip', 'install', '-q', '--disable-pip-version-check', '-r', requirements);
   return isReady ? python : undefined;
 }
