@@ -2,7 +2,7 @@ import { type CausalLanguageModel, fromForwardModel, generate } from '@rarefy/lm
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { meanLogits, meanPool } from '../packages/embedders/src/causal-lm/mean-pool.js';
-import { applyIsometry, vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
+import { vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
 import { describeOnBackends } from './support/backends.js';
 import { goldenFamilies, goldenJson, goldenModel, goldenTensors, relativeError } from './support/golden.js';
 
@@ -52,14 +52,9 @@ for (const family of goldenFamilies) {
       const states = pooled.dataSync<'float32'>().slice();
       expect(relativeError(unit(logits.dataSync<'float32'>().slice(), vocabularySize), expected)).toBeLessThan(1e-4);
       if (softCap === undefined) {
-        const upper = vocabularyIsometry(model.head.weight.dataSync<'float32'>(), vocabularySize, hiddenSize);
-        const short = new Float32Array(states.length);
-        const out = new Float64Array(hiddenSize);
-        for (let row = 0; row < 4; row++) {
-          applyIsometry(upper, states.subarray(row * hiddenSize, (row + 1) * hiddenSize), out);
-          short.set(out, row * hiddenSize);
-        }
-        unit(short, hiddenSize);
+        const weight = model.head.weight.dataSync<'float32'>();
+        const isometry = await vocabularyIsometry({ weight, vocabulary: vocabularySize, hidden: hiddenSize });
+        const short = unit(Float32Array.from(isometry.apply(states, 4)), hiddenSize);
         expect(relativeError(distances(short, hiddenSize), distances(expected, vocabularySize))).toBeLessThan(1e-4);
       }
       expect(relativeError(unit(states, hiddenSize), golden.floats('embed.mean_hidden_l2'))).toBeLessThan(1e-4);

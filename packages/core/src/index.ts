@@ -17,6 +17,7 @@ export { embed } from './run/embed.js';
 export { type EmbeddedPart, type EmbedOptions, embedStream } from './run/embed-stream.js';
 export { iterate } from './run/iterate.js';
 export { selfJoin } from './run/self-join.js';
+export { type TimeSlices, timeSlices } from './run/time-slices.js';
 export type { Component, Stateful } from './spec/component.js';
 export type { DensityCapabilities, DensityEstimator } from './spec/density-estimator.js';
 export type { Embedder, EmbedderCapabilities, EmbedResult } from './spec/embedder.js';

@@ -1,8 +1,14 @@
 import { embed, type WorkEvent } from '@rarefy/core';
-import { activate, type CausalLanguageModel, initialWeights, languageModel, trainBytePairTokenizer } from '@rarefy/lm';
+import {
+  activate,
+  type CausalLanguageModel,
+  fromForwardModel,
+  initialWeights,
+  languageModel,
+  trainBytePairTokenizer,
+} from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { applyIsometry, vocabularyIsometry } from './causal-lm/vocabulary-isometry.js';
 import { hiddenStateEmbedder, logitsEmbedder } from './causal-lm.js';
 
 const tokenizer = trainBytePairTokenizer(['how do I bake bread', 'where is the garden'], { vocabularySize: 300 });
@@ -93,26 +99,27 @@ test('a linear head is embedded in hidden size, a soft-capped one says that it i
   expect(events).toMatchObject([{ type: 'work-warning', code: 'vocabulary-wide-embedding' }]);
 });
 
-test('the isometry keeps inner products of logits, also for a head without full rank', () => {
-  const [vocabulary, hidden] = [40, 6];
-  const head = new Float32Array(vocabulary * hidden);
-  for (let token = 0; token < vocabulary; token++) {
-    for (let i = 0; i < hidden; i++) head[token * hidden + i] = Math.sin(token * 7 + i * 3 + ((token * i) % 5));
-    head[token * hidden + 4] = head[token * hidden + 1]! * 2; // columns 1 and 4 are parallel, and column 5 is empty
-    head[token * hidden + 5] = 0;
+test("a user's own model whose head has a bias: distances of its mean logits, in hidden size and one", async () => {
+  const { llama } = models;
+  const bias = tf.randomNormal<tf.Rank.R1>([llama.description.vocabularySize], 0, 0.2, 'float32', 4);
+  const head = { weight: llama.head.weight, bias };
+  const custom = fromForwardModel({ forward: (ids, mask) => llama.forward(ids, mask) }, { head, maxPositions: 64 });
+  const embedder = await logitsEmbedder({ model: custom, tokenizer });
+  expect(embedder.capabilities.dimensions).toBe(25);
+  const { data } = await embed(embedder, items);
+  // A cap that caps nothing takes the way over the logits themselves.
+  const loose = fromForwardModel({ forward: custom.forward }, { head: { ...head, softCap: 1e4 }, maxPositions: 64 });
+  const wide = await embed(await logitsEmbedder({ model: loose, tokenizer }), items);
+  for (let a = 0; a < items.length; a++) {
+    for (let b = 0; b < a; b++) expect(distance(data, 25, a, b)).toBeCloseTo(distance(wide.data, wide.cols, a, b), 5);
   }
-  const upper = vocabularyIsometry(head, vocabulary, hidden);
-  const states = [0, 1, 2].map((row) => Float64Array.from({ length: hidden }, (_, i) => Math.cos(row * 5 + i)));
-  const short = states.map((state) => {
-    const out = new Float64Array(hidden);
-    applyIsometry(upper, state, out);
-    return out;
-  });
-  const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-    Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
-  const logits = states.map((state) =>
-    Array.from({ length: vocabulary }, (_, token) => dot(head.subarray(token * hidden, (token + 1) * hidden), state)),
-  );
-  for (const a of [0, 1, 2])
-    for (const b of [0, 1, 2]) expect(dot(short[a]!, short[b]!)).toBeCloseTo(dot(logits[a]!, logits[b]!), 9);
+  const short = { weight: head.weight, bias: tf.zeros<tf.Rank.R1>([3]) };
+  expect(() => fromForwardModel(custom, { head: short, maxPositions: 64 })).toThrow('the head has 3 biases');
+  tf.dispose([bias, short.bias]);
 });
+
+function distance(data: Float32Array, cols: number, a: number, b: number): number {
+  let squares = 0;
+  for (let i = 0; i < cols; i++) squares += (data[a * cols + i]! - data[b * cols + i]!) ** 2;
+  return Math.sqrt(squares);
+}

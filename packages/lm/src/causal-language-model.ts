@@ -1,4 +1,4 @@
-import type { Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 
 /** What a model makes of a batch of T tokens: [batch, T, vocabulary] and [batch, T, hidden], after the final norm. */
 export interface ModelOutput {
@@ -34,9 +34,11 @@ export interface CacheShape {
   readonly headSize: number;
 }
 
-/** The output head: logits = softCap(hidden · weightᵀ), weight [vocabulary, hidden]. It has no bias in the three families. */
+/** The output head: logits = softCap(hidden · weightᵀ + bias), weight [vocabulary, hidden]. */
 export interface OutputHead {
   readonly weight: Tensor2D;
+  /** [vocabulary]; none in the three families. */
+  readonly bias?: Tensor1D;
   readonly softCap?: number;
 }
 

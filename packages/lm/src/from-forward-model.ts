@@ -4,7 +4,7 @@ import type { CausalLanguageModel, ForwardModel, OutputHead } from './causal-lan
 import { headLogits } from './layers/head-logits.js';
 
 export interface ForwardModelOptions {
-  /** The output head, which makes logits of hidden states; its weight is [vocabulary, hidden] and stays the caller's. */
+  /** The output head, which makes logits of hidden states; weight [vocabulary, hidden] and bias [vocabulary] stay the caller's. */
   readonly head: OutputHead;
   /** Longest row of tokens that the model reads. */
   readonly maxPositions: number;
@@ -15,14 +15,18 @@ export interface ForwardModelOptions {
 /**
  * A user's own tfjs model as a language model: embedders, generation and training then take it like any other. It has no
  * key/value cache. Disposing it leaves the caller's weights alone.
- * @throws ShapeError when `forward` gives hidden states of another width than the head takes.
+ * @throws ShapeError for a bias of another length than the vocabulary; later when `forward` gives hidden states of another width
+ * than the head takes.
  */
 export function fromForwardModel(
   { forward }: ForwardModel,
   { head, maxPositions, parameters = {} }: ForwardModelOptions,
 ): CausalLanguageModel {
   const [vocabularySize, hiddenSize] = head.weight.shape;
-  const { softCap } = head;
+  const { bias, softCap } = head;
+  if (bias !== undefined && bias.size !== vocabularySize) {
+    throw new ShapeError(`the head has ${bias.size} biases for a vocabulary of ${vocabularySize}; give one a token`);
+  }
   return {
     description: {
       family: 'custom',

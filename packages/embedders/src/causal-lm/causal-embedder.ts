@@ -1,8 +1,11 @@
-import { type Embedder, InvalidArgumentError } from '@rarefy/core';
+import { type Embedder, InvalidArgumentError, timeSlices } from '@rarefy/core';
 import { chatFormat, type LoadedModel, padRight, weightsDigest } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { type ChatText, chatRows } from './chat-text.js';
 import { meanPool } from './mean-pool.js';
+
+/** Rows projected at a time: some 10 ms at 768 columns. */
+const projectedRows = 63;
 
 export interface CausalEmbedderOptions {
   /** Longest row of tokens, chat marks included; the beginning of longer prompts is cut. Default and most: the model's positions. */
@@ -15,8 +18,8 @@ export interface CausalPooling {
   readonly dimensions: number;
   /** [batch, T, hidden] and its mask → [batch, n]; default the mean over real tokens. */
   readonly pool?: (hidden: tf.Tensor3D, mask: tf.Tensor2D) => tf.Tensor2D;
-  /** Maps one pooled row to `dimensions` numbers, in a buffer that the next call may reuse; default none. */
-  readonly project?: (pooled: Float32Array) => ArrayLike<number>;
+  /** Maps pooled rows to rows of `dimensions` numbers, each by itself; default none. */
+  readonly project?: (pooled: Float32Array, rows: number) => Float64Array;
   /** Told once, with the first batch. */
   readonly warning?: { readonly code: string; readonly message: string };
 }
@@ -62,9 +65,15 @@ export async function causalEmbedder(
       const width = pooled.shape[1];
       pooled.dispose();
       const data = new Float32Array(items.length * dimensions);
-      for (let row = 0; row < items.length; row++) {
-        const state = values.subarray(row * width, (row + 1) * width);
-        writeUnit(project ? project(state) : state, data, row * dimensions);
+      const slices = timeSlices(signal);
+      for (let start = 0; start < items.length; start += projectedRows) {
+        const count = Math.min(projectedRows, items.length - start);
+        const states = values.subarray(start * width, (start + count) * width);
+        const rows = project ? project(states, count) : states;
+        for (let row = 0; row < count; row++) {
+          writeUnit(rows.subarray(row * dimensions, (row + 1) * dimensions), data, (start + row) * dimensions);
+        }
+        if (slices.due()) await slices.pause();
       }
       return { embeddings: { data, rows: items.length, cols: dimensions }, truncated };
     },
