@@ -1,4 +1,12 @@
-export { type EmbeddingFile, readEmbeddings, writeEmbeddings } from './embeddings/embedding-file.js';
+export type { EmbeddingDtype, WritableDtype } from './embeddings/embedding-dtype.js';
+export {
+  type EmbeddingFile,
+  readEmbeddings,
+  type WritableEmbeddings,
+  type WriteEmbeddingsOptions,
+  writeEmbeddings,
+} from './embeddings/embedding-file.js';
+export { type EmbeddingReader, openEmbeddings } from './embeddings/embedding-reader.js';
 export { parseSafetensors, readSafetensors, type Safetensors } from './embeddings/safetensors.js';
 export { type StoredDtype, type StoredTensor, toFloat32, toFloat64, toInt32 } from './embeddings/stored-tensor.js';
 export { encodeSafetensors, type WritableTensor, writeSafetensors } from './embeddings/write-safetensors.js';

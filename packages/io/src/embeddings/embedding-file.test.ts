@@ -41,7 +41,7 @@ test('what does not fit is not written', async () => {
     ShapeError,
   );
   await expect(writeEmbeddings(path, { ids: ['a', 'a'], embeddings })).rejects.toThrow(
-    'the id "a" stands for two rows',
+    'there is the id "a" twice, in rows 0 and 1',
   );
   const notFinite = writeEmbeddings(path, { ids: ['a', 'b'], embeddings });
   await expect(notFinite).rejects.toThrow(NotFiniteError);
@@ -63,8 +63,19 @@ test('half precision is read too; other files and files that do not fit themselv
   await (await refused({ embeddings: { ...embeddings, shape: [2] }, ids: text('["a","b"]') })).toThrow(InputError);
   await (await refused({ embeddings: text('ab'), ids: text('["a","b"]') })).toThrow(InputError);
   await (await refused({ embeddings, ids: text('["a"]') })).toThrow('has 1 ids for 2 rows');
-  await (await refused({ embeddings, ids: text('["a","a"]') })).toThrow('has the id "a" twice');
-  for (const ids of ['', '{}', '["a",2]', '["a","b"', '["\u00ff', 'null']) {
+  await (await refused({ embeddings, ids: text('["a","a"]') })).toThrow('has the id "a" twice, in rows 0 and 1');
+  await (await refused({ embeddings, ids: text('["2",2]') })).toThrow('has the id "2" twice, in rows 0 and 1');
+  for (const ids of [
+    '',
+    '{}',
+    '["a",2.5]',
+    '["a",9007199254740993]',
+    '["a",null]',
+    '["a",["b"]]',
+    '["a","b"',
+    '["\u00ff',
+    'null',
+  ]) {
     await (await refused({ embeddings, ids: text(ids) })).toThrow(CorruptFileError);
   }
 });

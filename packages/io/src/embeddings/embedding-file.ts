@@ -1,96 +1,75 @@
-import {
-  type CallOptions,
-  CorruptFileError,
-  InputError,
-  InvalidArgumentError,
-  type Matrix,
-  NotFiniteError,
-  ShapeError,
-} from '@rarefy/core';
-import { readSafetensors } from './safetensors.js';
-import { toFloat32 } from './stored-tensor.js';
-import { writeSafetensors } from './write-safetensors.js';
+import { type CallOptions, InvalidArgumentError, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
+import { type WritableDtype, writableDtypes } from './embedding-dtype.js';
+import { type EmbeddingFormat, formatToWrite } from './embedding-format.js';
+import { checkIds } from './embedding-ids.js';
+import { openEmbeddings } from './embedding-reader.js';
+import { writeNpyEmbeddings } from './npy/npy-embeddings.js';
+import { writeSafetensorsEmbeddings } from './safetensors-embeddings.js';
+import { memoryRows } from './stored-matrix.js';
+import type { WritableTable } from './writable-table.js';
+
+type Writer = (path: string, table: WritableTable, options: CallOptions) => Promise<void>;
+const writers: Readonly<Record<EmbeddingFormat, Writer>> = {
+  safetensors: writeSafetensorsEmbeddings,
+  npy: writeNpyEmbeddings,
+};
 
 /** Embeddings with the user's own keys. */
 export interface EmbeddingFile {
   /** One a row, all different. */
   readonly ids: readonly string[];
+  /** The file holds the ids as integers; here they are in decimal. */
+  readonly integerIds?: boolean;
   /** ids x dimensions. */
   readonly embeddings: Matrix;
   /** Whatever the writer noted, such as the embedder's fingerprint. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Embeddings to write: in memory, or rows that are read block by block. */
+export interface WritableEmbeddings extends Omit<EmbeddingFile, 'embeddings' | 'metadata'> {
+  readonly embeddings: Matrix | RowSource;
+  readonly metadata?: EmbeddingFile['metadata'];
+}
+
+export interface WriteEmbeddingsOptions extends CallOptions {
+  /** How the file holds the numbers; default float32. `.npy` has no bfloat16. */
+  readonly dtype?: WritableDtype | undefined;
+}
+
 /**
- * Writes embeddings as a safetensors file, whole or not at all: tensor `embeddings`, F32 [rows, columns], and tensor `ids`, U8
- * [bytes], the ids as a JSON array in UTF-8. In Python: `json.loads(bytes(load_file(path)['ids']))`.
- * @throws ShapeError when ids and rows differ in number; InvalidArgumentError for a repeated id; NotFiniteError naming the id of
- * a NaN or infinity; what writeAtomically throws.
+ * Writes embeddings whole or not at all, in the format that the extension names: `.safetensors`, or `.npy` with its ids in
+ * `x.ids.json`. Equal content gives equal bytes.
+ * @throws ShapeError when ids and rows differ in number; InvalidArgumentError for a repeated id, an unknown extension, or a
+ * dtype or id that the format cannot hold; NotFiniteError naming the id of a NaN or infinity; what writeAtomically throws.
  */
 export async function writeEmbeddings(
   path: string,
-  file: Omit<EmbeddingFile, 'metadata'> & Partial<Pick<EmbeddingFile, 'metadata'>>,
-  options: CallOptions = {},
+  file: WritableEmbeddings,
+  options: WriteEmbeddingsOptions = {},
 ): Promise<void> {
-  const { ids, embeddings, metadata } = file;
-  const { data, rows, cols } = embeddings;
-  if (ids.length !== rows) throw new ShapeError(`there are ${ids.length} ids for ${rows} rows of embeddings`);
-  if (data.length !== rows * cols) throw new ShapeError(`${rows} x ${cols} embeddings with ${data.length} numbers`);
-  const repeated = firstRepeated(ids);
-  if (repeated !== undefined) {
-    throw new InvalidArgumentError(`the id ${JSON.stringify(repeated)} stands for two rows; give every row its own`);
+  const format = formatToWrite(path);
+  const { ids, integerIds = false, embeddings, metadata = {} } = file;
+  const { dtype = 'float32', ...callOptions } = options;
+  if (!writableDtypes.includes(dtype)) {
+    throw new InvalidArgumentError(`dtype is ${dtype}; write one of ${writableDtypes.join(', ')}`);
   }
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    const row = Math.floor(bad / cols);
-    throw new NotFiniteError(`the embedding of ${JSON.stringify(ids[row])} (row ${row}) holds ${data[bad]}`);
+  if ('data' in embeddings && embeddings.data.length !== embeddings.rows * embeddings.cols) {
+    const { data, rows, cols } = embeddings;
+    throw new ShapeError(`${rows} x ${cols} embeddings with ${data.length} numbers`);
   }
-  const idBytes = new TextEncoder().encode(JSON.stringify(ids));
-  await writeSafetensors(
-    path,
-    {
-      embeddings: { dtype: 'F32', shape: [rows, cols], data },
-      ids: { dtype: 'U8', shape: [idBytes.length], data: idBytes },
-    },
-    metadata,
-    options,
-  );
+  checkIds({ ids, integerIds }, embeddings.rows);
+  const values = 'data' in embeddings ? memoryRows(embeddings) : embeddings;
+  await writers[format](path, { ids, integerIds, metadata, dtype, values }, callOptions);
 }
 
 /**
- * Reads a file of {@link writeEmbeddings}, or one of the same layout with embeddings of another floating-point dtype.
- * @throws InputError when it cannot be read or holds no embeddings and ids; CorruptFileError when they do not fit each other.
+ * Reads a whole embedding file of any format; {@link openEmbeddings} reads it block by block.
+ * @throws what openEmbeddings throws.
  */
 export async function readEmbeddings(path: string, options: CallOptions = {}): Promise<EmbeddingFile> {
-  const { metadata, tensors } = await readSafetensors(path, options);
-  const stored = tensors.get('embeddings');
-  const storedIds = tensors.get('ids');
-  if (stored?.shape.length !== 2 || !/^B?F/.test(stored.dtype) || storedIds?.dtype !== 'U8') {
-    throw new InputError(
-      `${path} is no embedding file: it needs a floating-point tensor \`embeddings\` [rows, columns] and a U8 tensor \`ids\`. Write it with writeEmbeddings().`,
-    );
-  }
-  const [rows, cols] = stored.shape as [number, number];
-  const ids = parseIds(storedIds.bytes, path);
-  if (ids.length !== rows) throw new CorruptFileError(`${path} has ${ids.length} ids for ${rows} rows of embeddings`);
-  const repeated = firstRepeated(ids);
-  if (repeated !== undefined) throw new CorruptFileError(`${path} has the id ${JSON.stringify(repeated)} twice`);
-  return { ids, embeddings: { data: toFloat32(stored), rows, cols }, metadata };
-}
-
-function parseIds(bytes: Uint8Array, path: string): string[] {
-  let ids: unknown;
-  let cause: unknown;
-  try {
-    ids = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    cause = error;
-  }
-  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids;
-  throw new CorruptFileError(`the ids of ${path} are no JSON array of texts; write the file again`, { cause });
-}
-
-function firstRepeated(ids: readonly string[]): string | undefined {
-  const seen = new Set<string>();
-  return ids.find((id) => seen.size === seen.add(id).size);
+  await using reader = await openEmbeddings(path, options);
+  const { ids, integerIds, metadata, rows } = reader;
+  const embeddings = await reader.read(0, rows, options);
+  return { ids, ...(integerIds ? { integerIds } : {}), embeddings, metadata };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fromBfloat16, fromFloat16, toFloat16 } from './float16.js';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16.js';
 
 const everyHalf = Uint16Array.from({ length: 2 ** 16 }, (_, half) => half);
 
@@ -68,3 +68,19 @@ function next(value: number, step: 1 | -1): number {
   new Int32Array(single.buffer)[0]! += step;
   return single[0]!;
 }
+
+test('bfloat16: every value comes back, and what lies between two goes to the nearer, ties to even', () => {
+  const all = Uint16Array.from({ length: 65_536 }, (_, half) => half);
+  const values = fromBfloat16(all);
+  const back = toBfloat16(values);
+  for (const half of all) {
+    const isNan = (half & 0x7fff) > 0x7f80;
+    expect(back[half]).toBe(isNan ? half | 0x40 : half); // NaN stays NaN, quiet
+  }
+  const between = (word: number) => toBfloat16(new Float32Array(Uint32Array.of(word).buffer))[0];
+  expect([0x3f807fff, 0x3f808000, 0x3f808001, 0x3f818000, 0xbf818000].map(between)).toEqual([
+    0x3f80, 0x3f80, 0x3f81, 0x3f82, 0xbf82,
+  ]);
+  expect(between(0x7f7fffff)).toBe(0x7f80); // rounds up to infinity
+  expect(between(0x00000001)).toBe(0);
+});

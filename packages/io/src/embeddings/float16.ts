@@ -49,3 +49,15 @@ export function fromBfloat16(halves: Uint16Array): Float32Array {
   for (let index = 0; index < halves.length; index++) words[index] = halves[index]! << 16;
   return values;
 }
+
+/** Single precision to bfloat16, rounded to the nearest and ties to even; too large becomes infinity. One 16-bit word a value. */
+export function toBfloat16(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let index = 0; index < values.length; index++) {
+    const word = words[index]!;
+    const isNan = (word & 0x7fffffff) > 0x7f800000;
+    halves[index] = isNan ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return halves;
+}

@@ -1,7 +1,7 @@
 import { type CallOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import { writeAtomically } from '../files/write-atomically.js';
 import { toFloat16 } from './float16.js';
-import { elementBytes } from './stored-tensor.js';
+import { elementBytes, type StoredTensor } from './stored-tensor.js';
 
 /** A tensor to write: row-major, the product of `shape` values. F16 is rounded from single precision, ties to even. */
 export type WritableTensor = { readonly shape: readonly number[] } & (
@@ -51,6 +51,17 @@ function safetensorsChunks(
   const sorted = Object.entries(tensors)
     .map(([name, tensor]) => checked(name, tensor))
     .sort(([a, first], [b, second]) => elementBytes[second.dtype] - elementBytes[first.dtype] || (a < b ? -1 : 1));
+  return [encodeHeader(sorted, metadata), ...sorted.map(([, tensor]) => bytesOf(tensor))];
+}
+
+/**
+ * What a file begins with, before the bytes of the tensors in this order: its length, and the header padded to 8 bytes by spaces.
+ * @throws InvalidArgumentError for metadata that is no text.
+ */
+export function encodeHeader(
+  tensors: readonly (readonly [name: string, Pick<StoredTensor, 'dtype' | 'shape'>])[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const header: [string, unknown][] = [];
   const notes = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [key, value] of notes) {
@@ -59,8 +70,8 @@ function safetensorsChunks(
   }
   if (notes.length > 0) header.push(['__metadata__', Object.fromEntries(notes)]);
   let offset = 0;
-  for (const [name, { dtype, shape, data }] of sorted) {
-    const end = offset + data.length * elementBytes[dtype];
+  for (const [name, { dtype, shape }] of tensors) {
+    const end = offset + shape.reduce((product, length) => product * length, elementBytes[dtype]);
     header.push([name, { dtype, shape, data_offsets: [offset, end] }]);
     offset = end;
   }
@@ -69,7 +80,7 @@ function safetensorsChunks(
   const start = Buffer.alloc(8 + length, ' ');
   start.writeBigUInt64LE(BigInt(length));
   start.set(json, 8);
-  return [start, ...sorted.map(([, tensor]) => bytesOf(tensor))];
+  return start;
 }
 
 function checked(name: string, tensor: WritableTensor): [string, WritableTensor] {

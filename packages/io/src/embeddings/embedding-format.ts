@@ -1,0 +1,36 @@
+import { extname } from 'node:path';
+import { InvalidArgumentError } from '@rarefy/core';
+import { npyMagic } from './npy/npy-header.js';
+
+/** A format of embedding files. */
+export type EmbeddingFormat = 'safetensors' | 'npy';
+
+const formats: Readonly<Record<string, EmbeddingFormat>> = {
+  '.safetensors': 'safetensors',
+  '.npy': 'npy',
+};
+
+/** By the extension, in any case; undefined when it is none of an embedding file. */
+export function formatOfName(path: string): EmbeddingFormat | undefined {
+  const extension = extname(path).toLowerCase();
+  return Object.hasOwn(formats, extension) ? formats[extension] : undefined;
+}
+
+/** The format of a file to write. @throws InvalidArgumentError listing the extensions. */
+export function formatToWrite(path: string): EmbeddingFormat {
+  const format = formatOfName(path);
+  if (format) return format;
+  throw new InvalidArgumentError(
+    `${path} does not say its format; let its name end with one of ${Object.keys(formats).join(', ')}`,
+  );
+}
+
+/** Enough of a file for {@link formatOfContent}. */
+export const formatHeadBytes = 16;
+
+/** By the first bytes; undefined when they are those of no format. @param head at least 16 bytes, or all of the file */
+export function formatOfContent(head: Uint8Array): EmbeddingFormat | undefined {
+  const text = Buffer.from(head.subarray(0, formatHeadBytes)).toString('latin1');
+  if (npyMagic.every((byte, index) => head[index] === byte)) return 'npy';
+  return text[8] === '{' ? 'safetensors' : undefined;
+}

@@ -1,0 +1,56 @@
+import { type CallOptions, InputError } from '@rarefy/core';
+import type { ByteSource } from '../files/byte-source.js';
+import { writeAtomically } from '../files/write-atomically.js';
+import { embeddingDtype, storedDtypes } from './embedding-dtype.js';
+import { checkStoredIds } from './embedding-ids.js';
+import type { EmbeddingTable } from './embedding-table.js';
+import { encodeIds, parseIds } from './ids-json.js';
+import { headerLength, parseHeader } from './safetensors-header.js';
+import { matrixRows } from './stored-matrix.js';
+import { encodedBlocks, type WritableTable } from './writable-table.js';
+import { encodeHeader } from './write-safetensors.js';
+
+/** @throws what parseHeader and parseIds throw; InputError when a tensor is missing; CorruptFileError for a wrong number of ids. */
+export async function openSafetensorsEmbeddings(source: ByteSource): Promise<EmbeddingTable> {
+  const { name, size } = source;
+  const length = headerLength(await source.read(0, Math.min(8, size)), size, name);
+  const { metadata, tensors } = parseHeader(await source.read(8, length), size - 8 - length, name);
+  const stored = tensors.find((tensor) => tensor.name === 'embeddings');
+  const storedIds = tensors.find((tensor) => tensor.name === 'ids');
+  const dtype = stored && embeddingDtype(stored.dtype);
+  if (stored?.shape.length !== 2 || !dtype || storedIds?.dtype !== 'U8') {
+    throw new InputError(
+      `${name} is no embedding file: it needs a floating-point tensor \`embeddings\` [rows, columns] and a U8 tensor \`ids\`. Write it with writeEmbeddings().`,
+    );
+  }
+  const [rows, cols] = stored.shape as [number, number];
+  const begin = 8 + length;
+  const { ids, integerIds } = parseIds(
+    await source.read(begin + storedIds.begin, storedIds.end - storedIds.begin),
+    name,
+  );
+  checkStoredIds(ids, rows, name);
+  const place = { position: begin + stored.begin, rowStride: cols, colStride: 1 };
+  const values = matrixRows(source, { dtype: stored.dtype, rows, cols, ...place });
+  return { ids, integerIds, metadata, dtype, values };
+}
+
+/** Tensors `embeddings` [rows, columns] and `ids`, U8, a JSON array in UTF-8. @throws what encodedBlocks and writeAtomically throw. */
+export async function writeSafetensorsEmbeddings(
+  path: string,
+  table: WritableTable,
+  options: CallOptions,
+): Promise<void> {
+  const { dtype, values, metadata } = table;
+  const ids = new TextEncoder().encode(encodeIds(table));
+  const tensors = [
+    ['embeddings', { dtype: storedDtypes[dtype], shape: [values.rows, values.cols] }],
+    ['ids', { dtype: 'U8', shape: [ids.length] }],
+  ] as const;
+  async function* chunks() {
+    yield encodeHeader(tensors, metadata);
+    for await (const { bytes } of encodedBlocks(table, options)) yield bytes;
+    yield ids;
+  }
+  await writeAtomically(path, chunks(), options);
+}
