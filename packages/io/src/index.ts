@@ -10,6 +10,7 @@ export { type EmbeddingReader, openEmbeddings } from './embeddings/embedding-rea
 export { parseSafetensors, readSafetensors, type Safetensors } from './embeddings/safetensors.js';
 export { type StoredDtype, type StoredTensor, toFloat32, toFloat64, toInt32 } from './embeddings/stored-tensor.js';
 export { encodeSafetensors, type WritableTensor, writeSafetensors } from './embeddings/write-safetensors.js';
+export { checkName, insideFolder } from './files/inside-folder.js';
 export { sha256File } from './files/sha256-file.js';
 export { writeAtomically } from './files/write-atomically.js';
 export type { BadLineReason } from './records/bad-line.js';
