@@ -1,7 +1,7 @@
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { densityEstimatorChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
-import { knnDistance, knnSimilarity } from './index.js';
+import { kernelDensity, knnDistance, knnSimilarity } from './index.js';
 
 const byCosine = () => exactIndex({ metric: 'cosine' });
 
@@ -32,4 +32,44 @@ describeChecks(
     fingerprint: 'knn-similarity:k=20:exact-index:metric=dot',
     scalePower: 2,
   }),
+);
+
+const sampled = { method: 'near-and-random', k: 5, samples: 20 } as const;
+
+describeChecks(
+  'kernelDensity',
+  densityEstimatorChecks({
+    create: () => kernelDensity({ bandwidth: 0.4 }),
+    variants: [
+      () => kernelDensity(),
+      () => kernelDensity({ bandwidth: 0.5 }),
+      () => kernelDensity({ kernel: 'exponential', bandwidth: 0.4 }),
+      () => kernelDensity({ kernel: 'angular' }),
+      () => kernelDensity({ kernel: 'angular', power: 3 }),
+      () => kernelDensity({ bandwidth: 0.4, ...sampled }),
+      () => kernelDensity({ bandwidth: 0.4, ...sampled, k: 6 }),
+      () => kernelDensity({ bandwidth: 0.4, ...sampled, samples: 21 }),
+      () => kernelDensity({ bandwidth: 0.4, ...sampled, seed: 1 }),
+      () => kernelDensity({ bandwidth: 0.4, ...sampled, index: byCosine }),
+    ],
+    fingerprint: 'kernel-density:kernel=gaussian,bandwidth=0.4',
+  }),
+);
+
+describeChecks(
+  'kernelDensity by angle',
+  densityEstimatorChecks({ create: () => kernelDensity({ kernel: 'angular', power: 8 }), scalePower: 0 }),
+);
+
+describeChecks(
+  'kernelDensity of near and random rows',
+  densityEstimatorChecks({ create: () => kernelDensity({ kernel: 'exponential', bandwidth: 0.3, ...sampled }) }),
+);
+describeChecks(
+  'kernelDensity of near and random rows by angle',
+  densityEstimatorChecks({ create: () => kernelDensity({ kernel: 'angular', ...sampled }) }),
+);
+describeChecks(
+  'kernelDensity with a bandwidth of its own',
+  densityEstimatorChecks({ create: () => kernelDensity(), scalePower: 0, adapts: true }),
 );

@@ -1,6 +1,9 @@
 export { type DensityReport, densityReport } from './density-report.js';
+export { type KernelDensity, kernelDensity } from './estimators/kernel-density.js';
 export { type KnnDistanceOptions, knnDistance } from './estimators/knn-distance.js';
 export { type KnnSimilarityOptions, knnSimilarity } from './estimators/knn-similarity.js';
+export type { KernelDensityOptions } from './kernel/kernel-options.js';
+export type { KernelName } from './kernel/kernel-value.js';
 export { lowestPositions } from './lowest-positions.js';
 export { rarestPositions } from './rarest-positions.js';
 export { cap } from './weighting/cap.js';

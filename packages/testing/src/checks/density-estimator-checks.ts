@@ -8,12 +8,14 @@ import { densityLawChecks } from './density-law-checks.js';
 export interface DensitySubject extends Subject<DensityEstimator> {
   /** The power that densities grow with when all points are multiplied: -1 where density is 1 / distance. */
   readonly scalePower?: number;
+  /**
+   * Whether a fit takes parameters from the points, such as a bandwidth or clusters. One row less then moves them, so a row among
+   * all has not the density that a fit of the others gives it.
+   */
+  readonly adapts?: boolean;
 }
 
 /** What every density estimator does. `create` gives estimators with the same options. */
 export function densityEstimatorChecks(subject: DensitySubject): Check[] {
-  return componentChecks('density-estimator', subject, [
-    ...densityLawChecks(subject.scalePower),
-    ...densityFitChecks(),
-  ]);
+  return componentChecks('density-estimator', subject, [...densityLawChecks(subject), ...densityFitChecks()]);
 }
