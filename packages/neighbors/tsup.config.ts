@@ -4,7 +4,7 @@ import { compileKernel } from './src/kernels/compile-kernel.js';
 import { kernelNames } from './src/kernels/kernel-names.js';
 
 export default defineConfig({
-  ...library(['exact']),
+  ...library(['exact', 'faiss', 'hnsw', 'tfjs', 'recall']),
   esbuildPlugins: [
     {
       name: 'kernels',

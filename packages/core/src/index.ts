@@ -24,7 +24,14 @@ export type { Embedder, EmbedderCapabilities, EmbedResult } from './spec/embedde
 export type { CallOptions, WorkEvent } from './spec/events.js';
 export type { Column, EmbeddingView, Exporter, ExporterCapabilities } from './spec/exporter.js';
 export type { Matrix } from './spec/matrix.js';
-export type { IndexCapabilities, Metric, NeighborIndex, Neighbors, SearchOptions } from './spec/neighbor-index.js';
+export type {
+  IndexCapabilities,
+  MeasuredRecall,
+  Metric,
+  NeighborIndex,
+  Neighbors,
+  SearchOptions,
+} from './spec/neighbor-index.js';
 export type { ProjectOptions, Projector, ProjectorCapabilities } from './spec/projector.js';
 export type { RowSource } from './spec/row-source.js';
 export type { Draws, Feedback, Sampler, SamplerCapabilities, SamplerState, WeightUpdate } from './spec/sampler.js';

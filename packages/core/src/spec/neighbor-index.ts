@@ -8,12 +8,21 @@ import type { Matrix } from './matrix.js';
  */
 export type Metric = 'euclidean' | 'cosine' | 'dot';
 
+/** How many of the true neighbours an approximate graph holds, measured against exact search on sampled rows. */
+export interface MeasuredRecall {
+  /** Share of the true k nearest that were found, in [0, 1]. One as near as the true k-th, but for 1e-6 of it, counts as found. */
+  readonly value: number;
+  readonly sampledRows: number;
+}
+
 /** Always rows x k, row-major, each row ordered by (distance, id). A missing neighbour is id -1 at +Infinity. */
 export interface Neighbors {
   readonly rows: number;
   readonly k: number;
   readonly ids: Int32Array;
   readonly distances: Float32Array;
+  /** Always there on an approximate graph of all rows; absent from exact answers and from those to queries. */
+  readonly recall?: MeasuredRecall;
 }
 
 export interface IndexCapabilities {

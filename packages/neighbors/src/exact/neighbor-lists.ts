@@ -4,6 +4,10 @@ import type { Neighbors } from '@rarefy/core';
 export interface NeighborLists {
   /** Takes the candidate in when it comes before the row's worst one, by (distance, id). Each id at most once a row. */
   offer(row: number, distance: number, id: number): void;
+  /** Empties the row's list. */
+  clear(row: number): void;
+  /** Distance of the row's worst entry; +Infinity while the list is not full. */
+  farthest(row: number): number;
   /** The lists in order, in the same memory: the last call. */
   finish(): Neighbors;
 }
@@ -34,6 +38,11 @@ export function neighborLists(rows: number, k: number): NeighborLists {
       const base = row * k;
       if (isFarther(distances[base]!, ids[base]!, distance, id)) sink(base, k, distance, id);
     },
+    clear(row) {
+      ids.fill(-1, row * k, (row + 1) * k);
+      distances.fill(Number.POSITIVE_INFINITY, row * k, (row + 1) * k);
+    },
+    farthest: (row) => distances[row * k]!,
     finish() {
       for (let base = 0; base < ids.length; base += k) {
         for (let last = base + k - 1; last > base; last--) {

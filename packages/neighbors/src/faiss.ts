@@ -1,0 +1,2 @@
+export { type FaissIndexOptions, faissIndex } from './faiss/faiss-index.js';
+export type { Faiss, FaissStore } from './faiss/faiss-library.js';

@@ -1,0 +1,37 @@
+import { InvalidArgumentError } from '@rarefy/core';
+
+/** What a factory string asks of the rows. */
+export interface FaissFactory {
+  /** Whether all rows are compared in float32. */
+  readonly exact: boolean;
+  /** Rows without which faiss cannot begin; it would end the process. */
+  readonly fewestRows: number;
+  /** Rows that training profits from; faiss takes a part of more. 0 where there is no training. */
+  readonly trainingRows: number;
+}
+
+const codes = String.raw`(?:,?(?:Flat|SQ(?:4|6|8|fp16|bf16)|PQ(?<parts>\d+)(?:x(?<bits>\d+))?))`;
+const factory = new RegExp(String.raw`^(?:IVF(?<lists>\d+)(?:_HNSW\d+)?|HNSW\d+)?${codes}?$`);
+
+/**
+ * Reads the factory strings whose training needs are known: `Flat`, `SQ8`, `PQ16x8`, `HNSW32`, `IVF256` and their combinations,
+ * as `IVF256,Flat`.
+ * @throws InvalidArgumentError for any other.
+ */
+export function parseFaissFactory(text: string): FaissFactory {
+  const groups = text === '' ? undefined : factory.exec(text)?.groups;
+  if (!groups) {
+    throw new InvalidArgumentError(
+      `factory must be a string like Flat, HNSW32, IVF256,Flat, IVF256,PQ16 or SQ8, got ${JSON.stringify(text)}`,
+    );
+  }
+  const lists = Number(groups.lists ?? 0);
+  const centroids = groups.parts === undefined ? 0 : 2 ** Number(groups.bits ?? 8);
+  const fewestRows = Math.max(1, 39 * Math.max(lists, centroids)); // faiss asks for 39 rows a centroid
+  const isScalar = /SQ\d/.test(text);
+  return {
+    exact: text === 'Flat',
+    fewestRows,
+    trainingRows: 64 * Math.max(lists, centroids, isScalar ? 256 : 0),
+  };
+}

@@ -1,0 +1,1 @@
+export { lowRecall, type MeasureRecallOptions, measureRecall } from './recall/measure-recall.js';

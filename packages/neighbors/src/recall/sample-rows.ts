@@ -1,0 +1,15 @@
+import { counterRandom } from '@rarefy/core';
+
+/**
+ * `count` different rows of `rows`, in order; all of them when there are not more. Every set is as likely.
+ * Source: Floyd's algorithm; Bentley and Floyd, "A sample of brilliance", CACM 1987.
+ */
+export function sampleRows(rows: number, count: number, seed: number): Int32Array {
+  const random = counterRandom(seed);
+  const chosen = new Set<number>();
+  for (let last = Math.max(0, rows - count); last < rows; last++) {
+    const row = Math.floor(random.uniform(last) * (last + 1));
+    chosen.add(chosen.has(row) ? last : row);
+  }
+  return Int32Array.from(chosen).sort();
+}

@@ -1,0 +1,1 @@
+export { type TfjsIndexOptions, tfjsIndex } from './tfjs/tfjs-index.js';
