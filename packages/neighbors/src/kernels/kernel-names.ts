@@ -1,4 +1,4 @@
 /** The kernels: files of the folder `assembly`. */
-export const kernelNames = ['dot'] as const;
+export const kernelNames = ['dot', 'products'] as const;
 
 export type KernelName = (typeof kernelNames)[number];
