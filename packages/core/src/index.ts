@@ -2,6 +2,7 @@ export { CorruptFileError } from './errors/corrupt-file-error.js';
 export { InputError } from './errors/input-error.js';
 export { InvalidArgumentError } from './errors/invalid-argument-error.js';
 export { InvalidWeightsError } from './errors/invalid-weights-error.js';
+export { LockedError } from './errors/locked-error.js';
 export { MissingDependencyError } from './errors/missing-dependency-error.js';
 export { NotFiniteError } from './errors/not-finite-error.js';
 export { NotFittedError } from './errors/not-fitted-error.js';

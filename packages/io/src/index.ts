@@ -1,3 +1,11 @@
+export type { EmbedRow, EmbedRows } from './embed-job/data-rows.js';
+export { type EmbedSummary, type EmbedToFileOptions, embedToFile } from './embed-job/embed-to-file.js';
+export {
+  type EmbeddingManifest,
+  type FailedRow,
+  readEmbeddingManifest,
+  verifyEmbeddings,
+} from './embed-job/manifest.js';
 export type { EmbeddingDtype, WritableDtype } from './embeddings/embedding-dtype.js';
 export {
   type EmbeddingFile,
@@ -10,9 +18,10 @@ export { type EmbeddingReader, openEmbeddings } from './embeddings/embedding-rea
 export { parseSafetensors, readSafetensors, type Safetensors } from './embeddings/safetensors.js';
 export { type StoredDtype, type StoredTensor, toFloat32, toFloat64, toInt32 } from './embeddings/stored-tensor.js';
 export { encodeSafetensors, type WritableTensor, writeSafetensors } from './embeddings/write-safetensors.js';
+export { type FileSystem, nodeFileSystem, type OpenFile } from './files/file-system.js';
 export { checkName, insideFolder } from './files/inside-folder.js';
 export { sha256File } from './files/sha256-file.js';
-export { writeAtomically } from './files/write-atomically.js';
+export { type WriteOptions, writeAtomically } from './files/write-atomically.js';
 export type { BadLineReason } from './records/bad-line.js';
 export { type Conversation, readConversations } from './records/conversations.js';
 export { type Pair, readPairs } from './records/pairs.js';

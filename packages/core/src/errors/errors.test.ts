@@ -37,6 +37,7 @@ test('codes are distinct and stable', () => {
     'RAREFY_INPUT',
     'RAREFY_INVALID_ARGUMENT',
     'RAREFY_INVALID_WEIGHTS',
+    'RAREFY_LOCKED',
     'RAREFY_MISSING_DEPENDENCY',
     'RAREFY_NOT_FINITE',
     'RAREFY_NOT_FITTED',

@@ -1,4 +1,5 @@
 import { type CallOptions, InvalidArgumentError, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
+import type { WriteOptions } from '../files/write-atomically.js';
 import { type WritableDtype, writableDtypes } from './embedding-dtype.js';
 import { type EmbeddingFormat, formatToWrite } from './embedding-format.js';
 import { checkIds } from './embedding-ids.js';
@@ -8,7 +9,7 @@ import { writeSafetensorsEmbeddings } from './safetensors-embeddings.js';
 import { memoryRows } from './stored-matrix.js';
 import type { WritableTable } from './writable-table.js';
 
-type Writer = (path: string, table: WritableTable, options: CallOptions) => Promise<void>;
+type Writer = (path: string, table: WritableTable, options: WriteOptions) => Promise<void>;
 const writers: Readonly<Record<EmbeddingFormat, Writer>> = {
   safetensors: writeSafetensorsEmbeddings,
   npy: writeNpyEmbeddings,
@@ -32,7 +33,7 @@ export interface WritableEmbeddings extends Omit<EmbeddingFile, 'embeddings' | '
   readonly metadata?: EmbeddingFile['metadata'];
 }
 
-export interface WriteEmbeddingsOptions extends CallOptions {
+export interface WriteEmbeddingsOptions extends WriteOptions {
   /** How the file holds the numbers; default float32. `.npy` has no bfloat16. */
   readonly dtype?: WritableDtype | undefined;
 }

@@ -1,6 +1,6 @@
-import { type CallOptions, InputError } from '@rarefy/core';
+import { InputError } from '@rarefy/core';
 import type { ByteSource } from '../files/byte-source.js';
-import { writeAtomically } from '../files/write-atomically.js';
+import { type WriteOptions, writeAtomically } from '../files/write-atomically.js';
 import { embeddingDtype, storedDtypes } from './embedding-dtype.js';
 import { checkStoredIds } from './embedding-ids.js';
 import type { EmbeddingTable } from './embedding-table.js';
@@ -39,7 +39,7 @@ export async function openSafetensorsEmbeddings(source: ByteSource): Promise<Emb
 export async function writeSafetensorsEmbeddings(
   path: string,
   table: WritableTable,
-  options: CallOptions,
+  options: WriteOptions,
 ): Promise<void> {
   const { dtype, values, metadata } = table;
   const ids = new TextEncoder().encode(encodeIds(table));

@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises';
-import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
+import { InputError, InvalidArgumentError } from '@rarefy/core';
 import type { ByteSource } from '../../files/byte-source.js';
 import { orFileError } from '../../files/file-error.js';
-import { writeAtomically } from '../../files/write-atomically.js';
+import { nodeFileSystem } from '../../files/file-system.js';
+import { type WriteOptions, writeAtomically } from '../../files/write-atomically.js';
 import { embeddingDtype } from '../embedding-dtype.js';
 import { checkStoredIds } from '../embedding-ids.js';
 import type { EmbeddingTable } from '../embedding-table.js';
@@ -39,15 +39,16 @@ export async function openNpyEmbeddings(source: ByteSource, idsSource: ByteSourc
  * never leaves a matrix with the ids of another.
  * @throws InvalidArgumentError for bfloat16, which numpy lacks; what encodedBlocks and writeAtomically throw.
  */
-export async function writeNpyEmbeddings(path: string, table: WritableTable, options: CallOptions): Promise<void> {
+export async function writeNpyEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
   const { dtype, values, metadata } = table;
+  const { fileSystem = nodeFileSystem } = options;
   if (dtype === 'bfloat16')
     throw new InvalidArgumentError(`.npy has no bfloat16; write float16, float32, or .safetensors`);
   const idsPath = idsPathOf(path);
   async function* chunks() {
     yield encodeNpyHeader(dtype === 'float16' ? '<f2' : '<f4', values.rows, values.cols);
     for await (const { bytes } of encodedBlocks(table, options)) yield bytes;
-    await orFileError('write', idsPath, rm(idsPath, { force: true }));
+    await orFileError('write', idsPath, fileSystem.remove(idsPath));
   }
   await writeAtomically(path, chunks(), options);
   const notes = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)));
