@@ -1,7 +1,7 @@
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { densityEstimatorChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
-import { kernelDensity, knnDistance, knnSimilarity } from './index.js';
+import { kernelDensity, knnDistance, knnSimilarity, raceDensity } from './index.js';
 
 const byCosine = () => exactIndex({ metric: 'cosine' });
 
@@ -72,4 +72,23 @@ describeChecks(
 describeChecks(
   'kernelDensity with a bandwidth of its own',
   densityEstimatorChecks({ create: () => kernelDensity(), scalePower: 0, adapts: true }),
+);
+
+describeChecks(
+  'raceDensity',
+  densityEstimatorChecks({
+    create: () => raceDensity({ rows: 200, hashes: 6 }),
+    variants: [
+      () => raceDensity({ rows: 201, hashes: 6 }),
+      () => raceDensity({ rows: 200, hashes: 5 }),
+      () => raceDensity({ rows: 200, hashes: 6, seed: 1 }),
+      () => raceDensity({ rows: 200, hashes: 6, window: 100 }),
+    ],
+    fingerprint: 'race-density:rows=200,hashes=6,seed=0',
+    scalePower: 0,
+  }),
+);
+describeChecks(
+  'raceDensity with a window',
+  densityEstimatorChecks({ create: () => raceDensity({ rows: 100, window: 100 }), scalePower: 0 }),
 );

@@ -1,0 +1,207 @@
+import {
+  type CallOptions,
+  type DensityEstimator,
+  InvalidArgumentError,
+  type Matrix,
+  NotFittedError,
+  ShapeError,
+} from '@rarefy/core';
+import { checkPoints } from '../numeric/check-points.js';
+import { withProgress } from '../numeric/with-progress.js';
+import { decodeRace, encodeRace } from '../race/race-bytes.js';
+import { countCodes, meanCount } from '../race/race-counters.js';
+import { type RaceDensityOptions, raceSettings } from '../race/race-options.js';
+import { type RaceWindow, raceWindow } from '../race/race-window.js';
+import { type SignHashes, signHashes } from '../race/sign-hashes.js';
+
+/** A density estimator that is a sketch: it holds counters, never points. Calls that wait for each other keep their order. */
+export interface RaceDensity extends DensityEstimator {
+  score(points: Matrix, options?: CallOptions): Promise<Float64Array>;
+  /** Adds points; also to an empty sketch. */
+  update(points: Matrix, options?: CallOptions): Promise<void>;
+  /**
+   * Takes points out, bit for bit as if they had never come. Without a window.
+   * @throws InvalidArgumentError, and changes nothing, for points that cannot all be in the sketch.
+   */
+  remove(points: Matrix, options?: CallOptions): Promise<void>;
+  /** Adds all points of another sketch of the same options, bit for bit as if they had come here. Without a window. */
+  merge(other: RaceDensity): void;
+  /** Points that count. */
+  readonly size: number;
+  /** The sketch, 4 bytes a counter; equal sketches give equal bytes. */
+  toBytes(): Uint8Array;
+  /** @throws StateMismatchError for a sketch of other options; CorruptFileError for bytes that are no whole sketch. */
+  restore(bytes: Uint8Array): void;
+}
+
+interface Sketch {
+  /** 0 while there are no points. */
+  cols: number;
+  size: number;
+  readonly counters: Int32Array;
+  readonly recent: RaceWindow | undefined;
+}
+
+/**
+ * RACE: each row of counters hashes every point by the signs of some random projections and counts it there. The mean counter of a
+ * point estimates, without bias over the seed, the mean of (1 - θ / π)^hashes over the other points, θ the angle between two:
+ * `kernelDensity({ kernel: 'angular', power: hashes })`. One pass, no pairs, and all memory is rows x 2^hashes counters.
+ * `fit` leaves each row out of its own density exactly. Under a window, rows that fell out of it are scored as new points.
+ *
+ * It is a global density and ranks prompts otherwise than the nearest neighbours do. Deterministic, in integers.
+ * Source: Coleman & Shrivastava, "Sub-linear RACE sketches for approximate kernel density estimation on streaming data", WWW 2020.
+ *
+ * `fit` throws InvalidArgumentError when there are fewer than two rows.
+ * @throws InvalidArgumentError for options out of range.
+ */
+export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
+  const { rows, hashes, seed, window, fingerprint } = raceSettings(options);
+  const shape = { rows, hashes };
+  const counterCount = rows * 2 ** hashes;
+  const blockRows = Math.ceil(2 ** 16 / rows);
+  let sketch = emptySketch();
+  let hasher: SignHashes | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  function emptySketch(): Sketch {
+    const counters = new Int32Array(counterCount);
+    return { cols: 0, size: 0, counters, recent: window === undefined ? undefined : raceWindow(window, rows) };
+  }
+  /** One after the other, so that a later call sees what an earlier one did. */
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
+  /** Hands over the hashes of a few points at a time, in an array that is used again. */
+  const hashBlocks = (
+    points: Matrix,
+    call: CallOptions,
+    use: (codes: Uint16Array, from: number, to: number) => void,
+  ): Promise<void> =>
+    withProgress('race-density', points.rows, call, async (tick) => {
+      if (hasher?.cols !== points.cols) hasher = signHashes(points.cols, rows, hashes, seed);
+      const codes = new Uint16Array(Math.min(blockRows, points.rows) * rows);
+      for (let from = 0; from < points.rows; from += blockRows) {
+        const to = Math.min(from + blockRows, points.rows);
+        hasher.write(points, from, to, codes);
+        use(codes.subarray(0, (to - from) * rows), from, to);
+        await tick(to);
+      }
+    });
+  /** Counts points aside, so that an abort changes nothing; `commit` then adds them to a sketch, all at once. */
+  const count = async (points: Matrix, call: CallOptions) => {
+    const kept = window === undefined ? points.rows : Math.min(points.rows, window); // the others fall out at once
+    const isSmall = points.rows <= blockRows;
+    const codesKept = new Uint16Array(isSmall || window !== undefined ? kept * rows : 0);
+    const change = codesKept.length > 0 ? undefined : new Int32Array(counterCount);
+    await hashBlocks(points, call, (codes, from, to) => {
+      if (change) return countCodes(change, codes, 1, shape);
+      const first = points.rows - kept;
+      const skipped = Math.max(0, first - from);
+      if (skipped < to - from) codesKept.set(codes.subarray(skipped * rows), (from + skipped - first) * rows);
+    });
+    const commit = (target: Sketch, sign: 1 | -1 = 1) => {
+      checkCols(points.cols, target);
+      if (change) for (let at = 0; at < counterCount; at++) target.counters[at]! += sign * change[at]!;
+      else countCodes(target.counters, codesKept, sign, shape);
+      target.recent?.push(codesKept, (codes) => countCodes(target.counters, codes, -1, shape));
+      target.size = target.recent?.size ?? target.size + sign * points.rows;
+      target.cols = target.size === 0 ? 0 : points.cols;
+    };
+    return commit;
+  };
+  const refuseWindow = (what: string) => {
+    if (window === undefined) return;
+    throw new InvalidArgumentError(
+      `a sketch with a window cannot ${what}, since its points have an order; leave the window out`,
+    );
+  };
+
+  return {
+    specificationVersion: 'v1',
+    kind: 'density-estimator',
+    fingerprint,
+    capabilities: { outOfSample: true, online: true },
+    get size() {
+      return sketch.size;
+    },
+    fit: (points, call = {}) =>
+      inTurn(async () => {
+        checkPoints(points);
+        if (points.rows < 2) {
+          throw new InvalidArgumentError(`a density needs at least 2 rows, and there are ${points.rows}`);
+        }
+        const fitted = emptySketch();
+        (await count(points, call))(fitted);
+        const densities = new Float64Array(points.rows);
+        await hashBlocks(points, call, (codes, from, to) => {
+          for (let row = from; row < to; row++) {
+            const own = row >= points.rows - fitted.size ? 1 : 0;
+            const mean = meanCount(fitted.counters, codes, (row - from) * rows, shape);
+            densities[row] = (mean - own) / (fitted.size - own);
+          }
+        });
+        sketch = fitted;
+        return densities;
+      }),
+    score: (points, call = {}) =>
+      inTurn(async () => {
+        const { size, cols, counters } = sketch;
+        if (size === 0) throw new NotFittedError('score needs points: call fit(points) or update(points) first');
+        checkPoints(points, cols);
+        const densities = new Float64Array(points.rows);
+        await hashBlocks(points, call, (codes, from, to) => {
+          for (let row = from; row < to; row++) {
+            densities[row] = meanCount(counters, codes, (row - from) * rows, shape) / size;
+          }
+        });
+        return densities;
+      }),
+    update: (points, call = {}) =>
+      inTurn(async () => {
+        checkPoints(points, sketch.cols || points.cols);
+        (await count(points, call))(sketch);
+      }),
+    remove: (points, call = {}) =>
+      inTurn(async () => {
+        refuseWindow('remove points');
+        checkPoints(points, sketch.cols || points.cols);
+        const commit = await count(points, call);
+        const left = { ...sketch, counters: sketch.counters.slice() };
+        commit(left, -1);
+        if (left.size < 0 || left.counters.some((value) => value < 0)) {
+          throw new InvalidArgumentError(`these ${points.rows} points were not all added; remove only what was`);
+        }
+        sketch = left;
+      }),
+    merge(other) {
+      refuseWindow('merge');
+      const { cols, size, counters } = decodeRace(other.toBytes(), fingerprint, counterCount, 0);
+      if (size === 0) return;
+      checkCols(cols, sketch);
+      const merged = sketch.counters.map((value, at) => value + counters[at]!);
+      sketch = { cols, size: sketch.size + size, counters: merged, recent: undefined };
+    },
+    toBytes() {
+      const { cols, size, counters, recent } = sketch;
+      return encodeRace({ cols, size, counters, ...(recent && { recent: recent.codes() }) }, fingerprint);
+    },
+    restore(bytes) {
+      const { recent: codes, ...stored } = decodeRace(
+        bytes,
+        fingerprint,
+        counterCount,
+        window === undefined ? 0 : rows,
+      );
+      const recent = window === undefined ? undefined : raceWindow(window, rows);
+      if (codes) recent?.push(codes, () => {});
+      sketch = { ...stored, recent };
+    },
+  };
+}
+
+function checkCols(cols: number, sketch: Sketch): void {
+  if (sketch.size === 0 || cols === sketch.cols) return;
+  throw new ShapeError(`the points have ${cols} columns and those of the sketch ${sketch.cols}; give the same columns`);
+}
