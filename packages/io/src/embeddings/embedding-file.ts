@@ -5,6 +5,7 @@ import { type EmbeddingFormat, formatToWrite } from './embedding-format.js';
 import { checkIds } from './embedding-ids.js';
 import { openEmbeddings } from './embedding-reader.js';
 import { writeNpyEmbeddings } from './npy/npy-embeddings.js';
+import { writePtEmbeddings } from './pt/pt-embeddings.js';
 import { writeSafetensorsEmbeddings } from './safetensors-embeddings.js';
 import { memoryRows } from './stored-matrix.js';
 import type { WritableTable } from './writable-table.js';
@@ -13,6 +14,7 @@ type Writer = (path: string, table: WritableTable, options: WriteOptions) => Pro
 const writers: Readonly<Record<EmbeddingFormat, Writer>> = {
   safetensors: writeSafetensorsEmbeddings,
   npy: writeNpyEmbeddings,
+  pt: writePtEmbeddings,
 };
 
 /** Embeddings with the user's own keys. */

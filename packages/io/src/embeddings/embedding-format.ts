@@ -3,11 +3,13 @@ import { InvalidArgumentError } from '@rarefy/core';
 import { npyMagic } from './npy/npy-header.js';
 
 /** A format of embedding files. */
-export type EmbeddingFormat = 'safetensors' | 'npy';
+export type EmbeddingFormat = 'safetensors' | 'npy' | 'pt';
 
 const formats: Readonly<Record<string, EmbeddingFormat>> = {
   '.safetensors': 'safetensors',
   '.npy': 'npy',
+  '.pt': 'pt',
+  '.pth': 'pt',
 };
 
 /** By the extension, in any case; undefined when it is none of an embedding file. */
@@ -32,5 +34,6 @@ export const formatHeadBytes = 16;
 export function formatOfContent(head: Uint8Array): EmbeddingFormat | undefined {
   const text = Buffer.from(head.subarray(0, formatHeadBytes)).toString('latin1');
   if (npyMagic.every((byte, index) => head[index] === byte)) return 'npy';
+  if (text.startsWith('PK') || (head[0] === 0x80 && head[1]! <= 5)) return 'pt';
   return text[8] === '{' ? 'safetensors' : undefined;
 }

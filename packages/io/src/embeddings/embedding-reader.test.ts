@@ -24,7 +24,7 @@ const dtypes = [
   ['float16', fromFloat16(toFloat16(data))],
   ['bfloat16', fromBfloat16(toBfloat16(data))],
 ] as const;
-const extensions = ['safetensors', 'npy'];
+const extensions = ['safetensors', 'npy', 'pt'];
 
 test.each(extensions.flatMap((extension) => dtypes.map(([dtype, values]) => [extension, dtype, values] as const)))(
   '%s, %s: blocks read in any order and at once are those that were written, from memory and from rows',
@@ -111,7 +111,7 @@ test('numbers that a dtype cannot hold are refused with their id, also from rows
 test('the name chooses the format, the content must fit it, and decides when the name says nothing', async () => {
   const embeddings = { data: Float32Array.of(1), rows: 1, cols: 1 };
   await expect(writeEmbeddings(join(folder, 'a.bin'), { ids: ['a'], embeddings })).rejects.toThrow(
-    'does not say its format; let its name end with one of .safetensors, .npy',
+    'does not say its format; let its name end with one of .safetensors, .npy, .pt',
   );
   await writeEmbeddings(join(folder, 'A.SafeTensors'), { ids: ['a'], embeddings });
   await rename(join(folder, 'A.SafeTensors'), join(folder, 'a.bin'));

@@ -5,6 +5,7 @@ import { type EmbeddingFormat, formatHeadBytes, formatOfContent, formatOfName } 
 import type { EmbeddingIds } from './embedding-ids.js';
 import type { EmbeddingTable } from './embedding-table.js';
 import { idsPathOf, openNpyEmbeddings } from './npy/npy-embeddings.js';
+import { openPtEmbeddings } from './pt/pt-embeddings.js';
 import { openSafetensorsEmbeddings } from './safetensors-embeddings.js';
 
 /** An open embedding file: ids in memory, rows read when asked for. Close it after use, with `await using` for one. */
@@ -21,6 +22,7 @@ const openers: Readonly<Record<EmbeddingFormat, (source: ByteSource) => Promise<
     await using ids = await openFile(idsPathOf(source.name));
     return await openNpyEmbeddings(source, ids);
   },
+  pt: openPtEmbeddings,
 };
 
 /**

@@ -6,11 +6,9 @@ export interface IdsFile extends EmbeddingIds {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const safeDigits = 15; // any integer of so few digits is below 2^53
-
 /** Ids as a JSON array: numbers for integers when all of them are below 2^53, else texts. */
 export function encodeIds({ ids, integerIds }: EmbeddingIds): string {
-  return integerIds && ids.every((id) => id.length <= safeDigits) ? `[${ids.join(',')}]` : JSON.stringify(ids);
+  return integerIds && ids.every((id) => Number.isSafeInteger(Number(id))) ? `[${ids.join(',')}]` : JSON.stringify(ids);
 }
 
 /**
