@@ -1,3 +1,3 @@
 import { library } from '../../tsup.base.js';
 
-export default library(['causal-lm', 'use', 'onnx', 'hash']);
+export default library(['causal-lm', 'use', 'onnx', 'hash', 'http', 'cached']);

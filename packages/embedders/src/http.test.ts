@@ -1,0 +1,225 @@
+import { inspect } from 'node:util';
+import { embed, InputError, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
+import { embedderChecks } from '@rarefy/testing';
+import { describeChecks } from '@rarefy/testing/vitest';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  answer,
+  dimensions,
+  entriesOf,
+  type Fault,
+  passingFaults,
+  randomFaults,
+  startEmbeddingServer,
+} from '../../../tests/support/embedding-server.js';
+import { casesOf } from '../../../tests/support/exhaustive.js';
+import { retryDelay } from './http/retry-delay.js';
+import { type HttpEmbedderOptions, httpEmbedder } from './http.js';
+
+const texts = ['many words', '', 'the words of the answers', 'a', 'many words', '👩‍👩‍👧‍👦', 'half a pair \ud83d'];
+const open: { stop(): Promise<void> }[] = [];
+afterAll(() => Promise.all(open.map((server) => server.stop())));
+
+/** A server, and an embedder that asks it. The first request, for the columns, is never failed. */
+async function served(fault: Fault, options: Partial<HttpEmbedderOptions> = {}) {
+  const server = await startEmbeddingServer((asked, response) =>
+    asked.texts[0] === 'dimensions' ? undefined : fault(asked, response),
+  );
+  open.push(server);
+  const embedder = await httpEmbedder({ url: server.url, model: 'words', attemptTimeoutMs: 500, ...options });
+  return { server, embedder };
+}
+
+const plain = await startEmbeddingServer();
+open.push(plain);
+describeChecks(
+  'httpEmbedder',
+  embedderChecks({
+    create: () => httpEmbedder({ url: plain.url, model: 'words' }),
+    variants: [
+      () => httpEmbedder({ url: plain.url, model: 'others' }),
+      () => httpEmbedder({ url: plain.url, model: 'words', normalize: false }),
+    ],
+  }),
+);
+
+test('every row of many comes out as without faults, though three tries in ten fail', async () => {
+  const rows = casesOf(2_000, 10_000);
+  const items = Array.from({ length: rows }, (_, row) => `prompt ${row} about ${row % 97} things, number ${row * row}`);
+  const { server, embedder } = await served(randomFaults(0.3, 11), { maxBatch: 40, attemptTimeoutMs: 150 });
+  const own = await httpEmbedder({ url: plain.url, model: 'words' });
+  const parts = 8; // asked at the same time
+  const size = rows / parts;
+  const slices = await Promise.all(
+    Array.from({ length: parts }, (_, at) =>
+      embed(embedder, items.slice(at * size, (at + 1) * size), { batchSize: 40 }),
+    ),
+  );
+  const expected = await embed(own, items);
+  slices.forEach((slice, at) => {
+    const due = expected.data.subarray(at * size * dimensions, (at + 1) * size * dimensions);
+    expect(Buffer.compare(Buffer.from(slice.data.buffer), Buffer.from(due.slice().buffer))).toBe(0);
+  });
+  const tries = server.requests.length - 1;
+  const requests = parts * Math.ceil(size / 40);
+  expect(tries).toBeGreaterThan(1.2 * requests);
+  expect(tries).toBeLessThanOrEqual(2 * requests);
+});
+
+describe('one fault of each kind passes at the next try', () => {
+  test.each(Object.entries(passingFaults))('%s', async (_, fail) => {
+    const events: WorkEvent[] = [];
+    const { server, embedder } = await served((asked, response) => {
+      if (asked.earlier > 0) return undefined;
+      fail(asked, response);
+      return true;
+    });
+    const { data } = await embed(embedder, texts, { onEvent: (event) => events.push(event) });
+    expect(data).toEqual((await embed(await httpEmbedder({ url: plain.url, model: 'words' }), texts)).data);
+    expect(server.requests).toHaveLength(3);
+    const [told] = events.filter(({ type }) => type === 'work-message');
+    expect(told).toMatchObject({ message: expect.stringMatching(/\/v1\/embeddings .+; trying again in \d+ ms$/) });
+  });
+});
+
+test('rows are put in order of their index', async () => {
+  const { embedder, server } = await served((asked, response) => {
+    entriesOf(asked).then((entries) => answer(response, entries.reverse()));
+    return true;
+  });
+  const expected = await embed(await httpEmbedder({ url: plain.url, model: 'words' }), texts);
+  expect((await embed(embedder, texts)).data).toEqual(expected.data);
+  expect(server.requests).toHaveLength(2);
+});
+
+test('a service that takes few texts at a time is asked for halves, and one text too long is told', async () => {
+  const most = (count: number, characters: number): Fault => {
+    return ({ texts: asked }, response) => {
+      if (asked.length <= count && asked.every(({ length }) => length <= characters)) return undefined;
+      response.writeHead(413).end('{"error":{"message":"batch size\\n too large"}}');
+      return true;
+    };
+  };
+  const { embedder } = await served(most(2, 100));
+  const expected = await embed(await httpEmbedder({ url: plain.url, model: 'words' }), texts);
+  expect((await embed(embedder, texts)).data).toEqual(expected.data);
+  await expect(embed(embedder, ['short', 'x'.repeat(101)])).rejects.toThrow(
+    /answered 413 \(batch size too large\), and cannot take one text of 101 characters; cut it$/,
+  );
+});
+
+test('what will not pass is told at once: status, the reason given, what to check', async () => {
+  for (const status of [400, 401, 403, 404, 422]) {
+    const { embedder, server } = await served((_, response) => {
+      response.writeHead(status).end('{"error":{"message":"no such model"}}');
+      return true;
+    });
+    const failure = embed(embedder, texts);
+    await expect(failure).rejects.toBeInstanceOf(InputError);
+    await expect(failure).rejects.toThrow(`answered ${status} (no such model); check address, model and key`);
+    expect(server.requests).toHaveLength(2);
+  }
+});
+
+test('gives up after the last try, before the deadline, and where nobody listens', async () => {
+  const failing: Fault = (_, response) => {
+    response.writeHead(503, { 'retry-after': '0' }).end();
+    return true;
+  };
+  const { embedder, server } = await served(failing, { maxAttempts: 3 });
+  await expect(embed(embedder, texts)).rejects.toThrow(/answered 503; gave up after 3 tries$/);
+  expect(server.requests).toHaveLength(4);
+  const late = await served((_, response) => {
+    response.writeHead(429, { 'retry-after': '3600' }).end();
+    return true;
+  });
+  await expect(embed(late.embedder, texts)).rejects.toThrow(
+    'gave up after 1 try: the next one, in 3600.0 s, would be after the deadline of 600 s',
+  );
+  await late.server.stop();
+  const absent = httpEmbedder({ url: late.server.url, model: 'words', maxAttempts: 2 });
+  await expect(absent).rejects.toThrow(/could not be reached or broke off \(ECONNREFUSED\); gave up after 2 tries$/);
+});
+
+test('an abort ends a wait and a request that hangs, with its reason', async () => {
+  const waiting: Fault = (_, response) => {
+    response.writeHead(429, { 'retry-after': '500' }).end();
+    return true;
+  };
+  const hanging: Fault = () => true;
+  for (const fault of [waiting, hanging]) {
+    const { embedder, server } = await served(fault, { attemptTimeoutMs: 60_000 });
+    const controller = new AbortController();
+    const work = embed(embedder, texts, { signal: controller.signal });
+    while (server.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    const reason = new Error('enough');
+    setTimeout(() => controller.abort(reason), 20);
+    await expect(work).rejects.toBe(reason);
+  }
+});
+
+test('the key is sent, and seen nowhere else', async () => {
+  const apiKey = 'sk-"secret/+%41';
+  const messages: string[] = [];
+  const record = { onEvent: (event: WorkEvent) => messages.push(JSON.stringify(event)) };
+  const echo: Fault = ({ headers, earlier }, response) => {
+    const message = `wrong key ${headers.authorization}, ${encodeURIComponent(apiKey)}`;
+    response.writeHead(earlier === 0 ? 503 : 401, { 'x-key': apiKey }).end(JSON.stringify({ error: { message } }));
+    return true;
+  };
+  const { embedder, server } = await served(echo, { apiKey });
+  expect(server.requests[0]!.headers.authorization).toBe(`Bearer ${apiKey}`);
+  const error = await embed(embedder, texts, record).catch((thrown: unknown) => thrown);
+  messages.push(
+    inspect(error, { depth: 20, showHidden: true }),
+    inspect(embedder, { depth: 20 }),
+    embedder.fingerprint,
+  );
+  expect(messages.join('\n')).toContain('wrong key Bearer [key], [key]');
+  for (const form of ['secret', encodeURIComponent(apiKey)]) expect(messages.join('\n')).not.toContain(form);
+});
+
+test('the wait is what Retry-After says, or a random share of a doubling wait', () => {
+  const now = Date.UTC(2026, 0, 1);
+  expect(retryDelay(1, '7', 0.5, now)).toBe(7_000);
+  expect(retryDelay(9, ' 0 ', 0.5, now)).toBe(0);
+  expect(retryDelay(1, 'Thu, 01 Jan 2026 00:00:30 GMT', 0.5, now)).toBe(30_000);
+  expect(retryDelay(1, 'Wed, 31 Dec 2025 00:00:30 GMT', 0.5, now)).toBe(0);
+  for (const unclear of [null, '', 'soon', '-3', '1.5']) expect(retryDelay(3, unclear, 0.5, now)).toBe(500);
+  const cases = fc.property(
+    fc.integer({ min: 1, max: 100 }),
+    fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+    (n, u) => {
+      expect(retryDelay(n, null, u, now)).toBeCloseTo(u * Math.min(20_000, 250 * 2 ** (n - 1)), 6);
+    },
+  );
+  fc.assert(cases, { numRuns: 200, seed: 1 });
+});
+
+test('options out of range, and an address with a secret in it, are refused without a request and without the secret', async () => {
+  const ask = (options: Partial<HttpEmbedderOptions>) => httpEmbedder({ url: plain.url, model: 'words', ...options });
+  const before = plain.requests.length;
+  const wrong: Partial<HttpEmbedderOptions>[] = [
+    { url: 'localhost:8080' },
+    { url: 'file:///etc/passwd' },
+    { url: 'http://user:hunter2@localhost/v1' },
+    { url: 'http://localhost/v1?key=hunter2' },
+    { apiKey: 'hunter2\n' },
+    { maxBatch: 0 },
+    { maxAttempts: 1.5 },
+    { attemptTimeoutMs: 0 },
+    { deadlineMs: Number.POSITIVE_INFINITY },
+    { dimensions: -1 },
+  ];
+  for (const options of wrong) {
+    const error: Error = await ask(options).then(
+      () => new Error(`${JSON.stringify(options)} was taken`),
+      (thrown) => thrown,
+    );
+    expect(error).toBeInstanceOf(InvalidArgumentError);
+    expect(error.message).not.toContain('hunter2');
+  }
+  expect(plain.requests.length).toBe(before);
+  await expect(ask({ dimensions: 8, maxAttempts: 1 })).rejects.toThrow('has 24 numbers in embedding 0 where 8 are due');
+});
