@@ -1,3 +1,4 @@
+export { type DensityOfOptions, densityOf, type EmbeddedDensity } from './density-of.js';
 export { type DensityReport, densityReport } from './density-report.js';
 export { type KernelDensity, kernelDensity } from './estimators/kernel-density.js';
 export { type KnnDistanceOptions, knnDistance } from './estimators/knn-distance.js';

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { embed, type WorkEvent } from '@rarefy/core';
 import {
   activate,
@@ -97,6 +100,65 @@ test('a linear head is embedded in hidden size, a soft-capped one says that it i
   await capped.embedBatch(['a'], { onEvent });
   expect(capped.capabilities.dimensions).toBe(tokenizer.vocabularySize);
   expect(events).toMatchObject([{ type: 'work-warning', code: 'vocabulary-wide-embedding' }]);
+});
+
+test('rows of a soft-capped head lie on disk while they are used, and are those of embedBatch', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'rarefy-logits-'));
+  const events: WorkEvent[] = [];
+  const onEvent = (event: WorkEvent) => void events.push(event);
+  const embedder = await logitsEmbedder({ model: models.nanochat, tokenizer }, { folder });
+  const expected = await embed(embedder, items, { batchSize: 2 });
+  const rows = await embedder.embedRows!(items, { batchSize: 2, onEvent });
+  expect(await rows.read(0, items.length)).toEqual(expected);
+  expect(await rows.read(1, 3)).toMatchObject({ data: expected.data.slice(expected.cols, 3 * expected.cols) });
+  expect([rows.fingerprint, rows.distanceError]).toEqual([embedder.fingerprint, undefined]);
+  expect(events.filter(({ type }) => type === 'work-warning')).toMatchObject([{ code: 'vocabulary-wide-rows' }]);
+  await rows[Symbol.asyncDispose]();
+  const reason = new Error('enough');
+  const controller = new AbortController();
+  const stopped = embedder.embedRows!(items, {
+    batchSize: 1,
+    signal: controller.signal,
+    onEvent: ({ type }) => type === 'work-progress' && controller.abort(reason),
+  });
+  await expect(stopped).rejects.toBe(reason);
+  expect(await readdir(folder)).toEqual([]);
+  await rm(folder, { recursive: true });
+  expect((await logitsEmbedder({ model: models.llama, tokenizer })).embedRows).toBeUndefined();
+});
+
+test('too many rows for the disk are projected, and the error of their distances is measured and told', async () => {
+  const many = Array.from({ length: 150 }, (_, row) => `bread ${row} ${'garden '.repeat(row % 7)}`);
+  const loaded = { model: models.nanochat, tokenizer };
+  const exact = await embed(await logitsEmbedder(loaded), many);
+  const messages: string[] = [];
+  const onEvent = (event: WorkEvent) => {
+    if (event.type === 'work-warning' && event.code === 'projected-rows') messages.push(event.message);
+  };
+  const embedder = await logitsEmbedder(loaded, { diskBytes: 150 * exact.cols * 4 - 1, projectedColumns: 128 });
+  await using rows = await embedder.embedRows!(many, { onEvent });
+  const { data, cols } = await rows.read(0, many.length);
+  expect(cols).toBe(128);
+  expect(rows.fingerprint).toBe(`hashed-projection:columns=128,seed=0:(${embedder.fingerprint})`);
+  const { pairs, median, percentile95, largest } = rows.distanceError!;
+  expect(pairs).toBe((64 * 63) / 2);
+  expect(messages).toHaveLength(1);
+  expect(messages[0]).toContain(`off by ${(100 * median).toPrecision(2)} % (median)`);
+  // The reported error is that of the sample; that of all pairs is near it.
+  const errors: number[] = [];
+  for (let a = 0; a < many.length; a++) {
+    for (let b = 0; b < a; b++)
+      errors.push(Math.abs(distance(data, 128, a, b) / distance(exact.data, exact.cols, a, b) - 1));
+  }
+  errors.sort((a, b) => a - b);
+  expect(median).toBeGreaterThan(errors[Math.floor(0.3 * errors.length)]!);
+  expect(median).toBeLessThan(errors[Math.floor(0.7 * errors.length)]!);
+  expect(percentile95).toBeGreaterThan(median);
+  expect(largest).toBeLessThanOrEqual(errors.at(-1)! * (1 + 1e-6));
+  await expect(logitsEmbedder(loaded, { projectedColumns: 6 })).rejects.toThrow(
+    'projectedColumns must be a multiple of 4',
+  );
+  await expect(logitsEmbedder(loaded, { diskBytes: Number.NaN })).rejects.toThrow('diskBytes must be at least 0');
 });
 
 test("a user's own model whose head has a bias: distances of its mean logits, in hidden size and one", async () => {

@@ -12,7 +12,8 @@ const rows = Array.from({ length: 200 }, (_, row) => row);
 
 /** Items are rows of `points`. */
 const rowEmbedder: Embedder<number> = {
-  ...letterEmbedder(),
+  specificationVersion: 'v1',
+  kind: 'embedder',
   fingerprint: 'rows',
   capabilities: { ...letterEmbedder().capabilities, dimensions: 16, maxBatch: 7 },
   async embedBatch(items, { signal } = {}) {
@@ -20,6 +21,7 @@ const rowEmbedder: Embedder<number> = {
     const data = Float32Array.from(items.flatMap((row) => Array.from(points.data.subarray(row * 16, (row + 1) * 16))));
     return { embeddings: { data, rows: items.length, cols: 16 } };
   },
+  async [Symbol.asyncDispose]() {},
 };
 
 describeChecks(

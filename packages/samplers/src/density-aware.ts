@@ -2,12 +2,10 @@ import {
   type CallOptions,
   type DensityEstimator,
   type Embedder,
-  embed,
   InvalidArgumentError,
-  ShapeError,
   type Weighting,
 } from '@rarefy/core';
-import { type DensityReport, densityReport, inverseDensity, knnDistance } from '@rarefy/density';
+import { type DensityReport, densityOf, densityReport, inverseDensity, knnDistance } from '@rarefy/density';
 import { type WeightedSampler, weightedSampler } from './weighted.js';
 
 export interface DensityAwareOptions<Item> extends CallOptions {
@@ -43,16 +41,12 @@ export async function densityAwareSampler<Item>(
 ): Promise<DensityAwareSampler> {
   const { embedder, density: estimator = knnDistance(), weighting = inverseDensity(), seed, ...work } = options;
   if (prompts.length === 0) throw new InvalidArgumentError('there are no prompts to draw from; give at least two');
-  const embeddings = await embed(embedder, prompts, work);
-  const density = await estimator.fit(embeddings, work);
-  if (density.length !== prompts.length) {
-    throw new ShapeError(`the density estimator gave ${density.length} values for ${prompts.length} prompts`);
-  }
+  const { density, fingerprint } = await densityOf(prompts, { embedder, estimator, ...work });
   const weights = weighting(density);
   const report = densityReport(density, weights);
   for (const message of report.warnings)
     work.onEvent?.({ type: 'work-warning', task: 'weigh', code: 'weights', message });
-  const name = `density-aware-sampler:embedder=(${embedder.fingerprint}),density=(${estimator.fingerprint})`;
+  const name = `density-aware-sampler:embedder=(${fingerprint}),density=(${estimator.fingerprint})`;
   // Assigned and not spread: weightsVersion is a getter.
   return Object.assign(weightedSampler(weights, { seed, name }), { density, report });
 }

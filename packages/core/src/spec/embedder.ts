@@ -1,6 +1,7 @@
 import type { Component } from './component.js';
 import type { CallOptions } from './events.js';
 import type { Matrix } from './matrix.js';
+import type { RowSource } from './row-source.js';
 
 export interface EmbedderCapabilities {
   /** Columns of every result. */
@@ -24,8 +25,29 @@ export interface EmbedResult {
   readonly truncated?: Uint32Array;
 }
 
+/** How far distances of kept rows are from those of the rows that `embedBatch` gives: relative errors over sampled pairs. */
+export interface DistanceError {
+  readonly pairs: number;
+  readonly median: number;
+  /** No more than 5 in 100 pairs are off by more. */
+  readonly percentile95: number;
+  readonly largest: number;
+}
+
+/** One row an item, in order, kept outside memory; free them with `await using`. */
+export interface EmbeddedRows extends RowSource, AsyncDisposable {
+  /** That of the embedder when the rows are what `embedBatch` gives, and another one when they only stand for those. */
+  readonly fingerprint: string;
+  /** Positions of items whose text was cut. */
+  readonly truncated: readonly number[];
+  /** Absent when the rows are what `embedBatch` gives. */
+  readonly distanceError?: DistanceError;
+}
+
 /** Turns items into vectors. Users call {@link embed} or {@link embedStream}, which split, order and report. */
 export interface Embedder<Item = string> extends Component<'embedder', EmbedderCapabilities>, AsyncDisposable {
   /** One batch of at most `capabilities.maxBatch` items, in order. */
   embedBatch(items: readonly Item[], options?: CallOptions): Promise<EmbedResult>;
+  /** All items, for an embedder whose rows are too wide to be held in memory; others have no such method. */
+  embedRows?(items: readonly Item[], options?: CallOptions & { readonly batchSize?: number }): Promise<EmbeddedRows>;
 }

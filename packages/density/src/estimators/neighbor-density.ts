@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type DensityEstimator,
   InvalidArgumentError,
   type Metric,
@@ -6,8 +7,13 @@ import {
   type Neighbors,
   NotFiniteError,
   NotFittedError,
+  type RowSource,
   selfJoin,
 } from '@rarefy/core';
+import { blockJoin } from '@rarefy/neighbors/exact';
+
+/** Numbers a block: 64 MiB. */
+const blockNumbers = 2 ** 24;
 
 /** What tells one density over k neighbours from another. */
 export interface NeighborDensity {
@@ -45,11 +51,47 @@ export function neighborDensity({ name, k, index, metrics, density }: NeighborDe
       fitted = current;
       return values;
     },
+    async fitRows(points, options = {}) {
+      const earlier = fitted;
+      fitted = undefined;
+      await earlier?.[Symbol.asyncDispose]();
+      await using current = index();
+      // Every exact engine gives the same neighbours, and this one holds a few blocks of rows.
+      if (current.capabilities.exact) return densities(await blockJoin(points, { ...options, k, metric }), density);
+      return densities(await blockwiseJoin(current, points, { ...options, k }), density);
+    },
     async score(points, options = {}) {
       if (fitted === undefined) throw new NotFittedError('score needs a fit: call fit(points) first');
       return densities(await fitted.search(points, { ...options, k }), density);
     },
   };
+}
+
+/** The self-join of an index that is not exact, its rows added block by block: it holds them in a form of its own. */
+async function blockwiseJoin(
+  index: NeighborIndex,
+  points: RowSource,
+  options: CallOptions & { readonly k: number },
+): Promise<Neighbors> {
+  const step = Math.max(1, Math.floor(blockNumbers / points.cols));
+  const blocks = async function* () {
+    for (let start = 0; start < points.rows; start += step) {
+      const block = await points.read(start, Math.min(start + step, points.rows), options);
+      yield { block, start };
+    }
+  };
+  for await (const { block } of blocks()) await index.add(block, options);
+  if (index.selfJoin) return index.selfJoin(options);
+  const { k } = options;
+  const ids = new Int32Array(points.rows * k);
+  const distances = new Float32Array(points.rows * k);
+  for await (const { block, start } of blocks()) {
+    const exclude = Int32Array.from({ length: block.rows }, (_, row) => start + row);
+    const found = await index.search(block, { ...options, exclude });
+    ids.set(found.ids, start * k);
+    distances.set(found.distances, start * k);
+  }
+  return { rows: points.rows, k, ids, distances };
 }
 
 /** One density a row; the mean is summed in float64. */

@@ -20,8 +20,8 @@ export interface CausalPooling {
   readonly pool?: (hidden: tf.Tensor3D, mask: tf.Tensor2D) => tf.Tensor2D;
   /** Maps pooled rows to rows of `dimensions` numbers, each by itself; default none. */
   readonly project?: (pooled: Float32Array, rows: number) => Float64Array;
-  /** Told once, with the first batch. */
-  readonly warning?: { readonly code: string; readonly message: string };
+  /** Most texts a batch; default 1024. */
+  readonly maxBatch?: number;
 }
 
 /** One batch: chat text → tokens → hidden states → pooled row → optional projection → divided by length + 1e-8. */
@@ -37,24 +37,21 @@ export async function causalEmbedder(
     );
   }
   const format = chatFormat(tokenizer);
-  const { dimensions, pool = meanPool, project, warning } = pooling;
-  let warned = false;
+  const { dimensions, pool = meanPool, project, maxBatch = 1024 } = pooling;
   return {
     specificationVersion: 'v1',
     kind: 'embedder',
     fingerprint: `causal-lm:${pooling.name}:${format.name}:${maxTokens}:${await weightsDigest(model)}`,
     capabilities: {
       dimensions,
-      maxBatch: 1024,
+      maxBatch,
       maxConcurrency: 1,
       normalized: true,
       deterministic: true,
       batchTolerance: 1e-5,
     },
-    async embedBatch(items, { signal, onEvent } = {}) {
+    async embedBatch(items, { signal } = {}) {
       signal?.throwIfAborted();
-      if (warning && !warned) onEvent?.({ type: 'work-warning', task: 'embed', ...warning });
-      warned = true;
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
       const { rows, truncated } = chatRows(items, format, maxTokens);
       const pooled = tf.tidy(() => {

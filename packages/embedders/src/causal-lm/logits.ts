@@ -4,31 +4,52 @@ import { type CausalEmbedderOptions, causalEmbedder } from './causal-embedder.js
 import type { ChatText } from './chat-text.js';
 import { meanLogits } from './mean-pool.js';
 import { vocabularyIsometry } from './vocabulary-isometry.js';
+import { checkWideRows, type WideRowsOptions, wideRows } from './wide-rows.js';
+
+/** Numbers that a batch of rows as wide as the vocabulary may hold: 64 MiB. */
+const batchNumbers = 2 ** 24;
+
+export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOptions, CallOptions {}
 
 /**
  * Embeds chat texts by the mean of the model's logits over real tokens, L2-normalised.
  *
  * For a linear head the rows are in hidden size (one more with a bias), with the same distances and inner products as the logits
- * (see {@link vocabularyIsometry}); a soft-capped head has no such short form, and its rows are as wide as the vocabulary.
- * `fingerprint` and the events tell which. Deterministic; the model stays the caller's.
- * @throws the signal's reason on abort.
+ * (see {@link vocabularyIsometry}). A soft-capped head has no such short form: its rows are as wide as the vocabulary, and `embedRows`
+ * keeps them on disk, or their projections when they are too many. `fingerprint` and the events tell which. Deterministic; the model
+ * stays the caller's.
+ * @throws InvalidArgumentError for options out of range; the signal's reason on abort.
  */
 export async function logitsEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  { signal, onEvent, ...options }: CausalEmbedderOptions & CallOptions = {},
+  { signal, onEvent, ...options }: LogitsEmbedderOptions = {},
 ): Promise<Embedder<ChatText>> {
+  checkWideRows(options);
   const { model } = loaded;
   const { vocabularySize: vocabulary, hiddenSize: hidden, softCap } = model.description;
   if (softCap !== undefined) {
-    return causalEmbedder(loaded, options, {
+    const embedder = await causalEmbedder(loaded, options, {
       name: 'logits',
       dimensions: vocabulary,
       pool: (states, mask) => meanLogits(model, states, mask),
-      warning: {
-        code: 'vocabulary-wide-embedding',
-        message: `the output head is soft-capped, so embeddings are ${vocabulary} wide: the whole vocabulary`,
-      },
+      maxBatch: Math.max(1, Math.min(1024, Math.floor(batchNumbers / vocabulary))),
     });
+    const warning = {
+      type: 'work-warning',
+      task: 'embed',
+      code: 'vocabulary-wide-embedding',
+      message: `the output head is soft-capped, so embeddings are ${vocabulary} wide: the whole vocabulary`,
+    } as const;
+    let warned = false;
+    return {
+      ...embedder,
+      embedBatch(items, work = {}) {
+        if (!warned) work.onEvent?.(warning);
+        warned = true;
+        return embedder.embedBatch(items, work);
+      },
+      embedRows: (items, work = {}) => wideRows(embedder, items, options, work),
+    };
   }
   const weight = (await model.head.weight.data()) as Float32Array;
   const bias = (await model.head.bias?.data()) as Float32Array | undefined;

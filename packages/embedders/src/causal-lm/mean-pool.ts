@@ -10,20 +10,36 @@ export function meanPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   });
 }
 
+/** Logits that exist at a time: 64 MiB, and a few times that with the steps between. */
+const logitsAtATime = 2 ** 24;
+
 /**
- * Mean logits over the real tokens of each row, [batch, vocabulary], for a head that is not linear. Row by row, so that no
- * more than T x vocabulary logits exist at a time.
+ * Mean logits over the real tokens of each row, [batch, vocabulary], for a head that is not linear. A few hundred tokens at a time,
+ * so that the logits of a long row never exist together.
  */
 export function meanLogits(model: CausalLanguageModel, hidden: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   const [batch, length, width] = hidden.shape;
+  const step = Math.max(1, Math.floor(logitsAtATime / model.description.vocabularySize));
   return tf.tidy(() => {
-    const rows = Array.from({ length: batch }, (_, row) =>
-      tf.tidy(() => {
-        const states = tf.reshape(tf.slice(hidden, [row, 0, 0], [1, length, width]), [length, width]) as tf.Tensor2D;
-        const logits = tf.expandDims(model.logits(states), 0) as tf.Tensor3D;
-        return meanPool(logits, tf.slice(mask, [row, 0], [1, length]));
-      }),
-    );
-    return tf.concat(rows, 0);
+    const rows = Array.from({ length: batch }, (_, row) => {
+      let sums: tf.Tensor2D | undefined;
+      for (let start = 0; start < length; start += step) {
+        const count = Math.min(step, length - start);
+        const earlier = sums;
+        sums = tf.tidy((): tf.Tensor2D => {
+          const states = tf.reshape(tf.slice(hidden, [row, start, 0], [1, count, width]), [
+            count,
+            width,
+          ]) as tf.Tensor2D;
+          const real = tf.cast(tf.slice(mask, [row, start], [1, count]), 'float32') as tf.Tensor2D;
+          const part = tf.matMul(real, model.logits(states)) as tf.Tensor2D;
+          return earlier === undefined ? part : (tf.add(earlier, part) as tf.Tensor2D);
+        });
+        earlier?.dispose();
+      }
+      return sums!;
+    });
+    const counts = tf.sum(tf.cast(mask, 'float32'), 1, true);
+    return tf.div(tf.concat(rows, 0), tf.maximum(counts, 1)) as tf.Tensor2D;
   });
 }

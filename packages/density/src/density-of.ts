@@ -1,0 +1,65 @@
+import {
+  type CallOptions,
+  type DensityEstimator,
+  type DistanceError,
+  type Embedder,
+  embed,
+  InvalidArgumentError,
+  type RowSource,
+  ShapeError,
+} from '@rarefy/core';
+
+/** Rows of at most this many bytes are read into memory for an estimator that takes none in blocks. */
+const memoryBytes = 2 ** 30;
+
+export interface DensityOfOptions<Item> extends CallOptions {
+  readonly embedder: Embedder<Item>;
+  readonly estimator: DensityEstimator;
+  /** Items embedded at a time; default 32. */
+  readonly batchSize?: number;
+}
+
+export interface EmbeddedDensity {
+  /** One an item; larger is more crowded. */
+  readonly density: Float64Array;
+  /** Of the rows that were measured: the embedder's, or another when they only stand for its rows. */
+  readonly fingerprint: string;
+  /** How far distances of those rows are from the embedder's, when they are. */
+  readonly distanceError?: DistanceError;
+}
+
+/**
+ * Density of every item among all items. Embedders whose rows are too wide for memory (`embedRows`) keep them on disk, and the
+ * estimator reads them in blocks.
+ * @throws InvalidArgumentError when the rows are too many for an estimator that takes none in blocks; ShapeError when the estimator
+ * breaks its contract; what embedder and estimator throw.
+ */
+export async function densityOf<Item>(
+  items: readonly Item[],
+  { embedder, estimator, ...work }: DensityOfOptions<Item>,
+): Promise<EmbeddedDensity> {
+  if (!embedder.embedRows) {
+    const density = await estimator.fit(await embed(embedder, items, work), work);
+    return { density: checked(density, items.length), fingerprint: embedder.fingerprint };
+  }
+  await using rows = await embedder.embedRows(items, work);
+  const { fingerprint, distanceError } = rows;
+  const density = checked(await fitRows(estimator, rows, work), items.length);
+  return { density, fingerprint, ...(distanceError && { distanceError }) };
+}
+
+async function fitRows(estimator: DensityEstimator, rows: RowSource, options: CallOptions): Promise<Float64Array> {
+  if (estimator.fitRows) return estimator.fitRows(rows, options);
+  const bytes = 4 * rows.rows * rows.cols;
+  if (bytes > memoryBytes) {
+    throw new InvalidArgumentError(
+      `${rows.rows} rows of ${rows.cols} numbers take ${(bytes / 1e9).toFixed(1)} GB, and ${estimator.fingerprint} needs them in memory; choose an estimator with fitRows, such as knnDistance()`,
+    );
+  }
+  return estimator.fit(await rows.read(0, rows.rows, options), options);
+}
+
+function checked(density: Float64Array, items: number): Float64Array {
+  if (density.length === items) return density;
+  throw new ShapeError(`the density estimator gave ${density.length} values for ${items} prompts`);
+}
