@@ -1,7 +1,7 @@
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { densityEstimatorChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
-import { kernelDensity, knnDistance, knnSimilarity, raceDensity } from './index.js';
+import { clusterDensity, kernelDensity, knnDistance, knnSimilarity, raceDensity } from './index.js';
 
 const byCosine = () => exactIndex({ metric: 'cosine' });
 
@@ -91,4 +91,15 @@ describeChecks(
 describeChecks(
   'raceDensity with a window',
   densityEstimatorChecks({ create: () => raceDensity({ rows: 100, window: 100 }), scalePower: 0 }),
+);
+
+describeChecks(
+  'clusterDensity',
+  densityEstimatorChecks({
+    create: () => clusterDensity(),
+    variants: [() => clusterDensity({ clusters: 10 }), () => clusterDensity({ seed: 1 })],
+    fingerprint: 'cluster-density:clusters=root,seed=0',
+    scalePower: 0,
+    adapts: true,
+  }),
 );

@@ -1,5 +1,11 @@
+export {
+  type SphericalClusters,
+  type SphericalKMeansOptions,
+  sphericalKMeans,
+} from './clustering/spherical-k-means.js';
 export { type DensityOfOptions, densityOf, type EmbeddedDensity } from './density-of.js';
 export { type DensityReport, densityReport } from './density-report.js';
+export { type ClusterDensity, type ClusterDensityOptions, clusterDensity } from './estimators/cluster-density.js';
 export { type KernelDensity, kernelDensity } from './estimators/kernel-density.js';
 export { type KnnDistanceOptions, knnDistance } from './estimators/knn-distance.js';
 export { type KnnSimilarityOptions, knnSimilarity } from './estimators/knn-similarity.js';

@@ -1,4 +1,4 @@
-import { counterRandom, type Matrix, type TimeSlices } from '@rarefy/core';
+import { type CounterRandom, counterRandom, type Matrix, type TimeSlices } from '@rarefy/core';
 import { lowestPositions } from '../lowest-positions.js';
 import type { DistinctRows } from '../numeric/distinct-rows.js';
 import { innerProduct } from '../numeric/inner-products.js';
@@ -23,23 +23,24 @@ export interface NearAndRandom {
  */
 export async function nearAndRandom(
   rows: KernelRows,
-  { classOf, hashes }: DistinctRows,
+  { classOf, keys: contents }: DistinctRows,
   { k, samples, seed }: { readonly k: number; readonly samples: number; readonly seed: number },
   slices: TimeSlices,
 ): Promise<NearAndRandom> {
   const { points: fitted, counts, squaredLengths, value } = rows;
   const total = classOf.length;
-  const keys = new Float64Array(total);
-  const keyClasses = new Int32Array(total);
   const random = counterRandom(seed);
+  const copies: CounterRandom[] = []; // one stream for the first copies, one for the second ones …
+  const keys = new Float64Array(total);
+  const rowOfKey = new Int32Array(total);
   let filled = 0;
   for (let row = 0; row < fitted.rows; row++) {
-    const stream = random.fork(hashes[2 * row]!).fork(hashes[2 * row + 1]!);
     for (let copy = 0; copy < counts[row]!; copy++) {
-      keyClasses[filled] = row;
-      keys[filled++] = stream.uniform(copy);
+      const stream = (copies[copy] ??= random.fork(copy));
+      rowOfKey[filled] = row;
+      keys[filled++] = stream.uniform(contents[row]!);
+      if (slices.due()) await slices.pause();
     }
-    if (slices.due()) await slices.pause();
   }
   // However many of the first keys belong to near rows and copies, enough are left.
   const mostSkipped = counts
@@ -48,7 +49,7 @@ export async function nearAndRandom(
     .reverse()
     .subarray(0, k + 1)
     .reduce((sum, count) => sum + count, 0);
-  const order = lowestPositions(keys, Math.min(total, samples + mostSkipped)).map((at) => keyClasses[at]!);
+  const order = lowestPositions(keys, Math.min(total, samples + mostSkipped)).map((at) => rowOfKey[at]!);
   const skippedBy = new Int32Array(fitted.rows).fill(-1);
   let call = -1;
 

@@ -8,8 +8,8 @@ export interface DistinctRows {
   readonly counts: Int32Array;
   /** Row of `points` that each row given is. */
   readonly classOf: Int32Array;
-  /** 64 bits of the content of each distinct row, as two words; equal on every platform. */
-  readonly hashes: Int32Array;
+  /** 53 bits of the content of each distinct row, as a safe integer; the same on every platform. */
+  readonly keys: Float64Array;
   /** The distinct row that a row of other points of as many columns is equal to, or -1. */
   find(others: Matrix, row: number): number;
 }
@@ -17,16 +17,15 @@ export interface DistinctRows {
 /** Rows are equal when all their bits are, so 0 and -0 differ. O(rows x cols). */
 export async function distinctRows(given: Matrix, slices: TimeSlices): Promise<DistinctRows> {
   const { rows, cols } = given;
-  const byHash = new Map<number, number>(); // the newest distinct row of a hash; `earlier` chains the others
+  const newest = new Map<number, number>(); // distinct row of a key; `earlier` chains further ones of the same key
   const earlier: number[] = [];
   const firsts: number[] = [];
   const counts: number[] = [];
-  const hashes: number[] = [];
+  const keys: number[] = [];
   const classOf = new Int32Array(rows);
-  const hash = new Int32Array(2);
   const find = (words: Int32Array, row: number, known: Int32Array, startOf: (found: number) => number) => {
-    hashWords(words, row * cols, cols, hash);
-    let found = byHash.get(keyOf(hash)) ?? -1;
+    const key = contentKey(words, row * cols, cols);
+    let found = newest.get(key) ?? -1;
     while (found >= 0 && !isEqual(words, row * cols, known, startOf(found), cols)) found = earlier[found]!;
     return found;
   };
@@ -34,12 +33,13 @@ export async function distinctRows(given: Matrix, slices: TimeSlices): Promise<D
   for (let row = 0; row < rows; row++) {
     let found = find(words, row, words, (at) => firsts[at]! * cols);
     if (found < 0) {
+      const key = contentKey(words, row * cols, cols);
       found = firsts.length;
-      earlier.push(byHash.get(keyOf(hash)) ?? -1);
-      byHash.set(keyOf(hash), found);
+      earlier.push(newest.get(key) ?? -1);
+      newest.set(key, found);
       firsts.push(row);
       counts.push(0);
-      hashes.push(hash[0]!, hash[1]!);
+      keys.push(key);
     }
     counts[found] = counts[found]! + 1;
     classOf[row] = found;
@@ -54,7 +54,7 @@ export async function distinctRows(given: Matrix, slices: TimeSlices): Promise<D
     points,
     counts: Int32Array.from(counts),
     classOf,
-    hashes: Int32Array.from(hashes),
+    keys: Float64Array.from(keys),
     find: (others, row) => find(wordsOf(others), row, known, (at) => at * cols),
   };
 }
@@ -63,17 +63,13 @@ function wordsOf({ data }: Matrix): Int32Array {
   return new Int32Array(data.buffer, data.byteOffset, data.length);
 }
 
-function keyOf(hash: Int32Array): number {
-  return (hash[0]! >>> 11) * 2 ** 32 + (hash[1]! >>> 0);
-}
-
 function isEqual(words: Int32Array, start: number, others: Int32Array, otherStart: number, length: number): boolean {
   for (let at = 0; at < length; at++) if (words[start + at] !== others[otherStart + at]) return false;
   return true;
 }
 
-/** Two 32-bit hashes of other constants, mixed as MurmurHash3 does. */
-function hashWords(words: Int32Array, start: number, length: number, out: Int32Array): void {
+/** Two 32-bit hashes of other constants, mixed as MurmurHash3 does; 53 bits of them. */
+function contentKey(words: Int32Array, start: number, length: number): number {
   let high = 0x9747b28c | 0;
   let low = length;
   for (let at = start; at < start + length; at++) {
@@ -85,8 +81,8 @@ function hashWords(words: Int32Array, start: number, length: number, out: Int32A
     low ^= Math.imul((other << 17) | (other >>> 15), 0xab0e9789 | 0);
     low = Math.imul((low << 19) | (low >>> 13), 5) + 0x561ccd1b;
   }
-  out[0] = finish(high ^ length);
-  out[1] = finish(low ^ high);
+  const mixed = finish(high ^ length);
+  return (mixed >>> 11) * 2 ** 32 + (finish(low ^ mixed) >>> 0);
 }
 
 function finish(hash: number): number {

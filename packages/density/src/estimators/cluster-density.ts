@@ -1,0 +1,68 @@
+import {
+  type CallOptions,
+  type DensityEstimator,
+  InvalidArgumentError,
+  type Matrix,
+  NotFittedError,
+} from '@rarefy/core';
+import { nearestCenters, type SphericalClusters, sphericalKMeans } from '../clustering/spherical-k-means.js';
+import { checkPoints } from '../numeric/check-points.js';
+import { withProgress } from '../numeric/with-progress.js';
+
+export interface ClusterDensityOptions {
+  /** Clusters; default the root of the number of rows, rounded. */
+  readonly clusters?: number;
+  /** Any safe integer. Default 0. */
+  readonly seed?: number;
+}
+
+export interface ClusterDensity extends DensityEstimator {
+  score(points: Matrix, options?: CallOptions): Promise<Float64Array>;
+  /** The clusters of the last fit; undefined before it. */
+  readonly clusters: SphericalClusters | undefined;
+}
+
+/**
+ * Density = share of the other rows that fall into the same cluster of spherical k-means: (count - 1) / (rows - 1), in [0, 1]. `score`
+ * puts a point into the cluster whose center has the largest cosine, and leaves no row out: count / rows. Coarse, and quick for many
+ * rows. It may be 0: give `inverseDensity` an epsilon. Deterministic; leaving a row out does not move the centers.
+ *
+ * `fit` throws InvalidArgumentError when there are fewer than two rows.
+ * @throws InvalidArgumentError for options out of range.
+ */
+export function clusterDensity({ clusters, seed = 0 }: ClusterDensityOptions = {}): ClusterDensity {
+  if (clusters !== undefined && !(Number.isSafeInteger(clusters) && clusters >= 1)) {
+    throw new InvalidArgumentError(`clusters must be an integer ≥ 1, got ${clusters}`);
+  }
+  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
+  let fitted: SphericalClusters | undefined;
+
+  return {
+    specificationVersion: 'v1',
+    kind: 'density-estimator',
+    fingerprint: `cluster-density:clusters=${clusters ?? 'root'},seed=${seed}`,
+    capabilities: { outOfSample: true, online: false },
+    get clusters() {
+      return fitted;
+    },
+    async fit(points, call = {}) {
+      fitted = undefined;
+      checkPoints(points);
+      const { rows } = points;
+      if (rows < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, and there are ${rows}`);
+      const count = clusters ?? Math.round(Math.sqrt(rows));
+      fitted = await sphericalKMeans(points, { ...call, clusters: count, seed });
+      const { clusterOf, counts } = fitted;
+      return Float64Array.from(clusterOf, (cluster) => (counts[cluster]! - 1) / (rows - 1));
+    },
+    async score(points, call = {}) {
+      if (fitted === undefined) throw new NotFittedError('score needs a fit: call fit(points) first');
+      const { centers, clusterOf, counts } = fitted;
+      checkPoints(points, centers.cols);
+      const nearest = await withProgress('nearest-centers', points.rows, call, (tick) =>
+        nearestCenters(centers, points, tick),
+      );
+      return Float64Array.from(nearest, (cluster) => counts[cluster]! / clusterOf.length);
+    },
+  };
+}
