@@ -83,7 +83,7 @@ export function memoryFileSystem(
     files: () => new Map([...names].map(([path, { bytes }]) => [path, bytes])),
     after(end, nextFault) {
       const kept = [...(end === 'power' ? durable : names)].map(([path, { bytes, synced }]) => {
-        const left = end === 'kill' ? bytes : synced;
+        const left = Uint8Array.from(end === 'kill' ? bytes : synced);
         return [path, { bytes: left, synced: left }] as const;
       });
       const keptFolders = kept.map(([path]) => dirname(path));

@@ -1,48 +1,24 @@
 import { createHash } from 'node:crypto';
-import { type Embedder, RarefyError } from '@rarefy/core';
+import { RarefyError } from '@rarefy/core';
 import { describe, expect, test } from 'vitest';
+import { digestEmbedder } from '../../../../tests/support/digest-embedder.js';
 import { casesOf } from '../../../../tests/support/exhaustive.js';
 import { type Fault, type MemoryFileSystem, memoryFileSystem } from '../../../../tests/support/memory-file-system.js';
 import { type EmbedToFileOptions, embedToFile } from './embed-to-file.js';
 
 const out = '/data/e.safetensors';
 const shardRows = 8;
-const columns = 5;
 /** 37 rows in 5 shards; some items repeat, within a shard and from earlier ones. */
 const rows = Array.from({ length: 37 }, (_, row) => ({ id: `row-${row}`, item: `text ${row % 9 === 7 ? 3 : row}` }));
 const distinct = new Set(rows.map(({ item }) => item)).size;
 
-/** Numbers of a text's digest. */
-function countingEmbedder(): Embedder<string> & { items: number } {
-  return {
-    items: 0,
-    specificationVersion: 'v1',
-    kind: 'embedder',
-    fingerprint: 'digest',
-    capabilities: {
-      dimensions: columns,
-      maxBatch: 4,
-      maxConcurrency: 1,
-      normalized: false,
-      deterministic: true,
-      batchTolerance: 0,
-    },
-    async embedBatch(items) {
-      this.items += items.length;
-      const data = items.flatMap((text) => [...Buffer.from(sha256(text)).subarray(0, columns)]);
-      return { embeddings: { data: Float32Array.from(data), rows: items.length, cols: columns } };
-    },
-    async [Symbol.asyncDispose]() {},
-  };
-}
-
 async function embedOn(fileSystem: MemoryFileSystem, options: Partial<EmbedToFileOptions> = {}) {
-  const embedder = countingEmbedder();
+  const embedder = digestEmbedder();
   const error = await embedToFile(embedder, rows, { out, shardRows, fileSystem, ...options }).then(
     () => undefined,
     (cause: unknown) => cause,
   );
-  return { error, items: embedder.items };
+  return { error, items: embedder.items() };
 }
 
 const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
