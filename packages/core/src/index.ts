@@ -21,7 +21,14 @@ export { selfJoin } from './run/self-join.js';
 export { type TimeSlices, timeSlices } from './run/time-slices.js';
 export type { Component, Stateful } from './spec/component.js';
 export type { DensityCapabilities, DensityEstimator } from './spec/density-estimator.js';
-export type { DistanceError, EmbeddedRows, Embedder, EmbedderCapabilities, EmbedResult } from './spec/embedder.js';
+export type {
+  DistanceError,
+  EmbeddedRows,
+  Embedder,
+  EmbedderCapabilities,
+  EmbedResult,
+  TokenCountingEmbedder,
+} from './spec/embedder.js';
 export type { CallOptions, WorkEvent } from './spec/events.js';
 export type { Column, EmbeddingView, Exporter, ExporterCapabilities } from './spec/exporter.js';
 export type { Matrix } from './spec/matrix.js';

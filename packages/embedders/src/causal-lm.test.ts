@@ -5,9 +5,11 @@ import { embed, type WorkEvent } from '@rarefy/core';
 import {
   activate,
   type CausalLanguageModel,
+  chatFormat,
   fromForwardModel,
   initialWeights,
   languageModel,
+  padRight,
   trainBytePairTokenizer,
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
@@ -77,15 +79,56 @@ test('an answer is part of the text, and cut texts are told', async () => {
   expect([...truncated!]).toEqual([2]);
 });
 
+test('pooling by the last token and by the largest value, over real tokens alone, whatever the batch', async () => {
+  const model = models.llama;
+  for (const pooling of ['lasttoken', 'max'] as const) {
+    const embedder = await hiddenStateEmbedder({ model, tokenizer }, { pooling });
+    const texts = items.filter((item) => typeof item === 'string');
+    const { data, cols } = await embed(embedder, texts, { batchSize: texts.length });
+    const before = tf.memory().numTensors;
+    texts.forEach((text, row) => {
+      const ids = chatFormat(tokenizer).prompt(text, 64).ids;
+      const states = tf.tidy(() => {
+        const { ids: input, mask } = padRight([ids]);
+        return model.hiddenStates(input, mask).arraySync()[0]!;
+      });
+      const column = (index: number) => states.map((state) => state[index]!);
+      const pooled = states[0]!.map((_, index) =>
+        pooling === 'max' ? Math.max(...column(index)) : column(index).at(-1)!,
+      );
+      const length = Math.hypot(...pooled);
+      pooled.forEach((value, index) => {
+        expect(data[row * cols + index]).toBeCloseTo(value / length, 5);
+      });
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  }
+  await expect(hiddenStateEmbedder({ model, tokenizer }, { pooling: 'cls' as 'max' })).rejects.toThrow(
+    'pooling must be one of mean, lasttoken, max, got cls',
+  );
+});
+
+test('tokens are counted as the model reads them: chat marks included, after cutting', async () => {
+  const embedder = await hiddenStateEmbedder({ model: models.llama, tokenizer }, { maxTokens: 16 });
+  const format = chatFormat(tokenizer);
+  expect([...embedder.countTokens(['where?', { prompt: 'a', assistant: 'b' }, 'bread '.repeat(30)])]).toEqual([
+    format.prompt('where?', 16).ids.length,
+    format.conversation('a', 'b', 16).ids.length,
+    16,
+  ]);
+});
+
 test('fingerprints tell models, options and ways of pooling apart', async () => {
   const loaded = { model: models.llama, tokenizer };
   const all = await Promise.all([
     hiddenStateEmbedder(loaded),
     hiddenStateEmbedder(loaded, { maxTokens: 32 }),
+    hiddenStateEmbedder(loaded, { pooling: 'lasttoken' }),
+    hiddenStateEmbedder(loaded, { pooling: 'max' }),
     logitsEmbedder(loaded),
     hiddenStateEmbedder({ model: models.nanochat, tokenizer }),
   ]);
-  expect(new Set(all.map(({ fingerprint }) => fingerprint)).size).toBe(4);
+  expect(new Set(all.map(({ fingerprint }) => fingerprint)).size).toBe(all.length);
   expect((await hiddenStateEmbedder(loaded)).fingerprint).toBe(all[0]!.fingerprint);
 });
 

@@ -58,7 +58,7 @@ describeChecks(
   }),
 );
 
-describe.each(['mean', 'cls', 'lasttoken', 'max'])('pooling %s', (mode) => {
+describe.each(['mean', 'cls', 'lasttoken', 'max'] as const)('pooling %s', (mode) => {
   test.each(['left', 'right'])('is that of the real tokens, for a tokenizer that pads on the %s', async (side) => {
     const { embedder } = await open({
       ...pooling(mode),
@@ -71,6 +71,17 @@ describe.each(['mean', 'cls', 'lasttoken', 'max'])('pooling %s', (mode) => {
       embeddings.data,
       texts.map((text) => pooled(text, mode)),
     );
+  });
+
+  test('may be asked for in place of the model’s own', async () => {
+    const files = { ...pooling(mode === 'cls' ? 'max' : 'cls'), ...noNormalize };
+    const { embedder } = await open(files, { pooling: mode });
+    const { embeddings } = await embedder.embedBatch(texts);
+    expectRows(
+      embeddings.data,
+      texts.map((text) => pooled(text, mode)),
+    );
+    expect(embedder.fingerprint).not.toBe((await open(files)).embedder.fingerprint);
   });
 
   test('is named by a flag in older folders, and Normalize makes rows of length 1', async () => {
@@ -184,6 +195,13 @@ test('runs hold every row once, within the budget, with at most one token in twe
   );
   const equal = Array.from({ length: 10 }, () => ({ ids: [0, 0, 0] }));
   expect(tokenBudgetRuns(equal, 12).map(({ length }) => length)).toEqual([4, 4, 2]);
+});
+
+test('tokens are counted as the graph is fed', async () => {
+  const { embedder, seen } = await open({}, { maxTokens: 9 });
+  await embedder.embedBatch(texts);
+  const fed = seen.runs.flat().map(({ length }) => length);
+  expect([...embedder.countTokens([...new Set(texts)])].sort()).toEqual(fed.sort());
 });
 
 test('an abort between two runs stops the second', async () => {

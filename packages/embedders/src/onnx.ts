@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type Embedder, InputError, InvalidArgumentError, importPeer, RarefyError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, importPeer, RarefyError, type TokenCountingEmbedder } from '@rarefy/core';
 import { sha256File } from '@rarefy/io';
 import { textEncoder } from './onnx/encode-text.js';
-import { poolRow } from './onnx/pool-rows.js';
+import { type Pooling, poolings, poolRow } from './onnx/pool-rows.js';
 import type { OnnxRuntime } from './onnx/runtime.js';
 import { loadSentenceGraph } from './onnx/sentence-graph.js';
 import {
@@ -13,6 +13,7 @@ import {
 } from './onnx/sentence-model-folder.js';
 import { tokenBudgetRuns } from './onnx/token-budget.js';
 
+export type { Pooling } from './onnx/pool-rows.js';
 export type { OnnxRuntime, OnnxSession, OnnxTensor } from './onnx/runtime.js';
 export type { OnnxDtype } from './onnx/sentence-model-folder.js';
 
@@ -21,6 +22,8 @@ type Tokenizers = Pick<typeof import('@huggingface/tokenizers'), 'Tokenizer'>;
 export interface OnnxEmbedderOptions {
   /** Precision, by transformers.js' name of it: picks `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` (q8), … Default fp32. */
   readonly dtype?: OnnxDtype;
+  /** How the states of a text's tokens become its row; default as the model's own files say, which is how it was trained. */
+  readonly pooling?: Pooling;
   /** Name of a prompt in the model's `config_sentence_transformers.json`, put before every text; default the model's own default. */
   readonly promptName?: string;
   /** Most tokens of a text, special ones included; longer texts are cut. Default and most: what the model says. */
@@ -50,7 +53,10 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * @throws MissingDependencyError for an absent library; InputError for a folder without the files or a model of another make;
  * CorruptFileError for a damaged file; InvalidArgumentError for options out of range.
  */
-export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions = {}): Promise<Embedder<string>> {
+export async function onnxEmbedder(
+  folder: string,
+  options: OnnxEmbedderOptions = {},
+): Promise<TokenCountingEmbedder<string>> {
   const { dtype = 'fp32', batchTokens = 1024 } = options;
   if (!Object.hasOwn(dtypeSuffixes, dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${Object.keys(dtypeSuffixes).join(', ')}, got ${dtype}`);
@@ -59,7 +65,11 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
     throw new InvalidArgumentError(`batchTokens must be an integer ≥ 1, got ${batchTokens}`);
   }
   const model = await readSentenceModelFolder(folder, dtype);
-  const { pooling, normalize, lowercase, truncationSide } = model;
+  const { normalize, lowercase, truncationSide } = model;
+  const { pooling = model.pooling } = options;
+  if (!poolings.includes(pooling)) {
+    throw new InvalidArgumentError(`pooling must be one of ${poolings.join(', ')}, got ${pooling}`);
+  }
   const prompt = choosePrompt(model, options.promptName);
   const { maxTokens = model.maxTokens } = options;
   const { Tokenizer } = await importPeer<Tokenizers>({
@@ -88,6 +98,7 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
     load: () => import('onnxruntime-node'),
   });
   const graph = await loadSentenceGraph(model.onnxFiles[0]!, runtime);
+  const read = (text: string) => encode(lowercase ? (prompt + text).toLowerCase() : prompt + text);
   /** One row a text, in float64: hidden states → pooled → divided by its length when the model says so. */
   const embedRun = async (texts: readonly { readonly ids: readonly number[] }[]) => {
     const states = await graph.hiddenStates(texts.map(({ ids }) => ids));
@@ -129,7 +140,7 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
       });
       const texts = [...positions].map(([text, at]) => ({
         at,
-        ...encode(lowercase ? (prompt + text).toLowerCase() : prompt + text),
+        ...read(text),
       }));
       const runs = tokenBudgetRuns(
         texts.filter(({ ids }) => ids.length > 0),
@@ -149,6 +160,7 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
       const truncated = texts.flatMap(({ at, truncated }) => (truncated ? at : [])).sort((a, b) => a - b);
       return { embeddings: { data, rows, cols: dimensions }, truncated: Uint32Array.from(truncated) };
     },
+    countTokens: (items) => Uint32Array.from(items, (text) => read(text).ids.length),
     async [Symbol.asyncDispose]() {
       released ??= Promise.allSettled(running).then(() => graph.release()); // a graph freed while it runs ends the process
       await released;

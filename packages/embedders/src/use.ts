@@ -1,4 +1,4 @@
-import { type Embedder, InvalidArgumentError, importPeer, RarefyError } from '@rarefy/core';
+import { InvalidArgumentError, importPeer, RarefyError, type TokenCountingEmbedder } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { encoderFolder, readEncoderFiles } from './use/encoder-files.js';
 
@@ -32,7 +32,7 @@ export interface UniversalSentenceEncoderOptions {
  */
 export async function universalSentenceEncoder(
   options: UniversalSentenceEncoderOptions = {},
-): Promise<Embedder<string>> {
+): Promise<TokenCountingEmbedder<string>> {
   const { batchSize = 32 } = options;
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
     throw new InvalidArgumentError(`batchSize must be an integer ≥ 1, got ${batchSize}`);
@@ -96,6 +96,7 @@ export async function universalSentenceEncoder(
         tf.dispose([inputs.indices, inputs.values, ...(output ? [output] : [])]);
       }
     },
+    countTokens: (items) => Uint32Array.from(items, (text) => encode(text).ids.length),
     async [Symbol.asyncDispose]() {
       if (!disposed) model.dispose();
       disposed = true;

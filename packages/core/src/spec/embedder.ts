@@ -51,3 +51,9 @@ export interface Embedder<Item = string> extends Component<'embedder', EmbedderC
   /** All items, for an embedder whose rows are too wide to be held in memory; others have no such method. */
   embedRows?(items: readonly Item[], options?: CallOptions & { readonly batchSize?: number }): Promise<EmbeddedRows>;
 }
+
+/** An embedder that tells how long its items are, for batches by token budget and for estimates. */
+export interface TokenCountingEmbedder<Item = string> extends Embedder<Item> {
+  /** Tokens of each item as the model reads it: special ones included, after cutting. */
+  countTokens(items: readonly Item[]): Uint32Array;
+}

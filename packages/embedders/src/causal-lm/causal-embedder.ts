@@ -1,4 +1,4 @@
-import { type Embedder, InvalidArgumentError, timeSlices } from '@rarefy/core';
+import { InvalidArgumentError, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
 import { chatFormat, type LoadedModel, padRight, weightsDigest } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { type ChatText, chatRows } from './chat-text.js';
@@ -29,7 +29,7 @@ export async function causalEmbedder(
   { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
   { maxTokens = model.description.maxPositions }: CausalEmbedderOptions,
   pooling: CausalPooling,
-): Promise<Embedder<ChatText>> {
+): Promise<TokenCountingEmbedder<ChatText>> {
   const { maxPositions } = model.description;
   if (!(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= maxPositions)) {
     throw new InvalidArgumentError(
@@ -74,6 +74,7 @@ export async function causalEmbedder(
       }
       return { embeddings: { data, rows: items.length, cols: dimensions }, truncated };
     },
+    countTokens: (items) => Uint32Array.from(chatRows(items, format, maxTokens).rows, ({ length }) => length),
     async [Symbol.asyncDispose]() {},
   };
 }

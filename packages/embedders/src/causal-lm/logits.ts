@@ -1,4 +1,4 @@
-import type { CallOptions, Embedder } from '@rarefy/core';
+import type { CallOptions, TokenCountingEmbedder } from '@rarefy/core';
 import type { LoadedModel } from '@rarefy/lm';
 import { type CausalEmbedderOptions, causalEmbedder } from './causal-embedder.js';
 import type { ChatText } from './chat-text.js';
@@ -23,7 +23,7 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
 export async function logitsEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   { signal, onEvent, ...options }: LogitsEmbedderOptions = {},
-): Promise<Embedder<ChatText>> {
+): Promise<TokenCountingEmbedder<ChatText>> {
   checkWideRows(options);
   const { model } = loaded;
   const { vocabularySize: vocabulary, hiddenSize: hidden, softCap } = model.description;

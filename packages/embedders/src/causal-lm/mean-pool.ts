@@ -10,6 +10,26 @@ export function meanPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   });
 }
 
+/** State of the last real token of each row; values [batch, T, width], mask int32 [batch, T], padded on the right → [batch, width]. */
+export function lastTokenPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
+  return tf.tidy(() => {
+    const [batch, length, width] = values.shape;
+    const lengths = tf.sum(tf.cast(mask, 'int32'), 1);
+    const starts = tf.range(0, batch * length, length, 'int32');
+    const rows = tf.cast(tf.sub(tf.add(starts, lengths), tf.scalar(1, 'int32')), 'int32');
+    return tf.gather(tf.reshape(values, [batch * length, width]), rows) as tf.Tensor2D;
+  });
+}
+
+/** Largest value of each column over the real tokens; shapes as in {@link meanPool}. */
+export function maxPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
+  return tf.tidy(() => {
+    const real = tf.expandDims(tf.cast(mask, 'bool'), 2);
+    const lowest = tf.fill(values.shape, -3.4e38);
+    return tf.max(tf.where(tf.broadcastTo(real, values.shape), values, lowest), 1) as tf.Tensor2D;
+  });
+}
+
 /** Logits that exist at a time: 64 MiB, and a few times that with the steps between. */
 const logitsAtATime = 2 ** 24;
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type CallOptions, InputError } from '@rarefy/core';
+import { type CallOptions, InputError, timeSlices } from '@rarefy/core';
 import { digestTable, textDigest } from './digest-table.js';
 
 /** A row to embed, with the user's own key. */
@@ -55,12 +55,9 @@ export async function* calmly<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   { signal }: CallOptions,
 ): AsyncGenerator<Row, void, undefined> {
-  let pauseAt = performance.now() + 20;
+  const slices = timeSlices(signal);
   for await (const row of rows) {
-    if (performance.now() > pauseAt) {
-      await new Promise((resolve) => setImmediate(resolve));
-      pauseAt = performance.now() + 20;
-    }
+    if (slices.due()) await slices.pause();
     signal?.throwIfAborted();
     yield row;
   }
