@@ -50,7 +50,8 @@ test.each(packages)('$manifest.name packs what is built and its source, and no t
     encoding: 'utf8',
   });
   const files = (JSON.parse(packed) as [{ files: { path: string }[] }])[0].files.map((file) => file.path);
-  expect(files.filter((file) => /\.test\.|\.tmp|tsconfig/.test(file))).toEqual([]);
+  expect(files.filter((file) => /\.test\.|\.tmp|tsconfig|\/target\//.test(file))).toEqual([]);
   expect(files.some((file) => file.startsWith('dist/'))).toBe(true);
-  for (const file of files) expect(file).toMatch(/^(dist|src|bin|examples)\/|^(package\.json|README\.md|LICENSE)$/);
+  for (const file of files)
+    expect(file).toMatch(/^(dist|src|bin|examples|native)\/|^(package\.json|README\.md|LICENSE)$/);
 });

@@ -13,12 +13,25 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   io: ['core'],
   lm: ['core', 'io'],
   embedders: ['core', 'io', 'lm'],
-  neighbors: ['core'],
+  'neighbors-native': ['core'],
+  neighbors: ['core', 'neighbors-native'],
   density: ['core', 'neighbors'],
   samplers: ['core', 'density'],
   grpo: ['core', 'io', 'lm', 'samplers', 'density'],
   viz: ['core', 'io', 'neighbors', 'density'],
-  cli: ['core', 'testing', 'io', 'lm', 'embedders', 'neighbors', 'density', 'samplers', 'grpo', 'viz'],
+  cli: [
+    'core',
+    'testing',
+    'io',
+    'lm',
+    'embedders',
+    'neighbors',
+    'neighbors-native',
+    'density',
+    'samplers',
+    'grpo',
+    'viz',
+  ],
 };
 
 /** Libraries that compute natively: nothing may load one when it is imported. */

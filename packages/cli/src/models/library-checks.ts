@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { importPeer } from '@rarefy/core';
 import { type BackendName, chooseBackend } from '@rarefy/lm';
 
 /** An optional library, and a small computation that proves that it works. */
@@ -30,6 +31,20 @@ export const libraryChecks = {
       const { universalSentenceEncoder } = await import('@rarefy/embedders/use');
       const { embeddings } = await (await universalSentenceEncoder()).embedBatch(['a rare prompt']);
       return `embeds in ${embeddings.cols} columns, on backend ${name}`;
+    },
+  },
+  'neighbors-native': {
+    packageName: '@rarefy/neighbors-native',
+    purpose: 'neighbours, native',
+    async tryOut() {
+      const { instructionSets, selfJoin } = await importPeer({
+        name: '@rarefy/neighbors-native',
+        range: 'latest',
+        load: () => import('@rarefy/neighbors-native'),
+      });
+      const { ids } = await selfJoin(Float32Array.of(0, 3, 1), 3, 1, { k: 1, metric: 'euclidean', threads: 1 });
+      if (ids.join() !== '2,2,0') throw new Error(`the neighbours of 0, 3 and 1 are ${ids}, which is wrong`);
+      return `joins with ${instructionSets().at(-1)} instructions`;
     },
   },
 } satisfies Record<string, LibraryCheck>;

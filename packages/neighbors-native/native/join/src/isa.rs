@@ -1,0 +1,96 @@
+//! Instruction sets, chosen when the program runs.
+
+/// What the kernels may use. A value exists only for what this CPU has: that is what makes calling the kernels sound.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Isa(pub(crate) Level);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Level {
+    Generic,
+    #[cfg(target_arch = "x86_64")]
+    Sse2,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+}
+
+impl Isa {
+    /// Slowest first.
+    pub fn supported() -> Vec<Isa> {
+        #[allow(unused_mut)]
+        let mut levels = vec![Level::Generic];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.push(Level::Sse2); // part of x86-64
+            if is_x86_feature_detected!("avx2") {
+                levels.push(Level::Avx2);
+                if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+                    levels.push(Level::Avx512);
+                    if is_x86_feature_detected!("avx512vnni") {
+                        levels.push(Level::Vnni);
+                    }
+                }
+            }
+        }
+        levels.into_iter().map(Isa).collect()
+    }
+
+    pub fn best() -> Isa {
+        Isa::supported().pop().unwrap_or(Isa(Level::Generic))
+    }
+
+    /// `None` for a name that is unknown or that this CPU does not have.
+    pub fn by_name(name: &str) -> Option<Isa> {
+        Isa::supported().into_iter().find(|isa| isa.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Level::Generic => "generic",
+            #[cfg(target_arch = "x86_64")]
+            Level::Sse2 => "sse2",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Level::Vnni => "vnni",
+        }
+    }
+}
+
+/// Makes `$name(isa, …)`, which runs `$body(…)` compiled for the CPU's widest vectors. The compiler never contracts or reorders
+/// float operations, so every version gives the same bits.
+macro_rules! multiversion {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident = $body:ident($($argument:ident: $type:ty),* $(,)?)) => {
+        $(#[$doc])*
+        #[allow(clippy::too_many_arguments)]
+        $visibility fn $name(isa: $crate::isa::Isa, $($argument: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw")]
+                fn avx512($($argument: $type),*) {
+                    $body($($argument),*);
+                }
+                #[target_feature(enable = "avx2")]
+                fn avx2($($argument: $type),*) {
+                    $body($($argument),*);
+                }
+                use $crate::isa::Level;
+                match isa.0 {
+                    // SAFETY: an `Isa` exists only for what the CPU has.
+                    Level::Vnni | Level::Avx512 => return unsafe { avx512($($argument),*) },
+                    // SAFETY: as above.
+                    Level::Avx2 => return unsafe { avx2($($argument),*) },
+                    Level::Sse2 | Level::Generic => {}
+                }
+            }
+            let _ = isa;
+            $body($($argument),*);
+        }
+    };
+}
+pub(crate) use multiversion;

@@ -1,0 +1,123 @@
+//! Work on several threads, such that the outcome does not depend on how many.
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Why work ends early: the caller's wish, or a panic in one of the threads.
+pub struct Stop<'a> {
+    pub abort: &'a AtomicBool,
+    panicked: AtomicBool,
+}
+
+impl<'a> Stop<'a> {
+    pub fn new(abort: &'a AtomicBool) -> Self {
+        Stop { abort, panicked: AtomicBool::new(false) }
+    }
+
+    pub fn requested(&self) -> bool {
+        self.abort.load(Relaxed) || self.panicked.load(Relaxed)
+    }
+}
+
+/// Tells the other threads, which may wait for this one.
+struct OnPanic<'a>(&'a AtomicBool);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Relaxed);
+        }
+    }
+}
+
+/// Runs `work(0..tasks)`, taken in order. Stops early on request; a panic of `work` comes out of this call.
+pub fn parallel(threads: usize, tasks: usize, stop: &Stop, work: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let _guard = OnPanic(&stop.panicked);
+        loop {
+            let task = next.fetch_add(1, Relaxed);
+            if task >= tasks || stop.requested() {
+                break;
+            }
+            work(task);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(tasks) {
+            // A system that gives no more threads gets by with fewer.
+            if std::thread::Builder::new().spawn_scoped(scope, run).is_err() {
+                break;
+            }
+        }
+        run();
+    });
+}
+
+/// Parts of `size` that threads fill, each its own.
+pub fn parts_of<T>(all: &mut [T], size: usize) -> Vec<Mutex<&mut [T]>> {
+    all.chunks_mut(size).map(Mutex::new).collect()
+}
+
+/// Fills `all` in parts of 256: `work(start, part)`.
+pub fn fill_parts<T: Send>(all: &mut [T], threads: usize, stop: &Stop, work: impl Fn(usize, &mut [T]) + Sync) {
+    let parts = parts_of(all, 256);
+    parallel(threads, parts.len(), stop, |part| work(part * 256, &mut parts[part].lock().unwrap()));
+}
+
+/// A block of rows, which knows how many rounds it has been through.
+pub struct Turn<T> {
+    state: Mutex<(usize, T)>,
+    passed: Condvar,
+}
+
+impl<T> Turn<T> {
+    pub fn new(value: T) -> Self {
+        Turn { state: Mutex::new((0, value)), passed: Condvar::new() }
+    }
+
+    /// Waits until the earlier rounds are over; `None` when work stops.
+    fn enter(&self, round: usize, stop: &Stop) -> Option<MutexGuard<'_, (usize, T)>> {
+        let mut state = self.state.lock().ok()?;
+        while state.0 != round {
+            if stop.requested() {
+                return None;
+            }
+            state = self.passed.wait_timeout(state, Duration::from_millis(2)).ok()?.0;
+        }
+        Some(state)
+    }
+
+    fn leave(&self, mut state: MutexGuard<'_, (usize, T)>) {
+        state.0 += 1;
+        drop(state);
+        self.passed.notify_all();
+    }
+
+    /// After the rounds.
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        work(&mut self.state.lock().unwrap().1)
+    }
+}
+
+/// Visits every pair of blocks once, a block with itself as `visit(block, None)`. In round r block i meets block r - i, so each block is once in every round, and it goes through its rounds in order: what it has seen before a meeting is the same
+/// for every number of threads. Threads take tasks in order, so the earliest meeting that is not over never waits.
+pub fn rounds<T: Send>(threads: usize, blocks: &[Turn<T>], stop: &Stop, visit: impl Fn(&mut T, Option<&mut T>) + Sync) {
+    let count = blocks.len();
+    parallel(threads, count * count, stop, |task| {
+        let (round, i) = (task / count, task % count);
+        let j = (round + count - i) % count;
+        if i > j {
+            return;
+        }
+        let Some(mut first) = blocks[i].enter(round, stop) else { return };
+        if i == j {
+            visit(&mut first.1, None);
+        } else {
+            let Some(mut second) = blocks[j].enter(round, stop) else { return };
+            visit(&mut first.1, Some(&mut second.1));
+            blocks[j].leave(second);
+        }
+        blocks[i].leave(first);
+    });
+}

@@ -1,0 +1,2 @@
+export { type InstructionSet, instructionSets } from './native-addon.js';
+export { type SelfJoin, type SelfJoinOptions, selfJoin } from './self-join.js';
