@@ -1,3 +1,5 @@
+export { type AgreementReport, agreementReport, type WeighedRows } from './agreement/agreement-report.js';
+export { spearman } from './agreement/spearman.js';
 export {
   type SphericalClusters,
   type SphericalKMeansOptions,

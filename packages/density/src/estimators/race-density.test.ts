@@ -167,6 +167,23 @@ test('under a window, a fit leaves out the rows that fell out of it', async () =
   expect(density.subarray(0, 90)).toEqual(await (await sketchOf(part(90, 120))).score(part(0, 90)));
 });
 
+test('rows that are read in blocks give what rows in memory give', async () => {
+  const wide = normalPoints(70, 2 ** 15, 1); // 32 rows a block
+  const source = {
+    rows: wide.rows,
+    cols: wide.cols,
+    read: async (start: number, end: number) => rowsOf(wide, range(start, end)),
+  };
+  for (const options of [
+    { rows: 3, hashes: 2 },
+    { rows: 3, hashes: 2, window: 50 },
+  ]) {
+    const [inBlocks, whole] = [raceDensity(options), raceDensity(options)];
+    expect(await inBlocks.fitRows(source)).toEqual(await whole.fit(wide));
+    expect(inBlocks.toBytes()).toEqual(whole.toBytes());
+  }
+});
+
 test('an abort in the middle changes nothing', async () => {
   const many = normalPoints(20_000, 64, 1);
   const sketch = await sketchOf(part(0, 50), { rows: 500, hashes: 4 });

@@ -4,6 +4,7 @@ import {
   InvalidArgumentError,
   type Matrix,
   NotFittedError,
+  type RowSource,
   ShapeError,
 } from '@rarefy/core';
 import { checkPoints } from '../numeric/check-points.js';
@@ -17,6 +18,8 @@ import { type SignHashes, signHashes } from '../race/sign-hashes.js';
 /** A density estimator that is a sketch: it holds counters, never points. Calls that wait for each other keep their order. */
 export interface RaceDensity extends DensityEstimator {
   score(points: Matrix, options?: CallOptions): Promise<Float64Array>;
+  /** Two passes over the rows, in blocks; `score` and `update` go on from there. */
+  fitRows(points: RowSource, options?: CallOptions): Promise<Float64Array>;
   /** Adds points; also to an empty sketch. */
   update(points: Matrix, options?: CallOptions): Promise<void>;
   /**
@@ -33,6 +36,9 @@ export interface RaceDensity extends DensityEstimator {
   /** @throws StateMismatchError for a sketch of other options; CorruptFileError for bytes that are no whole sketch. */
   restore(bytes: Uint8Array): void;
 }
+
+/** Rows of a data set, a part at a time, as often as they are asked for. */
+type Blocks = Iterable<{ start: number; block: Matrix }> | AsyncIterable<{ start: number; block: Matrix }>;
 
 interface Sketch {
   /** 0 while there are no points. */
@@ -111,6 +117,24 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     };
     return commit;
   };
+  /** Two passes: one counts, the other looks up each row without itself. */
+  const fitBlocks = async (total: number, blocks: Blocks, call: CallOptions): Promise<Float64Array> => {
+    if (total < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, and there are ${total}`);
+    const fitted = emptySketch();
+    for await (const { block } of blocks) (await count(block, call))(fitted);
+    const densities = new Float64Array(total);
+    for await (const { start, block } of blocks) {
+      await hashBlocks(block, call, (codes, from, to) => {
+        for (let row = from; row < to; row++) {
+          const own = start + row >= total - fitted.size ? 1 : 0;
+          const mean = meanCount(fitted.counters, codes, (row - from) * rows, shape);
+          densities[start + row] = (mean - own) / (fitted.size - own);
+        }
+      });
+    }
+    sketch = fitted;
+    return densities;
+  };
   const refuseWindow = (what: string) => {
     if (window === undefined) return;
     throw new InvalidArgumentError(
@@ -129,22 +153,9 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     fit: (points, call = {}) =>
       inTurn(async () => {
         checkPoints(points);
-        if (points.rows < 2) {
-          throw new InvalidArgumentError(`a density needs at least 2 rows, and there are ${points.rows}`);
-        }
-        const fitted = emptySketch();
-        (await count(points, call))(fitted);
-        const densities = new Float64Array(points.rows);
-        await hashBlocks(points, call, (codes, from, to) => {
-          for (let row = from; row < to; row++) {
-            const own = row >= points.rows - fitted.size ? 1 : 0;
-            const mean = meanCount(fitted.counters, codes, (row - from) * rows, shape);
-            densities[row] = (mean - own) / (fitted.size - own);
-          }
-        });
-        sketch = fitted;
-        return densities;
+        return fitBlocks(points.rows, [{ start: 0, block: points }], call);
       }),
+    fitRows: (points, call = {}) => inTurn(() => fitBlocks(points.rows, readBlocks(points, call), call)),
     score: (points, call = {}) =>
       inTurn(async () => {
         const { size, cols, counters } = sketch;
@@ -197,6 +208,20 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
       const recent = window === undefined ? undefined : raceWindow(window, rows);
       if (codes) recent?.push(codes, () => {});
       sketch = { ...stored, recent };
+    },
+  };
+}
+
+/** 4 MiB a block. */
+function readBlocks(points: RowSource, call: CallOptions): Blocks {
+  const step = Math.max(1, Math.floor(2 ** 20 / points.cols));
+  return {
+    async *[Symbol.asyncIterator]() {
+      for (let start = 0; start < points.rows; start += step) {
+        const block = await points.read(start, Math.min(start + step, points.rows), call);
+        checkPoints(block);
+        yield { start, block };
+      }
     },
   };
 }
