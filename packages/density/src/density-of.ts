@@ -1,9 +1,11 @@
 import {
   type CallOptions,
+  collect,
   type DensityEstimator,
   type DistanceError,
   type Embedder,
-  embed,
+  type EmbedOptions,
+  embedStream,
   InvalidArgumentError,
   type RowSource,
   ShapeError,
@@ -24,6 +26,8 @@ export interface EmbeddedDensity {
   readonly density: Float64Array;
   /** Of the rows that were measured: the embedder's, or another when they only stand for its rows. */
   readonly fingerprint: string;
+  /** Positions of items whose text was cut. */
+  readonly truncated: readonly number[];
   /** How far distances of those rows are from the embedder's, when they are. */
   readonly distanceError?: DistanceError;
 }
@@ -39,13 +43,27 @@ export async function densityOf<Item>(
   { embedder, estimator, ...work }: DensityOfOptions<Item>,
 ): Promise<EmbeddedDensity> {
   if (!embedder.embedRows) {
-    const density = await estimator.fit(await embed(embedder, items, work), work);
-    return { density: checked(density, items.length), fingerprint: embedder.fingerprint };
+    const { points, truncated } = await embedded(embedder, items, work);
+    const density = checked(await estimator.fit(points, work), items.length);
+    return { density, fingerprint: embedder.fingerprint, truncated };
   }
   await using rows = await embedder.embedRows(items, work);
-  const { fingerprint, distanceError } = rows;
+  const { fingerprint, truncated, distanceError } = rows;
   const density = checked(await fitRows(estimator, rows, work), items.length);
-  return { density, fingerprint, ...(distanceError && { distanceError }) };
+  return { density, fingerprint, truncated, ...(distanceError && { distanceError }) };
+}
+
+async function embedded<Item>(embedder: Embedder<Item>, items: readonly Item[], options: EmbedOptions) {
+  const truncated: number[] = [];
+  async function* parts() {
+    for await (const part of embedStream(embedder, items, { total: items.length, ...options })) {
+      truncated.push(...part.truncated);
+      yield part;
+    }
+  }
+  const { dimensions } = embedder.capabilities;
+  const none = { data: new Float32Array(0), rows: 0, cols: dimensions };
+  return { points: items.length === 0 ? none : await collect(parts()), truncated };
 }
 
 async function fitRows(estimator: DensityEstimator, rows: RowSource, options: CallOptions): Promise<Float64Array> {

@@ -21,15 +21,14 @@ export const density = command({
   },
   async run({ prompts, embeddings, out, embedder, ckpt, batchSize, backend, ...values }, options) {
     const { densityReport, knnDistance } = await import('@rarefy/density');
-    const { readEmbeddedPrompts } = await import('../models/read-embedded-prompts.js');
+    const { promptDensity } = await import('../models/prompt-density.js');
     const { writeWeights } = await import('../training/density-weights.js');
     const weighting = await weightingOf(values);
-    const choice = { embedder, ckpt, batchSize, backend };
-    const points = await readEmbeddedPrompts({ prompts, embeddings, ...choice }, options);
-    const densities = await knnDistance({ k: values.k }).fit(points.embeddings, options);
+    const source = { prompts, embeddings, embedder, ckpt, batchSize, backend };
+    const { ids, density: densities } = await promptDensity(source, knnDistance({ k: values.k }), options);
     const weights = weighting(densities);
     const report = densityReport(densities, weights);
-    const rows = points.ids.map((id) => ({ id }));
+    const rows = ids.map((id) => ({ id }));
     await writeWeights(out, rows, densities, weights, options);
     for (const message of report.warnings) {
       options.onEvent({ type: 'work-warning', task: 'weigh', code: 'weights', message });

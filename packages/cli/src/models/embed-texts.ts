@@ -16,7 +16,7 @@ export async function embedTexts(
   texts: readonly ChatText[],
   options: EmbedTextsOptions & CallOptions,
 ): Promise<{ readonly embeddings: Matrix; readonly fingerprint: string }> {
-  const { batchSize, signal, onEvent } = options;
+  const { batchSize, signal } = options;
   signal?.throwIfAborted();
   const embedder = await openEmbedder(options, options);
   let cut = 0;
@@ -27,16 +27,21 @@ export async function embedTexts(
     }
   }
   const embeddings = await collect(parts());
-  if (cut > 0) {
-    const message = `${cut} of ${texts.length} texts are longer than the model reads and were cut`;
-    onEvent?.({ type: 'work-warning', task: 'embed', code: 'truncated', message });
-  }
+  tellCut(cut, texts.length, options);
   return { embeddings, fingerprint: embedder.fingerprint };
 }
 
-async function openEmbedder(
-  { embedder, ckpt, backend }: EmbedTextsOptions,
-  options: CallOptions,
+/** Says how many texts were cut, when some were. */
+export function tellCut(cut: number, texts: number, { onEvent }: CallOptions): void {
+  if (cut === 0) return;
+  const message = `${cut} of ${texts} texts are longer than the model reads and were cut`;
+  onEvent?.({ type: 'work-warning', task: 'embed', code: 'truncated', message });
+}
+
+/** The embedder that the command line names. */
+export async function openEmbedder(
+  { embedder, ckpt, backend }: Omit<EmbedTextsOptions, 'batchSize'>,
+  { signal, onEvent }: CallOptions,
 ): Promise<Embedder<ChatText>> {
   if (embedder === 'hash') {
     const { hashEmbedder } = await import('@rarefy/embedders/hash');
@@ -50,15 +55,15 @@ async function openEmbedder(
     return ofPlainText(await onnxEmbedder(ckpt));
   }
   if (embedder === 'use') {
-    await openBackend(backend, options);
+    await openBackend(backend, { signal, onEvent });
     const { universalSentenceEncoder } = await import('@rarefy/embedders/use');
     return ofPlainText(await universalSentenceEncoder());
   }
   const folder = await modelFolder(ckpt);
-  await openBackend(backend, options);
-  const loaded = await openModel(folder, options);
+  await openBackend(backend, { signal, onEvent });
+  const loaded = await openModel(folder, { signal, onEvent });
   const { hiddenStateEmbedder, logitsEmbedder } = await import('@rarefy/embedders/causal-lm');
-  return embedder === 'logits' ? logitsEmbedder(loaded) : hiddenStateEmbedder(loaded);
+  return embedder === 'logits' ? logitsEmbedder(loaded, { signal, onEvent }) : hiddenStateEmbedder(loaded);
 }
 
 /** A sentence model gets the plain prompt, and the answer after a blank line. */

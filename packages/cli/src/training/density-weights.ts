@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { type CallOptions, embed, StateMismatchError, type Weighting } from '@rarefy/core';
-import { type DensityReport, densityReport, knnDistance } from '@rarefy/density';
+import { type CallOptions, StateMismatchError, type Weighting } from '@rarefy/core';
+import { type DensityReport, densityOf, densityReport, knnDistance } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
 import { type PromptRecord, readJsonl, writeJsonl } from '@rarefy/io';
 import type { LoadedModel } from '@rarefy/lm';
@@ -30,8 +30,7 @@ export async function densityWeights(
 ): Promise<DensityWeights> {
   const path = join(folder, 'weights.jsonl');
   const saved = resume ? await readWeights(path, prompts) : undefined;
-  const densities =
-    saved?.densities ?? (await knnDistance({ k }).fit(await embedPrompts(prompts, loaded, options), options));
+  const densities = saved?.densities ?? (await measure(prompts, loaded, k, options));
   const weights = saved?.weights ?? weighting(densities);
   const report = densityReport(densities, weights);
   for (const message of report.warnings)
@@ -40,17 +39,15 @@ export async function densityWeights(
   return { densities, weights, report };
 }
 
-async function embedPrompts(
+async function measure(
   prompts: readonly PromptRecord[],
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  k: number,
   options: CallOptions,
-) {
-  const embedder = await logitsEmbedder(loaded);
-  return embed(
-    embedder,
-    prompts.map(({ prompt }) => prompt),
-    options,
-  );
+): Promise<Float64Array> {
+  const texts = prompts.map(({ prompt }) => prompt);
+  const embedder = await logitsEmbedder(loaded, options);
+  return (await densityOf<string>(texts, { embedder, estimator: knnDistance({ k }), ...options })).density;
 }
 
 /** Writes `{id, density, weight, probability}` lines, one a prompt and in order. */
