@@ -75,19 +75,22 @@ test('density of rows kept elsewhere is that of rows in memory, to the bit, and 
       truncated: [],
     });
     const { embedder, count } = elsewhere();
-    expect(await densityOf(items, { embedder, estimator: create() })).toEqual({
+    expect(await densityOf(items, { embedder, estimator: create(), memoryBytes: 0 })).toEqual({
       density: expected,
       fingerprint: 'kept rows',
       truncated: [3],
       distanceError: { pairs: 1, median: 0.1, percentile95: 0.2, largest: 0.3 },
     });
     expect(count.disposed).toBe(1);
+    // What fits is not kept elsewhere.
+    expect((await densityOf(items, { embedder, estimator: create(), memoryBytes: 7200 })).fingerprint).toBe('rows');
+    expect(count.disposed).toBe(1);
   }
 });
 
 test('too many rows for an estimator that takes none in blocks are refused, and freed', async () => {
   const { embedder, count } = elsewhere(20_000_000);
-  const failing = densityOf(items, { embedder, estimator: memoryOnly(knnDistance()) });
+  const failing = densityOf(items, { embedder, estimator: memoryOnly(knnDistance()), memoryBytes: 7199 });
   await expect(failing).rejects.toThrow(InvalidArgumentError);
   await expect(failing).rejects.toThrow('20000000 rows of 20 numbers take 1.6 GB');
   expect(count).toEqual({ disposed: 1, most: 0 });
@@ -97,6 +100,6 @@ test('an estimator of another number of values is refused; after rows in blocks 
   const wrong: DensityEstimator = { ...memoryOnly(knnDistance()), fit: async () => new Float64Array(3) };
   await expect(densityOf(items, { embedder: inMemory, estimator: wrong })).rejects.toThrow(ShapeError);
   const estimator = knnDistance();
-  await densityOf(items, { embedder: elsewhere().embedder, estimator });
+  await densityOf(items, { embedder: elsewhere().embedder, estimator, memoryBytes: 0 });
   await expect(estimator.score!(points)).rejects.toThrow('call fit(points) first');
 });

@@ -12,13 +12,15 @@ import {
 } from '@rarefy/core';
 
 /** Rows of at most this many bytes are read into memory for an estimator that takes none in blocks. */
-const memoryBytes = 2 ** 30;
+const mostBytes = 2 ** 30;
 
 export interface DensityOfOptions<Item> extends CallOptions {
   readonly embedder: Embedder<Item>;
   readonly estimator: DensityEstimator;
   /** Items embedded at a time; default 32. */
   readonly batchSize?: number;
+  /** Rows of more bytes go to disk, if the embedder has `embedRows`; default 2^28. */
+  readonly memoryBytes?: number;
 }
 
 export interface EmbeddedDensity {
@@ -33,16 +35,16 @@ export interface EmbeddedDensity {
 }
 
 /**
- * Density of every item among all items. Embedders whose rows are too wide for memory (`embedRows`) keep them on disk, and the
- * estimator reads them in blocks.
+ * Density of every item among all items. When all rows take more than `memoryBytes`, an embedder that can (`embedRows`) keeps them
+ * on disk, and the estimator reads them in blocks: the same density, to the bit.
  * @throws InvalidArgumentError when the rows are too many for an estimator that takes none in blocks; ShapeError when the estimator
  * breaks its contract; what embedder and estimator throw.
  */
 export async function densityOf<Item>(
   items: readonly Item[],
-  { embedder, estimator, ...work }: DensityOfOptions<Item>,
+  { embedder, estimator, memoryBytes = 2 ** 28, ...work }: DensityOfOptions<Item>,
 ): Promise<EmbeddedDensity> {
-  if (!embedder.embedRows) {
+  if (!embedder.embedRows || 4 * items.length * embedder.capabilities.dimensions <= memoryBytes) {
     const { points, truncated } = await embedded(embedder, items, work);
     const density = checked(await estimator.fit(points, work), items.length);
     return { density, fingerprint: embedder.fingerprint, truncated };
@@ -69,7 +71,7 @@ async function embedded<Item>(embedder: Embedder<Item>, items: readonly Item[], 
 async function fitRows(estimator: DensityEstimator, rows: RowSource, options: CallOptions): Promise<Float64Array> {
   if (estimator.fitRows) return estimator.fitRows(rows, options);
   const bytes = 4 * rows.rows * rows.cols;
-  if (bytes > memoryBytes) {
+  if (bytes > mostBytes) {
     throw new InvalidArgumentError(
       `${rows.rows} rows of ${rows.cols} numbers take ${(bytes / 1e9).toFixed(1)} GB, and ${estimator.fingerprint} needs them in memory; choose an estimator with fitRows, such as knnDistance()`,
     );

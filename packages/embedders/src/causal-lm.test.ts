@@ -167,7 +167,11 @@ test('rows of a soft-capped head lie on disk while they are used, and are those 
   await expect(stopped).rejects.toBe(reason);
   expect(await readdir(folder)).toEqual([]);
   await rm(folder, { recursive: true });
-  expect((await logitsEmbedder({ model: models.llama, tokenizer })).embedRows).toBeUndefined();
+
+  const linear = await logitsEmbedder({ model: models.llama, tokenizer }, { diskBytes: 0 });
+  await using short = await linear.embedRows!(items);
+  expect(await short.read(0, items.length)).toEqual(await embed(linear, items));
+  expect(short.fingerprint).toBe(linear.fingerprint);
 });
 
 test('too many rows for the disk are projected, and the error of their distances is measured and told', async () => {

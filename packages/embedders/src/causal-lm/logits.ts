@@ -15,8 +15,8 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
  * Embeds chat texts by the mean of the model's logits over real tokens, L2-normalised.
  *
  * For a linear head the rows are in hidden size (one more with a bias), with the same distances and inner products as the logits
- * (see {@link vocabularyIsometry}). A soft-capped head has no such short form: its rows are as wide as the vocabulary, and `embedRows`
- * keeps them on disk, or their projections when they are too many. `fingerprint` and the events tell which. Deterministic; the model
+ * (see {@link vocabularyIsometry}). A soft-capped head has no such short form: its rows are as wide as the vocabulary. `embedRows` keeps
+ * rows on disk: as they are, or projections of wide ones when they are too many. `fingerprint` and the events tell which. Deterministic; the model
  * stays the caller's.
  * @throws InvalidArgumentError for options out of range; the signal's reason on abort.
  */
@@ -54,9 +54,13 @@ export async function logitsEmbedder(
   const weight = (await model.head.weight.data()) as Float32Array;
   const bias = (await model.head.bias?.data()) as Float32Array | undefined;
   const isometry = await vocabularyIsometry({ weight, bias, vocabulary, hidden }, { signal, onEvent });
-  return causalEmbedder(loaded, options, {
+  const embedder = await causalEmbedder(loaded, options, {
     name: 'logits-isometry',
     dimensions: isometry.dimensions,
     project: isometry.apply,
   });
+  return {
+    ...embedder,
+    embedRows: (items, work = {}) => wideRows(embedder, items, { ...options, isShort: true }, work),
+  };
 }

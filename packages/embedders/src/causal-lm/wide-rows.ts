@@ -30,26 +30,35 @@ const sampledRows = 64;
 const task = 'vocabulary-space';
 
 /**
- * Rows of all items on disk: as they are up to `diskBytes`, projected beyond. An event says which, and how far off projected
- * distances are.
+ * Rows of all items on disk: as they are up to `diskBytes`, projected beyond. A warning says which, and how far off projected
+ * distances are; rows in hidden size (`isShort`) are never projected, and a message tells of them.
  * @throws InvalidArgumentError for options out of range; InputError when the disk has too little space.
  */
 export async function wideRows<Item>(
   embedder: Embedder<Item>,
   items: readonly Item[],
-  { folder, diskBytes = 2 ** 32, projectedColumns = 1024, seed = 0 }: WideRowsOptions,
+  {
+    folder,
+    diskBytes = 2 ** 32,
+    projectedColumns = 1024,
+    seed = 0,
+    isShort = false,
+  }: WideRowsOptions & { readonly isShort?: boolean },
   options: CallOptions & { readonly batchSize?: number },
 ): Promise<EmbeddedRows> {
   checkWideRows({ diskBytes, projectedColumns });
   const { dimensions } = embedder.capabilities;
   const bytes = items.length * dimensions * 4;
-  const isProjected = bytes > diskBytes;
+  const isProjected = !isShort && bytes > diskBytes;
   const cols = isProjected ? projectedColumns : dimensions;
   await checkSpace(folder, items.length * cols * 4, options.signal);
   const project = isProjected ? hashedProjection(dimensions, cols, seed) : undefined;
   const tell = (event: Omit<Extract<WorkEvent, { type: 'work-warning' }>, 'type' | 'task'>) =>
     options.onEvent?.({ type: 'work-warning', task, ...event });
-  if (!project) {
+  if (isShort) {
+    const message = `${items.length} rows of ${dimensions} numbers that stand for logits, ${gigabytes(bytes)} GB, go to disk`;
+    options.onEvent?.({ type: 'work-message', task, message });
+  } else if (!project) {
     tell({
       code: 'vocabulary-wide-rows',
       message: `the output head is not linear: ${items.length} rows of ${dimensions} logits, ${gigabytes(bytes)} GB, go to disk and are compared there block by block, exactly`,
