@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import zlib from 'node:zlib';
 import {
   openEmbeddings,
   readEmbeddings,
@@ -176,5 +177,25 @@ withPython('numpy', ['numpy'], () => {
     const made = join(folder, 'made-numpy');
     const names: string[] = JSON.parse(runPython('embedding_files.py', 'make', 'numpy', made));
     await checkWeRead(names.filter((name) => name.endsWith('.npy')).map((name) => join('../made-numpy', name)));
+  });
+});
+
+withPython('pyarrow', ['pyarrow'], () => {
+  test('reads what we write', async () => {
+    await checkPythonReads('parquet', ['float32']);
+    await checkPythonReads('arrow', ['float32', 'float16']);
+  });
+
+  test('what it writes is read: lists of fixed and any size, every float, ids of text and integers, row groups and batches', async () => {
+    const made = join(folder, 'made-arrow');
+    const names: string[] = JSON.parse(runPython('embedding_files.py', 'make', 'arrow', made));
+    const readable = names.filter((name) => name !== 'zstd.parquet');
+    expect(readable).toHaveLength(19);
+    await checkWeRead(readable.map((name) => join('../made-arrow', name)));
+    if ('zstdDecompressSync' in zlib) await checkWeRead(['../made-arrow/zstd.parquet']);
+    else
+      await expect(readEmbeddings(join(made, 'zstd.parquet'))).rejects.toThrow(
+        'packed with ZSTD, which is not read here',
+      );
   });
 });

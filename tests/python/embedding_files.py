@@ -111,6 +111,8 @@ def make_arrow(folder):
         pq.write_table(table, folder / f"{name}.parquet", row_group_size=3)
         with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
+    with pa.OSFile(str(folder / "stream.arrow"), "wb") as sink, pa.ipc.new_stream(sink, tables["chunks"].schema) as writer:
+        writer.write_table(tables["chunks"])
     pq.write_table(tables["lists"], folder / "plain.parquet", compression="none", use_dictionary=False, data_page_version="2.0")
     pq.write_table(tables["lists"], folder / "gzip.parquet", compression="gzip")
     pq.write_table(tables["lists"], folder / "zstd.parquet", compression="zstd")

@@ -1,10 +1,12 @@
 import { type CallOptions, InvalidArgumentError, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
 import type { WriteOptions } from '../files/write-atomically.js';
+import { writeArrowEmbeddings } from './arrow/write-arrow-embeddings.js';
 import { type WritableDtype, writableDtypes } from './embedding-dtype.js';
 import { type EmbeddingFormat, formatToWrite } from './embedding-format.js';
 import { checkIds } from './embedding-ids.js';
 import { openEmbeddings } from './embedding-reader.js';
 import { writeNpyEmbeddings } from './npy/npy-embeddings.js';
+import { writeParquetEmbeddings } from './parquet/parquet-embeddings.js';
 import { writePtEmbeddings } from './pt/pt-embeddings.js';
 import { writeSafetensorsEmbeddings } from './safetensors-embeddings.js';
 import { memoryRows } from './stored-matrix.js';
@@ -15,6 +17,8 @@ const writers: Readonly<Record<EmbeddingFormat, Writer>> = {
   safetensors: writeSafetensorsEmbeddings,
   npy: writeNpyEmbeddings,
   pt: writePtEmbeddings,
+  parquet: writeParquetEmbeddings,
+  arrow: writeArrowEmbeddings,
 };
 
 /** Embeddings with the user's own keys. */
@@ -36,15 +40,15 @@ export interface WritableEmbeddings extends Omit<EmbeddingFile, 'embeddings' | '
 }
 
 export interface WriteEmbeddingsOptions extends WriteOptions {
-  /** How the file holds the numbers; default float32. `.npy` has no bfloat16. */
+  /** How the file holds the numbers; default float32. `.npy` and `.arrow` have no bfloat16, `.parquet` is float32 alone. */
   readonly dtype?: WritableDtype | undefined;
 }
 
 /**
- * Writes embeddings whole or not at all, in the format that the extension names: `.safetensors`, or `.npy` with its ids in
- * `x.ids.json`. Equal content gives equal bytes.
+ * Writes embeddings whole or not at all, in the format that the extension names: `.safetensors`, `.npy` with its ids in
+ * `x.ids.json`, `.pt`, `.parquet` or `.arrow`. Equal content gives equal bytes.
  * @throws ShapeError when ids and rows differ in number; InvalidArgumentError for a repeated id, an unknown extension, or a
- * dtype or id that the format cannot hold; NotFiniteError naming the id of a NaN or infinity; what writeAtomically throws.
+ * dtype or id that the format cannot hold; NotFiniteError naming the id of a NaN or infinity; MissingDependencyError for `.arrow` without apache-arrow; what writeAtomically throws.
  */
 export async function writeEmbeddings(
   path: string,

@@ -3,13 +3,16 @@ import { InvalidArgumentError } from '@rarefy/core';
 import { npyMagic } from './npy/npy-header.js';
 
 /** A format of embedding files. */
-export type EmbeddingFormat = 'safetensors' | 'npy' | 'pt';
+export type EmbeddingFormat = 'safetensors' | 'npy' | 'pt' | 'parquet' | 'arrow';
 
 const formats: Readonly<Record<string, EmbeddingFormat>> = {
   '.safetensors': 'safetensors',
   '.npy': 'npy',
   '.pt': 'pt',
   '.pth': 'pt',
+  '.parquet': 'parquet',
+  '.arrow': 'arrow',
+  '.feather': 'arrow',
 };
 
 /** By the extension, in any case; undefined when it is none of an embedding file. */
@@ -34,6 +37,9 @@ export const formatHeadBytes = 16;
 export function formatOfContent(head: Uint8Array): EmbeddingFormat | undefined {
   const text = Buffer.from(head.subarray(0, formatHeadBytes)).toString('latin1');
   if (npyMagic.every((byte, index) => head[index] === byte)) return 'npy';
-  if (text.startsWith('PK') || (head[0] === 0x80 && head[1]! <= 5)) return 'pt';
-  return text[8] === '{' ? 'safetensors' : undefined;
+  if (text[8] === '{' && text.slice(4, 8) === '\0\0\0\0') return 'safetensors'; // a header below 4 GB
+  if (text.startsWith('PK') || text.startsWith('\x80\x02\x8a')) return 'pt';
+  if (text.startsWith('PAR1')) return 'parquet';
+  if (text.startsWith('ARROW1') || text.startsWith('\xff\xff\xff\xff')) return 'arrow';
+  return undefined;
 }

@@ -24,15 +24,23 @@ const dtypes = [
   ['float16', fromFloat16(toFloat16(data))],
   ['bfloat16', fromBfloat16(toBfloat16(data))],
 ] as const;
-const extensions = ['safetensors', 'npy', 'pt'];
+const extensions = ['safetensors', 'npy', 'pt', 'parquet', 'arrow'];
+/** What a format lacks, as the error says it. */
+const lacks: Readonly<Record<string, string>> = {
+  'npy bfloat16': '.npy has no bfloat16',
+  'arrow bfloat16': '.arrow has no bfloat16',
+  'parquet float16': '.parquet is written in float32 alone, and not float16',
+  'parquet bfloat16': '.parquet is written in float32 alone, and not bfloat16',
+};
 
 test.each(extensions.flatMap((extension) => dtypes.map(([dtype, values]) => [extension, dtype, values] as const)))(
   '%s, %s: blocks read in any order and at once are those that were written, from memory and from rows',
   async (extension, dtype, values) => {
     const path = join(folder, `${dtype}.${extension}`);
     const embeddings = { data, rows, cols };
-    if (extension === 'npy' && dtype === 'bfloat16') {
-      await expect(writeEmbeddings(path, { ids, embeddings }, { dtype })).rejects.toThrow('.npy has no bfloat16');
+    const lack = lacks[`${extension} ${dtype}`];
+    if (lack !== undefined) {
+      await expect(writeEmbeddings(path, { ids, embeddings }, { dtype })).rejects.toThrow(lack);
       return;
     }
     await writeEmbeddings(path, { ids, embeddings, metadata }, { dtype });
@@ -75,14 +83,18 @@ test('integer ids stay integers; sizes of nothing are sound', async () => {
     const numbered = { ids: ['0', '-7', '123456'], embeddings: { data: Float32Array.of(1, 2, 3), rows: 3, cols: 1 } };
     await writeEmbeddings(path, { ...numbered, integerIds: true });
     expect(await readEmbeddings(path)).toEqual({ ...numbered, integerIds: true, metadata: {} });
-    await writeEmbeddings(path, {
-      ids: ['9007199254740993'],
-      embeddings: { data: new Float32Array(0), rows: 1, cols: 0 },
-      integerIds: true,
-    });
-    expect(await readEmbeddings(path)).toMatchObject({ ids: ['9007199254740993'], embeddings: { rows: 1, cols: 0 } });
-    await writeEmbeddings(path, { ids: [], embeddings: { data: new Float32Array(0), rows: 0, cols: 5 } });
-    expect(await readEmbeddings(path)).toMatchObject({ ids: [], embeddings: { rows: 0, cols: 5 } });
+    const large = { ids: ['9007199254740993'], embeddings: { data: new Float32Array(1), rows: 1, cols: 1 } };
+    await writeEmbeddings(path, { ...large, integerIds: true });
+    expect(await readEmbeddings(path)).toMatchObject(large);
+    const none = { ids: [], embeddings: { data: new Float32Array(0), rows: 0, cols: 5 } };
+    await writeEmbeddings(path, none);
+    expect(await readEmbeddings(path)).toMatchObject(extension === 'parquet' ? { embeddings: { rows: 0 } } : none);
+    const narrow = { ids: ['a'], embeddings: { data: new Float32Array(0), rows: 1, cols: 0 } };
+    if (extension === 'parquet') await expect(writeEmbeddings(path, narrow)).rejects.toThrow('without columns');
+    else {
+      await writeEmbeddings(path, narrow);
+      expect(await readEmbeddings(path)).toMatchObject(narrow);
+    }
     const odd = { ids: ['1', '01', '2'], embeddings: numbered.embeddings, integerIds: true };
     await expect(writeEmbeddings(path, odd)).rejects.toThrow('the id "01" (row 1) is no integer of 64 bits');
     await expect(writeEmbeddings(path, { ...odd, ids: ['1', '9223372036854775808', '2'] })).rejects.toThrow('(row 1)');
@@ -111,7 +123,7 @@ test('numbers that a dtype cannot hold are refused with their id, also from rows
 test('the name chooses the format, the content must fit it, and decides when the name says nothing', async () => {
   const embeddings = { data: Float32Array.of(1), rows: 1, cols: 1 };
   await expect(writeEmbeddings(join(folder, 'a.bin'), { ids: ['a'], embeddings })).rejects.toThrow(
-    'does not say its format; let its name end with one of .safetensors, .npy, .pt',
+    'does not say its format; let its name end with one of .safetensors, .npy, .pt, .pth, .parquet, .arrow',
   );
   await writeEmbeddings(join(folder, 'A.SafeTensors'), { ids: ['a'], embeddings });
   await rename(join(folder, 'A.SafeTensors'), join(folder, 'a.bin'));

@@ -1,10 +1,12 @@
 import { type CallOptions, InputError, type RowSource } from '@rarefy/core';
 import { type ByteSource, openFile } from '../files/byte-source.js';
+import { openArrowEmbeddings } from './arrow/arrow-embeddings.js';
 import type { EmbeddingDtype } from './embedding-dtype.js';
 import { type EmbeddingFormat, formatHeadBytes, formatOfContent, formatOfName } from './embedding-format.js';
 import type { EmbeddingIds } from './embedding-ids.js';
 import type { EmbeddingTable } from './embedding-table.js';
 import { idsPathOf, openNpyEmbeddings } from './npy/npy-embeddings.js';
+import { openParquetEmbeddings } from './parquet/parquet-embeddings.js';
 import { openPtEmbeddings } from './pt/pt-embeddings.js';
 import { openSafetensorsEmbeddings } from './safetensors-embeddings.js';
 
@@ -23,6 +25,8 @@ const openers: Readonly<Record<EmbeddingFormat, (source: ByteSource) => Promise<
     return await openNpyEmbeddings(source, ids);
   },
   pt: openPtEmbeddings,
+  parquet: openParquetEmbeddings,
+  arrow: openArrowEmbeddings,
 };
 
 /**

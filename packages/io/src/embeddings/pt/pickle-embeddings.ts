@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from '@rarefy/core';
 import type { EmbeddingIds } from '../embedding-ids.js';
+import { checkText } from '../unicode-text.js';
 
 const batch = 1000; // items on the stack at once, as Python's pickler has it
 const storageTypes = { float32: 'FloatStorage', float16: 'HalfStorage', bfloat16: 'BFloat16Storage' } as const;
@@ -54,12 +54,8 @@ export function pickleEmbeddings({ ids, integerIds, metadata, dtype, rows, cols 
 }
 
 function text(value: string): Uint8Array {
+  checkText(value);
   const bytes = Buffer.from(value);
-  if (bytes.includes('\ufffd') && bytes.toString() !== value) {
-    throw new InvalidArgumentError(
-      `${JSON.stringify(value)} holds half a character, which UTF-8 lacks; write .safetensors`,
-    );
-  }
   const head = Buffer.alloc(5);
   head[0] = 0x58; // BINUNICODE
   head.writeUInt32LE(bytes.length, 1);
