@@ -1,2 +1,5 @@
 export { type BlockJoinOptions, blockJoin } from './exact/block-join.js';
+export type { ExactEngine, ExactEngineOptions } from './exact/engine.js';
 export { type ExactIndexOptions, exactIndex } from './exact/exact-index.js';
+export { type ExactNeighbors, type ExactNeighborsOptions, exactNeighbors } from './exact/exact-neighbors.js';
+export type { NativeNeighbors } from './exact/native.js';

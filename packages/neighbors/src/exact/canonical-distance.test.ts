@@ -20,7 +20,7 @@ function byDefinition(metric: Metric, x: Float32Array, y: Float32Array): number 
     return a + e + (c + g) + (b + f + (d + h));
   };
   const product = sum((c) => x[c]! * y[c]!);
-  if (metric === 'dot') return Math.fround(0 - product);
+  if (metric === 'dot') return Math.fround(0 - product) + 0;
   if (metric === 'euclidean') return Math.fround(Math.sqrt(sum((c) => (x[c]! - y[c]!) * (x[c]! - y[c]!))));
   const lengths = Math.sqrt(sum((c) => x[c]! * x[c]!) * sum((c) => y[c]! * y[c]!));
   return Math.fround(Math.max(0, 1 - product / lengths));

@@ -17,8 +17,8 @@ export const canonicalDistance: Readonly<Record<Metric, RowDistance>> = {
     if (lengths === 0) return 1;
     return Math.fround(Math.max(0, 1 - innerProduct(x.data, i * x.stride, y.data, j * y.stride, x.stride) / lengths));
   },
-  // Subtracted from 0, so that orthogonal rows are at 0 and never at -0.
-  dot: (x, i, y, j) => Math.fround(0 - innerProduct(x.data, i * x.stride, y.data, j * y.stride, x.stride)),
+  // 0 added after rounding, so that no row is at -0, be it orthogonal or its product too small for float32.
+  dot: (x, i, y, j) => Math.fround(0 - innerProduct(x.data, i * x.stride, y.data, j * y.stride, x.stride)) + 0,
 };
 
 /** |x - y|² over `length` columns, a multiple of 8, from `p` in `x` and `q` in `y`. */

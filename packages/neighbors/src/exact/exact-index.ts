@@ -1,25 +1,31 @@
-import { InvalidArgumentError, type Metric, type NeighborIndex, RarefyError, ShapeError } from '@rarefy/core';
-import { searchRows, selfJoinRows } from './all-pairs.js';
+import { type Metric, type NeighborIndex, RarefyError, ShapeError } from '@rarefy/core';
+import { searchRows } from './all-pairs.js';
 import { canonicalDistance } from './canonical-distance.js';
+import { checkEngineOptions, chooseEngine, defaultMemoryBytes, type ExactEngineOptions } from './engine.js';
+import { checkCount, joinReader } from './exact-neighbors.js';
+import { readerOf, rowsReader } from './join/row-reader.js';
+import { wasmSearch } from './join/wasm-join.js';
 import { appendRows, noRows } from './rows.js';
+import { timeSlices } from './time-slices.js';
 
-export interface ExactIndexOptions {
+export interface ExactIndexOptions extends ExactEngineOptions {
   /** Default `euclidean`. */
   readonly metric?: Metric;
 }
 
+/** Queries from which on reading all rows into an engine's memory pays. */
+const queriesPay = 64;
+
 /**
- * Exact nearest neighbours by comparing all pairs, in plain TypeScript: the distances that every other engine must return.
- * About 1 ns a pair and column on one core; yields to the event loop every 20 ms. Vectors are copied. A distance too large for
+ * Exact nearest neighbours: every distance is {@link canonicalDistance}'s to the last bit, whatever engine computes them. `selfJoin`
+ * is {@link exactNeighbors}; `search` of many queries takes the wasm engine, too. Vectors are copied. A distance too large for
  * float32 is an infinity. Adding while a search runs is allowed: the search answers for the rows it began with.
- * @throws InvalidArgumentError for an unknown metric.
+ * @throws InvalidArgumentError for an unknown metric or engine, or options out of range.
  */
-export function exactIndex({ metric = 'euclidean' }: ExactIndexOptions = {}): NeighborIndex {
-  if (!Object.hasOwn(canonicalDistance, metric)) {
-    throw new InvalidArgumentError(`metric must be one of ${Object.keys(canonicalDistance).join(', ')}, got ${metric}`);
-  }
-  const distance = canonicalDistance[metric];
+export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOptions = {}): NeighborIndex {
+  checkEngineOptions(metric, engine);
   let points = noRows;
+  let adding: Promise<unknown> = Promise.resolve();
   let disposed = false;
   const checkAlive = () => {
     if (disposed) throw new RarefyError('this index was disposed; make a new one');
@@ -36,33 +42,49 @@ export function exactIndex({ metric = 'euclidean' }: ExactIndexOptions = {}): Ne
     async add(vectors, options = {}) {
       options.signal?.throwIfAborted();
       checkAlive();
-      points = appendRows(points, vectors, 'vectors');
+      const reader = readerOf(vectors, 'vectors', options);
+      // One after the other, so that each adds below what is there.
+      const added = adding.then(async () => {
+        const longer = await appendRows(points, reader, timeSlices(options.signal));
+        checkAlive();
+        points = longer;
+      });
+      adding = added.catch(() => {});
+      await added;
     },
     async search(queries, options) {
       checkAlive();
-      checkCount(options.k);
-      const { exclude } = options;
+      const { k, exclude } = options;
+      checkCount(k);
       if (exclude !== undefined && exclude.length !== queries.rows) {
         throw new ShapeError(`exclude has ${exclude.length} ids for ${queries.rows} queries; give one id a query`);
       }
-      const rows = appendRows(noRows, queries, 'queries');
-      if (points.rows > 0 && rows.rows > 0 && rows.cols !== points.cols) {
-        throw new ShapeError(`queries have ${rows.cols} columns and the index holds rows of ${points.cols}`);
+      const held = points;
+      const reader = readerOf(queries, 'queries', options);
+      if (held.rows > 0 && reader.rows > 0 && reader.cols !== held.cols) {
+        throw new ShapeError(`queries have ${reader.cols} columns and the index holds rows of ${held.cols}`);
       }
-      return searchRows(rows, points, options.k, distance, exclude, options);
+      const products = reader.rows < queriesPay ? 0 : reader.rows * held.rows * held.cols;
+      const chosen = await chooseEngine(engine, products, false);
+      if (chosen.name === 'wasm' && held.rows > 0 && reader.rows > 0) {
+        const { workers, memoryBytes = defaultMemoryBytes } = engine;
+        const { signal, onEvent } = options;
+        const join = { k, metric, workers, memoryBytes, signal, onEvent };
+        return (await wasmSearch(reader, rowsReader(held, 'vectors'), exclude, join)).neighbors;
+      }
+      const rows = await appendRows(noRows, reader, timeSlices(options.signal));
+      return searchRows(rows, held, k, canonicalDistance[metric], exclude, options);
     },
-    async selfJoin(options) {
+    async selfJoin({ k, signal, onEvent }) {
       checkAlive();
-      checkCount(options.k);
-      return selfJoinRows(points, options.k, distance, options);
+      checkCount(k);
+      const options = { ...engine, k, metric, signal, onEvent };
+      const { rows, ids, distances } = await joinReader(rowsReader(points, 'vectors'), options, true);
+      return { rows, k, ids, distances };
     },
     async [Symbol.asyncDispose]() {
       points = noRows;
       disposed = true;
     },
   };
-}
-
-function checkCount(k: number): void {
-  if (!(Number.isInteger(k) && k >= 1)) throw new InvalidArgumentError(`k must be an integer ≥ 1, got ${k}`);
 }

@@ -1,5 +1,7 @@
 import { type Matrix, NotFiniteError, ShapeError } from '@rarefy/core';
 import { innerProduct } from './canonical-distance.js';
+import type { RowReader } from './join/row-reader.js';
+import type { TimeSlices } from './time-slices.js';
 
 /**
  * Vectors as the distance loops want them: columns filled up with zeros to a multiple of 8, which changes no sum, and the
@@ -24,20 +26,18 @@ export const noRows: Rows = {
 };
 
 /**
- * `earlier` and below it a copy of `vectors`. `earlier` stays valid: only space after its last row is written.
- * @param name what the vectors are, for messages
- * @throws ShapeError when the sizes do not fit; NotFiniteError naming the first row with a NaN or infinity.
+ * `earlier` and below it a copy of the rows of `reader`. `earlier` stays valid: only space after its last row is written.
+ * @throws ShapeError when the columns do not fit; NotFiniteError naming the first row with a NaN or infinity.
  */
-export function appendRows(earlier: Rows, vectors: Matrix, name: string): Rows {
-  checkMatrix(vectors, name);
-  if (vectors.rows === 0) return earlier;
-  const { cols } = vectors;
+export async function appendRows(earlier: Rows, reader: RowReader, slices: TimeSlices): Promise<Rows> {
+  const { cols, name } = reader;
+  if (reader.rows === 0) return earlier;
   if (earlier.rows > 0 && earlier.cols !== cols) {
     throw new ShapeError(
       `${name} have ${cols} columns and the index holds rows of ${earlier.cols}; give the same columns`,
     );
   }
-  const rows = earlier.rows + vectors.rows;
+  const rows = earlier.rows + reader.rows;
   const stride = Math.ceil(cols / 8) * 8;
   let { data, squaredNorms } = earlier;
   if (squaredNorms.length < rows) {
@@ -47,15 +47,29 @@ export function appendRows(earlier: Rows, vectors: Matrix, name: string): Rows {
     squaredNorms = new Float64Array(capacity);
     squaredNorms.set(earlier.squaredNorms.subarray(0, earlier.rows));
   }
-  for (let row = 0; row < vectors.rows; row++) {
-    const start = (earlier.rows + row) * stride;
-    data.set(vectors.data.subarray(row * cols, (row + 1) * cols), start);
-    squaredNorms[earlier.rows + row] = innerProduct(data, start, data, start, stride);
+  await reader.copy(0, reader.rows, data.subarray(earlier.rows * stride), stride, slices);
+  for (let row = earlier.rows; row < rows; row++) {
+    if (row % 64 === 0 && slices.due()) await slices.pause();
+    const start = row * stride;
+    const norm = innerProduct(data, start, data, start, stride);
+    // Squares of float32 numbers and their sums are finite in float64.
+    if (!Number.isFinite(norm)) throw firstNotFinite(data.subarray(start, start + cols), row - earlier.rows, name);
+    squaredNorms[row] = norm;
   }
   return { data, squaredNorms, rows, cols, stride };
 }
 
-function checkMatrix({ data, rows, cols }: Matrix, name: string): void {
+/** The error for a row that holds a NaN or infinity. */
+export function firstNotFinite(values: Float32Array, row: number, name: string): NotFiniteError {
+  const column = values.findIndex((value) => !Number.isFinite(value));
+  return new NotFiniteError(`${name} hold ${values[column]} in row ${row}, column ${column}; remove or mend that row`);
+}
+
+/** @throws ShapeError when rows and columns do not fit the numbers. */
+export function checkShape(
+  { data, rows, cols }: Omit<Matrix, 'data'> & { readonly data: { readonly length: number } },
+  name: string,
+): void {
   if (!(Number.isInteger(rows) && Number.isInteger(cols) && rows >= 0 && cols >= 0 && data.length === rows * cols)) {
     throw new ShapeError(
       `${name} say ${rows} rows x ${cols} columns and hold ${data.length} numbers; these must agree`,
@@ -63,9 +77,4 @@ function checkMatrix({ data, rows, cols }: Matrix, name: string): void {
   }
   if (rows > 0 && cols === 0)
     throw new ShapeError(`${name} have ${rows} rows without columns; give at least one column`);
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad < 0) return;
-  throw new NotFiniteError(
-    `${name} hold ${data[bad]} in row ${Math.floor(bad / cols)}, column ${bad % cols}; remove or mend that row`,
-  );
 }

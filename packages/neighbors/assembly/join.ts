@@ -1,0 +1,65 @@
+// Exact nearest neighbours: int16 tiles with a proven bound leave out what cannot be near, the canonical distance ranks the rest.
+// docs/decisions: "Exact neighbours by bound and proof".
+
+import { distance } from './canonical';
+import { cap, ids, isMutual, k, KEPT, LEN, LISTS, positions, rowAt, split } from './layout';
+import { at, compact, keyOf, put, sort } from './lists';
+
+export { setup } from './layout';
+export { measureRows, quantise, scanRows } from './rows';
+export { joinBlocks, setScratch } from './tiles';
+
+/** Brings the candidates of positions [first, last) into their lists of neighbours. Returns how many rows were scanned in full. */
+export function rank(first: i32, last: i32): i32 {
+  let scans = 0;
+  for (let position = first; position < last; position++) {
+    const row = load<i32>(rowAt + (<usize>position << 2));
+    if (row < 0 || (position >= split && !isMutual)) continue;
+    const list = LISTS + ((<usize>position * k) << 3);
+    const isMarked = load<i32>(LEN + (<usize>position << 2)) < 0;
+    const length = isMarked ? -1 : compact(position);
+    if (length < 0) {
+      scans++;
+      scanAll(position, row, list);
+      continue;
+    }
+    const kept = KEPT + ((<usize>position * cap) << 3);
+    for (let i = 0; i < length; i++) {
+      const other = load<i32>(rowAt + (<usize><u32>at(kept, i) << 2));
+      put(kept, i, keyOf(distance(row, other), load<i32>(ids + (<usize>other << 2))));
+    }
+    sort(kept, length);
+    merge(list, kept, length);
+  }
+  return scans;
+}
+
+/** The two lists' k smallest keys, in order, into the first one, which holds k. */
+function merge(list: usize, other: usize, length: i32): void {
+  let i = 0;
+  let j = 0;
+  while (i + j < k) {
+    if (j < length && at(other, j) < at(list, i)) j++;
+    else i++;
+  }
+  for (let to = k - 1; j > 0; to--) {
+    if (i > 0 && at(list, i - 1) > at(other, j - 1)) put(list, to, at(list, --i));
+    else put(list, to, at(other, --j));
+  }
+}
+
+/** Every other row by its distance: slow, and exact where the bound says too little. */
+function scanAll(position: i32, row: i32, list: usize): void {
+  const isCross = split < positions;
+  const start = isCross && position < split ? split : 0;
+  const end = isCross && position >= split ? split : positions;
+  for (let p = start; p < end; p++) {
+    const other = load<i32>(rowAt + (<usize>p << 2));
+    if (other < 0 || p == position) continue;
+    const key = keyOf(distance(row, other), load<i32>(ids + (<usize>other << 2)));
+    if (key >= at(list, k - 1)) continue;
+    let to = k - 1;
+    for (; to > 0 && at(list, to - 1) > key; to--) put(list, to, at(list, to - 1));
+    put(list, to, key);
+  }
+}

@@ -1,0 +1,116 @@
+// Lists of 8-byte keys: a float32 in the order of unsigned integers, then a 32-bit number that breaks ties.
+
+import { A, AT, bound, cap, GH, GN, GROUP, H, k, KEPT, LEN, N, U } from './layout';
+
+// @ts-ignore: decorator
+@inline
+export function keyOf(value: f32, tie: i32): u64 {
+  const bits = reinterpret<u32>(value);
+  return (<u64>(bits >> 31 ? ~bits : bits | 0x80000000) << 32) | <u64><u32>tie;
+}
+
+// @ts-ignore: decorator
+@inline
+export function valueOf(key: u64): f32 {
+  const bits = <u32>(key >> 32);
+  return reinterpret<f32>(bits >> 31 ? bits & 0x7fffffff : ~bits);
+}
+
+// @ts-ignore: decorator
+@inline
+export function at(list: usize, i: i32): u64 {
+  return load<u64>(list + (<usize>i << 3));
+}
+
+// @ts-ignore: decorator
+@inline
+export function put(list: usize, i: i32, key: u64): void {
+  store<u64>(list + (<usize>i << 3), key);
+}
+
+/** How far the value of a pair can be from the truth, for the row at a position and any row of a group. */
+// @ts-ignore: decorator
+@inline
+export function errorOf(position: i32, group: i32): f32 {
+  const o = <usize>position << 2;
+  const g = <usize>group << 2;
+  return load<f32>(N + o) * (<f32>bound * load<f32>(GN + g)) + (load<f32>(H + o) + load<f32>(GH + g));
+}
+
+/** Takes in a candidate of the row at a position, by the upper bound of its value. */
+export function push(position: i32, upper: f32, other: i32): void {
+  const o = <usize>position << 2;
+  const length = load<i32>(LEN + o);
+  if (length < 0) return;
+  put(KEPT + ((<usize>position * cap) << 3), length, keyOf(upper, other));
+  store<i32>(LEN + o, length + 1);
+  if (length + 1 == cap) compact(position);
+}
+
+/**
+ * Drops what can no longer be among the k nearest, and returns how many stay: -1 when too many do, which sends the row to the full
+ * scan. Kept is all whose lower bound is not above the k-th upper bound.
+ */
+export function compact(position: i32): i32 {
+  const list = KEPT + ((<usize>position * cap) << 3);
+  const o = <usize>position << 2;
+  const length = load<i32>(LEN + o);
+  let top = load<f32>(U + o);
+  if (length >= k) {
+    select(list, 0, length - 1, k - 1);
+    top = min(top, valueOf(at(list, k - 1)));
+  }
+  let kept = 0;
+  for (let i = 0; i < length; i++) {
+    const key = at(list, i);
+    // Not "≤ top", so that an error beyond float32 keeps the row.
+    if (!(valueOf(key) - 2 * errorOf(position, <i32>key / GROUP) > top)) put(list, kept++, key);
+  }
+  if (kept > cap - 8) {
+    store<f32>(AT + o, f32.POSITIVE_INFINITY);
+    kept = -1;
+  } else {
+    store<f32>(U + o, top);
+    store<f32>(AT + o, load<f32>(A + o) - top);
+  }
+  store<i32>(LEN + o, kept);
+  return kept;
+}
+
+/** Brings the m-th smallest of [low, high] to its place (Hoare). */
+function select(list: usize, low: i32, high: i32, m: i32): void {
+  while (high > low) {
+    const a = at(list, low);
+    const b = at(list, (low + high) >> 1);
+    const c = at(list, high);
+    const pivot = a < b ? (b < c ? b : max(a, c)) : a < c ? a : max(b, c);
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (at(list, i) < pivot) i++;
+      while (at(list, j) > pivot) j--;
+      if (i <= j) {
+        const key = at(list, i);
+        put(list, i++, at(list, j));
+        put(list, j--, key);
+      }
+    }
+    if (m <= j) high = j;
+    else if (m >= i) low = i;
+    else return;
+  }
+}
+
+/** Sorts a short list (Shell's sort with the gaps of Ciura). */
+export function sort(list: usize, length: i32): void {
+  let gap = 701;
+  while (gap > 0) {
+    for (let i = gap; i < length; i++) {
+      const key = at(list, i);
+      let j = i;
+      for (; j >= gap && at(list, j - gap) > key; j -= gap) put(list, j, at(list, j - gap));
+      put(list, j, key);
+    }
+    gap = gap > 301 ? 301 : gap > 132 ? 132 : gap > 57 ? 57 : gap > 23 ? 23 : gap > 10 ? 10 : gap > 4 ? 4 : gap > 1 ? 1 : 0;
+  }
+}

@@ -1,0 +1,56 @@
+import { type CounterRandom, counterRandom, type Matrix, type Neighbors } from '@rarefy/core';
+
+/** Uniform doubles in [0, 1), one after the other. */
+export function uniforms(seed: number): () => number {
+  const random: CounterRandom = counterRandom(seed);
+  let index = 0;
+  return () => random.uniform(index++);
+}
+
+/** A standard normal number (Box and Muller). */
+export const normal = (uniform: () => number): number =>
+  Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+
+/** Values that are hard for one engine or the other: ties, zeros, cancellation, the ends of float32's range, six decades. */
+export const hardValues: Readonly<Record<string, (uniform: () => number) => number>> = {
+  'small integers': (uniform) => Math.floor(uniform() * 3),
+  bits: (uniform) => Math.round(uniform()),
+  normal,
+  'offset by 1000': (uniform) => 1000 + uniform(),
+  'mostly 0 and -0': (uniform) => (uniform() < 0.97 ? (uniform() < 0.5 ? 0 : -0) : 1),
+  '1e-20': (uniform) => uniform() * 1e-20,
+  '1e17': (uniform) => (uniform() - 0.5) * 1e17,
+  'six decades': (uniform) => uniform() * 10 ** (uniform() * 6 - 3),
+  '1e-30': (uniform) => normal(uniform) * 1e-30,
+  '1e30': (uniform) => normal(uniform) * 1e30,
+  'below the normal range of float32': (uniform) => normal(uniform) * 1e-40,
+  'to the end of float32': (uniform) => (uniform() - 0.5) * 6.8e38,
+};
+
+export function matrixOf(rows: number, cols: number, value: () => number): Matrix {
+  return { data: Float32Array.from({ length: rows * cols }, value), rows, cols };
+}
+
+/** Rows of a matrix by their numbers, in that order, any of them more than once. */
+export function pickRows({ data, cols }: Matrix, rows: readonly number[]): Matrix {
+  const picked = new Float32Array(rows.length * cols);
+  for (const [to, from] of rows.entries()) picked.set(data.subarray(from * cols, (from + 1) * cols), to * cols);
+  return { data: picked, rows: rows.length, cols };
+}
+
+/** Every byte of a result, as text that an assertion compares quickly. */
+export function bytesOf({ ids, distances }: Pick<Neighbors, 'ids' | 'distances'>): string {
+  const text = (array: Int32Array | Float32Array) =>
+    Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('latin1');
+  return text(ids) + text(distances);
+}
+
+/** Whether two results are equal to the last byte; when not, the first place where they differ. */
+export function difference(actual: Neighbors, expected: Neighbors): string {
+  if (bytesOf(actual) === bytesOf(expected)) return '';
+  const { k, ids, distances } = actual;
+  const at = ids.findIndex(
+    (id, place) => id !== expected.ids[place] || !Object.is(distances[place], expected.distances[place]),
+  );
+  return `row ${Math.floor(at / k)}, neighbour ${at % k}: ${ids[at]} at ${distances[at]}, not ${expected.ids[at]} at ${expected.distances[at]}`;
+}
