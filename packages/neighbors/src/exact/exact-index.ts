@@ -5,7 +5,7 @@ import { checkEngineOptions, chooseEngine, defaultMemoryBytes, type ExactEngineO
 import { checkCount, joinReader } from './exact-neighbors.js';
 import { readerOf, rowsReader } from './join/row-reader.js';
 import { wasmSearch } from './join/wasm-join.js';
-import { appendRows, noRows } from './rows.js';
+import { appendReader, noRows } from './rows.js';
 import { timeSlices } from './time-slices.js';
 
 export interface ExactIndexOptions extends ExactEngineOptions {
@@ -45,7 +45,7 @@ export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOption
       const reader = readerOf(vectors, 'vectors', options);
       // One after the other, so that each adds below what is there.
       const added = adding.then(async () => {
-        const longer = await appendRows(points, reader, timeSlices(options.signal));
+        const longer = await appendReader(points, reader, timeSlices(options.signal));
         checkAlive();
         points = longer;
       });
@@ -72,7 +72,7 @@ export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOption
         const join = { k, metric, workers, memoryBytes, signal, onEvent };
         return (await wasmSearch(reader, rowsReader(held, 'vectors'), exclude, join)).neighbors;
       }
-      const rows = await appendRows(noRows, reader, timeSlices(options.signal));
+      const rows = await appendReader(noRows, reader, timeSlices(options.signal));
       return searchRows(rows, held, k, canonicalDistance[metric], exclude, options);
     },
     async selfJoin({ k, signal, onEvent }) {

@@ -13,7 +13,7 @@ import { distinctRowsOf } from './join/distinct-rows.js';
 import { type RowReader, readerOf } from './join/row-reader.js';
 import { wasmSelfJoin } from './join/wasm-join.js';
 import { nativeJoin } from './native-join.js';
-import { appendRows, noRows } from './rows.js';
+import { appendReader, noRows } from './rows.js';
 import { timeSlices } from './time-slices.js';
 
 export interface ExactNeighborsOptions extends CallOptions, ExactEngineOptions {
@@ -70,7 +70,7 @@ export async function joinReader(
   }
   const slices = timeSlices(signal);
   if (chosen.name === 'native') return nativeJoin(chosen.module, reader, options, slices);
-  const all = await appendRows(noRows, reader, slices);
+  const all = await appendReader(noRows, reader, slices);
   const neighbors = await selfJoinRows(all, k, canonicalDistance[metric], options);
   const distinctRows = await distinctRowsOf(all, slices);
   return { ...neighbors, engine: 'typescript', distinctRows, fullScans: 0 };

@@ -26,18 +26,43 @@ export const noRows: Rows = {
 };
 
 /**
- * `earlier` and below it a copy of the rows of `reader`. `earlier` stays valid: only space after its last row is written.
- * @throws ShapeError when the columns do not fit; NotFiniteError naming the first row with a NaN or infinity.
+ * `earlier` and below it a copy of `vectors`. `earlier` stays valid: only space after its last row is written.
+ * @param name what the vectors are, for messages
+ * @throws ShapeError when the sizes do not fit; NotFiniteError naming the first row with a NaN or infinity.
  */
-export async function appendRows(earlier: Rows, reader: RowReader, slices: TimeSlices): Promise<Rows> {
-  const { cols, name } = reader;
-  if (reader.rows === 0) return earlier;
+export function appendRows(earlier: Rows, vectors: Matrix, name: string): Rows {
+  checkShape(vectors, name);
+  const { rows, cols } = vectors;
+  if (rows === 0) return earlier;
+  const grown = grow(earlier, rows, cols, name);
+  for (let row = 0; row < rows; row++) {
+    grown.data.set(vectors.data.subarray(row * cols, (row + 1) * cols), (earlier.rows + row) * grown.stride);
+    setNorm(grown, earlier.rows + row, row, name);
+  }
+  return grown;
+}
+
+/** The same, with pauses. */
+export async function appendReader(earlier: Rows, reader: RowReader, slices: TimeSlices): Promise<Rows> {
+  const { rows, cols, name } = reader;
+  if (rows === 0) return earlier;
+  const grown = grow(earlier, rows, cols, name);
+  await reader.copy(0, rows, grown.data.subarray(earlier.rows * grown.stride), grown.stride, slices);
+  for (let row = 0; row < rows; row++) {
+    if (row % 64 === 0 && slices.due()) await slices.pause();
+    setNorm(grown, earlier.rows + row, row, name);
+  }
+  return grown;
+}
+
+/** Room for `added` more rows. */
+function grow(earlier: Rows, added: number, cols: number, name: string): Rows {
   if (earlier.rows > 0 && earlier.cols !== cols) {
     throw new ShapeError(
       `${name} have ${cols} columns and the index holds rows of ${earlier.cols}; give the same columns`,
     );
   }
-  const rows = earlier.rows + reader.rows;
+  const rows = earlier.rows + added;
   const stride = Math.ceil(cols / 8) * 8;
   let { data, squaredNorms } = earlier;
   if (squaredNorms.length < rows) {
@@ -47,16 +72,16 @@ export async function appendRows(earlier: Rows, reader: RowReader, slices: TimeS
     squaredNorms = new Float64Array(capacity);
     squaredNorms.set(earlier.squaredNorms.subarray(0, earlier.rows));
   }
-  await reader.copy(0, reader.rows, data.subarray(earlier.rows * stride), stride, slices);
-  for (let row = earlier.rows; row < rows; row++) {
-    if (row % 64 === 0 && slices.due()) await slices.pause();
-    const start = row * stride;
-    const norm = innerProduct(data, start, data, start, stride);
-    // Squares of float32 numbers and their sums are finite in float64.
-    if (!Number.isFinite(norm)) throw firstNotFinite(data.subarray(start, start + cols), row - earlier.rows, name);
-    squaredNorms[row] = norm;
-  }
   return { data, squaredNorms, rows, cols, stride };
+}
+
+/** @param given the row's number among those that were given, for messages */
+function setNorm({ data, squaredNorms, cols, stride }: Rows, row: number, given: number, name: string): void {
+  const start = row * stride;
+  const norm = innerProduct(data, start, data, start, stride);
+  // Squares of float32 numbers and their sums are finite in float64.
+  if (!Number.isFinite(norm)) throw firstNotFinite(data.subarray(start, start + cols), given, name);
+  squaredNorms[row] = norm;
 }
 
 /** The error for a row that holds a NaN or infinity. */
