@@ -8,10 +8,11 @@ const stages = ['base', 'sft', 'rm', 'grpo'];
 
 /**
  * The model folder that a name on the command line means: a stage's folder or a path; the newest checkpoint of a run that is not
- * finished.
+ * finished; or a GGUF file.
  * @throws InputError when no model lies there.
  */
 export async function checkpointFolder(checkpoint: string): Promise<string> {
+  if (checkpoint.endsWith('.gguf') && (await exists(checkpoint))) return checkpoint;
   const folder = stages.includes(checkpoint) ? join('out', checkpoint) : checkpoint;
   if (await exists(join(folder, 'config.json'))) return folder;
   const latest = await latestCheckpoint(join(folder, 'checkpoints'));
@@ -20,7 +21,7 @@ export async function checkpointFolder(checkpoint: string): Promise<string> {
     ? `train it with: rarefy train ${checkpoint}; or name a folder`
     : 'name a folder';
   throw new InputError(
-    `there is no model in ${folder}; ${fix} with config.json, model.safetensors and tokenizer.json.`,
+    `there is no model in ${folder}; ${fix} with config.json, model.safetensors and tokenizer.json, or a .gguf file.`,
   );
 }
 

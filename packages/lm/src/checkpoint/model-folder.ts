@@ -7,6 +7,7 @@ import { languageModel, type WeightValues } from '../language-model.js';
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
 import { saveTokenizer } from '../tokenizer/save-tokenizer.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { loadGguf } from './gguf/load-gguf.js';
 
 /** A language model with what belongs to it. */
 export interface LoadedModel {
@@ -20,10 +21,12 @@ export interface LoadedModel {
 
 /**
  * Loads a Hugging Face folder: `config.json`, `model.safetensors` (or its shards with `model.safetensors.index.json`) and
- * `tokenizer.json`, on the current tfjs backend. Half-precision weights are widened to float32.
+ * `tokenizer.json`, on the current tfjs backend. Half-precision weights are widened to float32. A path that ends with `.gguf` is a
+ * GGUF file of the llama architecture, with its tokenizer.
  * @throws InputError naming the file that is missing or unsupported; CorruptFileError for a damaged one.
  */
 export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
+  if (folder.endsWith('.gguf')) return loadGguf(folder);
   const config = await readConfig(folder);
   const weights = await readWeights(folder);
   const tokenizer = await loadTokenizer(folder);

@@ -1,0 +1,162 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CorruptFileError, counterRandom, InputError, RarefyError } from '@rarefy/core';
+import { readSafetensors, toFloat32 } from '@rarefy/io';
+import { activate, loadLanguageModel } from '@rarefy/lm';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dequantize, storedBytes } from '../packages/lm/src/checkpoint/gguf/dequantize.js';
+import { casesOf } from './support/exhaustive.js';
+import { goldenModel, goldenPath, goldenTensors } from './support/golden.js';
+import { type GgufTensor, type GgufValue, writeGguf } from './support/write-gguf.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'rarefy-gguf-'));
+const path = join(folder, 'model.gguf');
+beforeAll(() => activate('wasm'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const names: Readonly<Record<string, string>> = {
+  'model.embed_tokens.weight': 'token_embd.weight',
+  'model.norm.weight': 'output_norm.weight',
+  'lm_head.weight': 'output.weight',
+  input_layernorm: 'attn_norm',
+  'self_attn.q_proj': 'attn_q',
+  'self_attn.k_proj': 'attn_k',
+  'self_attn.v_proj': 'attn_v',
+  'self_attn.o_proj': 'attn_output',
+  post_attention_layernorm: 'ffn_norm',
+  'mlp.gate_proj': 'ffn_gate',
+  'mlp.up_proj': 'ffn_up',
+  'mlp.down_proj': 'ffn_down',
+};
+
+/** The reference Llama as llama.cpp's converter writes it: rows of queries and keys in the order of its rotary positions. */
+async function referenceFile() {
+  const config = JSON.parse(readFileSync(goldenPath('llama/config.json'), 'utf8'));
+  const { tensors } = await readSafetensors(goldenPath('llama/model.safetensors'));
+  const written: Record<string, GgufTensor> = {};
+  for (const [name, tensor] of tensors) {
+    const [, layer, part] = /^model\.layers\.(\d+)\.(.+)\.weight$/.exec(name) ?? [];
+    const ggufName = layer === undefined ? names[name]! : `blk.${layer}.${names[part!]}.weight`;
+    let data = toFloat32(tensor);
+    const heads = /q_proj/.test(name) ? config.num_attention_heads : config.num_key_value_heads;
+    if (/[qk]_proj/.test(name)) data = interleaved(data, tensor.shape[0]!, tensor.shape[1]!, heads);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    written[ggufName] = { shape: tensor.shape.toReversed(), type: 0, bytes };
+  }
+  const letters = Array.from({ length: 188 }, (_, at) => String.fromCharCode(33 + at)).filter((letter) =>
+    /\S/.test(letter),
+  );
+  const tokens = ['<|end|>', 'ab', ...letters.slice(0, 150)];
+  while (tokens.length < config.vocab_size) tokens.push(`filler${tokens.length}`);
+  const metadata: Record<string, GgufValue> = {
+    'general.architecture': 'llama',
+    'llama.block_count': config.num_hidden_layers,
+    'llama.context_length': config.max_position_embeddings,
+    'llama.embedding_length': config.hidden_size,
+    'llama.feed_forward_length': config.intermediate_size,
+    'llama.attention.head_count': config.num_attention_heads,
+    'llama.attention.head_count_kv': config.num_key_value_heads,
+    'llama.attention.layer_norm_rms_epsilon': { float: config.rms_norm_eps },
+    'llama.rope.freq_base': { float: config.rope_parameters?.rope_theta ?? config.rope_theta },
+    'tokenizer.ggml.model': 'gpt2',
+    'tokenizer.ggml.pre': 'smollm',
+    'tokenizer.ggml.tokens': tokens,
+    'tokenizer.ggml.token_type': tokens.map((_, id) => ({ int: id === 0 ? 3 : 1 })),
+    'tokenizer.ggml.merges': ['a b'],
+  };
+  return { metadata, tensors: written };
+}
+
+/** reshape(heads, 2, size / 2, cols) with its two middle axes changed, as convert_hf_to_gguf.py does. */
+function interleaved(data: Float32Array, rows: number, cols: number, heads: number): Float32Array {
+  const out = new Float32Array(data.length);
+  const half = rows / heads / 2;
+  for (let head = 0; head < heads; head++) {
+    for (let part = 0; part < 2; part++) {
+      for (let i = 0; i < half; i++) {
+        const from = (head * 2 * half + part * half + i) * cols;
+        out.set(data.subarray(from, from + cols), (head * 2 * half + 2 * i + part) * cols);
+      }
+    }
+  }
+  return out;
+}
+
+test.each(Object.entries(JSON.parse(readFileSync(goldenPath('gguf-blocks.json'), 'utf8')).blocks))(
+  'blocks of %s have the values that gguf gives them',
+  (_, block) => {
+    const { type, bytes, values } = block as { type: number; bytes: string; values: number[] };
+    const stored = Buffer.from(bytes, 'hex');
+    expect(storedBytes(type, values.length, 'w')).toBe(stored.length);
+    // A zero may have either sign.
+    const own = dequantize(type, stored, values.length).map((value) => value + 0);
+    expect(own).toEqual(Float32Array.from(values, (value) => value + 0));
+  },
+);
+
+test('halves and bfloat16 have their own values', () => {
+  const bytes = Buffer.from(Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7bff, 0x8400).buffer);
+  expect(Array.from(dequantize(1, bytes, 5))).toEqual([1, -2, 2 ** -24, 65504, -(2 ** -14)]);
+  const brain = Buffer.from(Uint16Array.of(0x3f80, 0xc049, 0x0001).buffer);
+  expect(Array.from(dequantize(30, brain, 3))).toEqual([1, -3.140625, 2 ** -133]);
+});
+
+test('a file of the reference model gives the model that the folder gives, to the last bit', async () => {
+  const { metadata, tensors } = await referenceFile();
+  writeFileSync(path, writeGguf(metadata, tensors));
+  const loaded = await loadLanguageModel(path);
+  const model = await goldenModel('llama');
+  expect(loaded.model.description).toEqual(model.description);
+  const golden = await goldenTensors('llama');
+  const [ids, mask] = [golden.ints('embed.input_ids'), golden.ints('embed.attention_mask')];
+  const [own, other] = [loaded.model.forward(ids, mask), model.forward(ids, mask)];
+  expect(own.logits.dataSync()).toEqual(other.logits.dataSync());
+  expect(loaded.tokenizer.specialId('<|end|>')).toBe(0);
+  expect(loaded.tokenizer.decode(loaded.tokenizer.encode('abc'))).toBe('abc');
+  tf.dispose([ids, mask, ...Object.values(own), ...Object.values(other)]);
+  loaded.model.dispose();
+  model.dispose();
+});
+
+test('what is not read is told, with what would be', async () => {
+  const { metadata, tensors } = await referenceFile();
+  const load = (change: Record<string, GgufValue>, changed: Record<string, GgufTensor> = tensors) => {
+    writeFileSync(path, writeGguf({ ...metadata, ...change }, changed));
+    return loadLanguageModel(path);
+  };
+  await expect(load({ 'general.architecture': 'mamba' })).rejects.toThrow('architecture "mamba"; only llama is read');
+  await expect(load({ 'llama.rope.scaling.type': 'yarn' })).rejects.toThrow("scaled by 'yarn'");
+  await expect(load({ 'llama.block_count': 0 })).rejects.toThrow('says 0 for llama.block_count');
+  await expect(load({ 'tokenizer.ggml.model': 'llama' })).rejects.toThrow("put the model's tokenizer.json beside");
+  await expect(load({ 'tokenizer.ggml.pre': 'tekken' })).rejects.toThrow("splits texts by 'tekken'; gpt-2, smollm");
+  await expect(load({ 'tokenizer.ggml.token_type': [{ int: 1 }] })).rejects.toBeInstanceOf(CorruptFileError);
+  const scaled = { ...tensors, 'rope_freqs.weight': { shape: [4], type: 0, bytes: new Uint8Array(16) } };
+  await expect(load({}, scaled)).rejects.toThrow('scaled rotary positions');
+  const quantised = { ...tensors, 'output_norm.weight': { ...tensors['output_norm.weight']!, type: 16 } };
+  await expect(load({}, quantised)).rejects.toThrow(/'output_norm.weight' is quantised .+ \(ggml type 16\); F32, F16/);
+  await expect(loadLanguageModel(join(folder, 'absent.gguf'))).rejects.toBeInstanceOf(InputError);
+});
+
+test('a damaged file is refused or read, and never crashes or takes memory that it does not have', async () => {
+  const { metadata, tensors } = await referenceFile();
+  const whole = writeGguf(metadata, tensors);
+  const random = counterRandom(9);
+  const cases = casesOf(40, 300);
+  for (let at = 0; at < cases; at++) {
+    const damaged = Buffer.from(
+      whole.subarray(
+        0,
+        random.uniform(4 * at) < 0.3 ? Math.floor(random.uniform(4 * at + 1) * whole.length) : undefined,
+      ),
+    );
+    const place = Math.floor(random.uniform(4 * at + 2) * Math.min(damaged.length, 6_000));
+    if (damaged.length > 0) damaged[place] = Math.floor(random.uniform(4 * at + 3) * 256);
+    writeFileSync(path, damaged);
+    const outcome = await loadLanguageModel(path).catch((error: unknown) => error);
+    if (RarefyError.isInstance(outcome)) continue;
+    expect(outcome, `case ${at}`).toHaveProperty('model');
+    (outcome as { model: { dispose(): void } }).model.dispose();
+  }
+});

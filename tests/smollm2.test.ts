@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readSafetensors, toFloat32, toFloat64 } from '@rarefy/io';
+import { activate, generate, type LoadedModel, loadLanguageModel, padRight } from '@rarefy/lm';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { meanPool } from '../packages/embedders/src/causal-lm/mean-pool.js';
+import { vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
+import { goldenPath } from './support/golden.js';
+
+const file = process.env.RAREFY_SMOLLM2 ?? '';
+const reason = existsSync(file) ? '' : ' (skipped: RAREFY_SMOLLM2 names no SmolLM2-135M-Instruct.Q4_1.gguf)';
+const { texts, input_ids: expectedIds, greedy } = JSON.parse(readFileSync(goldenPath('smollm2.json'), 'utf8'));
+
+describe.skipIf(reason !== '')(`SmolLM2 from its GGUF file, against transformers${reason}`, () => {
+  let loaded: LoadedModel;
+  let expected: Awaited<ReturnType<typeof readSafetensors>>['tensors'];
+
+  beforeAll(async () => {
+    await activate('node').catch(() => activate('wasm'));
+    loaded = await loadLanguageModel(file);
+    ({ tensors: expected } = await readSafetensors(goldenPath('smollm2.safetensors')));
+  });
+  afterAll(() => loaded?.model.dispose());
+
+  test('token ids of odd texts', () => {
+    for (const [at, text] of texts.entries()) expect([...loaded.tokenizer.encode(text)], text).toEqual(expectedIds[at]);
+  });
+
+  test('mean hidden states within 1e-4, and distances of mean logits through the isometry within 1e-3', async () => {
+    const { model } = loaded;
+    const { hiddenSize, vocabularySize } = model.description;
+    const pooled = tf.tidy(() => {
+      const { ids, mask } = padRight(expectedIds.map((row: number[]) => Int32Array.from(row)));
+      return meanPool(model.hiddenStates(ids, mask), mask);
+    });
+    const states = pooled.dataSync<'float32'>().slice();
+    pooled.dispose();
+    const weight = model.head.weight.dataSync<'float32'>();
+    const isometry = await vocabularyIsometry({ weight, vocabulary: vocabularySize, hidden: hiddenSize });
+    const short = unit(Float64Array.from(isometry.apply(states, texts.length)), hiddenSize);
+    const distances = toFloat64(expected.get('mean_logits_l2_distances')!);
+    let worst = 0;
+    for (let a = 0; a < texts.length; a++) {
+      for (let b = 0; b < texts.length; b++) {
+        let squares = 0;
+        for (let i = 0; i < hiddenSize; i++) squares += (short[a * hiddenSize + i]! - short[b * hiddenSize + i]!) ** 2;
+        worst = Math.max(worst, Math.abs(Math.sqrt(squares) - distances[a * texts.length + b]!));
+      }
+    }
+    expect(worst).toBeLessThan(1e-3);
+    const hidden = unit(Float64Array.from(states), hiddenSize);
+    const reference = toFloat32(expected.get('mean_hidden_l2')!);
+    expect(hidden.reduce((most, value, i) => Math.max(most, Math.abs(value - reference[i]!)), 0)).toBeLessThan(1e-4);
+  });
+
+  test('greedy tokens', async () => {
+    const prompt = loaded.tokenizer.encode(greedy.prompt);
+    const [completion] = await generate(loaded.model, [prompt], {
+      maxNewTokens: greedy.ids.length - prompt.length,
+      stopId: -1,
+      temperature: 0,
+      seed: 1,
+    });
+    expect([...prompt, ...completion!.ids]).toEqual(greedy.ids);
+  });
+});
+
+/** Divides rows by length + 1e-8, in place. */
+function unit(rows: Float64Array, width: number): Float64Array {
+  for (let start = 0; start < rows.length; start += width) {
+    const length = Math.hypot(...rows.subarray(start, start + width)) + 1e-8;
+    for (let i = start; i < start + width; i++) rows[i]! /= length;
+  }
+  return rows;
+}
