@@ -77,8 +77,8 @@ export function curriculum(
   tree.find(0); // refuses weights that are all zero
   const size = base.length;
   const possible = Int32Array.from(base.keys()).filter((position) => base[position]! > 0);
-  const fingerprint = `${name}:size=${size},seed=${seed},floor=${floor},cap=${cap},staleness=${staleness},smoothing=${smoothing}`;
   const weightsDigest = digest(base);
+  const fingerprint = `${name}:size=${size},weights=${weightsDigest},seed=${seed},floor=${floor},cap=${cap},staleness=${staleness},smoothing=${smoothing}`;
   const snapshotEvery = Math.max(1024, size);
 
   const rates = new Float64Array(size).fill(0.5);

@@ -1,36 +1,23 @@
 import { type CounterRandom, InvalidArgumentError } from '@rarefy/core';
-
-/** Draws made at a time: enough for cache misses to overlap, few enough to stay in the nearest cache. */
-const blockLength = 1024;
-
-/** Weights that uniforms are turned into positions by. */
-export interface Drawable {
-  readonly total: number;
-  /** Leaves the weights of the positions in place of the uniforms. */
-  findAll(uniforms: Float64Array, positions: Int32Array): void;
-}
+import type { SumTree } from './structures/sum-tree.js';
 
 /**
  * Positions for the uniforms `first` to `first + count`, and the chance of each.
  * @throws InvalidArgumentError for a count that is no integer ≥ 0.
  */
 export function drawUniforms(
-  weights: Drawable,
+  weights: SumTree,
   random: CounterRandom,
   first: number,
   count: number,
 ): { positions: Int32Array; probabilities: Float64Array } {
   checkDrawCount(count);
-  const { total } = weights;
   const positions = new Int32Array(count);
-  const probabilities = new Float64Array(count);
-  for (let start = 0; start < count; start += blockLength) {
-    const block = positions.subarray(start, start + blockLength);
-    const chances = probabilities.subarray(start, start + blockLength); // uniforms, then weights, then chances
-    for (let draw = 0; draw < block.length; draw++) chances[draw] = random.uniform(first + start + draw);
-    weights.findAll(chances, block);
-    for (let draw = 0; draw < block.length; draw++) chances[draw] = chances[draw]! / total;
-  }
+  const probabilities = new Float64Array(count); // uniforms, then weights, then chances
+  random.fill(first, probabilities);
+  weights.findAll(probabilities, positions);
+  const { total } = weights;
+  for (let draw = 0; draw < count; draw++) probabilities[draw] = probabilities[draw]! / total;
   return { positions, probabilities };
 }
 

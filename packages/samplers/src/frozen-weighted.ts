@@ -1,5 +1,6 @@
 import { counterRandom, digest, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
-import { type Drawable, drawUniforms } from './draw-uniforms.js';
+import { checkDrawCount } from './draw-uniforms.js';
+import { once } from './once.js';
 import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
 import { aliasTable } from './structures/alias-table.js';
 import type { WeightedSampler, WeightedSamplerOptions } from './weighted.js';
@@ -11,18 +12,14 @@ export function frozenWeightedSampler(
 ): WeightedSampler {
   const random = counterRandom(seed);
   const table = aliasTable(weights);
-  let total = 0;
-  for (const weight of weights) total += weight;
-  const drawable: Drawable = {
-    total,
-    findAll(uniforms, positions) {
-      table.findAll(uniforms, positions);
-      for (let draw = 0; draw < positions.length; draw++) uniforms[draw] = weights[positions[draw]!]!;
-    },
-  };
-  const fingerprint = `${name}:size=${weights.length},seed=${seed},frozen`;
-  const weightsDigest = digest(weights);
-  const digestAt = (index: number) => digest([seed, index], weightsDigest);
+  const weightsDigest = once(() => digest(weights));
+  const fingerprint = () => `${name}:size=${weights.length},weights=${weightsDigest()},seed=${seed},frozen`;
+  const digestAt = (index: number) => digest([seed, index], weightsDigest());
+  const total = once(() => {
+    let sum = 0;
+    for (const weight of weights) sum += weight;
+    return sum;
+  });
   const refuse = (): never => {
     throw new InvalidArgumentError('the weights of this sampler are frozen; build it without `frozen` to change them');
   };
@@ -30,23 +27,44 @@ export function frozenWeightedSampler(
   return {
     specificationVersion: 'v1',
     kind: 'sampler',
-    fingerprint,
+    get fingerprint() {
+      return fingerprint();
+    },
     capabilities: { replacement: true, finite: false, adaptive: false },
     weightsVersion: 0,
     draw(count) {
+      checkDrawCount(count);
       const first = next;
-      const { positions, probabilities } = drawUniforms(drawable, random, first, count);
       next += count;
-      return { positions, probabilities, first, version: 0 };
+      const uniforms = new Float64Array(count);
+      const positions = new Int32Array(count);
+      random.fill(first, uniforms);
+      table.findAll(uniforms, positions);
+      // Not everybody asks for the chances, and each is another cache miss. The copy is there because positions can be overwritten.
+      const drawn = positions.slice();
+      const probabilities = once(() => {
+        const chances = new Float64Array(count);
+        const sum = total();
+        for (let draw = 0; draw < count; draw++) chances[draw] = weights[drawn[draw]!]! / sum;
+        return chances;
+      });
+      return {
+        positions,
+        get probabilities() {
+          return probabilities();
+        },
+        first,
+        version: 0,
+      };
     },
-    probabilities: () => weights.map((weight) => weight / total),
+    probabilities: () => weights.map((weight) => weight / total()),
     weights: () => weights.slice(),
     update: refuse,
     add: refuse,
     remove: refuse,
-    state: () => ({ version: 1, fingerprint, payload: { seed, next, digest: digestAt(next) } }),
+    state: () => ({ version: 1, fingerprint: fingerprint(), payload: { seed, next, digest: digestAt(next) } }),
     restore(state) {
-      const payload = payloadOf(state, fingerprint);
+      const payload = payloadOf(state, fingerprint());
       const index = readIndex(payload.next, 'next');
       if (payload.seed !== seed) {
         throw new StateMismatchError(`state has seed ${payload.seed} and this sampler ${seed}`);

@@ -9,7 +9,7 @@ export function payloadOf(state: SamplerState, fingerprint: string): Readonly<Re
   if (version !== 1) throw new StateMismatchError(`state has version ${version} and this sampler reads version 1`);
   if (other !== fingerprint) {
     throw new StateMismatchError(
-      `state is of sampler "${other}" and this one is "${fingerprint}"; build it with the same options`,
+      `state is of sampler "${other}" and this one is "${fingerprint}"; build it with the same weights and options`,
     );
   }
   if (!isRecord(payload)) throw new StateMismatchError('state has no payload; it is damaged');

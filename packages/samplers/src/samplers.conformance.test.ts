@@ -32,6 +32,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
     'with weights that may change': {
       create: () => weightedSampler(weights, { seed: 2 ** 40 + 7 }),
       variants: [() => weightedSampler(weights, { seed: 7 }), () => weightedSampler([1, 2], { seed: 2 ** 40 + 7 })],
+      fingerprint: 'weighted-sampler:size=8,weights=23ba68cf6e60f83b,seed=1099511627783',
       fromWeights: (given) => weightedSampler(given, { seed: 5 }),
     },
     frozen: {

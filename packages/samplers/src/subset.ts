@@ -76,8 +76,8 @@ export function subsetSampler(
   if (!(epochs === Infinity || (Number.isSafeInteger(epochs) && epochs >= 1))) {
     throw new InvalidArgumentError(`epochs must be an integer ≥ 1 or Infinity, got ${epochs}`);
   }
-  const fingerprint = `subset-sampler:size=${initial.length},seed=${seed},budget=${budget},epochs=${epochs}`;
   const weightsDigest = digest(initial);
+  const fingerprint = `subset-sampler:size=${initial.length},weights=${weightsDigest},seed=${seed},budget=${budget},epochs=${epochs}`;
   const digestAt = (index: number) => digest([seed, index], weightsDigest);
   const end = budget * epochs;
   let next = 0;

@@ -42,9 +42,11 @@ export function uniformSampler(size: number, { seed }: UniformSamplerOptions): U
       checkDrawCount(count);
       const first = next;
       next += count;
+      const probabilities = new Float64Array(count); // first the uniforms
+      random.fill(first, probabilities);
       const positions = new Int32Array(count);
-      for (let draw = 0; draw < count; draw++) positions[draw] = Math.floor(random.uniform(first + draw) * size);
-      return { positions, probabilities: new Float64Array(count).fill(1 / size), first };
+      for (let draw = 0; draw < count; draw++) positions[draw] = Math.floor(probabilities[draw]! * size);
+      return { positions, probabilities: probabilities.fill(1 / size), first };
     },
     probabilities: () => new Float64Array(size).fill(1 / size),
     state: () => ({ version: 1, fingerprint, payload: { seed, next, digest: digestAt(next) } }),

@@ -1,5 +1,6 @@
 import { digest, InvalidArgumentError, InvalidWeightsError, StateMismatchError } from '@rarefy/core';
 import { decodeDoubles, decodeIntegers, encodeNumbers } from './base64.js';
+import { once } from './once.js';
 import { isRecord, readIndex } from './sampler-state.js';
 import { checkedWeight } from './structures/check-weight.js';
 import { type SumTree, sumTree } from './structures/sum-tree.js';
@@ -40,18 +41,26 @@ interface WeightSnapshot {
 /** A change in JSON, its lists in base64. */
 type EncodedChange = Readonly<Record<keyof WeightChange, string | number>>;
 
-/** The log of a sampler that has changed nothing yet. @throws InvalidWeightsError for weights nothing can be drawn from. */
-export function weightLog(initial: Float64Array): WeightLog {
-  return logFrom(initial, digest(initial));
+/**
+ * The log of a sampler that has changed nothing yet.
+ * @param initialDigest of the initial weights
+ * @throws InvalidWeightsError for weights nothing can be drawn from.
+ */
+export function weightLog(initial: Float64Array, initialDigest: () => string): WeightLog {
+  return logFrom(initial, initialDigest);
 }
 
 /** The log that `toState` told of; whoever restores compares `history`. @throws StateMismatchError for what cannot be. */
-export function restoreWeightLog(initial: Float64Array, state: Readonly<Record<string, unknown>>): WeightLog {
+export function restoreWeightLog(
+  initial: Float64Array,
+  initialDigest: () => string,
+  state: Readonly<Record<string, unknown>>,
+): WeightLog {
   try {
     const snapshot = state.snapshot === undefined ? undefined : readSnapshot(state.snapshot);
     const restored = snapshot
-      ? logFrom(decodeDoubles(snapshot.weights), digest(initial), snapshot)
-      : weightLog(initial);
+      ? logFrom(decodeDoubles(snapshot.weights), initialDigest, snapshot)
+      : weightLog(initial, initialDigest);
     for (const change of readChanges(state.updates)) restored.apply(change);
     return restored;
   } catch (cause) {
@@ -61,19 +70,20 @@ export function restoreWeightLog(initial: Float64Array, state: Readonly<Record<s
 }
 
 /** @param start weights; in a snapshot -1 for a removed position */
-function logFrom(start: Float64Array, initialDigest: string, startSnapshot?: WeightSnapshot): WeightLog {
+function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot?: WeightSnapshot): WeightLog {
   const removed = new Set<number>();
   if (startSnapshot) for (const [position, weight] of start.entries()) if (weight === -1) removed.add(position);
   const tree = sumTree(removed.size > 0 ? start.map((weight) => (weight === -1 ? 0 : weight)) : start);
   if (!(tree.total > 0)) throw nothingToDraw(tree);
-  const snapshotDigest = (weights: Float64Array, at: number) => digest(weights, digest([at], initialDigest));
+  const snapshotDigest = (weights: Float64Array, at: number) => digest(weights, digest([at], initialDigest()));
   let version = startSnapshot?.version ?? 0;
-  let snapshot = startSnapshot;
+  let snapshot = startSnapshot && (() => startSnapshot); // encoded when a state is asked for, as many never are
   let changes: WeightChange[] = [];
   let logged = 0; // numbers in the changes
   let encoded: EncodedChange[] = []; // of as many changes as a state was asked for
   let digested = 0; // changes that are in the history
-  let history = startSnapshot ? snapshotDigest(start, version) : initialDigest;
+  let before = startSnapshot ? () => snapshotDigest(start, startSnapshot.version) : initialDigest;
+  let history: string | undefined;
 
   const set = (positions: Int32Array, weights: Float64Array) => {
     if (weights[weights.length - 1]! > 0) return tree.updateAll(positions, weights); // the last one stays, so not all are zero
@@ -88,8 +98,10 @@ function logFrom(start: Float64Array, initialDigest: string, startSnapshot?: Wei
     const weights = new Float64Array(tree.size);
     for (let position = 0; position < tree.size; position++) weights[position] = tree.weight(position);
     for (const position of removed) weights[position] = -1;
-    snapshot = Object.freeze({ version, weights: encodeNumbers(weights) });
-    history = snapshotDigest(weights, version);
+    const at = version;
+    snapshot = once(() => Object.freeze({ version: at, weights: encodeNumbers(weights) }));
+    before = () => snapshotDigest(weights, at);
+    history = undefined;
     changes = [];
     encoded = [];
     digested = 0;
@@ -102,6 +114,7 @@ function logFrom(start: Float64Array, initialDigest: string, startSnapshot?: Wei
       return version;
     },
     history() {
+      history ??= before();
       for (; digested < changes.length; digested++) history = digestChange(changes[digested]!, history);
       return history;
     },
@@ -129,7 +142,7 @@ function logFrom(start: Float64Array, initialDigest: string, startSnapshot?: Wei
     },
     toState() {
       for (const change of changes.slice(encoded.length)) encoded.push(encode(change));
-      return { ...(snapshot && { snapshot }), updates: encoded.slice() };
+      return { ...(snapshot && { snapshot: snapshot() }), updates: encoded.slice() };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { counterRandom, type Draws, digest, type Sampler, StateMismatchError, type WeightUpdate } from '@rarefy/core';
 import { drawUniforms } from './draw-uniforms.js';
 import { frozenWeightedSampler } from './frozen-weighted.js';
+import { once } from './once.js';
 import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
 import { restoreWeightLog, type WeightChange, weightLog } from './weight-log.js';
 
@@ -69,8 +70,9 @@ export function weightedSampler(weights: ArrayLike<number>, options: WeightedSam
   if (options.frozen) return frozenWeightedSampler(initial, options);
   const { seed, name = 'weighted-sampler' } = options;
   const random = counterRandom(seed);
-  const fingerprint = `${name}:size=${initial.length},seed=${seed}`;
-  let log = weightLog(initial);
+  const initialDigest = once(() => digest(initial));
+  const fingerprint = () => `${name}:size=${initial.length},weights=${initialDigest()},seed=${seed}`;
+  let log = weightLog(initial, initialDigest);
   let next = 0;
 
   const current = () => {
@@ -86,7 +88,9 @@ export function weightedSampler(weights: ArrayLike<number>, options: WeightedSam
   return {
     specificationVersion: 'v1',
     kind: 'sampler',
-    fingerprint,
+    get fingerprint() {
+      return fingerprint();
+    },
     capabilities: { replacement: true, finite: false, adaptive: false },
     get weightsVersion() {
       return log.version;
@@ -112,12 +116,12 @@ export function weightedSampler(weights: ArrayLike<number>, options: WeightedSam
     remove: ({ version, positions }) => apply({ ...none, kind: 'remove', version, positions: positions.slice() }),
     state: () => ({
       version: 1,
-      fingerprint,
+      fingerprint: fingerprint(),
       payload: { seed, next, weightsVersion: log.version, digest: stateDigest(next), ...log.toState() },
     }),
     restore(state) {
-      const payload = payloadOf(state, fingerprint);
-      const restored = restoreWeightLog(initial, payload);
+      const payload = payloadOf(state, fingerprint());
+      const restored = restoreWeightLog(initial, initialDigest, payload);
       const index = readIndex(payload.next, 'next');
       if (payload.seed !== seed || payload.weightsVersion !== restored.version) {
         throw new StateMismatchError(

@@ -28,3 +28,16 @@ test('index, seed and fork each name another value, and a value never changes', 
   expect(new Set(values).size).toBe(values.length);
   expect(() => counterRandom(0.5)).toThrow('seed must be a safe integer, got 0.5');
 });
+
+test('fill gives the values of uniform, for any length, and across every boundary of the counter words', () => {
+  for (const seed of [0, 7, -3, 2 ** 40 + 3]) {
+    const random = counterRandom(seed).fork(2);
+    for (const first of [0, 1, 2 ** 31 - 5, 2 ** 32 - 6, 2 ** 32 - 5, 3 * 2 ** 32 - 1, 2 ** 45 + 1]) {
+      for (const length of [0, 1, 2, 3, 11, 1000]) {
+        const out = new Float64Array(length + 1).fill(9);
+        random.fill(first, out.subarray(0, length));
+        expect(out).toEqual(Float64Array.from(out, (_, index) => (index < length ? random.uniform(first + index) : 9)));
+      }
+    }
+  }
+});

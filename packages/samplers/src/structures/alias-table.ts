@@ -2,7 +2,7 @@ import { InvalidWeightsError } from '@rarefy/core';
 import { checkSize } from './check-size.js';
 import { checkedWeight } from './check-weight.js';
 
-/** Weights that stay as they are: O(1) draw, one cache miss, 16 bytes a position. */
+/** Weights that stay as they are: O(1) draw, 12 bytes a position. */
 export interface AliasTable {
   readonly size: number;
   /**
@@ -25,26 +25,28 @@ export interface AliasTable {
 export function aliasTable(weights: ArrayLike<number>): AliasTable {
   const size = weights.length;
   checkSize(size);
-  const cells = fillCells(weights);
+  const { bounds, offsets } = fillCells(weights);
+  // Without a branch, which would often be guessed wrong, and wait for the cell's cache miss each time.
+  const pick = (at: number) => {
+    const cell = at | 0;
+    return (cell + (offsets[cell]! & -Number(at >= bounds[cell]!))) | 0;
+  };
   return {
     size,
-    find: (uniform) => pick(cells, uniform * size),
+    find: (uniform) => pick(uniform * size),
     findAll(uniforms, positions) {
-      for (let draw = 0; draw < positions.length; draw++) positions[draw] = pick(cells, uniforms[draw]! * size);
+      for (let draw = 0; draw < positions.length; draw++) positions[draw] = pick(uniforms[draw]! * size);
     },
   };
 }
 
-/** @param at in [0, size) */
-function pick(cells: Float64Array, at: number): number {
-  const cell = at | 0;
-  // 0 up to the bound and 1 from it on. A branch would often be guessed wrong, and wait for the cell's cache miss each time.
-  const isAlias = 1 + Math.floor(at - cells[2 * cell]!);
-  return cell + isAlias * cells[2 * cell + 1]!;
+/** Cell c is [c, c + 1): up to its bound it is position c, and from there on position c + its offset. */
+interface Cells {
+  readonly bounds: Float64Array;
+  readonly offsets: Int32Array;
 }
 
-/** Cell c is [c, c + 1): up to cells[2c] it is position c, and from there on position c + cells[2c + 1]. */
-function fillCells(weights: ArrayLike<number>): Float64Array {
+function fillCells(weights: ArrayLike<number>): Cells {
   const size = weights.length;
   let total = 0;
   let heaviest = 0;
@@ -71,10 +73,11 @@ function fillCells(weights: ArrayLike<number>): Float64Array {
     smalls += Number(shareOf(position) <= 1);
   }
 
-  const cells = new Float64Array(2 * size);
+  const bounds = new Float64Array(size);
+  const offsets = new Int32Array(size);
   const fill = (cell: number, share: number, alias: number) => {
-    cells[2 * cell] = cell + share;
-    cells[2 * cell + 1] = alias - cell;
+    bounds[cell] = cell + share;
+    offsets[cell] = alias - cell;
   };
   // Each small share's cell takes what it lacks from the large one in turn. A large one that is used up below one cell is small from
   // then on, and its own cell takes what it lacks from the next.
@@ -95,5 +98,5 @@ function fillCells(weights: ArrayLike<number>): Float64Array {
     }
   }
   for (; at >= smalls; at--) fill(order[at]!, 1, order[at]!);
-  return cells;
+  return { bounds, offsets };
 }

@@ -127,7 +127,7 @@ test('a row’s waiting time is its own: other rows do not change it', () => {
 });
 
 test('a uniform of 0 is a waiting time of 0, and never makes a zero weight come', () => {
-  const zeros = { uniform: () => 0, fork: () => zeros };
+  const zeros = { uniform: () => 0, fill: (_: number, out: Float64Array) => void out.fill(0), fork: () => zeros };
   expect(Array.from(drawWithoutReplacement(float64(0, 3, 0, 1e-300), 2, zeros))).toEqual([1, 3]);
 });
 

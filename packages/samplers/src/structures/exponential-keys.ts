@@ -32,30 +32,35 @@ export function drawWithoutReplacement(
 
   const keys = new Float64Array(possible);
   const positions = new Int32Array(possible);
-  /** Keys up to `bound` of every `stride`th position; how many. */
-  const collect = (bound: number, stride = 1) => {
+  /** Keys up to `bound` of `length` positions out of each `stride`; how many. */
+  const collect = (bound: number, stride: number, length: number) => {
+    const uniforms = new Float64Array(length);
     let filled = 0;
-    for (let position = 0; position < weights.length; position += stride) {
-      const weight = weights[position]!;
-      if (weight === 0) continue;
-      const uniform = random.uniform(first + position);
-      const rate = weight * half * otherHalf;
-      if (uniform > bound * rate) continue; // the waiting time is longer than the uniform, and here too long
-      const time = 0 - Math.log(1 - uniform); // 1 - uniform is exact
-      if (isWide) keys[filled] = time > 0 ? 4096 + Math.log(time) - Math.log(weight) : 0;
-      else keys[filled] = time / rate;
-      positions[filled++] = position;
+    for (let start = 0; start < weights.length; start += stride) {
+      random.fill(first + start, uniforms);
+      const end = Math.min(weights.length, start + length);
+      for (let position = start; position < end; position++) {
+        const weight = weights[position]!;
+        if (weight === 0) continue;
+        const uniform = uniforms[position - start]!;
+        const rate = weight * half * otherHalf;
+        if (uniform > bound * rate) continue; // the waiting time is longer than the uniform, and here too long
+        const time = 0 - Math.log(1 - uniform); // 1 - uniform is exact
+        if (isWide) keys[filled] = time > 0 ? 4096 + Math.log(time) - Math.log(weight) : 0;
+        else keys[filled] = time / rate;
+        positions[filled++] = position;
+      }
     }
     return filled;
   };
   let bound = Infinity;
   const stride = Math.floor(weights.length / 4096);
   if (stride >= 16 && !isWide) {
-    const sampled = collect(Infinity, stride);
+    const sampled = collect(Infinity, stride, 1);
     bound = likelyBound(keys.slice(0, sampled), count / possible);
   }
-  let filled = collect(bound);
-  if (filled < count) filled = collect(Infinity);
+  let filled = collect(bound, 1024, 1024);
+  if (filled < count) filled = collect(Infinity, 1024, 1024);
   return lowestKeys(keys.subarray(0, filled), count).map((index) => positions[index]!);
 }
 

@@ -43,9 +43,9 @@ export function sumTree(weights: ArrayLike<number>): SumTree {
   let nodes = buildNodes(leaves);
   const onePosition = new Int32Array(1);
 
-  const total = () => nodes.cumulated[15]!; // the root comes first
+  const total = () => nodes.sums[0]!;
   const checkPosition = (position: number) => {
-    if (Number.isInteger(position) && position >= 0 && position < size) return;
+    if (position >= 0 && position < size && Number.isInteger(position)) return;
     throw new InvalidArgumentError(`position ${position} is not an integer in [0, ${size})`);
   };
   const checkDrawable = () => {
@@ -113,18 +113,19 @@ function capacityFor(size: number): number {
 function buildNodes(leaves: Float64Array): Nodes {
   const counts = [Math.ceil(leaves.length / 256)];
   while (counts[0]! > 1) counts.unshift(Math.ceil(counts[0]! / 16));
-  const levels = counts.map((_, level) => 16 * counts.slice(0, level).reduce((sum, count) => sum + count, 0));
+  const levels = counts.map((_, level) => 16 + 16 * counts.slice(0, level).reduce((sum, count) => sum + count, 0));
   const bottom = levels.length - 1;
   const length = levels[bottom]! + 16 * counts[bottom]!;
   const sums = new Float64Array(length);
-  const cumulated = new Float64Array(length);
+  const before = new Float64Array(length);
   for (let group = 0; group < leaves.length / 16; group++)
     sums[levels[bottom]! + group] = sumOfLeaves(leaves, group << 4);
   for (let level = bottom; level >= 0; level--) {
-    for (let node = 0; node < counts[level]!; node++) {
-      const sum = cumulate(sums, cumulated, levels[level]! + 16 * node);
-      if (level > 0) sums[levels[level - 1]! + node] = sum;
-    }
+    const above = level > 0 ? levels[level - 1]! : 0;
+    for (let node = 0; node < counts[level]!; node++)
+      sums[above + node] = cumulate(sums, before, levels[level]! + 16 * node);
   }
-  return { sums, cumulated, levels };
+  const ends = levels.map((start, level) => start + (counts[level + 1] ?? leaves.length / 16));
+  for (const [level, end] of ends.entries()) before.fill(Infinity, end, levels[level + 1]);
+  return { sums, before, levels, ends };
 }

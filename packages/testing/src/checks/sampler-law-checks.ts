@@ -84,6 +84,16 @@ export function samplerLawChecks({ fromWeights }: SamplerSubject): ComponentChec
       },
     },
     {
+      name: 'has another fingerprint for other weights',
+      why: 'Whoever compares two runs by it takes them for the same experiment.',
+      requires: withWeights,
+      async run() {
+        const one = await fromWeights!(Float64Array.of(1, 2, 3));
+        const other = await fromWeights!(Float64Array.of(1, 2, 3 + 2 ** -50));
+        ensure(one.fingerprint !== other.fingerprint, `samplers of other weights share "${one.fingerprint}"`);
+      },
+    },
+    {
       name: 'refuses weights that are none',
       why: 'One NaN weight makes every later draw the same prompt, and the run goes on.',
       requires: withWeights,

@@ -115,6 +115,9 @@ export const samplerMutants: readonly Mutant<SamplerSubject>[] = [
       { seed },
     ),
   ),
+  fromWeights('names itself by size and seed alone', 'has another fingerprint for other weights', (given) =>
+    altered(rouletteSampler(given, { seed }), { fingerprint: `roulette-sampler:size=${given.length},seed=${seed}` }),
+  ),
   fromWeights('takes what is no weight for zero', 'refuses weights that are none', (given) =>
     rouletteSampler(
       given.map((weight) => (weight >= 0 && weight < Infinity ? weight : 0)),

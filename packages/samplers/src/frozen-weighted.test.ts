@@ -1,0 +1,39 @@
+import { counterRandom } from '@rarefy/core';
+import { expect, test } from 'vitest';
+import { aliasTable } from './structures/alias-table.js';
+import { weightedSampler } from './weighted.js';
+
+const weights = [4, 0, 1, 2, 3, 0.5, 1e-7, 9];
+const total = weights.reduce((sum, weight) => sum + weight, 0);
+const create = () => weightedSampler(weights, { seed: 3, frozen: true });
+
+test('draw n is what the alias table makes of uniform n', () => {
+  const table = aliasTable(weights);
+  const random = counterRandom(3);
+  expect(create().draw(5000).positions).toEqual(
+    Int32Array.from({ length: 5000 }, (_, draw) => table.find(random.uniform(draw))),
+  );
+});
+
+test('chances are those of the draws that were made, whenever they are read and whatever became of the positions', () => {
+  const sampler = create();
+  const draws = sampler.draw(300);
+  const chances = Array.from(draws.positions, (position) => weights[position]! / total);
+  sampler.draw(700);
+  sampler.restore(create().state());
+  draws.positions.fill(1);
+  expect(Array.from(draws.probabilities)).toEqual(chances);
+  expect(draws.probabilities).toBe(draws.probabilities);
+  expect(Object.keys(draws)).toEqual(Object.keys(weightedSampler(weights, { seed: 3 }).draw(1)));
+  expect({ ...draws }.probabilities).toBe(draws.probabilities);
+});
+
+test('changes are refused, and a wrong count leaves the stream where it was', () => {
+  const sampler = create();
+  const change = { version: 1, positions: Int32Array.of(0), weights: Float64Array.of(1) };
+  for (const refused of [() => sampler.update(change), () => sampler.add(change), () => sampler.remove(change)]) {
+    expect(refused).toThrow('the weights of this sampler are frozen');
+  }
+  expect(() => sampler.draw(-1)).toThrow('count must be an integer ≥ 0, got -1');
+  expect(sampler.draw(1).first).toBe(0);
+});
