@@ -11,7 +11,7 @@ export interface WeightedSamplerOptions {
   /** First part of the fingerprint, for samplers built on this one; default `weighted-sampler`. */
   readonly name?: string;
   /**
-   * Whether the weights stay as they are, for ever: draws are then several times as fast and other ones, and changes are refused.
+   * Whether the weights stay as they are, for ever: draws are then twice as fast and other ones, and changes are refused.
    * Default false.
    */
   readonly frozen?: boolean;

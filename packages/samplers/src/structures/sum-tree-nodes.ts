@@ -4,8 +4,8 @@
 // total. `levels` says where each level starts, and `ends` where its last child ends; from there on `before` is infinite.
 //
 // Sixteen children make five levels for a million weights, where a binary tree has twenty, each a cache miss. Numbers are written out
-// because bundlers turn a constant of a module into a variable, and `| 0` keeps indices integers, both without a check for overflow:
-// either makes these loops half as fast again.
+// because bundlers turn a constant of a module into a variable, which makes these loops half as fast; so do indices without `| 0`,
+// whose every addition is checked for overflow.
 
 export interface Nodes {
   readonly sums: Float64Array;

