@@ -79,8 +79,8 @@ fn measure_body(metric: Metric, points: &Points, point: usize, near: &mut [(f32,
         let y = points.row(other);
         near[at].0 = match metric {
             Metric::Euclidean => lanes(x, y, |a, b| (a - b) * (a - b)).sqrt() as f32,
-            // Subtracted from 0, so that orthogonal rows are at 0 and never at -0.
-            Metric::Dot => (0.0 - product(x, y)) as f32,
+            // 0 added after rounding, so that no row is at -0.
+            Metric::Dot => (0.0 - product(x, y)) as f32 + 0.0,
             Metric::Cosine => {
                 let lengths = (points.squared[point] * points.squared[other]).sqrt();
                 if lengths == 0.0 {

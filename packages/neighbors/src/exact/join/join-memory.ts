@@ -139,9 +139,9 @@ export function joinMemory(shape: JoinShape): JoinMemory {
     lists: new Uint32Array(buffer, places.lists, 2 * k * positions),
     setParameters(parameters) {
       const words = new Uint32Array(buffer, places.parameters, 64);
-      const { split, isMutual } = parameters;
+      const { split, isMutual, unit, bound, largest, centreNorm } = parameters;
       words.set([metrics.indexOf(metric), stride, k, cap, blockRows, split, parameters.positions, isMutual ? 1 : 0]);
-      new Float64Array(buffer, places.parameters + 32, 4).set([parameters.unit, parameters.bound, parameters.largest]);
+      new Float64Array(buffer, places.parameters + 32, 4).set([unit, bound, largest, centreNorm]);
       words.set(addresses, 16);
     },
   };
