@@ -211,7 +211,7 @@ describe('search of many queries by the wasm engine', () => {
   );
   const queries = pickRows(
     rows,
-    Array.from({ length: 150 }, (_, at) => at * 5),
+    Array.from({ length: 80 }, (_, at) => at * 5),
   );
   queries.data.forEach((value, at) => {
     if (at % 22 < 11) queries.data[at] = value + 0.1 * normal(uniform);
