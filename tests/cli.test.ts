@@ -73,6 +73,18 @@ describe('the jobs, one after the other', () => {
     expect(few.embeddings.data).toEqual(embeddings.data.subarray(0, 3 * 256));
   });
 
+  test('convert: every format and back to the same file', async () => {
+    const formats = ['pt', 'npy', 'parquet', 'arrow', 'safetensors'];
+    let from = 'e.safetensors';
+    for (const format of formats) {
+      const { code, stdout } = await rarefy(`convert --in ${from} --out c.${format}`);
+      expect([code, stdout]).toEqual([0, `29 x 256 float32 embeddings in c.${format}\n`]);
+      from = `c.${format}`;
+    }
+    expect(readFileSync(path('c.safetensors'))).toEqual(readFileSync(path('e.safetensors')));
+    expect((await rarefy('convert --in c.pt --out h.pt --dtype float16')).stdout).toContain('29 x 256 float16');
+  });
+
   test('density: equals the definition, from embeddings and from prompts', async () => {
     const { embeddings } = await readEmbeddings(path('e.safetensors'));
     const { code, stdout, stderr } = await rarefy('density --embeddings e.safetensors --k 5 --out w.jsonl');
@@ -178,6 +190,10 @@ describe('bad input ends with one line and a code', () => {
     ['embed --data pairs.jsonl --out x --ckpt nowhere', 1, 'there is no model in nowhere'],
     ['embed --data pairs.jsonl --out x --embedder use --backend gpu', 2, '--backend must be one of'],
     ['embed --data pairs.jsonl --out x --batch-size 0', 2, '--batch-size must be an integer, at least 1'],
+    ['convert --in e.safetensors --out x', 2, 'x does not say its format'],
+    ['convert --in damaged.safetensors --out x.pt', 1, 'damaged.safetensors'],
+    ['convert --in e.safetensors --out x.parquet --dtype float16', 2, 'would hold float32, and not float16'],
+    ['convert --in e.safetensors --out x.pt --dtype f16', 2, '--dtype must be one of'],
     ['density --embeddings few.safetensors --k 3 --out x', 2, 'k = 3'],
     ['density --embeddings damaged.safetensors --out x', 1, 'damaged.safetensors'],
     ['density --embeddings e.safetensors --target-ess 2 --out x', 2, 'share must be in (0, 1]'],
@@ -231,7 +247,18 @@ test('every command explains itself with an example, and help loads no library',
   const env = { NODE_OPTIONS: `--require ${path('loaded.cjs')}` };
   const { stdout } = await rarefy('--help', env);
   const commands = [...stdout.matchAll(/^ +([a-z]+) {2,}/gm)].map(([, name]) => name!);
-  expect(commands).toEqual(['demo', 'prompts', 'embed', 'density', 'sample', 'view', 'train', 'check', 'doctor']);
+  expect(commands).toEqual([
+    'demo',
+    'prompts',
+    'embed',
+    'convert',
+    'density',
+    'sample',
+    'view',
+    'train',
+    'check',
+    'doctor',
+  ]);
   const lines = [
     ...commands.filter((name) => name !== 'train'),
     ...['base', 'sft', 'rm', 'grpo'].map((stage) => `train ${stage}`),

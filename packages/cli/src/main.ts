@@ -12,6 +12,7 @@ const rarefy = defineCommand({
     demo: () => import('./commands/demo.js').then(({ demo }) => demo),
     prompts: () => import('./commands/prompts.js').then(({ prompts }) => prompts),
     embed: () => import('./commands/embed.js').then(({ embed }) => embed),
+    convert: () => import('./commands/convert.js').then(({ convert }) => convert),
     density: () => import('./commands/density.js').then(({ density }) => density),
     sample: () => import('./commands/sample.js').then(({ sample }) => sample),
     view: () => import('./commands/view.js').then(({ view }) => view),

@@ -6,6 +6,7 @@ export {
   readEmbeddingManifest,
   verifyEmbeddings,
 } from './embed-job/manifest.js';
+export { type ConvertEmbeddingsOptions, convertEmbeddings } from './embeddings/convert-embeddings.js';
 export type { EmbeddingDtype, WritableDtype } from './embeddings/embedding-dtype.js';
 export {
   type EmbeddingFile,

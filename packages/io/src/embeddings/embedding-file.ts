@@ -2,7 +2,7 @@ import { type CallOptions, InvalidArgumentError, type Matrix, type RowSource, Sh
 import type { WriteOptions } from '../files/write-atomically.js';
 import { writeArrowEmbeddings } from './arrow/write-arrow-embeddings.js';
 import { type WritableDtype, writableDtypes } from './embedding-dtype.js';
-import { type EmbeddingFormat, formatToWrite } from './embedding-format.js';
+import { type EmbeddingFormat, formatToWrite, heldDtypes } from './embedding-format.js';
 import { checkIds } from './embedding-ids.js';
 import { openEmbeddings } from './embedding-reader.js';
 import { writeNpyEmbeddings } from './npy/npy-embeddings.js';
@@ -60,6 +60,11 @@ export async function writeEmbeddings(
   const { dtype = 'float32', ...callOptions } = options;
   if (!writableDtypes.includes(dtype)) {
     throw new InvalidArgumentError(`dtype is ${dtype}; write one of ${writableDtypes.join(', ')}`);
+  }
+  if (!heldDtypes[format].includes(dtype)) {
+    throw new InvalidArgumentError(
+      `${path} would hold ${heldDtypes[format].join(' or ')}, and not ${dtype}; write .safetensors or .pt`,
+    );
   }
   if ('data' in embeddings && embeddings.data.length !== embeddings.rows * embeddings.cols) {
     const { data, rows, cols } = embeddings;

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
+import type { WritableDtype } from './embedding-dtype.js';
 import { npyMagic } from './npy/npy-header.js';
 
 /** A format of embedding files. */
@@ -13,6 +14,15 @@ const formats: Readonly<Record<string, EmbeddingFormat>> = {
   '.parquet': 'parquet',
   '.arrow': 'arrow',
   '.feather': 'arrow',
+};
+
+/** The dtypes that a format can be written in. */
+export const heldDtypes: Readonly<Record<EmbeddingFormat, readonly WritableDtype[]>> = {
+  safetensors: ['float32', 'float16', 'bfloat16'],
+  npy: ['float32', 'float16'],
+  pt: ['float32', 'float16', 'bfloat16'],
+  parquet: ['float32'],
+  arrow: ['float32', 'float16'],
 };
 
 /** By the extension, in any case; undefined when it is none of an embedding file. */

@@ -27,10 +27,10 @@ const dtypes = [
 const extensions = ['safetensors', 'npy', 'pt', 'parquet', 'arrow'];
 /** What a format lacks, as the error says it. */
 const lacks: Readonly<Record<string, string>> = {
-  'npy bfloat16': '.npy has no bfloat16',
-  'arrow bfloat16': '.arrow has no bfloat16',
-  'parquet float16': '.parquet is written in float32 alone, and not float16',
-  'parquet bfloat16': '.parquet is written in float32 alone, and not bfloat16',
+  'npy bfloat16': 'would hold float32 or float16, and not bfloat16; write .safetensors or .pt',
+  'arrow bfloat16': 'would hold float32 or float16, and not bfloat16',
+  'parquet float16': 'would hold float32, and not float16',
+  'parquet bfloat16': 'would hold float32, and not bfloat16',
 };
 
 test.each(extensions.flatMap((extension) => dtypes.map(([dtype, values]) => [extension, dtype, values] as const)))(

@@ -1,16 +1,14 @@
-import { type CallOptions, InvalidArgumentError, importPeer } from '@rarefy/core';
-import { writeAtomically } from '../../files/write-atomically.js';
+import { importPeer } from '@rarefy/core';
+import { type WriteOptions, writeAtomically } from '../../files/write-atomically.js';
 import { checkText } from '../unicode-text.js';
 import { encodedBlocks, type WritableTable } from '../writable-table.js';
 
 /**
  * An Arrow file: column `id`, Utf8 or Int64, column `embedding`, FixedSizeList of Float32 or Float16, and the schema's metadata.
- * @throws MissingDependencyError without apache-arrow; InvalidArgumentError for bfloat16, which Arrow lacks.
+ * @throws MissingDependencyError without apache-arrow; InvalidArgumentError for an id that UTF-8 cannot hold.
  */
-export async function writeArrowEmbeddings(path: string, table: WritableTable, options: CallOptions): Promise<void> {
+export async function writeArrowEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
   const { ids, integerIds, metadata, dtype, values } = table;
-  if (dtype === 'bfloat16')
-    throw new InvalidArgumentError('.arrow has no bfloat16; write float16, float32, or .safetensors');
   const arrow = await importPeer({ name: 'apache-arrow', range: '^21.0.0', load: () => import('apache-arrow') });
   for (const text of [...(integerIds ? [] : ids), ...Object.entries(metadata).flat()]) checkText(text);
   const number = dtype === 'float16' ? new arrow.Float16() : new arrow.Float32();

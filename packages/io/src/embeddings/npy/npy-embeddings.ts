@@ -1,4 +1,4 @@
-import { InputError, InvalidArgumentError } from '@rarefy/core';
+import { InputError } from '@rarefy/core';
 import type { ByteSource } from '../../files/byte-source.js';
 import { orFileError } from '../../files/file-error.js';
 import { nodeFileSystem } from '../../files/file-system.js';
@@ -37,13 +37,11 @@ export async function openNpyEmbeddings(source: ByteSource, idsSource: ByteSourc
 /**
  * The matrix, and its ids with the metadata beside it. The old ids go before the new matrix is in place, so that a killed writer
  * never leaves a matrix with the ids of another.
- * @throws InvalidArgumentError for bfloat16, which numpy lacks; what encodedBlocks and writeAtomically throw.
+ * @throws what encodedBlocks and writeAtomically throw.
  */
 export async function writeNpyEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
   const { dtype, values, metadata } = table;
   const { fileSystem = nodeFileSystem } = options;
-  if (dtype === 'bfloat16')
-    throw new InvalidArgumentError(`.npy has no bfloat16; write float16, float32, or .safetensors`);
   const idsPath = idsPathOf(path);
   async function* chunks() {
     yield encodeNpyHeader(dtype === 'float16' ? '<f2' : '<f4', values.rows, values.cols);

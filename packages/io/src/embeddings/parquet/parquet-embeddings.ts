@@ -1,7 +1,7 @@
 import { type CallOptions, InputError, InvalidArgumentError, type RowSource } from '@rarefy/core';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { ByteSource } from '../../files/byte-source.js';
-import { writeAtomically } from '../../files/write-atomically.js';
+import { type WriteOptions, writeAtomically } from '../../files/write-atomically.js';
 import { checkStoredIds, toIds } from '../embedding-ids.js';
 import type { EmbeddingTable } from '../embedding-table.js';
 import { checkRows } from '../stored-matrix.js';
@@ -117,12 +117,10 @@ function groupedRows(
 
 /**
  * Columns `id` and `embedding`, a list of FLOAT, and the metadata as the file's key-value pairs.
- * @throws InvalidArgumentError for half precision, embeddings without columns, or an id that UTF-8 cannot hold.
+ * @throws InvalidArgumentError for embeddings without columns, or an id that UTF-8 cannot hold.
  */
-export async function writeParquetEmbeddings(path: string, table: WritableTable, options: CallOptions): Promise<void> {
-  const { ids, integerIds, metadata, dtype, values } = table;
-  if (dtype !== 'float32')
-    throw new InvalidArgumentError(`.parquet is written in float32 alone, and not ${dtype}; write .safetensors`);
+export async function writeParquetEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
+  const { ids, integerIds, metadata, values } = table;
   if (values.cols === 0)
     throw new InvalidArgumentError('.parquet cannot hold embeddings without columns; write .safetensors');
   for (const text of [...(integerIds ? [] : ids), ...Object.entries(metadata).flat()]) checkText(text);

@@ -1,6 +1,6 @@
-import { type CallOptions, CorruptFileError, InputError } from '@rarefy/core';
+import { CorruptFileError, InputError } from '@rarefy/core';
 import type { ByteSource } from '../../files/byte-source.js';
-import { writeAtomically } from '../../files/write-atomically.js';
+import { type WriteOptions, writeAtomically } from '../../files/write-atomically.js';
 import { dtypeBytes, embeddingDtype } from '../embedding-dtype.js';
 import { checkStoredIds, type EmbeddingIds, toIds } from '../embedding-ids.js';
 import type { EmbeddingTable } from '../embedding-table.js';
@@ -39,7 +39,7 @@ export async function openPtEmbeddings(source: ByteSource): Promise<EmbeddingTab
 }
 
 /** torch.load(path, weights_only=True) gives `{'ids': list, 'emb': tensor}`, and `metadata` when there is any. */
-export async function writePtEmbeddings(path: string, table: WritableTable, options: CallOptions): Promise<void> {
+export async function writePtEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
   const { ids, integerIds, metadata, dtype, values } = table;
   const { rows, cols } = values;
   const pickle = pickleEmbeddings({ ids, integerIds, metadata, dtype, rows, cols });

@@ -1,0 +1,25 @@
+import { command } from '../shell/command.js';
+
+export const convert = command({
+  description: 'Write an embeddings file in another format or precision',
+  example: 'rarefy convert --in embeddings.pt --out embeddings.safetensors',
+  options: {
+    in: { type: 'text', valueHint: 'file', required: true, description: 'Embeddings file of any format' },
+    out: {
+      type: 'text',
+      valueHint: 'file',
+      required: true,
+      description: 'File to write: .safetensors, .npy (with .ids.json beside it), .pt, .parquet or .arrow',
+    },
+    dtype: {
+      type: 'choice',
+      choices: ['float32', 'float16', 'bfloat16'],
+      description: 'Of the numbers; as in the file read unless given, or float32 where the format lacks it',
+    },
+  },
+  async run({ in: from, out, dtype }, options) {
+    const { convertEmbeddings } = await import('@rarefy/io');
+    const { rows, cols, dtype: written } = await convertEmbeddings(from, out, { ...options, dtype });
+    console.log(`${rows} x ${cols} ${written} embeddings in ${out}`);
+  },
+});
