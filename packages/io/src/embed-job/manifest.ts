@@ -58,6 +58,26 @@ export function encodeManifest(manifest: EmbeddingManifest): Uint8Array {
   return Buffer.from(text.replace(seal, `$1${sha256(text)}$3`));
 }
 
+/** What the readers of a manifest rely on: anyone can make a checksum. */
+function isManifest(body: Record<string, unknown>): body is Record<string, unknown> & EmbeddingManifest {
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isFile = (file: FileDigest | null) => typeof file?.sha256 === 'string' && isCount(file.bytes);
+  const isFailure = (row: FailedRow | null) => typeof row?.id === 'string' && typeof row.message === 'string';
+  const { version, files, rows, dimensions, shardRows, dtype, embedder, model, data, counts, failed, versions } = body;
+  return (
+    version === 1 &&
+    Array.isArray(files) &&
+    files.every(isFile) &&
+    Array.isArray(failed) &&
+    failed.every(isFailure) &&
+    [rows, dimensions, shardRows].every(isCount) &&
+    [model, data, counts, versions].every(isObject) &&
+    typeof dtype === 'string' &&
+    typeof embedder === 'string'
+  );
+}
+
 /** @throws CorruptFileError for a text of another checksum, and for names that lead out of the folder. */
 export function decodeManifest(bytes: Uint8Array, path: string): EmbeddingManifest {
   let manifest: EmbeddingManifest | undefined;
@@ -67,7 +87,7 @@ export function decodeManifest(bytes: Uint8Array, path: string): EmbeddingManife
     const isWhole = whole !== '' && text.endsWith(whole);
     if (isWhole && sha256(text.slice(0, -whole.length) + before + unsealed + after) === checksum) {
       const { checksum: _, ...body } = JSON.parse(text);
-      if (body.version === 1) manifest = body;
+      if (isManifest(body)) manifest = body;
     }
   } catch {
     // told below
