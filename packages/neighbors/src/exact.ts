@@ -1,4 +1,3 @@
-export { type BlockJoinOptions, blockJoin } from './exact/block-join.js';
 export type { ExactEngine, ExactEngineOptions } from './exact/engine.js';
 export { type ExactIndexOptions, exactIndex } from './exact/exact-index.js';
 export { type ExactNeighbors, type ExactNeighborsOptions, exactNeighbors } from './exact/exact-neighbors.js';

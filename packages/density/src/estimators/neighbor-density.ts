@@ -10,7 +10,10 @@ import {
   type RowSource,
   selfJoin,
 } from '@rarefy/core';
-import { blockJoin } from '@rarefy/neighbors/exact';
+import { exactNeighbors } from '@rarefy/neighbors/exact';
+
+/** Shared memory of an exact join of rows that are read in blocks. */
+const joinBytes = 2 ** 28;
 
 /** Numbers a block: 64 MiB. */
 const blockNumbers = 2 ** 24;
@@ -55,10 +58,17 @@ export function neighborDensity({ name, k, index, metrics, density }: NeighborDe
       const earlier = fitted;
       fitted = undefined;
       await earlier?.[Symbol.asyncDispose]();
+      if (k > points.rows - 1) {
+        throw new InvalidArgumentError(
+          `k = ${k} neighbours need at least ${k + 1} rows and there are ${points.rows}; choose a smaller k`,
+        );
+      }
       await using current = index();
-      // Every exact engine gives the same neighbours, and this one holds a few blocks of rows.
-      if (current.capabilities.exact) return densities(await blockJoin(points, { ...options, k, metric }), density);
-      return densities(await blockwiseJoin(current, points, { ...options, k }), density);
+      // Every exact engine gives the same neighbours, and this one holds no more than a few blocks of rows.
+      const neighbors = current.capabilities.exact
+        ? await exactNeighbors(points, { ...options, k, metric, memoryBytes: joinBytes })
+        : await blockwiseJoin(current, points, { ...options, k });
+      return densities(neighbors, density);
     },
     async score(points, options = {}) {
       if (fitted === undefined) throw new NotFittedError('score needs a fit: call fit(points) first');

@@ -1,5 +1,5 @@
 /** The kernels: files of the folder `assembly`. */
-export const kernelNames = ['dot', 'join', 'products'] as const;
+export const kernelNames = ['dot', 'join'] as const;
 
 /** The scripts of worker threads, by name: files under `src`. */
 export const workerFiles = { join: 'exact/join/join-worker.ts' } as const;
