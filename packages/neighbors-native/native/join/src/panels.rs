@@ -83,7 +83,7 @@ pub fn quantise(isa: Isa, metric: Metric, points: &mut Points, order: &mut [u32]
         points.first = order.iter().map(|&at| points.first[at as usize]).collect();
         lengths = order.iter().map(|&at| lengths[at as usize]).collect();
     }
-    let unit = if largest > 0.0 { (-largest.log2().floor()).exp2() } else { 1.0 };
+    let unit = unit_of(largest);
     let factors = lengths.iter().map(|&length| match metric {
         Metric::Cosine if length > 0.0 => 1.0 / length,
         Metric::Cosine => 0.0,
@@ -106,6 +106,11 @@ pub fn quantise(isa: Isa, metric: Metric, points: &mut Points, order: &mut [u32]
         Metric::Cosine => {}
     }
     Ok(panels)
+}
+
+/// The power of two that brings a length to [1, 2).
+fn unit_of(length: f64) -> f64 {
+    if length > 0.0 { (-length.log2().floor()).exp2() } else { 1.0 }
 }
 
 fn fill(isa: Isa, metric: Metric, points: &Points, centre: &[f64], factors: &[f64], threads: usize, stop: &Stop) -> Result<Panels, Error> {
@@ -239,5 +244,58 @@ fn lengths_from_body(points: &Points, centre: &[f64], start: usize, out: &mut [f
             }
         }
         *length = lane.iter().sum::<f64>().sqrt();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    /// v of a pair as the tiles compute it, and from float64 rows.
+    #[test]
+    fn the_error_is_never_more_than_its_bound_and_sums_fit() {
+        let abort = AtomicBool::new(false);
+        for (cols, spread) in [(1, 0), (3, 4), (40, 0), (200, 2), (1001, 6)] {
+            let (rows, mut seed) = (120, 7u64);
+            let mut uniform = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (seed >> 40) as f32 / (1u32 << 24) as f32 - 0.4
+            };
+            let data: Vec<f32> = (0..rows * cols).map(|at| uniform() * 10f32.powi((at / cols) as i32 % (spread + 1))).collect();
+            for metric in [Metric::Euclidean, Metric::Cosine, Metric::Dot] {
+                let mut points = Points { data: &data, cols, first: (0..rows as u32).collect(), squared: Vec::new() };
+                let mut order: Vec<u32> = (0..rows as u32).collect();
+                let panels = quantise(Isa::best(), metric, &mut points, &mut order, 2, &Stop::new(&abort)).unwrap();
+                let value = |row: usize, column: usize| {
+                    let pair = panels.panel(row / NR)[column / 2 * NR + row % NR];
+                    i64::from(if column.is_multiple_of(2) { pair as i16 } else { (pair >> 16) as i16 })
+                };
+                let centre = if metric == Metric::Euclidean { centre_of(&points) } else { vec![0.0; cols] };
+                let length = |x: &[f32]| x.iter().zip(&centre).map(|(&x, &c)| (f64::from(x) - c).powi(2)).sum::<f64>().sqrt();
+                let unit = unit_of((0..rows).map(|at| length(points.row(at))).fold(0.0, f64::max));
+                let mut checked = 0.0f32;
+                for i in 0..rows {
+                    assert!((0..cols).map(|c| value(i, c) * value(i, c)).sum::<i64>() < 1 << 31);
+                    for j in 0..i {
+                        let product: i64 = (0..cols).map(|c| value(i, c) * value(j, c)).sum();
+                        let scaled = product as i32 as f32 * (panels.scale[i] * panels.scale[j]);
+                        let computed = panels.half[i] + panels.half[j] - scaled;
+                        let (x, y) = (points.row(i), points.row(j));
+                        let exact = match metric {
+                            Metric::Euclidean => lanes(x, y, |a, b| (a - b) * (a - b)) / 2.0 * unit * unit,
+                            Metric::Cosine => -lanes(x, y, |a, b| a * b) / (length(x) * length(y)),
+                            Metric::Dot => -lanes(x, y, |a, b| a * b) * unit * unit,
+                        };
+                        let error = (f64::from(computed) - exact).abs();
+                        let bound = panels.error(panels.reach[i], panels.reach[j]);
+                        assert!(error <= f64::from(bound), "{metric:?} {cols} {i} {j}: {error} > {bound}");
+                        checked = checked.max((error / f64::from(bound)) as f32);
+                    }
+                }
+                // A bound far from what happens would only cost time; this one is near.
+                assert!(checked > 0.02 || cols == 1, "{metric:?} {cols}: {checked}");
+            }
+        }
     }
 }

@@ -121,3 +121,39 @@ pub fn rounds<T: Send>(threads: usize, blocks: &[Turn<T>], stop: &Stop, visit: i
         blocks[i].leave(first);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_meet_once_and_in_the_same_order_for_any_threads() {
+        for count in [1, 2, 5, 8] {
+            for threads in [1, 2, 8] {
+                let abort = AtomicBool::new(false);
+                let blocks: Vec<Turn<(usize, Vec<usize>)>> = (0..count).map(|at| Turn::new((at, Vec::new()))).collect();
+                rounds(threads, &blocks, &Stop::new(&abort), |first, second| match second {
+                    Some(second) => {
+                        first.1.push(second.0);
+                        second.1.push(first.0);
+                    }
+                    None => first.1.push(first.0),
+                });
+                for (at, block) in blocks.iter().enumerate() {
+                    let expected: Vec<usize> = (0..count).map(|round| (round + count - at) % count).collect();
+                    block.with(|(_, met)| assert_eq!(*met, expected));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_all_threads_and_comes_out() {
+        let abort = AtomicBool::new(false);
+        let blocks: Vec<Turn<usize>> = (0..9).map(Turn::new).collect();
+        let stop = Stop::new(&abort);
+        let run = || rounds(4, &blocks, &stop, |first, _| assert!(*first != 4, "block 4"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+        assert!(stop.requested());
+    }
+}

@@ -51,17 +51,24 @@ pub fn scan(isa: Isa, products: &Out, rows: &Side, columns: &Side, hits: &mut Hi
     }
 }
 
+/// The sums of one row at a time fit the registers of any CPU with vectors of 16 bytes.
 fn multiply_generic(a: &[i32], lane: usize, b: &[i32], out: &mut Out) {
-    let halves = |value: i32| (i32::from(value as i16), value >> 16);
-    out.fill(0);
-    for (xs, ys) in a.as_chunks::<NR>().0.iter().zip(b.as_chunks::<NR>().0) {
-        for (x, sums) in xs[lane..lane + MR].iter().zip(out.as_chunks_mut::<NR>().0) {
-            let (low, high) = halves(*x);
-            for (sum, y) in sums.iter_mut().zip(ys) {
-                *sum += low * halves(*y).0 + high * halves(*y).1;
+    for (row, out) in out.as_chunks_mut::<NR>().0.iter_mut().enumerate() {
+        let mut sums = [0; NR];
+        for (xs, ys) in a.as_chunks::<NR>().0.iter().zip(b.as_chunks::<NR>().0) {
+            let (low, high) = halves(xs[lane + row]);
+            for (sum, &y) in sums.iter_mut().zip(ys) {
+                let y = halves(y);
+                *sum += i32::from(low) * i32::from(y.0) + i32::from(high) * i32::from(y.1);
             }
         }
+        *out = sums;
     }
+}
+
+/// The two int16 of a value.
+fn halves(value: i32) -> (i16, i16) {
+    (value as i16, (value >> 16) as i16)
 }
 
 fn scan_generic(products: &Out, rows: &Side, columns: &Side, hits: &mut Hits) {
@@ -73,5 +80,47 @@ fn scan_generic(products: &Out, rows: &Side, columns: &Side, hits: &mut Hits) {
             column |= u32::from(value > columns.least[j] + rows.half[i]) << j;
         }
         hits[i] = (row, column);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows as long as they may be, so that sums come near the ends of int32, and others.
+    #[test]
+    fn every_instruction_set_gives_the_same_products_and_hits() {
+        for steps in [1, 2, 7, 64] {
+            let largest = (46_300.0 / (2.0 * steps as f64).sqrt()).min(32_767.0) as i32;
+            let value = |at: usize| [largest, -largest, 0, (at as i32).wrapping_mul(7919) % (largest + 1)][at * 31 % 7 % 4];
+            let panel = |shift: usize| -> Vec<i32> {
+                (0..steps * NR).map(|at| value(2 * at + shift) & 0xffff | value(2 * at + 1 + shift) << 16).collect()
+            };
+            let (a, b) = (panel(0), panel(5));
+            let floats = |from: f32, count: usize| -> Vec<f32> { (0..count).map(|at| from + 0.01 * at as f32).collect() };
+            let (scale, half, mut least) = (floats(1e-5, NR), floats(0.5, NR), floats(-0.6, NR));
+            least[3] = f32::INFINITY;
+            least[4] = f32::NEG_INFINITY;
+            let rows = Side { scale: &scale[..MR], half: &half[..MR], least: &least[..MR] };
+            let columns = Side { scale: &scale, half: &half, least: &least };
+            for lane in [0, 8, 24] {
+                let mut expected = [0; MR * NR];
+                for (at, sum) in expected.iter_mut().enumerate() {
+                    for step in 0..steps {
+                        let (x, y) = (halves(a[step * NR + lane + at / NR]), halves(b[step * NR + at % NR]));
+                        *sum += i32::from(x.0) * i32::from(y.0) + i32::from(x.1) * i32::from(y.1);
+                    }
+                }
+                let mut near = [(0, 0); MR];
+                scan_generic(&expected, &rows, &columns, &mut near);
+                for isa in Isa::supported() {
+                    let (mut products, mut hits) = ([1; MR * NR], [(1, 1); MR]);
+                    multiply(isa, &a, lane, &b, &mut products);
+                    assert_eq!(products, expected, "{}", isa.name());
+                    scan(isa, &products, &rows, &columns, &mut hits);
+                    assert_eq!(hits, near, "{}", isa.name());
+                }
+            }
+        }
     }
 }
