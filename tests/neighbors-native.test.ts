@@ -32,8 +32,8 @@ const shapes = [
   { rows: 5, cols: 3, k: 20 },
   { rows: 40, cols: 3, k: 39 },
   { rows: 500, cols: 2, k: 7 },
-  { rows: 900, cols: 17, k: 20 },
-  { rows: 700, cols: 33, k: 5 },
+  { rows: casesOf(420, 900), cols: 17, k: 20 },
+  { rows: casesOf(400, 700), cols: 33, k: 5 },
   { rows: 450, cols: 8, k: 100 },
 ];
 
@@ -43,7 +43,7 @@ function values(count: number, seed: number, kind: (uniform: number, pick: numbe
 }
 
 async function defined(data: Float32Array, rows: number, cols: number, k: number, metric: Metric): Promise<Neighbors> {
-  const index = exactIndex({ metric });
+  const index = exactIndex({ metric, engine: 'typescript' });
   await index.add({ data, rows, cols });
   return index.selfJoin!({ k });
 }
@@ -130,13 +130,9 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
     const [rows, cols, k] = [2600, 4, 3];
     const data = values(rows * cols, 7, (u) => 1 + u * 1e-5);
     const expected = await defined(data, rows, cols, k, 'dot');
-    for (const instructionSet of sets) {
-      for (const threads of [1, 3]) {
-        const joined = await selfJoin(data, rows, cols, { k, metric: 'dot', threads, instructionSet });
-        expect(sameBytes(joined, expected)).toBe(true);
-        expect(joined.fullScans).toBeGreaterThan(rows / 2);
-      }
-    }
+    const joined = await selfJoin(data, rows, cols, { k, metric: 'dot', threads: 3 });
+    expect(sameBytes(joined, expected)).toBe(true);
+    expect(joined.fullScans).toBeGreaterThan(rows / 2);
   });
 
   test('reads shared memory and a part of a larger array, and takes no rows', async () => {

@@ -95,7 +95,7 @@ impl Ranking<'_> {
     }
 }
 
-/// -0 and 0 are equal, as they are to a comparison of numbers.
+/// No distance is -0.
 fn order_of(distance: f32, id: u32) -> u64 {
-    u64::from(ordered(distance + 0.0)) << 32 | u64::from(id)
+    u64::from(ordered(distance)) << 32 | u64::from(id)
 }

@@ -17,7 +17,7 @@ fn distance(metric: Metric, x: &[f32], y: &[f32]) -> f32 {
     let product = |x, y| sum(x, y, |a, b| a * b);
     match metric {
         Metric::Euclidean => sum(x, y, |a, b| (a - b) * (a - b)).sqrt() as f32,
-        Metric::Dot => (0.0 - product(x, y)) as f32,
+        Metric::Dot => (0.0 - product(x, y)) as f32 + 0.0,
         Metric::Cosine => {
             let lengths = (product(x, x) * product(y, y)).sqrt();
             if lengths == 0.0 { 1.0 } else { (1.0 - product(x, y) / lengths).max(0.0) as f32 }
