@@ -28,6 +28,7 @@ beforeAll(async () => {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     conditions: ['@rarefy/source'],
+    external: ['@rarefy/density'], // whose searches these samplers do without
   });
   bundle = outputFiles[0]!.text;
 });

@@ -64,11 +64,20 @@ function change(sampler: WeightedSampler, step: number): void {
   }
 }
 
-/** The next draws of samplers restored from states. */
-export function drawsAfter(states: readonly { readonly name: string; readonly state: string }[]): number[][] {
-  return states.map(({ name, state }) => {
+/** A state before a step, and how many steps to take from there. */
+export interface SavedStep {
+  readonly name: string;
+  readonly hasUpdates: boolean;
+  readonly step: number;
+  readonly tail: number;
+  readonly state: string;
+}
+
+/** The draws of samplers that go on from states. */
+export function tailsAfter(saved: readonly SavedStep[]): number[][] {
+  return saved.map(({ name, hasUpdates, step, tail, state }) => {
     const sampler = resumedSamplers[name]!.create();
     sampler.restore(JSON.parse(state));
-    return Array.from(sampler.draw(200).positions);
+    return Array.from({ length: tail }, (_, at) => resumedStep(sampler, step + at, hasUpdates)).flat();
   });
 }

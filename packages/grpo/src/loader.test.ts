@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { counterRandom, type Draws, InvalidArgumentError, type Sampler, StateMismatchError } from '@rarefy/core';
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
@@ -184,47 +185,54 @@ describe('grpoLoader', () => {
     await expect(aborted()).rejects.toBe(reason); // not: has a consumer
   });
 
-  test('left early, thrown out of or aborted at 200 random points, it keeps its place and leaves nothing running', async () => {
-    const random = counterRandom(21);
-    const rejections: unknown[] = [];
-    const note = (reason: unknown) => rejections.push(reason);
-    process.on('unhandledRejection', note);
-    const whole = await take(grpoLoader(prompts, { sampler: testSampler(), batchSize: 2 }), 30);
-    for (let point = 0; point < 200; point++) {
-      const pick = (choices: number, stream: number) => Math.floor(random.uniform(3 * point + stream) * choices);
-      const controller = new AbortController();
-      const sampler = testSampler();
-      const loader = grpoLoader(prompts, {
-        sampler,
-        batchSize: 2,
-        prefetch: [0, 1, 8, 64][pick(4, 0)]!,
-        signal: controller.signal,
-      });
-      const last = 1 + pick(20, 1);
-      const way = pick(3, 2);
-      let state: unknown;
-      const consume = async () => {
-        for await (const batch of loader) {
-          state = batch.state;
-          if (batch.step < last) continue;
-          if (way === 0) return;
-          if (way === 1) throw new Error('thrown');
-          controller.abort(new Error('aborted'));
-        }
-      };
-      if (way === 0) await consume();
-      else await expect(consume()).rejects.toThrow(way === 1 ? 'thrown' : 'aborted');
-      const restored = grpoLoader(prompts, { sampler: testSampler(), batchSize: 2 });
-      restored.restore(json(state as LoaderState));
-      expect(await take(restored, 3)).toMatchObject(
-        whole.slice(last, last + 3).map(({ positions, step }) => ({ positions, step })),
-      );
-      if (way < 2) expect((await take(loader, 1))[0]!.step).toBe(last + 1);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    process.off('unhandledRejection', note);
-    expect(rejections).toEqual([]);
-  });
+  test.each(['left early', 'thrown out of', 'aborted'])(
+    '%s at 200 random points, it keeps its place and leaves nothing running',
+    async (way) => {
+      const random = counterRandom(21);
+      const rejections: unknown[] = [];
+      const note = (reason: unknown) => rejections.push(reason);
+      process.on('unhandledRejection', note);
+      const whole = await take(grpoLoader(prompts, { sampler: testSampler(), batchSize: 2 }), 30);
+      const handles = process.getActiveResourcesInfo().length;
+      for (let point = 0; point < 200; point++) {
+        const pick = (choices: number, stream: number) => Math.floor(random.uniform(3 * point + stream) * choices);
+        const controller = new AbortController();
+        const sampler = testSampler();
+        const loader = grpoLoader(prompts, {
+          sampler,
+          batchSize: 2,
+          prefetch: [0, 1, 8, 64][pick(4, 0)]!,
+          signal: controller.signal,
+        });
+        const last = 1 + pick(20, 1);
+        const isSlow = pick(2, 2) === 0;
+        let state: unknown;
+        const consume = async () => {
+          for await (const batch of loader) {
+            state = batch.state;
+            if (isSlow) await new Promise((resolve) => setImmediate(resolve));
+            if (batch.step < last) continue;
+            if (way === 'left early') return;
+            if (way === 'thrown out of') throw new Error(way);
+            controller.abort(new Error(way));
+          }
+        };
+        if (way === 'left early') await consume();
+        else await expect(consume()).rejects.toThrow(way);
+        expect(getEventListeners(controller.signal, 'abort').length).toBe(0);
+        const restored = grpoLoader(prompts, { sampler: testSampler(), batchSize: 2 });
+        restored.restore(json(state as LoaderState));
+        expect(await take(restored, 3)).toMatchObject(
+          whole.slice(last, last + 3).map(({ positions, step }) => ({ positions, step })),
+        );
+        if (way !== 'aborted') expect((await take(loader, 1))[0]!.step).toBe(last + 1);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      process.off('unhandledRejection', note);
+      expect(rejections).toEqual([]);
+      expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(handles);
+    },
+  );
 
   test('refuses wrong options, positions without a prompt and foreign states', async () => {
     const sampler = testSampler();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { counterRandom, InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { casesOf } from '../../../../tests/support/exhaustive.js';
 import { drawWithoutReplacement } from './exponential-keys.js';
 import { sampleStream } from './sample-stream.js';
 import { sumTree } from './sum-tree.js';
@@ -12,17 +13,20 @@ const golden = JSON.parse(readFileSync(new URL('../../../../tests/golden/golden.
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 
+const keyRandom = counterRandom(11);
+const treeRandom = counterRandom(12);
+
 /** Each way of drawing `count` positions one after the other without replacement, as sample number `sample`. */
 const methods = {
   'exponential keys'(weights: Float64Array, count: number, sample: number) {
-    return Array.from(drawWithoutReplacement(weights, count, counterRandom(11), weights.length * sample));
+    return Array.from(drawWithoutReplacement(weights, count, keyRandom, weights.length * sample));
   },
   'exponential jumps': (weights: Float64Array, count: number, sample: number) =>
     sampleStream(weights.keys(), { count, weight: (position) => weights[position]!, seed: sample }),
   'a sum tree, with each drawn weight set to 0'(weights: Float64Array, count: number, sample: number) {
     const tree = sumTree(weights);
     return Array.from({ length: count }, (_, draw) => {
-      const position = tree.find(counterRandom(12).uniform(sample * count + draw));
+      const position = tree.find(treeRandom.uniform(sample * count + draw));
       tree.update(position, 0);
       return position;
     });
@@ -30,7 +34,7 @@ const methods = {
 };
 
 describe.each(Object.entries(methods))('the law of successive sampling, by %s', (_, method) => {
-  const samples = 300_000;
+  const samples = casesOf(100_000, 1_000_000);
 
   test('all 60 ordered outcomes of 3 of 5 have their probability (chi-square, 59 degrees, false alarm below 1e-6)', async () => {
     const weights = float64(5, 1, 0.3, 2, 1.7);
