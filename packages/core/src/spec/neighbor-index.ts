@@ -1,6 +1,7 @@
 import type { Component } from './component.js';
 import type { CallOptions } from './events.js';
 import type { Matrix } from './matrix.js';
+import type { RowSource } from './row-source.js';
 
 /**
  * How far apart two rows are; smaller is nearer for every metric. `euclidean`: length of the difference. `cosine`: 1 - cosine,
@@ -48,4 +49,6 @@ export interface NeighborIndex extends Component<'neighbor-index', IndexCapabili
   search(queries: Matrix, options: SearchOptions): Promise<Neighbors>;
   /** Every row's k nearest other rows. Optional: {@link selfJoin} falls back to `search`. */
   selfJoin?(options: CallOptions & { readonly k: number }): Promise<Neighbors>;
+  /** The same of rows that are read in blocks; they are not added, and no copy of them all is held. Optional. */
+  joinRows?(points: RowSource, options: CallOptions & { readonly k: number }): Promise<Neighbors>;
 }

@@ -10,10 +10,6 @@ import {
   type RowSource,
   selfJoin,
 } from '@rarefy/core';
-import { exactNeighbors } from '@rarefy/neighbors/exact';
-
-/** Shared memory of an exact join of rows that are read in blocks. */
-const joinBytes = 2 ** 28;
 
 /** Numbers a block: 64 MiB. */
 const blockNumbers = 2 ** 24;
@@ -64,9 +60,8 @@ export function neighborDensity({ name, k, index, metrics, density }: NeighborDe
         );
       }
       await using current = index();
-      // Every exact engine gives the same neighbours, and this one holds no more than a few blocks of rows.
-      const neighbors = current.capabilities.exact
-        ? await exactNeighbors(points, { ...options, k, metric, memoryBytes: joinBytes })
+      const neighbors = current.joinRows
+        ? await current.joinRows(points, { ...options, k })
         : await blockwiseJoin(current, points, { ...options, k });
       return densities(neighbors, density);
     },
@@ -77,7 +72,7 @@ export function neighborDensity({ name, k, index, metrics, density }: NeighborDe
   };
 }
 
-/** The self-join of an index that is not exact, its rows added block by block: it holds them in a form of its own. */
+/** The self-join of an index that takes rows by `add` alone, block by block: it holds them in a form of its own. */
 async function blockwiseJoin(
   index: NeighborIndex,
   points: RowSource,

@@ -2,7 +2,7 @@ import { type Metric, type NeighborIndex, RarefyError, ShapeError } from '@raref
 import { searchRows } from './all-pairs.js';
 import { canonicalDistance } from './canonical-distance.js';
 import { checkEngineOptions, chooseEngine, defaultMemoryBytes, type ExactEngineOptions } from './engine.js';
-import { checkCount, joinReader } from './exact-neighbors.js';
+import { checkCount, exactNeighbors, joinReader } from './exact-neighbors.js';
 import { readerOf, rowsReader } from './join/row-reader.js';
 import { wasmSearch } from './join/wasm-join.js';
 import { appendReader, noRows } from './rows.js';
@@ -13,12 +13,15 @@ export interface ExactIndexOptions extends ExactEngineOptions {
   readonly metric?: Metric;
 }
 
+/** Shared memory for rows that are read in blocks, which their owner will not have in memory. */
+const blockwiseBytes = 2 ** 28;
+
 /** Queries from which on reading all rows into an engine's memory pays. */
 const queriesPay = 64;
 
 /**
  * Exact nearest neighbours: every distance is {@link canonicalDistance}'s to the last bit, whatever engine computes them. `selfJoin`
- * is {@link exactNeighbors}; `search` of many queries takes the wasm engine, too. Vectors are copied. A distance too large for
+ * is {@link exactNeighbors}, and so is `joinRows`, in 256 MiB unless `memoryBytes` is given; `search` of many queries takes the wasm engine, too. Vectors are copied. A distance too large for
  * float32 is an infinity. Adding while a search runs is allowed: the search answers for the rows it began with.
  * @throws InvalidArgumentError for an unknown metric or engine, or options out of range.
  */
@@ -81,6 +84,12 @@ export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOption
       const options = { ...engine, k, metric, signal, onEvent };
       const { rows, ids, distances } = await joinReader(rowsReader(points, 'vectors'), options, true);
       return { rows, k, ids, distances };
+    },
+    async joinRows(rows, { k, signal, onEvent }) {
+      checkAlive();
+      const { memoryBytes = blockwiseBytes } = engine;
+      const found = await exactNeighbors(rows, { ...engine, memoryBytes, k, metric, signal, onEvent });
+      return { rows: found.rows, k, ids: found.ids, distances: found.distances };
     },
     async [Symbol.asyncDispose]() {
       points = noRows;
