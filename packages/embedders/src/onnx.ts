@@ -17,6 +17,11 @@ export type { Pooling } from './onnx/pool-rows.js';
 export type { OnnxRuntime, OnnxSession, OnnxTensor } from './onnx/runtime.js';
 export type { OnnxDtype } from './onnx/sentence-model-folder.js';
 
+/** An embedder that also tells how it pools. */
+export interface OnnxEmbedder extends TokenCountingEmbedder<string> {
+  readonly pooling: Pooling;
+}
+
 type Tokenizers = Pick<typeof import('@huggingface/tokenizers'), 'Tokenizer'>;
 
 export interface OnnxEmbedderOptions {
@@ -53,10 +58,7 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * @throws MissingDependencyError for an absent library; InputError for a folder without the files or a model of another make;
  * CorruptFileError for a damaged file; InvalidArgumentError for options out of range.
  */
-export async function onnxEmbedder(
-  folder: string,
-  options: OnnxEmbedderOptions = {},
-): Promise<TokenCountingEmbedder<string>> {
+export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
   const { dtype = 'fp32', batchTokens = 1024 } = options;
   if (!Object.hasOwn(dtypeSuffixes, dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${Object.keys(dtypeSuffixes).join(', ')}, got ${dtype}`);
@@ -119,6 +121,7 @@ export async function onnxEmbedder(
   return {
     specificationVersion: 'v1',
     kind: 'embedder',
+    pooling,
     fingerprint: `onnx:${dtype}:${pooling}:${hash.digest('hex')}`,
     capabilities: {
       dimensions,

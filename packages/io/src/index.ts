@@ -1,5 +1,6 @@
 export type { EmbedRow, EmbedRows } from './embed-job/data-rows.js';
 export { type EmbedSummary, type EmbedToFileOptions, embedToFile } from './embed-job/embed-to-file.js';
+export { type EmbedEstimate, type EstimateOptions, estimateEmbedding } from './embed-job/estimate.js';
 export {
   type EmbeddingManifest,
   type FailedRow,
@@ -15,6 +16,7 @@ export {
   type WriteEmbeddingsOptions,
   writeEmbeddings,
 } from './embeddings/embedding-file.js';
+export { type EmbeddingFormat, formatToWrite } from './embeddings/embedding-format.js';
 export { type EmbeddingReader, openEmbeddings } from './embeddings/embedding-reader.js';
 export { parseSafetensors, readSafetensors, type Safetensors } from './embeddings/safetensors.js';
 export { type StoredDtype, type StoredTensor, toFloat32, toFloat64, toInt32 } from './embeddings/stored-tensor.js';

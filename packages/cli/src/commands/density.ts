@@ -1,4 +1,4 @@
-import { embedderDescription, embedderNames, embedderOptions } from '../models/embedder-options.js';
+import { embedderOptions } from '../models/embedder-options.js';
 import { command } from '../shell/command.js';
 import { table } from '../terminal/table.js';
 import { weightingOf, weightingOptions } from '../training/weighting-options.js';
@@ -16,16 +16,14 @@ export const density = command({
       description: 'JSON Lines of {id, density, weight, probability} to write',
     },
     ...weightingOptions,
-    embedder: { type: 'choice', choices: embedderNames, default: 'use', description: embedderDescription },
     ...embedderOptions,
   },
-  async run({ prompts, embeddings, out, embedder, ckpt, batchSize, backend, ...values }, options) {
+  async run({ out, k, ...values }, options) {
     const { densityReport, knnDistance } = await import('@rarefy/density');
     const { promptDensity } = await import('../models/prompt-density.js');
     const { writeWeights } = await import('../training/density-weights.js');
     const weighting = await weightingOf(values);
-    const source = { prompts, embeddings, embedder, ckpt, batchSize, backend };
-    const { ids, density: densities } = await promptDensity(source, knnDistance({ k: values.k }), options);
+    const { ids, density: densities } = await promptDensity(values, knnDistance({ k }), options);
     const weights = weighting(densities);
     const report = densityReport(densities, weights);
     const rows = ids.map((id) => ({ id }));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { command } from '../shell/command.js';
 import { table } from '../terminal/table.js';
 
-const names = ['node-gpu', 'node', 'wasm', 'cpu', 'use', 'neighbors-native'] as const;
+const names = ['node-gpu', 'node', 'wasm', 'cpu', 'use', 'onnx', 'neighbors-native'] as const;
 
 interface Finding {
   readonly purpose: string;
@@ -48,7 +48,8 @@ export const doctor = command({
 });
 
 async function examine(name: (typeof names)[number]): Promise<Finding> {
-  const { installedVersion, libraryChecks } = await import('../models/library-checks.js');
+  const { installedVersion } = await import('../models/installed-versions.js');
+  const { libraryChecks } = await import('../models/library-checks.js');
   const { packageName, purpose, tryOut } = libraryChecks[name];
   const version = installedVersion(packageName);
   const library = `${packageName}${version === undefined ? '' : ` ${version}`}`;

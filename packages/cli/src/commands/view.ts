@@ -1,4 +1,4 @@
-import { embedderDescription, embedderNames, embedderOptions } from '../models/embedder-options.js';
+import { embedderOptions } from '../models/embedder-options.js';
 import { command } from '../shell/command.js';
 
 export const view = command({
@@ -11,7 +11,6 @@ export const view = command({
     out: { type: 'text', valueHint: 'folder', required: true, description: 'Folder to write to' },
     projector: { type: 'choice', choices: ['umap', 'pca'], default: 'umap', description: 'How to lay out' },
     seed: { type: 'integer', default: 0, description: 'Of umap; the same seed and prompts give the same layout' },
-    embedder: { type: 'choice', choices: embedderNames, default: 'use', description: embedderDescription },
     ...embedderOptions,
   },
   async run({ pairs, prompts, embeddings: file, out, projector, seed, ...choice }, options) {
@@ -25,7 +24,7 @@ export const view = command({
     }
     const rows = pairs === undefined ? readPrompts(prompts!, options) : readPairs(pairs, options);
     const records = await uniquePrompts(rows);
-    const embeddings = await embeddingsOf(records, file, { ...choice, ...options });
+    const embeddings = await embeddingsOf(records, file, choice, options);
     const layout = projector === 'pca' ? pca() : umap({ seed });
     const built = await buildView(records, embeddings, { ...options, projector: layout });
     for (const exporter of [jsonExporter(), pageExporter()]) {

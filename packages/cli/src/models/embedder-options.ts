@@ -15,18 +15,33 @@ export const backendOption = {
   },
 } as const satisfies OptionDefinitions;
 
-/** How a command turns texts into vectors; each command has its own default embedder. */
+export const embedderNames = ['causal-lm', 'logits', 'onnx', 'use', 'hash'] as const;
+export type EmbedderName = (typeof embedderNames)[number];
+
+/** How a command turns texts into vectors. */
 export const embedderOptions = {
+  embedder: {
+    type: 'choice',
+    choices: embedderNames,
+    description:
+      'causal-lm: hidden states; logits: mean logits; onnx: sentence model; use: Universal Sentence Encoder; hash: hashed words, no model. Default what --ckpt names; without it onnx when all-MiniLM-L6-v2 is found, else use',
+  },
   ckpt: {
     type: 'text',
     valueHint: 'base|sft|grpo|rm|path',
-    description: `Language model of the embedders causal-lm and logits, ${defaultModel}; or sentence-transformers folder of onnx`,
+    description: `Sentence-transformers folder of onnx; or language model of causal-lm and logits, ${defaultModel}`,
   },
-  'batch-size': { type: 'integer', default: 32, min: 1, description: 'Texts embedded at a time' },
+  pooling: {
+    type: 'choice',
+    choices: ['mean', 'last', 'max', 'cls'],
+    description: 'How tokens become a row; default mean for causal-lm, which lacks cls, and the model’s own for onnx',
+  },
+  'model-dtype': {
+    type: 'choice',
+    choices: ['fp32', 'fp16', 'int8', 'uint8', 'q8', 'q4', 'q4f16', 'bnb4'],
+    default: 'fp32',
+    description: 'Precision of the sentence model of onnx',
+  },
+  'batch-size': { type: 'integer', min: 1, description: 'Texts embedded at a time; default 32, of onnx 256' },
   ...backendOption,
 } as const satisfies OptionDefinitions;
-
-export const embedderNames = ['causal-lm', 'logits', 'onnx', 'use', 'hash'] as const;
-
-export const embedderDescription =
-  'causal-lm: mean hidden state; logits: mean logits; onnx: sentence model in --ckpt; use: Universal Sentence Encoder; hash: hashed words, no model';

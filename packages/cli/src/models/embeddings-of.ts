@@ -1,6 +1,7 @@
 import { type CallOptions, InputError, type Matrix } from '@rarefy/core';
 import { type PromptRecord, readEmbeddings } from '@rarefy/io';
-import { type EmbedTextsOptions, embedTexts } from './embed-texts.js';
+import { embedTexts } from './embed-texts.js';
+import type { EmbedderValues } from './open-embedder.js';
 
 /**
  * One row a prompt, in order: those of an embeddings file, found by id, or embedded now when there is none.
@@ -9,12 +10,14 @@ import { type EmbedTextsOptions, embedTexts } from './embed-texts.js';
 export async function embeddingsOf(
   prompts: readonly PromptRecord[],
   file: string | undefined,
-  options: EmbedTextsOptions & CallOptions,
+  values: EmbedderValues,
+  options: CallOptions,
 ): Promise<Matrix> {
   if (file === undefined)
     return (
       await embedTexts(
         prompts.map(({ prompt }) => prompt),
+        values,
         options,
       )
     ).embeddings;

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { importPeer } from '@rarefy/core';
 import { type BackendName, chooseBackend } from '@rarefy/lm';
+import { onnxRuntime } from './onnx-runtime.js';
 
 /** An optional library, and a small computation that proves that it works. */
 export interface LibraryCheck {
@@ -33,6 +32,15 @@ export const libraryChecks = {
       return `embeds in ${embeddings.cols} columns, on backend ${name}`;
     },
   },
+  onnx: {
+    packageName: 'onnxruntime-node',
+    purpose: 'embedder onnx',
+    async tryOut() {
+      const { InferenceSession } = await onnxRuntime();
+      if (typeof InferenceSession?.create !== 'function') throw new Error('it has no InferenceSession');
+      return 'loads';
+    },
+  },
   'neighbors-native': {
     packageName: '@rarefy/neighbors-native',
     purpose: 'neighbours, native',
@@ -48,13 +56,3 @@ export const libraryChecks = {
     },
   },
 } satisfies Record<string, LibraryCheck>;
-
-/** The installed version as this package sees it, or undefined. */
-export function installedVersion(packageName: string): string | undefined {
-  try {
-    const file = createRequire(import.meta.url).resolve(`${packageName}/package.json`);
-    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  } catch {
-    return undefined;
-  }
-}

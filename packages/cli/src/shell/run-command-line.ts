@@ -5,12 +5,12 @@ import { progress } from '../terminal/progress.js';
 import type { Command } from './command.js';
 import { didYouMean } from './did-you-mean.js';
 
-/** What the process ends with: 1 for a failure, 2 for a call that cannot be meant so, 130 after Ctrl-C. */
-const exitCodes = { success: 0, failure: 1, usage: 2, interrupted: 130 };
+/** What the process ends with: 1 for a failure, 2 for a call that cannot be meant so, 130 after Ctrl-C, 143 after SIGTERM. */
+const exitCodes = { success: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 };
 
 /**
  * Runs one command line and gives the exit code. Errors are one line on stderr, with the stack only for `--debug` or
- * RAREFY_DEBUG=1. The first Ctrl-C aborts the command's signal, so that it saves its state; the second quits at once.
+ * RAREFY_DEBUG=1. The first Ctrl-C or SIGTERM aborts the command's signal, so that it saves its state; the second quits at once.
  */
 export async function runCommandLine(
   root: CommandDef,
@@ -20,25 +20,28 @@ export async function runCommandLine(
   const debug = rawArguments.includes('--debug') || process.env.RAREFY_DEBUG === '1';
   const report = progress();
   const controller = new AbortController();
-  const interrupt = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+  let interrupted: number | undefined;
+  const interrupt = (signal: 'SIGINT' | 'SIGTERM') => {
+    if (controller.signal.aborted) process.exit(exitCodes[signal]);
+    interrupted = exitCodes[signal];
     report.stop();
     console.error('rarefy: stopping; press Ctrl-C again to quit at once');
     controller.abort(new DOMException('interrupted', 'AbortError'));
   };
-  process.on('SIGINT', interrupt);
+  const listeners = { SIGINT: () => interrupt('SIGINT'), SIGTERM: () => interrupt('SIGTERM') };
+  process.on('SIGINT', listeners.SIGINT).on('SIGTERM', listeners.SIGTERM);
   try {
     const given = rawArguments.filter((argument) => argument !== '--debug');
     await dispatch(root, given, version, { signal: controller.signal, onEvent: report });
-    return controller.signal.aborted ? exitCodes.interrupted : exitCodes.success;
+    return interrupted ?? exitCodes.success;
   } catch (error) {
     report.stop();
-    if (controller.signal.aborted && (error as Error).name === 'AbortError') return exitCodes.interrupted;
+    if (interrupted !== undefined && (error as Error).name === 'AbortError') return interrupted;
     console.error(debug ? error : `rarefy: ${oneLine(error)}`);
     return InvalidArgumentError.isInstance(error) ? exitCodes.usage : exitCodes.failure;
   } finally {
     report.stop();
-    process.off('SIGINT', interrupt);
+    process.off('SIGINT', listeners.SIGINT).off('SIGTERM', listeners.SIGTERM);
   }
 }
 

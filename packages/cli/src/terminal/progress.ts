@@ -1,5 +1,6 @@
 import type { WorkEvent } from '@rarefy/core';
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { type RateMeter, rateMeter } from './rate-meter.js';
 
 /** Takes the events of long work and shows them on stderr. */
 export interface ProgressReport {
@@ -17,12 +18,18 @@ export function progress(stream: NodeJS.WriteStream = process.stderr): ProgressR
 
 function lines(stream: NodeJS.WriteStream): ProgressReport {
   const lastLine = new Map<string, number>();
+  const meters = new Map<string, RateMeter>();
   const report = (event: WorkEvent) => {
     const now = performance.now();
-    if (event.type === 'work-start') lastLine.set(event.task, now);
+    if (event.type === 'work-start') {
+      lastLine.set(event.task, now);
+      meters.set(event.task, rateMeter(now));
+    }
+    const rate = event.type === 'work-progress' ? meters.get(event.task)?.(event, now) : undefined;
     if (event.type === 'work-progress' && now - (lastLine.get(event.task) ?? now) >= lineEveryMs) {
       lastLine.set(event.task, now);
-      stream.write(`${event.task}: ${event.done}${event.total === undefined ? '' : ` of ${event.total}`}\n`);
+      const of = event.total === undefined ? '' : ` of ${event.total}`;
+      stream.write(`${event.task}: ${event.done}${of}${rate === undefined ? '' : `, ${rate}`}\n`);
     }
     if (event.type === 'work-message') lastLine.set(event.task, now);
     if (event.type === 'work-warning' || event.type === 'work-message') stream.write(noticeLine(event));
@@ -33,7 +40,7 @@ function lines(stream: NodeJS.WriteStream): ProgressReport {
 
 function bars(stream: NodeJS.WriteStream): ProgressReport {
   let multiBar: MultiBar | undefined;
-  const running = new Map<string, { readonly bar: SingleBar; readonly started: number }>();
+  const running = new Map<string, { readonly bar: SingleBar; readonly meter: RateMeter }>();
   const stop = () => {
     multiBar?.update(); // writes warnings that still wait
     multiBar?.stop();
@@ -53,11 +60,11 @@ function bars(stream: NodeJS.WriteStream): ProgressReport {
       hideCursor: true,
       gracefulExit: false, // Ctrl-C is handled in one place
     });
-    const { bar, started } = running.get(task) ?? {
+    const { bar, meter } = running.get(task) ?? {
       bar: multiBar.create(1, 0, { task, count: '' }),
-      started: performance.now(),
+      meter: rateMeter(performance.now()),
     };
-    running.set(task, { bar, started });
+    running.set(task, { bar, meter });
     if (event.type === 'work-end') {
       bar.setTotal(Math.max(1, event.done));
       bar.update(Math.max(1, event.done), { count: `${event.done} in ${seconds(event.elapsedMs)}` });
@@ -65,16 +72,18 @@ function bars(stream: NodeJS.WriteStream): ProgressReport {
       if (running.size === 0) stop();
     } else if (event.type === 'work-progress') {
       const { done, total } = event;
-      const left = total === undefined ? '' : seconds(((performance.now() - started) * (total - done)) / done);
+      const rate = meter(event, performance.now());
       bar.setTotal(total ?? Number.MAX_SAFE_INTEGER); // an empty bar where nobody knows the end
-      bar.update(done, { count: total === undefined ? `${done}` : `${done}/${total}, ${left} left` });
+      bar.update(done, {
+        count: `${done}${total === undefined ? '' : `/${total}`}${rate === undefined ? '' : `, ${rate}`}`,
+      });
     }
   };
   return Object.assign(report, { stop });
 }
 
 function seconds(milliseconds: number): string {
-  return Number.isFinite(milliseconds) ? `${(milliseconds / 1000).toFixed(1)} s` : '? s';
+  return `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function noticeLine({ type, task, message }: Extract<WorkEvent, { message: string }>): string {

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { progress } from './progress.js';
+import { rateMeter } from './rate-meter.js';
 import { table } from './table.js';
 
 test('columns are aligned, numbers to the right', () => {
@@ -28,8 +29,8 @@ test('without a terminal a task gives a line every 10 s and one at its end, and 
   report({ type: 'work-end', task: 'embed', done: 100, elapsedMs: 25_000 });
   now.mockRestore();
   expect(written).toEqual([
-    'embed: 10 of 100\n',
-    'embed: 20 of 100\n',
+    'embed: 10 of 100, 1.0/s, 90 s left\n',
+    'embed: 20 of 100, 1.0/s, 80 s left\n',
     'warning: embed: 2 texts were cut\n',
     'embed: 100 in 25.0 s\n',
   ]);
@@ -52,4 +53,14 @@ test('on a terminal nothing is lost when work stops, and no timer is left', () =
   expect(written).toContain('8 in 1.5 s');
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
+});
+
+test('the rate is that of the last seconds: what an earlier run did does not count', () => {
+  const meter = rateMeter(0);
+  expect(meter({ done: 0, total: 9000 }, 0)).toBeUndefined();
+  expect(meter({ done: 5000, total: 9000 }, 10)).toMatch(/^500000\/s/);
+  for (let second = 1; second < 60; second++) meter({ done: 5000 + 20 * second, total: 9000 }, 1000 * second);
+  expect(meter({ done: 6200, total: 9000 }, 60_000)).toBe('20/s, 2 min left');
+  expect(meter({ done: 6200 }, 60_000)).toBe('20/s');
+  expect(meter({ done: 6200, total: 9_000_000 }, 60_000)).toBe('20/s, 124 h 54 min left');
 });

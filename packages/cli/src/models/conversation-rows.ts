@@ -1,0 +1,36 @@
+import type { CallOptions } from '@rarefy/core';
+import type { ChatText } from '@rarefy/embedders/causal-lm';
+import { type EmbedRow, type EmbedRows, readConversations, sha256File } from '@rarefy/io';
+
+/** The rows of a file of conversations, read again at each reading; standard input is kept in memory, for it comes once. */
+export async function conversationRows(
+  data: string,
+  limit: number | undefined,
+  options: CallOptions,
+): Promise<EmbedRows<ChatText>> {
+  let readings = 0;
+  async function* read(): AsyncGenerator<EmbedRow<ChatText>> {
+    const { signal, onEvent } = options;
+    const told = readings++ === 0 ? onEvent : undefined; // bad lines and times are told once
+    let left = limit ?? Number.POSITIVE_INFINITY;
+    for await (const { id, prompt, assistant } of readConversations(data, { signal, onEvent: told })) {
+      yield { id, item: assistant === undefined ? { prompt } : { prompt, assistant } };
+      if (--left === 0) return;
+    }
+  }
+  if (data !== '-') return { [Symbol.asyncIterator]: read };
+  const rows: EmbedRow<ChatText>[] = [];
+  for await (const row of read()) rows.push(row);
+  return rows;
+}
+
+/** What a manifest notes of a data file. */
+export async function dataNotes(
+  data: string,
+  limit: number | undefined,
+  options: CallOptions,
+): Promise<Record<string, string>> {
+  if (data === '-') return { path: data };
+  const notes = { path: data, fileSha256: await sha256File(data, { signal: options.signal }) };
+  return limit === undefined ? notes : { ...notes, limit: String(limit) };
+}

@@ -1,0 +1,34 @@
+import { access } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** The sentence model that is taken when it is there and no other is named. */
+export const defaultSentenceModel = 'all-MiniLM-L6-v2';
+
+/** Where models lie, by the name that messages give it: the folder of RAREFY_MODELS, then the cache. */
+function modelRoots(): { readonly root: string; readonly source: string }[] {
+  const { RAREFY_MODELS: models, XDG_CACHE_HOME: cache } = process.env;
+  return [
+    ...(models ? [{ root: models, source: 'RAREFY_MODELS' }] : []),
+    { root: join(cache || join(homedir(), '.cache'), 'rarefy', 'models'), source: 'the model cache' },
+  ];
+}
+
+/** The folder of a sentence-transformers model of that name, and where it was found. */
+export async function findSentenceModel(
+  name: string,
+): Promise<{ readonly folder: string; readonly source: string } | undefined> {
+  for (const { root, source } of modelRoots()) {
+    const folder = join(root, name);
+    if (await isSentenceModel(folder)) return { folder, source };
+  }
+  return undefined;
+}
+
+/** Whether a folder is one of sentence-transformers. */
+export function isSentenceModel(folder: string): Promise<boolean> {
+  return access(join(folder, 'modules.json')).then(
+    () => true,
+    () => false,
+  );
+}
