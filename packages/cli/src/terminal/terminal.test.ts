@@ -62,5 +62,5 @@ test('the rate is that of the last seconds: what an earlier run did does not cou
   for (let second = 1; second < 60; second++) meter({ done: 5000 + 20 * second, total: 9000 }, 1000 * second);
   expect(meter({ done: 6200, total: 9000 }, 60_000)).toBe('20/s, 2 min left');
   expect(meter({ done: 6200 }, 60_000)).toBe('20/s');
-  expect(meter({ done: 6200, total: 9_000_000 }, 60_000)).toBe('20/s, 124 h 54 min left');
+  expect(meter({ done: 6200, total: 9_000_000 }, 60_000)).toBe('20/s, 124 h 55 min left');
 });
