@@ -13,11 +13,11 @@ export interface CommandResult {
 /** Starts the built `rarefy` command; `npm test` builds it before the tests run. */
 export function startRarefy(
   args: readonly string[],
-  options: { cwd: string; input?: string },
+  options: { cwd: string; input?: string; env?: Readonly<Record<string, string>> },
 ): { child: ChildProcess; result: Promise<CommandResult> } {
   const child = spawn(process.execPath, [bin, ...args], {
     cwd: options.cwd,
-    env: { ...process.env, RAREFY_DEBUG: '' },
+    env: { ...process.env, RAREFY_DEBUG: '', ...options.env },
   });
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)

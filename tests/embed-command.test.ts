@@ -1,0 +1,173 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readEmbeddings, verifyEmbeddings } from '@rarefy/io';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stalePackages } from '../scripts/build-stamp.mjs';
+import { rarefy, startRarefy } from './support/rarefy.js';
+
+const cwd = mkdtempSync(join(tmpdir(), 'rarefy-embed-command-'));
+const path = (name: string) => join(cwd, name);
+const rows = Array.from({ length: 20_000 }, (_, row) => ({
+  id: `row-${row}`,
+  prompt: `How do I bake ${row % 15_000} loaves?`,
+}));
+const lines = (some: readonly object[]) => some.map((row) => `${JSON.stringify(row)}\n`).join('');
+const embed = (line: string) => ['embed', ...line.split(' ')];
+const run = (line: string, input?: string) => rarefy(embed(line), { cwd, ...(input === undefined ? {} : { input }) });
+beforeAll(() => {
+  expect(stalePackages(), 'packages changed since they were built: run npm test, or npm run build first').toEqual([]);
+  writeFileSync(path('long.jsonl'), lines(rows));
+  writeFileSync(path('short.jsonl'), lines(rows.slice(0, 40)));
+  writeFileSync(
+    path('chats.jsonl'),
+    lines([
+      { id: 'a', prompt: 'Why?', assistant: 'So.' },
+      { id: 'b', prompt: 'Why?' },
+    ]),
+  );
+});
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+/** Starts the long job, and sends the signal once its first shards are saved. */
+async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL') {
+  const { child, result } = startRarefy(embed(`--data long.jsonl --embedder hash --out ${out}`), { cwd });
+  const timer = setInterval(() => {
+    try {
+      if (readdirSync(path(`${out}.parts`)).some((name) => name.endsWith('.rows'))) child.kill(signal);
+    } catch {
+      // not yet
+    }
+  }, 5);
+  return result.finally(() => clearInterval(timer));
+}
+
+test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes on to the same bytes', async () => {
+  expect((await run('--data long.jsonl --embedder hash --out whole.safetensors')).code).toBe(0);
+  const whole = readFileSync(path('whole.safetensors'));
+  expect((await readEmbeddings(path('whole.safetensors'))).ids).toEqual(rows.map(({ id }) => id));
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGKILL', null],
+  ] as const) {
+    const out = `${signal.toLowerCase()}.safetensors`;
+    const result = await stopped(out, signal);
+    expect(result.code).toBe(code);
+    if (code !== null) expect(result.stderr).toMatch(/\nrarefy: stopping; press Ctrl-C again to quit at once\n$/);
+    expect(readdirSync(cwd).filter((name) => name.startsWith(out))).toContain(`${out}.parts`);
+    expect(readdirSync(cwd)).not.toContain(out);
+    const again = await run(`--data long.jsonl --embedder hash --out ${out}`);
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringMatching(/embed: going on after \d+ of 20000 rows/) });
+    expect(readFileSync(path(out)).equals(whole)).toBe(true);
+    expect(
+      readdirSync(cwd)
+        .filter((name) => name.includes(out))
+        .sort(),
+    ).toEqual([out, `${out}.manifest.json`]);
+  }
+});
+
+test('a second run at the same time is refused, and the first one is not disturbed', async () => {
+  const first = startRarefy(embed('--data long.jsonl --embedder hash --out busy.safetensors'), { cwd });
+  while (!readdirSync(cwd).includes('busy.safetensors.lock')) await new Promise((resolve) => setTimeout(resolve, 2));
+  const second = await run('--data long.jsonl --embedder hash --out busy.safetensors');
+  const { code } = await first.result;
+  expect(code).toBe(0);
+  // On a busy machine the first may be done before the second begins.
+  if (second.code !== 0) expect(second.stderr).toMatch(/rarefy: process \d+ is writing these files/);
+  await verifyEmbeddings(path('busy.safetensors'));
+});
+
+test('the same command again computes nothing; other data is refused, and replaced when asked to', async () => {
+  const line = '--data short.jsonl --embedder hash --out e.safetensors';
+  expect((await run(line)).stdout).toBe('40 x 256 embeddings in e.safetensors\n');
+  expect(await run(line)).toMatchObject({ code: 0, stderr: expect.stringContaining('every row was there already') });
+  const refused = await run(`${line} --limit 30`);
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is of another job: rows 40, asked for 30'),
+  });
+  expect((await run(`${line} --limit 30 --no-resume`)).stdout).toBe('30 x 256 embeddings in e.safetensors\n');
+  expect((await run(`${line} --dtype float16 --force`)).code).toBe(0);
+  const manifest = JSON.parse(readFileSync(path('e.safetensors.manifest.json'), 'utf8'));
+  expect(manifest).toMatchObject({
+    rows: 40,
+    dtype: 'float16',
+    embedder: expect.stringMatching(/^hash:/),
+    model: { embedder: 'hash' },
+    data: { path: 'short.jsonl', rows: 40, fileSha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    counts: { distinct: 40, truncated: 0, failed: 0 },
+    versions: { node: process.versions.node, rarefy: expect.any(String) },
+  });
+});
+
+test('conversations from standard input; answers count; another format by its extension', async () => {
+  const { code, stdout } = await run(
+    '--data - --embedder hash --out chats.npy',
+    readFileSync(path('chats.jsonl'), 'utf8'),
+  );
+  expect([code, stdout]).toEqual([0, '2 x 256 embeddings in chats.npy\n']);
+  const { ids, embeddings } = await readEmbeddings(path('chats.npy'));
+  expect(ids).toEqual(['a', 'b']);
+  expect(embeddings.data.subarray(0, 256)).not.toEqual(embeddings.data.subarray(256));
+  expect((await verifyEmbeddings(path('chats.npy'))).files.map(({ name }) => name)).toEqual([
+    'chats.npy',
+    'chats.ids.json',
+  ]);
+});
+
+test('--dry-run tells rows, tokens, time and memory, and writes nothing', async () => {
+  const before = readdirSync(cwd);
+  const { code, stdout } = await run(
+    '--data long.jsonl --embedder causal-lm --backend cpu --out dry.safetensors --dry-run --limit 100',
+  );
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^rows +distinct +tokens +time +file +memory\n +100 +100 +\d{4} +\d+\.\d s +0\.0 MiB +\d+\.\d MiB\n/,
+  );
+  expect(stdout).toContain('From 64 texts embedded in ');
+  expect(readdirSync(cwd)).toEqual(before);
+});
+
+describe('the embedder that nobody named', () => {
+  const cache = path('cache');
+  const start = (line: string, env: Record<string, string>) =>
+    startRarefy(embed(line), { cwd, env: { XDG_CACHE_HOME: cache, RAREFY_MODELS: '', NODE_PATH: '', ...env } }).result;
+
+  test('is the sentence encoder that comes along, when no sentence model is found', async () => {
+    const { code, stderr } = await start('--data short.jsonl --limit 2 --out use.safetensors --backend wasm', {});
+    expect(code).toBe(0);
+    expect(stderr).toContain('embedder: use: Universal Sentence Encoder lite (no sentence model was found)');
+    const { model } = JSON.parse(readFileSync(path('use.safetensors.manifest.json'), 'utf8'));
+    expect(model).toEqual({ embedder: 'use', backend: 'wasm' });
+  });
+
+  test('is onnx when its model is found, unless the library that runs it is missing', async () => {
+    mkdirSync(join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2'), { recursive: true });
+    writeFileSync(join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2', 'modules.json'), '[]');
+    const missing = await start('--data short.jsonl --limit 2 --out missing.safetensors --backend wasm', {});
+    expect(missing).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/needs onnxruntime-node: .*npm install onnxruntime-node/),
+    });
+    const library = join(cwd, 'libraries', 'onnxruntime-node');
+    mkdirSync(library, { recursive: true });
+    writeFileSync(join(library, 'index.js'), 'exports.InferenceSession = { create: 1 };');
+    const found = await start('--data short.jsonl --limit 2 --out found.safetensors', {
+      NODE_PATH: join(cwd, 'libraries'),
+    });
+    expect(found).toMatchObject({ code: 1, stderr: expect.stringContaining('all-MiniLM-L6-v2 is made of ') });
+  });
+
+  test('is onnx for --ckpt of a sentence model, by path or name, and causal-lm for any other', async () => {
+    mkdirSync(path('sentences'));
+    writeFileSync(path('sentences/modules.json'), '[]');
+    for (const ckpt of ['sentences', 'all-MiniLM-L6-v2']) {
+      const { code, stderr } = await start(`--data short.jsonl --out x.safetensors --ckpt ${ckpt}`, {});
+      expect([code, stderr]).toEqual([1, expect.stringContaining('is made of ')]);
+    }
+    const { stderr } = await start('--data short.jsonl --out x.safetensors --ckpt base', {});
+    expect(stderr).toContain('there is no model in out/base');
+  });
+});
