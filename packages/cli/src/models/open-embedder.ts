@@ -7,7 +7,7 @@ import type { embedderOptions } from './embedder-options.js';
 import { onnxRuntime } from './onnx-runtime.js';
 
 export type EmbedderValues = OptionValues<typeof embedderOptions> & {
-  /** Tokens that the sentence model runs at a time. */
+  /** Tokens at a time, padding included. */
   readonly batchTokens?: number | undefined;
 };
 
@@ -29,6 +29,9 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
   }
   if (pooling === 'cls' && name === 'causal-lm') {
     throw new InvalidArgumentError('--pooling cls is of onnx; the first token of a causal-lm has seen no other.');
+  }
+  if (batchTokens !== undefined && name === 'hash') {
+    throw new InvalidArgumentError('--batch-tokens is of embedders that read tokens; hash reads none.');
   }
   const tell = (what: string) => {
     const why = reason === undefined ? '' : ` (${reason})`;
