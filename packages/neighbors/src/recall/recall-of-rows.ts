@@ -8,6 +8,9 @@ import {
 } from '@rarefy/core';
 import { searchRows } from '../exact/all-pairs.js';
 import { canonicalDistance } from '../exact/canonical-distance.js';
+import { chooseEngine, defaultMemoryBytes } from '../exact/engine.js';
+import { rowsReader } from '../exact/join/row-reader.js';
+import { wasmSearch } from '../exact/join/wasm-join.js';
 import type { Rows } from '../exact/rows.js';
 import { sampleRows } from './sample-rows.js';
 
@@ -41,7 +44,17 @@ export async function recallOfRows(
   });
   const squaredNorms = Float64Array.from(rows, (row) => points.squaredNorms[row]!);
   const queries = { data, squaredNorms, rows: rows.length, cols, stride };
-  const truth = await searchRows(queries, points, k, canonicalDistance[metric], rows, { signal: call.signal });
+  const { signal } = call;
+  const chosen = await chooseEngine({}, rows.length * points.rows * cols, false);
+  const truth =
+    chosen.name === 'wasm'
+      ? await wasmSearch(rowsReader(queries, 'points'), rowsReader(points, 'points'), rows, {
+          k,
+          metric,
+          memoryBytes: defaultMemoryBytes,
+          signal,
+        }).then(({ neighbors }) => neighbors)
+      : await searchRows(queries, points, k, canonicalDistance[metric], rows, { signal });
   let found = 0;
   rows.forEach((row, at) => {
     const farthest = truth.distances[(at + 1) * k - 1]!;

@@ -1,0 +1,552 @@
+// NN-descent on int16 rows in shared memory: projection trees, candidate lists, local joins.
+//
+// A row's list holds its `width` smallest entries by (value, id), whatever the order in which they are offered, and candidate lists
+// their smallest by (hash, id). So the graph does not depend on which thread does what when; a lock a row keeps its list whole.
+
+let rows: usize = 0; // count x rowBytes: int16, zeros behind the last column
+let rowBytes: usize = 0;
+let facts: usize = 0; // count x 16 bytes: a scale, half the squared length or what stands for it, the value of the last entry; f32
+let graph: usize = 0; // count x width x u64, see entry()
+let width: i32 = 0;
+let locks: usize = 0; // count x i32
+let freshLists: usize = 0; // count x most x u64: hash << 32 | id
+let freshCounts: usize = 0; // count x i32
+let oldLists: usize = 0;
+let oldCounts: usize = 0;
+let most: i32 = 0;
+let scratch: usize = 0; // of this thread
+let seed: u64 = 0;
+
+const empty: u64 = 0xff800000ffffffff; // +Infinity, no id
+
+export function setRows(rowsAt: usize, bytes: i32, factsAt: usize, scratchAt: usize): void {
+  rows = rowsAt;
+  rowBytes = bytes;
+  facts = factsAt;
+  scratch = scratchAt;
+}
+
+export function setGraph(graphAt: usize, entries: i32, locksAt: usize, seedLow: i32, seedHigh: i32): void {
+  graph = graphAt;
+  width = entries;
+  locks = locksAt;
+  seed = (<u64>(<u32>seedHigh) << 32) | <u64>(<u32>seedLow);
+}
+
+export function setLists(freshAt: usize, freshCountsAt: usize, oldAt: usize, oldCountsAt: usize, entries: i32): void {
+  freshLists = freshAt;
+  freshCounts = freshCountsAt;
+  oldLists = oldAt;
+  oldCounts = oldCountsAt;
+  most = entries;
+}
+
+/** Finaliser of splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
+@inline
+function mix(value: u64): u64 {
+  let z = value + 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+@inline
+function scaleOf(row: i32): f32 {
+  return load<f32>(facts + (<usize>row << 4));
+}
+
+@inline
+function halfOf(row: i32): f32 {
+  return load<f32>(facts + (<usize>row << 4), 4);
+}
+
+@inline
+function limitOf(row: i32): f32 {
+  return load<f32>(facts + (<usize>row << 4), 8);
+}
+
+@inline
+function lock(row: i32): void {
+  while (atomic.cmpxchg<i32>(locks + (<usize>row << 2), 0, 1) != 0) {}
+}
+
+@inline
+function unlock(row: i32): void {
+  atomic.store<i32>(locks + (<usize>row << 2), 0);
+}
+
+/** value, then id, then whether it is old, as one unsigned number in that order. */
+@inline
+function entry(value: f32, id: i32): u64 {
+  const bits = reinterpret<i32>(value);
+  return (<u64>(<u32>(bits ^ ((bits >> 31) | 0x80000000))) << 32) | (<u64>id << 1);
+}
+
+@inline
+function valueOf(high: u32): f32 {
+  return reinterpret<f32>(<i32>high < 0 ? high ^ 0x80000000 : ~high);
+}
+
+/**
+ * Of `count` float32 rows from `source` on, `stride` columns each, a multiple of 8: two 64-bit hashes, -0 being 0, to `hashes`, and
+ * x·x by the canonical sum, to `squares`. @returns the first row with a NaN or infinity, or -1
+ */
+export function scan(source: usize, stride: i32, count: i32, hashes: usize, squares: usize): i32 {
+  const exponent = i32x4.splat(0x7f800000);
+  const minusZero = i32x4.splat(0x80000000);
+  for (let row = 0; row < count; row++) {
+    let odd = i32x4.splat(0);
+    let g: u64 = 0x243f6a8885a308d3;
+    let h: u64 = 0x13198a2e03707344;
+    let a = f64x2.splat(0);
+    let b = f64x2.splat(0);
+    let c = f64x2.splat(0);
+    let d = f64x2.splat(0);
+    for (const end = source + (<usize>stride << 2); source < end; source += 32) {
+      const x = v128.load(source);
+      const y = v128.load(source, 16);
+      odd = v128.or(odd, i32x4.eq(v128.and(x, exponent), exponent));
+      odd = v128.or(odd, i32x4.eq(v128.and(y, exponent), exponent));
+      const p = v128.andnot(x, i32x4.eq(x, minusZero));
+      const q = v128.andnot(y, i32x4.eq(y, minusZero));
+      g = absorb(absorb(g, i64x2.extract_lane(p, 0), 0x9e3779b97f4a7c15), i64x2.extract_lane(p, 1), 0x9e3779b97f4a7c15);
+      h = absorb(absorb(h, i64x2.extract_lane(p, 0), 0xc2b2ae3d27d4eb4f), i64x2.extract_lane(p, 1), 0xc2b2ae3d27d4eb4f);
+      g = absorb(absorb(g, i64x2.extract_lane(q, 0), 0x9e3779b97f4a7c15), i64x2.extract_lane(q, 1), 0x9e3779b97f4a7c15);
+      h = absorb(absorb(h, i64x2.extract_lane(q, 0), 0xc2b2ae3d27d4eb4f), i64x2.extract_lane(q, 1), 0xc2b2ae3d27d4eb4f);
+      a = f64x2.add(a, square(f64x2.promote_low_f32x4(x)));
+      b = f64x2.add(b, square(f64x2.promote_low_f32x4(v128.load64_zero(source + 8))));
+      c = f64x2.add(c, square(f64x2.promote_low_f32x4(y)));
+      d = f64x2.add(d, square(f64x2.promote_low_f32x4(v128.load64_zero(source + 24))));
+    }
+    if (v128.any_true(odd)) return row;
+    store<u64>(hashes + (<usize>row << 4), mix(g));
+    store<u64>(hashes + (<usize>row << 4), mix(h), 8);
+    const sum = f64x2.add(f64x2.add(a, c), f64x2.add(b, d));
+    store<f64>(squares + (<usize>row << 3), f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
+  }
+  return -1;
+}
+
+@inline
+function square(x: v128): v128 {
+  return f64x2.mul(x, x);
+}
+
+@inline
+function absorb(state: u64, word: u64, factor: u64): u64 {
+  const product = (state ^ word) * factor;
+  return product ^ (product >> 32);
+}
+
+/**
+ * Row `position` from the float32 row at `source`: ((x - mean) * factor) in int16, its scale and half its squared length.
+ * |q| < 2^15.5, so that no int32 sum of products can overflow. @param half what to store instead when it is not NaN
+ */
+export function quantise(source: usize, mean: usize, cols: i32, factor: f64, position: i32, half: f32): void {
+  let squares: f64 = 0;
+  let largest: f64 = 0;
+  for (let c: usize = 0; c < <usize>cols; c++) {
+    const x = (<f64>load<f32>(source + (c << 2)) - load<f64>(mean + (c << 3))) * factor;
+    squares += x * x;
+    largest = max(largest, abs(x));
+  }
+  const scale = max(max(sqrt(squares) / 46000, largest / 32767), 1e-37);
+  const target = rows + <usize>position * rowBytes;
+  const inverse = factor / scale;
+  for (let c: usize = 0; c < <usize>cols; c++) {
+    store<i16>(target + (c << 1), <i16>nearest((<f64>load<f32>(source + (c << 2)) - load<f64>(mean + (c << 3))) * inverse));
+  }
+  const fact = facts + (<usize>position << 4);
+  store<f32>(fact, <f32>scale);
+  store<f32>(fact, isNaN(half) ? <f32>(squares / 2) : half, 4);
+  store<f32>(fact, Infinity, 8);
+}
+
+/** Integer inner products of the row at `p` with those at q0 to q3. */
+@inline
+function products(p: usize, q0: usize, q1: usize, q2: usize, q3: usize): v128 {
+  const end = p + rowBytes;
+  let a = i32x4.splat(0);
+  let b = i32x4.splat(0);
+  let c = i32x4.splat(0);
+  let d = i32x4.splat(0);
+  for (; p < end; p += 32, q0 += 32, q1 += 32, q2 += 32, q3 += 32) {
+    const x = v128.load(p);
+    const y = v128.load(p, 16);
+    a = i32x4.add(a, i32x4.add(i32x4.dot_i16x8_s(x, v128.load(q0)), i32x4.dot_i16x8_s(y, v128.load(q0, 16))));
+    b = i32x4.add(b, i32x4.add(i32x4.dot_i16x8_s(x, v128.load(q1)), i32x4.dot_i16x8_s(y, v128.load(q1, 16))));
+    c = i32x4.add(c, i32x4.add(i32x4.dot_i16x8_s(x, v128.load(q2)), i32x4.dot_i16x8_s(y, v128.load(q2, 16))));
+    d = i32x4.add(d, i32x4.add(i32x4.dot_i16x8_s(x, v128.load(q3)), i32x4.dot_i16x8_s(y, v128.load(q3, 16))));
+  }
+  const ab = i32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));
+  const cd = i32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
+  return i32x4.add(i32x4.shuffle(ab, cd, 0, 1, 4, 5), i32x4.shuffle(ab, cd, 2, 3, 6, 7));
+}
+
+/** Takes the entry into the row's list when it is among its smallest. */
+function offer(row: i32, key: u64): void {
+  const base = graph + ((<usize>row * <usize>width) << 3);
+  lock(row);
+  let at = base + ((<usize>width - 1) << 3);
+  if (key < load<u64>(at)) {
+    while (at > base && load<u64>(at - 8) > key) at -= 8;
+    // Equal ids have equal values, so an earlier offer of this one lies here, or before it with the mark of an old one not set.
+    const same = load<u64>(at) == (key | 1) || (at > base && load<u64>(at - 8) == key);
+    if (!same) {
+      memory.copy(at + 8, at, base + ((<usize>width - 1) << 3) - at);
+      store<u64>(at, key);
+      store<f32>(facts + (<usize>row << 4), valueOf(load<u32>(base + (<usize>width << 3) - 4)), 8);
+    }
+  }
+  unlock(row);
+}
+
+// What a join looks up, gathered in this thread's scratch: ids, row addresses, scales, halves, values of the last entries.
+const mostJoined: usize = 512;
+
+@inline
+function idAt(): usize {
+  return scratch;
+}
+@inline
+function addressAt(): usize {
+  return scratch + (mostJoined << 2);
+}
+@inline
+function scaleAt(): usize {
+  return scratch + (mostJoined << 3);
+}
+@inline
+function halfAt(): usize {
+  return scratch + mostJoined * 12;
+}
+@inline
+function limitAt(): usize {
+  return scratch + mostJoined * 16;
+}
+
+function gather(to: i32, id: i32): void {
+  const at = <usize>to << 2;
+  store<i32>(idAt() + at, id);
+  store<u32>(addressAt() + at, <u32>(rows + <usize>id * rowBytes));
+  store<f32>(scaleAt() + at, scaleOf(id));
+  store<f32>(halfAt() + at, halfOf(id));
+  store<f32>(limitAt() + at, limitOf(id));
+}
+
+/** Offers to each other gathered row `a` and those before `end`. */
+function joinOne(a: i32, end: i32): void {
+  const p = load<u32>(addressAt() + (<usize>a << 2));
+  const id = load<i32>(idAt() + (<usize>a << 2));
+  const scale = f32x4.splat(load<f32>(scaleAt() + (<usize>a << 2)));
+  const half = f32x4.splat(load<f32>(halfAt() + (<usize>a << 2)));
+  const limit = f32x4.splat(load<f32>(limitAt() + (<usize>a << 2)));
+  for (let b = 0; b < end; b += 4) {
+    const at = <usize>b << 2;
+    const last = end - 1;
+    const addresses = addressAt();
+    const sums = products(
+      p,
+      load<u32>(addresses + at),
+      load<u32>(addresses + (<usize>min(b + 1, last) << 2)),
+      load<u32>(addresses + (<usize>min(b + 2, last) << 2)),
+      load<u32>(addresses + (<usize>min(b + 3, last) << 2)),
+    );
+    const product = f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, v128.load(scaleAt() + at)));
+    const values = f32x4.sub(f32x4.add(half, v128.load(halfAt() + at)), product);
+    let hits = i32x4.bitmask(f32x4.le(values, f32x4.max(limit, v128.load(limitAt() + at))));
+    if (b + 4 > end) hits &= (1 << (end - b)) - 1;
+    if (!hits) continue;
+    if (hits & 1) pair(id, load<i32>(idAt() + at), f32x4.extract_lane(values, 0));
+    if (hits & 2) pair(id, load<i32>(idAt() + at, 4), f32x4.extract_lane(values, 1));
+    if (hits & 4) pair(id, load<i32>(idAt() + at, 8), f32x4.extract_lane(values, 2));
+    if (hits & 8) pair(id, load<i32>(idAt() + at, 12), f32x4.extract_lane(values, 3));
+  }
+}
+
+@inline
+function last(row: i32): u64 {
+  return load<u64>(graph + ((<usize>(row + 1) * <usize>width) << 3) - 8);
+}
+
+function pair(i: i32, j: i32, value: f32): void {
+  if (i == j) return;
+  const toI = entry(value, j);
+  if (toI < last(i)) offer(i, toI);
+  const toJ = entry(value, i);
+  if (toJ < last(j)) offer(j, toJ);
+}
+
+export function clear(from: i32, to: i32): void {
+  const end = graph + ((<usize>to * <usize>width) << 3);
+  for (let at = graph + ((<usize>from * <usize>width) << 3); at < end; at += 8) store<u64>(at, empty);
+}
+
+/** All pairs of the rows whose ids lie from address `ids` on. */
+function joinAll(ids: usize, count: i32): void {
+  for (let at = 0; at < count; at++) gather(at, load<i32>(ids + (<usize>at << 2)));
+  for (let at = 1; at < count; at++) joinOne(at, at);
+}
+
+/**
+ * A projection tree over the ids from `order` on: a node is split by which of two of its rows is nearer, until it has at most
+ * `leaf` rows. With `starts` 0 each leaf's rows are joined; otherwise the first position of each leaf is stored there.
+ * @param spare room for as many ids. @returns the number of leaves
+ * Source: Dasgupta and Freund, "Random projection trees and low dimensional manifolds", STOC 2008.
+ */
+export function tree(order: usize, count: i32, leaf: i32, number: i32, spare: usize, starts: usize): i32 {
+  const stack = scratch + mostJoined * 20;
+  const direction = stack + 16384;
+  let depth: usize = 8;
+  let leaves = 0;
+  store<i32>(stack, 0);
+  store<i32>(stack, count, 4);
+  while (depth > 0) {
+    depth -= 8;
+    const low = load<i32>(stack + depth);
+    const high = load<i32>(stack + depth, 4);
+    const size = high - low;
+    if (size <= leaf) {
+      if (starts) store<i32>(starts + (<usize>leaves << 2), low);
+      else joinAll(order + (<usize>low << 2), size);
+      leaves++;
+      continue;
+    }
+    const hash = mix(mix(seed ^ (<u64>number << 48)) ^ (<u64>low << 32) ^ <u64>high);
+    const a = load<i32>(order + (<usize>(low + <i32>((hash & 0xffffffff) % size)) << 2));
+    const b = load<i32>(order + (<usize>(low + <i32>((hash >> 32) % size)) << 2));
+    let left = split(order, low, high, a, b, direction, spare);
+    // A split that leaves nearly nothing on one side would make the tree as deep as the data is long.
+    if (left - low < size / 64 + 1 || high - left < size / 64 + 1) left = low + size / 2;
+    // The larger part waits, so that the stack stays short.
+    const leftFirst = left - low < high - left;
+    store<i32>(stack + depth, leftFirst ? left : low);
+    store<i32>(stack + depth, leftFirst ? high : left, 4);
+    store<i32>(stack + depth, leftFirst ? low : left, 8);
+    store<i32>(stack + depth, leftFirst ? left : high, 12);
+    depth += 16;
+  }
+  return leaves;
+}
+
+/** Brings the ids of rows nearer to row a than to row b to the front, all in their order. @returns where the others begin */
+function split(order: usize, low: i32, high: i32, a: i32, b: i32, direction: usize, spare: usize): i32 {
+  const rowA = rows + <usize>a * rowBytes;
+  const rowB = rows + <usize>b * rowBytes;
+  const scaleA = <f64>scaleOf(a);
+  const scaleB = <f64>scaleOf(b);
+  let squares: f64 = 0;
+  let largest: f64 = 0;
+  for (let c: usize = 0; c < rowBytes; c += 2) {
+    const x = scaleA * <f64>load<i16>(rowA + c) - scaleB * <f64>load<i16>(rowB + c);
+    squares += x * x;
+    largest = max(largest, abs(x));
+  }
+  const scale = max(max(sqrt(squares) / 46000, largest / 32767), 1e-37);
+  for (let c: usize = 0; c < rowBytes; c += 2) {
+    const x = scaleA * <f64>load<i16>(rowA + c) - scaleB * <f64>load<i16>(rowB + c);
+    store<i16>(direction + c, <i16>nearest(x / scale));
+  }
+  const middle = f32x4.splat(
+    <f32>((<f64>halfOf(a) - <f64>halfOf(b)) / scale),
+  );
+  let left = low;
+  let right: usize = spare + (<usize>low << 2);
+  for (let at = low; at < high; at += 4) {
+    const id0 = load<i32>(order + (<usize>at << 2));
+    const id1 = load<i32>(order + (<usize>min(at + 1, high - 1) << 2));
+    const id2 = load<i32>(order + (<usize>min(at + 2, high - 1) << 2));
+    const id3 = load<i32>(order + (<usize>min(at + 3, high - 1) << 2));
+    const sums = products(
+      direction,
+      rows + <usize>id0 * rowBytes,
+      rows + <usize>id1 * rowBytes,
+      rows + <usize>id2 * rowBytes,
+      rows + <usize>id3 * rowBytes,
+    );
+    let lengths = f32x4.splat(scaleOf(id0));
+    lengths = f32x4.replace_lane(lengths, 1, scaleOf(id1));
+    lengths = f32x4.replace_lane(lengths, 2, scaleOf(id2));
+    lengths = f32x4.replace_lane(lengths, 3, scaleOf(id3));
+    const nearer = i32x4.bitmask(f32x4.gt(f32x4.mul(f32x4.convert_i32x4_s(sums), lengths), middle));
+    for (let lane = 0; lane < min(4, high - at); lane++) {
+      const id = lane == 0 ? id0 : lane == 1 ? id1 : lane == 2 ? id2 : id3;
+      if ((nearer >> lane) & 1) {
+        store<i32>(order + (<usize>left << 2), id);
+        left++;
+      } else {
+        store<i32>(right, id);
+        right += 4;
+      }
+    }
+  }
+  const from = spare + (<usize>low << 2);
+  memory.copy(order + (<usize>left << 2), from, right - from);
+  return left;
+}
+
+/** Row i becomes what was row order[i], for all rows; `order` is a permutation and is lost. */
+export function permute(order: usize, count: i32): void {
+  const held = scratch;
+  for (let start = 0; start < count; start++) {
+    if (load<i32>(order + (<usize>start << 2)) < 0) continue;
+    memory.copy(held, rows + <usize>start * rowBytes, rowBytes);
+    const fact = v128.load(facts + (<usize>start << 4));
+    let at = start;
+    for (;;) {
+      const from = load<i32>(order + (<usize>at << 2));
+      store<i32>(order + (<usize>at << 2), ~from);
+      if (from == start) break;
+      memory.copy(rows + <usize>at * rowBytes, rows + <usize>from * rowBytes, rowBytes);
+      v128.store(facts + (<usize>at << 4), v128.load(facts + (<usize>from << 4)));
+      at = from;
+    }
+    memory.copy(rows + <usize>at * rowBytes, held, rowBytes);
+    v128.store(facts + (<usize>at << 4), fact);
+  }
+}
+
+/** All pairs of rows of one leaf, for leaves `from` to `to` - 1, which lie one behind the other; i32 `starts` has one more. */
+export function joinLeaves(starts: usize, from: i32, to: i32): void {
+  for (let leaf = from; leaf < to; leaf++) {
+    const low = load<i32>(starts + (<usize>leaf << 2));
+    const high = load<i32>(starts + (<usize>leaf << 2), 4);
+    for (let id = low; id < high; id++) gather(id - low, id);
+    for (let at = 1; at < high - low; at++) joinOne(at, at);
+  }
+}
+
+/** Takes a candidate into a row's list when its hash is among the smallest. */
+function propose(lists: usize, counts: usize, row: i32, key: u64): void {
+  const base = lists + ((<usize>row * <usize>most) << 3);
+  const countAt = counts + (<usize>row << 2);
+  if (load<i32>(countAt) == most && key >= load<u64>(base + ((<usize>most - 1) << 3))) return; // lists only get better
+  lock(row);
+  const count = load<i32>(countAt);
+  const full = count == most;
+  let at = base + ((<usize>count - (full ? 1 : 0)) << 3);
+  if (!full || key < load<u64>(at)) {
+    const end = at;
+    while (at > base && load<u64>(at - 8) > key) at -= 8;
+    if (!(at > base && load<u64>(at - 8) == key)) {
+      memory.copy(at + 8, at, end - at);
+      store<u64>(at, key);
+      if (!full) store<i32>(countAt, count + 1);
+    }
+  }
+  unlock(row);
+}
+
+/** Proposes each fresh entry of rows `from` to `to` - 1 to both of its ends. @returns how many there are */
+export function sampleFresh(from: i32, to: i32, round: i32): i32 {
+  const salt = mix(seed ^ (<u64>(round + 1) << 40));
+  let fresh = 0;
+  for (let i = from; i < to; i++) {
+    let at = graph + ((<usize>i * <usize>width) << 3);
+    for (const end = at + (<usize>width << 3); at < end; at += 8) {
+      const key = load<u64>(at);
+      if (key == empty) break;
+      if (<i32>key & 1) continue;
+      const j = <i32>((<u32>key) >> 1);
+      const hash = mix(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
+      propose(freshLists, freshCounts, i, hash | <u64>j);
+      propose(freshLists, freshCounts, j, hash | <u64>i);
+      fresh++;
+    }
+  }
+  return fresh;
+}
+
+/** Proposes each old entry of rows `from` to `to` - 1 to those of its ends that have fresh candidates. After all of sampleFresh. */
+export function sampleOld(from: i32, to: i32, round: i32): void {
+  const salt = mix(seed ^ (<u64>(round + 1) << 40));
+  for (let i = from; i < to; i++) {
+    const isActive = load<i32>(freshCounts + (<usize>i << 2)) > 0;
+    let at = graph + ((<usize>i * <usize>width) << 3);
+    for (const end = at + (<usize>width << 3); at < end; at += 8) {
+      const key = load<u64>(at);
+      if (key == empty) break;
+      if (!(<i32>key & 1)) continue;
+      const j = <i32>((<u32>key) >> 1);
+      const isOtherActive = load<i32>(freshCounts + (<usize>j << 2)) > 0;
+      if (!isActive && !isOtherActive) continue;
+      const hash = mix(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
+      if (isActive) propose(oldLists, oldCounts, i, hash | <u64>j);
+      if (isOtherActive) propose(oldLists, oldCounts, j, hash | <u64>i);
+    }
+  }
+}
+
+/** Joins the candidates of rows `from` to `to` - 1: fresh with fresh and with old. */
+export function join(from: i32, to: i32): void {
+  for (let i = from; i < to; i++) {
+    const fresh = load<i32>(freshCounts + (<usize>i << 2));
+    if (fresh == 0) continue;
+    const old = load<i32>(oldCounts + (<usize>i << 2));
+    let at = oldLists + ((<usize>i * <usize>most) << 3);
+    for (let c = 0; c < old; c++, at += 8) gather(c, <i32>load<u32>(at));
+    at = freshLists + ((<usize>i * <usize>most) << 3);
+    for (let c = 0; c < fresh; c++, at += 8) gather(old + c, <i32>load<u32>(at));
+    for (let c = 0; c < fresh; c++) joinOne(old + c, old + c);
+  }
+}
+
+/** The entries of rows `from` to `to` - 1 that are candidates grow old; empties nothing. Before any join of the round. */
+export function age(from: i32, to: i32): void {
+  for (let i = from; i < to; i++) {
+    const count = load<i32>(freshCounts + (<usize>i << 2));
+    if (count == 0) continue;
+    const candidates = freshLists + ((<usize>i * <usize>most) << 3);
+    let at = graph + ((<usize>i * <usize>width) << 3);
+    for (const end = at + (<usize>width << 3); at < end; at += 8) {
+      const key = load<u64>(at);
+      if (key == empty) break;
+      if (<i32>key & 1) continue;
+      for (let c = 0; c < count; c++) {
+        if (load<u32>(candidates + (<usize>c << 3)) == (<u32>key) >> 1) {
+          store<u64>(at, key | 1);
+          break;
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Pairs (query, row) whose value is at most the query's limit, of rows `from` to `to` - 1. i32 `queries` are rows, f32 `limits` are
+ * theirs. Each pair goes to the next free place of `hits`, i32 x 2; the count at `counter` goes on beyond `room`.
+ */
+export function check(from: i32, to: i32, queries: usize, limits: usize, count: i32, counter: usize, hits: usize, room: i32): void {
+  for (let id = from; id < to; id++) gather(id - from, id);
+  const end = to - from;
+  for (let query = 0; query < count; query++) {
+    const own = load<i32>(queries + (<usize>query << 2));
+    const p = rows + <usize>own * rowBytes;
+    const scale = f32x4.splat(scaleOf(own));
+    const half = f32x4.splat(halfOf(own));
+    const limit = f32x4.splat(load<f32>(limits + (<usize>query << 2)));
+    for (let b = 0; b < end; b += 4) {
+      const at = <usize>b << 2;
+      const last = end - 1;
+      const addresses = addressAt();
+      const sums = products(
+        p,
+        load<u32>(addresses + at),
+        load<u32>(addresses + (<usize>min(b + 1, last) << 2)),
+        load<u32>(addresses + (<usize>min(b + 2, last) << 2)),
+        load<u32>(addresses + (<usize>min(b + 3, last) << 2)),
+      );
+      const product = f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, v128.load(scaleAt() + at)));
+      let near = i32x4.bitmask(f32x4.le(f32x4.sub(f32x4.add(half, v128.load(halfAt() + at)), product), limit));
+      if (b + 4 > end) near &= (1 << (end - b)) - 1;
+      for (; near; near &= near - 1) {
+        const id = from + b + ctz(near);
+        if (id == own) continue;
+        const place = atomic.add<i32>(counter, 1);
+        if (place >= room) continue;
+        store<i32>(hits + (<usize>place << 3), query);
+        store<i32>(hits + (<usize>place << 3), id, 4);
+      }
+    }
+  }
+}
