@@ -93,8 +93,9 @@ export async function workerCrew(place: JoinMemory, count: number, signal: Abort
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
+  let index = 0;
   try {
-    for (let index = 0; index < count; index++) {
+    for (; index < count; index++) {
       const worker = await startWorker(script, events);
       workers.push(worker);
       const start: JoinStart = { module, memory, parametersAt, controlAt, scratchAt: scratchAt + scratchBytes * index };
@@ -102,7 +103,7 @@ export async function workerCrew(place: JoinMemory, count: number, signal: Abort
     }
   } catch (cause) {
     await crew[Symbol.asyncDispose]();
-    throw new RarefyError(`worker ${workers.length + 1} of ${count} did not start; set workers lower`, { cause });
+    throw new RarefyError(`worker ${index + 1} of ${count} did not start; set workers lower`, { cause });
   }
   return crew;
 }

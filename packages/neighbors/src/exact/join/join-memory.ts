@@ -33,6 +33,8 @@ export interface JoinParameters {
 /** Where all of a join lies in one shared memory: the host's side of `assembly/layout.ts`. */
 export interface JoinMemory extends JoinShape {
   readonly memory: WebAssembly.Memory;
+  /** Addresses of the kernel's arrays, by name. */
+  readonly places: Readonly<Record<string, number>>;
   readonly blockRows: number;
   readonly parametersAt: number;
   /** Words that workers share, then one lock a block. */
@@ -125,6 +127,7 @@ export function joinMemory(shape: JoinShape): JoinMemory {
   return {
     ...shape,
     memory,
+    places,
     blockRows,
     parametersAt: places.parameters,
     controlAt: places.control,

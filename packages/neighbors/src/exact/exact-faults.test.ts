@@ -1,0 +1,132 @@
+import { Worker } from 'node:worker_threads';
+import { type Matrix, RarefyError, type RowSource, type WorkEvent } from '@rarefy/core';
+import { afterEach, expect, test, vi } from 'vitest';
+import { difference, matrixOf, normal, uniforms } from '../../../../tests/support/exact-rows.js';
+import { exactNeighbors } from './exact-neighbors.js';
+
+/** Every thread that this process starts. */
+const workers: Worker[] = [];
+process.on('worker', (worker) => workers.push(worker));
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  // Whatever happened, no thread is left.
+  expect(workers.map(({ threadId }) => threadId)).toEqual(workers.map(() => -1));
+  workers.length = 0;
+});
+
+const uniform = uniforms(1);
+/** A second of work for two workers, of which the tests see the beginning. */
+const large = matrixOf(6000, 384, () => normal(uniform));
+const small: Matrix = { ...large, rows: 400, data: large.data.slice(0, 400 * 384) };
+const options = { k: 5, engine: 'wasm', workers: 2 } as const;
+
+/** Starts a join, and does something once it has told the first progress of its blocks. */
+async function during(
+  act: () => void,
+  signal?: AbortSignal,
+): Promise<{ joining: Promise<unknown>; events: WorkEvent[] }> {
+  const events: WorkEvent[] = [];
+  let isDone = false;
+  const joining = exactNeighbors(large, {
+    ...options,
+    signal,
+    onEvent(event) {
+      events.push(event);
+      if (event.type !== 'work-progress' || isDone) return;
+      isDone = true;
+      act();
+    },
+  });
+  return { joining, events };
+}
+
+test('an abort ends the workers in the midst of their work, with the signal’s reason', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const { joining, events } = await during(() => controller.abort(reason), controller.signal);
+  await expect(joining).rejects.toBe(reason);
+  expect(workers).toHaveLength(2);
+  expect(events.some(({ type }) => type === 'work-end')).toBe(false);
+  const { rows } = await exactNeighbors(small, options);
+  expect(rows).toBe(400);
+});
+
+test('an abort before the work starts no worker; one between two tasks ends work on this thread', async () => {
+  const reason = new Error('no');
+  await expect(exactNeighbors(large, { ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect(workers).toHaveLength(0);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(reason));
+  const inline = exactNeighbors(large, { k: 5, engine: 'wasm', signal: controller.signal });
+  await expect(inline).rejects.toBe(reason);
+});
+
+test('an abort while a source reads ends the wait of the workers', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const source: RowSource = {
+    rows: 400,
+    cols: 384,
+    async read(_start, _end, call) {
+      controller.abort(reason);
+      call!.signal!.throwIfAborted();
+      return small;
+    },
+  };
+  await expect(exactNeighbors(source, { ...options, signal: controller.signal })).rejects.toBe(reason);
+  expect(workers).toHaveLength(2);
+});
+
+test('what a source throws comes through, and ends the workers', async () => {
+  const error = new Error('the disk is gone');
+  const source: RowSource = { rows: 400, cols: 384, read: () => Promise.reject(error) };
+  await expect(exactNeighbors(source, options)).rejects.toBe(error);
+  expect(workers).toHaveLength(2);
+});
+
+test('a worker that dies fails the join with a typed error, and the others are ended', async () => {
+  const { joining } = await during(() => void workers[0]!.terminate());
+  await expect(joining).rejects.toBeInstanceOf(RarefyError);
+  await expect(joining).rejects.toThrow('a worker that looks for neighbours failed');
+});
+
+test('a worker that cannot be started is told, and the first ones are ended', async () => {
+  let messages = 0;
+  const start = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(() => {
+    if (++messages === 2) throw new Error('EAGAIN');
+  });
+  await expect(exactNeighbors(small, { ...options, workers: 3 })).rejects.toThrow('worker 2 of 3 did not start');
+  start.mockRestore();
+  expect(workers).toHaveLength(2);
+});
+
+test('memory that is not to be had is told with its size and what to do', async () => {
+  vi.spyOn(WebAssembly, 'Memory').mockImplementation(function memory() {
+    throw new RangeError('WebAssembly.Memory(): could not allocate memory');
+  });
+  const joining = exactNeighbors(large, options);
+  await expect(joining).rejects.toBeInstanceOf(RarefyError);
+  await expect(joining).rejects.toThrow(/^\d+ MiB of shared memory .* set memoryBytes lower$/);
+});
+
+test('timers run while workers join, and events tell the progress in rows', async () => {
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const { joining, events } = await during(() => {});
+  await joining;
+  clearInterval(timer);
+  expect(ticks).toBeGreaterThan(5);
+  expect(events[0]).toEqual({ type: 'work-start', task: 'self-join', total: 6000 });
+  expect(events.at(-1)).toMatchObject({ type: 'work-end', task: 'self-join', done: 6000 });
+  const done = events.flatMap((event) => (event.type === 'work-progress' ? [event.done] : []));
+  expect(done).toEqual(done.toSorted((a, b) => a - b));
+  expect(done.at(-1)).toBe(6000);
+});
+
+test('joins at the same time do not disturb each other', async () => {
+  const expected = await exactNeighbors(small, { k: 5, engine: 'typescript' });
+  const found = await Promise.all([1, 2, 3].map(() => exactNeighbors(small, options)));
+  for (const neighbors of found) expect(difference(neighbors, expected)).toBe('');
+  expect(workers).toHaveLength(6);
+});
