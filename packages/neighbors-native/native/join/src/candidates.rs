@@ -34,11 +34,10 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    pub fn new(block: usize, panels: &Panels, bounds: &Bounds) -> Self {
-        let used = BLOCK.min(panels.rows - block * BLOCK);
+    pub fn new(block: usize, bounds: &Bounds) -> Self {
         Candidates {
             block,
-            lists: (0..BLOCK).map(|row| Vec::with_capacity(if row < used { bounds.limit } else { 0 })).collect(),
+            lists: vec![Vec::new(); BLOCK],
             limits: vec![bounds.limit; BLOCK],
             within: vec![f32::INFINITY; BLOCK],
             other: block,
@@ -48,9 +47,12 @@ impl Candidates {
         }
     }
 
-    fn meet(&mut self, panels: &Panels, other: usize) {
+    fn meet(&mut self, panels: &Panels, bounds: &Bounds, other: usize) {
         self.other = other;
         for row in 0..BLOCK.min(panels.rows - self.block * BLOCK) {
+            if self.lists[row].capacity() == 0 && !self.full[row] {
+                self.lists[row].reserve_exact(bounds.limit);
+            }
             self.expect(panels, row);
         }
     }
@@ -110,9 +112,9 @@ impl Candidates {
 /// Compares all rows of a block with all of another, or with each other.
 pub fn meet(isa: Isa, panels: &Panels, bounds: &Bounds, first: &mut Candidates, mut second: Option<&mut Candidates>, stop: &Stop) {
     let (i, j) = (first.block, second.as_ref().map_or(first.block, |second| second.block));
-    first.meet(panels, j);
+    first.meet(panels, bounds, j);
     if let Some(second) = &mut second {
-        second.meet(panels, i);
+        second.meet(panels, bounds, i);
     }
     let (mut products, mut hits): (Out, Hits) = ([0; MR * NR], [(0, 0); MR]);
     for column_panel in 0..PANELS {

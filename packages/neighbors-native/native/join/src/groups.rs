@@ -32,7 +32,7 @@ pub fn group_rows(data: &[f32], rows: usize, cols: usize, dedupe: bool, threads:
         }
     });
     match bad.into_inner() {
-        usize::MAX => Ok(if dedupe && !stop.requested() { collapse(data, cols, &hashes) } else { each_alone(rows) }),
+        usize::MAX => Ok(if dedupe && !stop.requested() { collapse(data, cols, &hashes, stop) } else { each_alone(rows) }),
         bad => Err(bad),
     }
 }
@@ -42,7 +42,7 @@ fn each_alone(rows: usize) -> Groups {
     Groups { first: members.clone(), start: (0..=rows as u32).collect(), members }
 }
 
-fn collapse(data: &[f32], cols: usize, hashes: &[u64]) -> Groups {
+fn collapse(data: &[f32], cols: usize, hashes: &[u64], stop: &Stop) -> Groups {
     let rows = hashes.len();
     // Open addressing: group + 1, or 0 for a free place.
     let mut table = vec![0u32; (2 * rows).next_power_of_two()];
@@ -50,6 +50,9 @@ fn collapse(data: &[f32], cols: usize, hashes: &[u64]) -> Groups {
     let mut first: Vec<u32> = Vec::new();
     let mut of = vec![0u32; rows];
     for at in 0..rows {
+        if at.is_multiple_of(1024) && stop.requested() {
+            return each_alone(rows);
+        }
         let mut place = (hashes[at] >> 20) as usize & mask;
         of[at] = loop {
             let Some(group) = table[place].checked_sub(1) else {

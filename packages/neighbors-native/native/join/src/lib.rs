@@ -118,7 +118,7 @@ fn join(ranking: &Ranking, panels: &Panels, threads: usize, stop: &Stop, progres
     let parts = points.div_ceil(NR);
     let meetings = blocks * (blocks + 1) / 2;
     progress.total.store((meetings + parts) as u64, Relaxed);
-    let lists: Vec<Turn<Candidates>> = (0..blocks).map(|block| Turn::new(Candidates::new(block, panels, &bounds))).collect();
+    let lists: Vec<Turn<Candidates>> = (0..blocks).map(|block| Turn::new(Candidates::new(block, &bounds))).collect();
     rounds(threads, &lists, stop, |first, second| {
         candidates::meet(ranking.isa, panels, &bounds, first, second, stop);
         progress.done.fetch_add(1, Relaxed);

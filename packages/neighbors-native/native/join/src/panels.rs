@@ -210,7 +210,7 @@ fn quantise_row_body(metric: Metric, x: &[f32], centre: &[f64], factor: f64, y: 
 /// A centre that few far rows do not move: the mean of a sample, each row weighted by 1 / max(length, lower quartile). Any centre gives
 /// the same answer; a good one gives narrow bounds.
 fn centre_of(points: &Points) -> Vec<f64> {
-    let count = points.len().min(((1 << 23) / points.cols).max(256));
+    let count = points.len().min(((1 << 21) / points.cols).max(256));
     let sample: Vec<&[f32]> = (0..count).map(|at| points.row(at * points.len() / count)).collect();
     let lengths: Vec<f64> = sample.iter().map(|x| lanes(x, x, |a, b| a * b).sqrt()).collect();
     let mut sorted = lengths.clone();
