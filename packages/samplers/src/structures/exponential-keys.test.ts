@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { casesOf } from '../../../../tests/support/exhaustive.js';
 import { drawWithoutReplacement } from './exponential-keys.js';
 import { sampleStream } from './sample-stream.js';
-import { sumTree } from './sum-tree.js';
+import { type SumTree, sumTree } from './sum-tree.js';
 
 const golden = JSON.parse(readFileSync(new URL('../../../../tests/golden/golden.json', import.meta.url), 'utf8')) as {
   without_replacement: { p: number[]; size: number; inclusion_probability: number[] };
@@ -15,6 +15,7 @@ const float64 = (...values: number[]) => Float64Array.from(values);
 
 const keyRandom = counterRandom(11);
 const treeRandom = counterRandom(12);
+const trees = new Map<Float64Array, SumTree>(); // one for all samples of some weights
 
 /** Each way of drawing `count` positions one after the other without replacement, as sample number `sample`. */
 const methods = {
@@ -24,7 +25,9 @@ const methods = {
   'exponential jumps': (weights: Float64Array, count: number, sample: number) =>
     sampleStream(weights.keys(), { count, weight: (position) => weights[position]!, seed: sample }),
   'a sum tree, with each drawn weight set to 0'(weights: Float64Array, count: number, sample: number) {
-    const tree = sumTree(weights);
+    if (trees.get(weights) === undefined) trees.set(weights, sumTree(weights));
+    const tree = trees.get(weights)!;
+    tree.updateAll(Int32Array.from(weights.keys()), weights);
     return Array.from({ length: count }, (_, draw) => {
       const position = tree.find(treeRandom.uniform(sample * count + draw));
       tree.update(position, 0);

@@ -53,14 +53,15 @@ export function drawWithoutReplacement(
     }
     return filled;
   };
+  const block = Math.min(1024, weights.length);
   let bound = Infinity;
   const stride = Math.floor(weights.length / 4096);
   if (stride >= 16 && !isWide) {
     const sampled = collect(Infinity, stride, 1);
     bound = likelyBound(keys.slice(0, sampled), count / possible);
   }
-  let filled = collect(bound, 1024, 1024);
-  if (filled < count) filled = collect(Infinity, 1024, 1024);
+  let filled = collect(bound, block, block);
+  if (filled < count) filled = collect(Infinity, block, block);
   return lowestKeys(keys.subarray(0, filled), count).map((index) => positions[index]!);
 }
 
