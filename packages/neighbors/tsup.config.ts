@@ -5,7 +5,7 @@ import { compileKernel } from './src/kernels/compile-kernel.js';
 import { kernelNames, type WorkerName, workerFiles } from './src/kernels/kernel-names.js';
 
 export default defineConfig({
-  ...library(['exact', 'faiss', 'hnsw', 'tfjs', 'recall', 'nn-descent']),
+  ...library(['exact', 'faiss', 'hnsw', 'tfjs', 'recall', 'nn-descent', 'auto']),
   esbuildPlugins: [
     {
       name: 'kernels',

@@ -14,7 +14,8 @@ describeChecks(
       () => knnDistance({ epsilon: 1e-5 }),
       () => knnDistance({ index: byCosine }),
     ],
-    fingerprint: 'knn-distance:k=10,epsilon=0.000001:exact-index:metric=euclidean',
+    fingerprint:
+      'knn-distance:k=10,epsilon=0.000001:auto-index:metric=euclidean,exactUpTo=50000,seed=0,trees=8,width=auto,candidates=auto,rounds=30',
     scalePower: -1,
   }),
 );
@@ -29,7 +30,8 @@ describeChecks(
   densityEstimatorChecks({
     create: () => knnSimilarity(),
     variants: [() => knnSimilarity({ k: 19 }), () => knnDistance({ k: 20 })],
-    fingerprint: 'knn-similarity:k=20:exact-index:metric=dot',
+    fingerprint:
+      'knn-similarity:k=20:auto-index:metric=dot,exactUpTo=50000,seed=0,trees=8,width=auto,candidates=auto,rounds=30',
     scalePower: 2,
   }),
 );

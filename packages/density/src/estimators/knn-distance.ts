@@ -1,5 +1,5 @@
 import { type DensityEstimator, InvalidArgumentError, type NeighborIndex } from '@rarefy/core';
-import { exactIndex } from '@rarefy/neighbors/exact';
+import { autoIndex } from '@rarefy/neighbors/auto';
 import { neighborDensity } from './neighbor-density.js';
 
 export interface KnnDistanceOptions {
@@ -7,7 +7,7 @@ export interface KnnDistanceOptions {
   readonly k?: number;
   /** Keeps the density of duplicates finite: none is above 1 / epsilon. Default 1e-6. */
   readonly epsilon?: number;
-  /** Makes an empty index by euclidean or cosine distance; default `exactIndex()`. */
+  /** Makes an empty index by euclidean or cosine distance; default `autoIndex()`: exact up to 50,000 different rows. */
   readonly index?: () => NeighborIndex;
 }
 
@@ -18,7 +18,7 @@ export interface KnnDistanceOptions {
  * `fit` throws InvalidArgumentError when there are not more than k rows.
  * @throws InvalidArgumentError for options out of range or an index by inner product.
  */
-export function knnDistance({ k = 10, epsilon = 1e-6, index = exactIndex }: KnnDistanceOptions = {}): DensityEstimator {
+export function knnDistance({ k = 10, epsilon = 1e-6, index = autoIndex }: KnnDistanceOptions = {}): DensityEstimator {
   if (!(epsilon > 0 && epsilon < Infinity && 1 / epsilon < Infinity)) {
     throw new InvalidArgumentError(`epsilon and 1 / epsilon must be finite and above 0, got ${epsilon}`);
   }

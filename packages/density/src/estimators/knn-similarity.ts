@@ -1,11 +1,12 @@
 import type { DensityEstimator, NeighborIndex } from '@rarefy/core';
-import { exactIndex } from '@rarefy/neighbors/exact';
+import { autoIndex } from '@rarefy/neighbors/auto';
 import { neighborDensity } from './neighbor-density.js';
 
 export interface KnnSimilarityOptions {
   /** Neighbours a row; default 20. */
   readonly k?: number;
-  /** Makes an empty index by inner product (`dot`); default `exactIndex({ metric: 'dot' })`. */
+  /** Makes an empty index by inner product (`dot`); default `autoIndex({ metric: 'dot' })`: exact up to 50,000
+   * different rows. */
   readonly index?: () => NeighborIndex;
 }
 
@@ -18,7 +19,7 @@ export interface KnnSimilarityOptions {
  */
 export function knnSimilarity({
   k = 20,
-  index = () => exactIndex({ metric: 'dot' }),
+  index = () => autoIndex({ metric: 'dot' }),
 }: KnnSimilarityOptions = {}): DensityEstimator {
   return neighborDensity({
     name: `knn-similarity:k=${k}`,

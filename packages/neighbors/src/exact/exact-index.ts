@@ -1,11 +1,19 @@
-import { type Metric, type NeighborIndex, RarefyError, ShapeError } from '@rarefy/core';
+import {
+  type CallOptions,
+  type Metric,
+  type NeighborIndex,
+  type Neighbors,
+  RarefyError,
+  type RowSource,
+  ShapeError,
+} from '@rarefy/core';
 import { searchRows } from './all-pairs.js';
 import { canonicalDistance } from './canonical-distance.js';
 import { checkEngineOptions, chooseEngine, defaultMemoryBytes, type ExactEngineOptions } from './engine.js';
 import { checkCount, exactNeighbors, joinReader } from './exact-neighbors.js';
 import { readerOf, rowsReader } from './join/row-reader.js';
 import { wasmSearch } from './join/wasm-join.js';
-import { appendReader, noRows } from './rows.js';
+import { appendReader, noRows, type Rows } from './rows.js';
 import { timeSlices } from './time-slices.js';
 
 export interface ExactIndexOptions extends ExactEngineOptions {
@@ -26,6 +34,35 @@ const queriesPay = 64;
  * @throws InvalidArgumentError for an unknown metric or engine, or options out of range.
  */
 export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOptions = {}): NeighborIndex {
+  return rowsIndex({
+    metric,
+    engine,
+    fingerprint: `exact-index:metric=${metric}`,
+    exact: true,
+    join: (points, call) => joinReader(rowsReader(points, 'vectors'), { ...engine, ...call, metric }, true),
+    joinSource(rows, call) {
+      const { memoryBytes = blockwiseBytes } = engine;
+      return exactNeighbors(rows, { ...engine, ...call, memoryBytes, metric });
+    },
+  });
+}
+
+type JoinCall = CallOptions & { readonly k: number };
+
+/** What tells one index that keeps all rows from another. */
+export interface RowsIndexOptions {
+  readonly metric: Metric;
+  /** For searches. */
+  readonly engine: ExactEngineOptions;
+  readonly fingerprint: string;
+  /** Whether the self-joins are. */
+  readonly exact: boolean;
+  readonly join: (points: Rows, call: JoinCall) => Promise<Neighbors>;
+  readonly joinSource: (rows: RowSource, call: JoinCall) => Promise<Neighbors>;
+}
+
+/** An index that keeps a copy of all rows, searches them exactly, and joins them as it is told. */
+export function rowsIndex({ metric, engine, fingerprint, exact, join, joinSource }: RowsIndexOptions): NeighborIndex {
   checkEngineOptions(metric, engine);
   let points = noRows;
   let adding: Promise<unknown> = Promise.resolve();
@@ -36,8 +73,8 @@ export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOption
   return {
     specificationVersion: 'v1',
     kind: 'neighbor-index',
-    fingerprint: `exact-index:metric=${metric}`,
-    capabilities: { exact: true, incremental: true },
+    fingerprint,
+    capabilities: { exact, incremental: true },
     metric,
     get size() {
       return points.rows;
@@ -81,19 +118,21 @@ export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOption
     async selfJoin({ k, signal, onEvent }) {
       checkAlive();
       checkCount(k);
-      const options = { ...engine, k, metric, signal, onEvent };
-      const { rows, ids, distances } = await joinReader(rowsReader(points, 'vectors'), options, true);
-      return { rows, k, ids, distances };
+      return graphOf(await join(points, { k, signal, onEvent }));
     },
     async joinRows(rows, { k, signal, onEvent }) {
       checkAlive();
-      const { memoryBytes = blockwiseBytes } = engine;
-      const found = await exactNeighbors(rows, { ...engine, memoryBytes, k, metric, signal, onEvent });
-      return { rows: found.rows, k, ids: found.ids, distances: found.distances };
+      checkCount(k);
+      return graphOf(await joinSource(rows, { k, signal, onEvent }));
     },
     async [Symbol.asyncDispose]() {
       points = noRows;
       disposed = true;
     },
   };
+}
+
+/** The graph without what an engine tells besides. */
+function graphOf({ rows, k, ids, distances, recall }: Neighbors): Neighbors {
+  return { rows, k, ids, distances, ...(recall && { recall }) };
 }

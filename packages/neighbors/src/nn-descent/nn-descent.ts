@@ -8,9 +8,10 @@ import {
   type RowSource,
 } from '@rarefy/core';
 import { checkCount, checkMetric } from '../candidates/candidate-index.js';
-import { exactNeighbors } from '../exact/exact-neighbors.js';
+import { joinReader } from '../exact/exact-neighbors.js';
 import { expandGroups } from '../exact/join/expand-groups.js';
-import { readerOf } from '../exact/join/row-reader.js';
+import { type RowReader, readerOf } from '../exact/join/row-reader.js';
+import type { Rows } from '../exact/rows.js';
 import { timeSlices } from '../exact/time-slices.js';
 import { availableWorkers, hasSharedWorkers } from '../kernels/start-worker.js';
 import { withRecall } from '../recall/with-recall.js';
@@ -21,7 +22,7 @@ import { descentMemory } from './descent-memory.js';
 import { quantiseRows } from './quantise-rows.js';
 import { rankEntries } from './rank-entries.js';
 import { rowBlocks } from './row-blocks.js';
-import { scanRows } from './scan-rows.js';
+import { type ScannedRows, scanRows } from './scan-rows.js';
 
 export interface NnDescentSettings {
   /** Default `euclidean`. */
@@ -81,10 +82,23 @@ const workersPay = 2 ** 21;
  * RarefyError when memory is short or a worker fails.
  */
 export async function nnDescent(points: Matrix | RowSource, options: NnDescentOptions): Promise<ApproximateNeighbors> {
+  checkCount(options.k);
+  checkSettings(options.k, options);
+  return descentGraph(points, readerOf(points, 'points', options), undefined, options);
+}
+
+/**
+ * {@link nnDescent} of rows in any form.
+ * @param earlier what a pass over the rows told already
+ */
+export async function descentGraph(
+  points: Matrix | RowSource | Rows,
+  reader: RowReader,
+  earlier: ScannedRows | undefined,
+  options: NnDescentOptions,
+): Promise<ApproximateNeighbors> {
   const { k, metric = 'euclidean', signal, onEvent } = options;
-  checkCount(k);
   checkSettings(k, options);
-  const reader = readerOf(points, 'points', options);
   const { rows } = reader;
   const task = 'nn-descent';
   const started = performance.now();
@@ -98,10 +112,11 @@ export async function nnDescent(points: Matrix | RowSource, options: NnDescentOp
 
   const width = options.width ?? Math.max(16, k + 6);
   const candidates = options.candidates ?? Math.min(60, Math.ceil(0.625 * width));
-  const scanned = rows <= exactRows ? undefined : await scanRows(reader, slices, signal);
+  const scanned = earlier ?? (rows <= exactRows ? undefined : await scanRows(reader, slices, signal));
   if (scanned === undefined || scanned.distinct.length <= Math.max(exactRows, 16 * width)) {
     const { workers } = options;
-    return finish(await exactNeighbors(points, { k, metric, workers, signal }), { value: 1, sampledRows: rows });
+    const neighbors = await joinReader(reader, { k, metric, workers, signal }, 'data' in points);
+    return finish(neighbors, { value: 1, sampledRows: rows });
   }
 
   const { distinct, squares, heads } = scanned;

@@ -18,14 +18,14 @@ export interface RowBlocks {
 
 /** @param bytes of the two blocks that are in memory at a time, where the caller does not hold the rows */
 export function rowBlocks(
-  points: Matrix | RowSource,
+  points: Matrix | RowSource | Rows,
   reader: RowReader,
   squares: Float64Array,
   bytes: number,
 ): RowBlocks {
   const { rows, cols } = reader;
   const stride = Math.ceil(cols / 8) * 8;
-  const isInPlace = 'data' in points && cols === stride;
+  const isInPlace = 'data' in points && ('stride' in points || cols === stride);
   const size = 'data' in points ? rows : Math.max(1, Math.floor(bytes / (8 * stride)));
   return {
     count: Math.ceil(rows / size),

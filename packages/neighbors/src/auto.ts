@@ -1,0 +1,1 @@
+export { type AutoIndexOptions, autoIndex, mostExactRows } from './auto/auto-index.js';
