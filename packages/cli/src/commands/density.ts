@@ -1,7 +1,7 @@
 import { embedderOptions } from '../models/embedder-options.js';
 import { command } from '../shell/command.js';
-import { table } from '../terminal/table.js';
-import { weightingOf, weightingOptions } from '../training/weighting-options.js';
+import { weightingOptions } from '../training/weighting-options.js';
+import { engineNames, estimatorNames, estimatorOptions } from '../weighing/estimator-options.js';
 
 export const density = command({
   description: 'Measure how crowded each prompt is and turn that into sampling weights',
@@ -16,33 +16,34 @@ export const density = command({
       description: 'JSON Lines of {id, density, weight, probability} to write',
     },
     ...weightingOptions,
+    ...estimatorOptions,
+    eps: { type: 'number', min: 0, description: 'Added to every density; default 0 for knn-distance, else 0.001' },
+    compare: { type: 'choice', choices: estimatorNames, description: 'Tell how far another estimator agrees' },
+    'compare-neighbors': {
+      type: 'choice',
+      choices: engineNames,
+      description: 'Tell what another way to find neighbours changes',
+    },
+    report: { type: 'text', valueHint: 'file', description: 'JSON file to write: what the weights do to the draws' },
     ...embedderOptions,
   },
-  async run({ out, k, ...values }, options) {
-    const { densityReport, knnDistance } = await import('@rarefy/density');
-    const { promptDensity } = await import('../models/prompt-density.js');
+  async run({ out, report, ...values }, options) {
+    const { densityReport } = await import('@rarefy/density');
+    const { writeAtomically } = await import('@rarefy/io');
+    const { measurePrompts } = await import('../weighing/measure-prompts.js');
+    const { weightTables } = await import('../weighing/weight-tables.js');
     const { writeWeights } = await import('../training/density-weights.js');
-    const weighting = await weightingOf(values);
-    const { ids, density: densities } = await promptDensity(values, knnDistance({ k }), options);
-    const weights = weighting(densities);
-    const report = densityReport(densities, weights);
+    const { ids, density, weights, details, agreement } = await measurePrompts(values, options);
+    const { warnings, ...effect } = densityReport(density, weights);
     const rows = ids.map((id) => ({ id }));
-    await writeWeights(out, rows, densities, weights, options);
-    for (const message of report.warnings) {
+    await writeWeights(out, rows, density, weights, options);
+    if (report !== undefined) {
+      const content = { ...details, weights: effect, ...(agreement && { agreement }) };
+      await writeAtomically(report, Buffer.from(`${JSON.stringify(content, null, 1)}\n`), options);
+    }
+    for (const message of warnings) {
       options.onEvent({ type: 'work-warning', task: 'weigh', code: 'weights', message });
     }
-    const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-    console.log(
-      table([
-        ['prompts', 'ESS/N', 'max/min', 'draws of rarest 1 %', 'of rarest 10 %'],
-        [
-          String(report.rows),
-          report.essOverN.toFixed(3),
-          report.maxOverMin.toPrecision(3),
-          percent(report.rarest1Share),
-          percent(report.rarest10Share),
-        ],
-      ]),
-    );
+    console.log(weightTables(effect, agreement));
   },
 });

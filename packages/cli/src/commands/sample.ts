@@ -1,4 +1,6 @@
 import { command } from '../shell/command.js';
+import { weightingOptions } from '../training/weighting-options.js';
+import { neighborsOption } from '../weighing/estimator-options.js';
 
 export const sample = command({
   description: 'Pick a subset of rows without replacement, rare ones more often',
@@ -12,22 +14,36 @@ export const sample = command({
       required: true,
       description: 'Text file to write, one id a line in draw order',
     },
+    method: {
+      type: 'choice',
+      choices: ['weighted', 'coverage', 'cluster-balanced'],
+      default: 'weighted',
+      description: 'By weight; so that no row is far from a picked one; or equally many of each cluster, by weight',
+    },
+    ...weightingOptions,
     k: { type: 'integer', default: 20, min: 1, description: 'Nearest other rows, by inner product, that count' },
-    eps: { type: 'number', default: 1e-3, min: 0, description: 'Weight = 1 / (eps + density)' },
+    eps: { type: 'number', default: 1e-3, min: 0, description: 'Weight = (1 / (eps + density)) ^ exponent' },
+    clusters: { type: 'integer', min: 1, description: 'Of cluster-balanced; default the root of the number of rows' },
     seed: { type: 'integer', default: 0, description: 'The same seed and file give the same rows' },
+    neighbors: neighborsOption,
+    report: {
+      type: 'text',
+      valueHint: 'file',
+      description: 'JSON file to write: each id with its chance to be picked, and how',
+    },
   },
-  async run({ embeddings: file, budget, out, k, eps, seed }, options) {
-    const { counterRandom, InputError, InvalidArgumentError } = await import('@rarefy/core');
-    const { inverseDensity, knnSimilarity } = await import('@rarefy/density');
-    const { readEmbeddings, writeAtomically } = await import('@rarefy/io');
-    const { drawWithoutReplacement } = await import('@rarefy/samplers');
-    const { ids, embeddings } = await readEmbeddings(file, options);
-    if (budget > embeddings.rows) {
-      throw new InvalidArgumentError(`--budget ${budget} is more than the ${embeddings.rows} rows of ${file}.`);
+  async run({ embeddings: file, out, method, report, ...values }, options) {
+    const { InputError, InvalidArgumentError } = await import('@rarefy/core');
+    const { openEmbeddings, writeAtomically } = await import('@rarefy/io');
+    const { subsetMethods } = await import('../sampling/subset-methods.js');
+    await using reader = await openEmbeddings(file, options);
+    const { ids } = reader;
+    const { budget, seed } = values;
+    if (budget > reader.rows) {
+      throw new InvalidArgumentError(`--budget ${budget} is more than the ${reader.rows} rows of ${file}.`);
     }
-    const densities = await knnSimilarity({ k }).fit(embeddings, options);
-    const weights = inverseDensity({ epsilon: eps })(densities);
-    const sampled = Array.from(drawWithoutReplacement(weights, budget, counterRandom(seed)), (row) => ids[row]!);
+    const { positions, columns, details, note } = await subsetMethods[method](reader, values, options);
+    const sampled = Array.from(positions, (row) => ids[row]!);
     const broken = sampled.find((id) => /[\r\n]/.test(id));
     if (broken !== undefined) {
       throw new InputError(
@@ -35,6 +51,15 @@ export const sample = command({
       );
     }
     await writeAtomically(out, Buffer.from(sampled.map((id) => `${id}\n`).join('')), options);
+    if (report !== undefined) {
+      const rows = Array.from(positions, (row) => ({
+        id: ids[row]!,
+        ...Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[row]])),
+      }));
+      const content = { method, rows: reader.rows, budget, seed, ...details, sampled: rows };
+      await writeAtomically(report, Buffer.from(`${JSON.stringify(content, null, 1)}\n`), options);
+    }
     console.log(`${budget} of ${ids.length} ids in ${out}`);
+    if (note !== undefined) console.log(note);
   },
 });

@@ -1,22 +1,31 @@
-import type { CallOptions, DensityEstimator } from '@rarefy/core';
+import { type CallOptions, type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
 import { densityOf } from '@rarefy/density';
-import { readPrompts, uniquePrompts } from '@rarefy/io';
+import { openEmbeddings, readPrompts, uniquePrompts } from '@rarefy/io';
+import { fitReader } from '../weighing/fit-reader.js';
 import { tellCut } from './embed-texts.js';
 import { type EmbedderValues, openEmbedder } from './open-embedder.js';
-import { readEmbeddedPrompts } from './read-embedded-prompts.js';
+
+/** Prompts to embed now, or an embeddings file: one of the two. */
+export interface PromptSource extends EmbedderValues {
+  readonly prompts: string | undefined;
+  readonly embeddings: string | undefined;
+}
 
 /** Density of the rows of an embeddings file, or of prompts embedded now, which need not fit in memory: one of the two must be given. */
 export async function promptDensity(
-  source: { prompts: string | undefined; embeddings: string | undefined } & EmbedderValues,
+  source: PromptSource,
   estimator: DensityEstimator,
   options: CallOptions,
 ): Promise<{ readonly ids: readonly string[]; readonly density: Float64Array }> {
   const { prompts, embeddings } = source;
-  if (prompts === undefined || embeddings !== undefined) {
-    const points = await readEmbeddedPrompts(source, options);
-    return { ids: points.ids, density: await estimator.fit(points.embeddings, options) };
+  if ((prompts === undefined) === (embeddings === undefined)) {
+    throw new InvalidArgumentError('give one of --prompts and --embeddings.');
   }
-  const records = await uniquePrompts(readPrompts(prompts, options));
+  if (embeddings !== undefined) {
+    await using reader = await openEmbeddings(embeddings, options);
+    return { ids: reader.ids, density: await fitReader(reader, estimator, options) };
+  }
+  const records = await uniquePrompts(readPrompts(prompts!, options));
   const texts = records.map(({ prompt }) => prompt);
   const { embedder, batchSize } = await openEmbedder(source, options);
   await using _ = embedder;

@@ -19,11 +19,14 @@ export const weightingOptions = {
 
 export type WeightingValues = OptionValues<typeof weightingOptions>;
 
-/** The weighting that the options name: inverse density, then what was asked for on top of it. */
-export async function weightingOf(values: Omit<WeightingValues, 'k'>): Promise<Weighting> {
+/**
+ * The weighting that the options name: inverse density, then what was asked for on top of it.
+ * @param epsilon added to every density
+ */
+export async function weightingOf(values: Omit<WeightingValues, 'k'>, epsilon = 0): Promise<Weighting> {
   const { cap, compose, inverseDensity, mixUniform, targetEss } = await import('@rarefy/density');
   return compose(
-    inverseDensity({ exponent: values.exponent }),
+    inverseDensity({ exponent: values.exponent, epsilon }),
     ...(values.targetEss === undefined ? [] : [targetEss(values.targetEss)]),
     ...(values.mixUniform === undefined ? [] : [mixUniform(values.mixUniform)]),
     ...(values.cap === undefined ? [] : [cap(values.cap)]),

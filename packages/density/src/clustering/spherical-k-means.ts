@@ -43,11 +43,11 @@ export async function sphericalKMeans(
   checkPoints(points);
   if (points.rows === 0) throw new InvalidArgumentError('there are no rows to group; give at least one');
   const distinct = await distinctRows(unitRows(points), timeSlices(call.signal));
-  return withProgress('k-means', rounds, call, async (tick) => {
+  return withProgress('k-means', undefined, call, async (tick) => {
     const centers = await beginning(distinct, clusters, seed, tick);
     const clusterOf = new Int32Array(distinct.points.rows).fill(-1);
     for (let round = 1; ; round++) {
-      const nearest = await nearestCenters(centers, distinct.points, () => tick(round - 1));
+      const nearest = await nearestCenters(centers, distinct.points, () => tick(round));
       const isSettled = nearest.every((cluster, row) => cluster === clusterOf[row]);
       clusterOf.set(nearest);
       if (isSettled || round === rounds) break; // the clusters are those of these centers

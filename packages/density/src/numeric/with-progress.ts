@@ -6,23 +6,26 @@ export type Tick = (done: number) => Promise<void>;
 /**
  * Runs a long loop, which calls `tick` often, every millisecond or so.
  * @param task what the events call it
- * @param total items that the loop will have done
+ * @param total items that the loop will have done; undefined where nobody knows
  * @throws the signal's reason when it is aborted
  */
 export async function withProgress<Result>(
   task: string,
-  total: number,
+  total: number | undefined,
   { signal, onEvent }: CallOptions,
   loop: (tick: Tick) => Promise<Result>,
 ): Promise<Result> {
   const started = performance.now();
   const slices = timeSlices(signal);
-  onEvent?.({ type: 'work-start', task, total });
+  const known = total === undefined ? {} : { total };
+  onEvent?.({ type: 'work-start', task, ...known });
+  let last = 0;
   const result = await loop(async (done) => {
+    last = done;
     if (!slices.due()) return;
-    onEvent?.({ type: 'work-progress', task, done, total });
+    onEvent?.({ type: 'work-progress', task, done, ...known });
     await slices.pause();
   });
-  onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
+  onEvent?.({ type: 'work-end', task, done: total ?? last, elapsedMs: performance.now() - started });
   return result;
 }

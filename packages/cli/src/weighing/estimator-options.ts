@@ -1,0 +1,49 @@
+import type { OptionDefinitions, OptionValues } from '../shell/options.js';
+
+export const estimatorNames = ['knn-distance', 'knn-similarity', 'kernel', 'race', 'cluster'] as const;
+export type EstimatorName = (typeof estimatorNames)[number];
+
+export const engineNames = ['auto', 'exact', 'hnsw', 'faiss'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** How neighbours are found. */
+export const neighborsOption = {
+  type: 'choice',
+  choices: engineNames,
+  default: 'auto',
+  description: 'How neighbours are found: exactly, or approximately by an optional library',
+} as const;
+
+/** How density is measured. */
+export const estimatorOptions = {
+  estimator: {
+    type: 'choice',
+    choices: estimatorNames,
+    default: 'knn-distance',
+    description: 'How density is measured',
+  },
+  k: {
+    type: 'integer',
+    min: 1,
+    description: 'Nearest other prompts that count; 10 for knn-distance, 20 for knn-similarity',
+  },
+  kernel: {
+    type: 'choice',
+    choices: ['gaussian', 'exponential', 'angular'],
+    default: 'gaussian',
+    description: 'Of kernel: how a prompt counts at another',
+  },
+  bandwidth: { type: 'number', description: 'Of kernel: width; default the median distance to the 10th neighbour' },
+  samples: {
+    type: 'integer',
+    min: 1,
+    description: 'Of kernel: sum the k nearest (20) and this many others at random, not all',
+  },
+  'race-rows': { type: 'integer', default: 1000, min: 1, description: 'Of race: rows of counters' },
+  hashes: { type: 'integer', default: 4, min: 1, max: 16, description: 'Of race, and of the angular kernel: power' },
+  clusters: { type: 'integer', min: 1, description: 'Of cluster: how many; default the root of the prompts' },
+  seed: { type: 'integer', default: 0, description: 'Of what is random: samples, hashes, clusters' },
+  neighbors: neighborsOption,
+} as const satisfies OptionDefinitions;
+
+export type EstimatorValues = OptionValues<typeof estimatorOptions>;

@@ -1,0 +1,56 @@
+import type { MeasuredRecall, Metric, NeighborIndex } from '@rarefy/core';
+import type { EngineName } from './estimator-options.js';
+
+/** One neighbour index, and what it said of its graph. */
+export interface NeighborEngine {
+  readonly name: EngineName;
+  readonly index: NeighborIndex;
+  /** Of the self-join; undefined before it, and of exact ones. */
+  recall(): MeasuredRecall | undefined;
+}
+
+/** The empty index that the command line names; good for one self-join. */
+export async function neighborEngine(name: EngineName, metric: Metric): Promise<NeighborEngine> {
+  const index = await openIndex(name, metric);
+  let recall: MeasuredRecall | undefined;
+  const selfJoin = index.selfJoin?.bind(index);
+  if (selfJoin) {
+    Object.assign(index, {
+      async selfJoin(options: Parameters<typeof selfJoin>[0]) {
+        const found = await selfJoin(options);
+        recall = found.recall;
+        return found;
+      },
+    });
+  }
+  return { name, index, recall: () => recall };
+}
+
+async function openIndex(name: EngineName, metric: Metric): Promise<NeighborIndex> {
+  switch (name) {
+    case 'hnsw': {
+      const { hnswIndex } = await import('@rarefy/neighbors/hnsw');
+      return hnswIndex({ metric });
+    }
+    case 'faiss': {
+      const { faissIndex } = await import('@rarefy/neighbors/faiss');
+      return faissIndex({ metric });
+    }
+    case 'auto':
+    case 'exact': {
+      const { exactIndex } = await import('@rarefy/neighbors/exact');
+      return exactIndex({ metric });
+    }
+  }
+}
+
+/** What a report tells of the neighbours, after they were found. */
+export function engineDetails({ name, index, recall }: NeighborEngine) {
+  const measured = recall();
+  return {
+    engine: name,
+    index: index.fingerprint,
+    exact: index.capabilities.exact,
+    ...(measured && { recall: measured.value, recallRows: measured.sampledRows }),
+  };
+}

@@ -1,0 +1,199 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { counterRandom, type Matrix } from '@rarefy/core';
+import {
+  agreementReport,
+  clusterDensity,
+  densityReport,
+  inverseDensity,
+  kernelDensity,
+  knnDistance,
+  knnSimilarity,
+  raceDensity,
+  sphericalKMeans,
+} from '@rarefy/density';
+import { writeEmbeddings } from '@rarefy/io';
+import { drawBalanced, drawWithoutReplacement, farthestFirst, inclusionProbabilities } from '@rarefy/samplers';
+import { clusters } from '@rarefy/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stalePackages } from '../scripts/build-stamp.mjs';
+import { rarefy } from './support/rarefy.js';
+
+const cwd = mkdtempSync(join(tmpdir(), 'rarefy-weighing-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
+const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
+const run = (line: string) => rarefy(line.split(' '), { cwd });
+
+const rows = 240;
+const points: Matrix = clusters([0.1, 0.3, 0.6], rows / 3, 12, 4);
+const ids = Array.from({ length: rows }, (_, row) => `row ${row}`);
+const sampledRows = (name: string) =>
+  read(name)
+    .trimEnd()
+    .split('\n')
+    .map((id) => ids.indexOf(id));
+
+interface SampleReport {
+  readonly [field: string]: unknown;
+  readonly sampled: { id: string; weight: number; inclusion: number; cluster: number; distance: number | null }[];
+}
+let density: Float64Array;
+let weights: Float64Array;
+
+beforeAll(async () => {
+  expect(stalePackages(), 'packages changed since they were built: run npm test, or npm run build first').toEqual([]);
+  await writeEmbeddings(join(cwd, 'e.safetensors'), { ids, embeddings: points });
+  await writeEmbeddings(join(cwd, 'e.npy'), { ids, embeddings: points });
+  density = await knnSimilarity({ k: 20 }).fit(points);
+  weights = inverseDensity({ epsilon: 1e-3 })(density);
+});
+
+describe('rarefy sample', () => {
+  test('draws by 1 / (eps + similarity), and reports how likely each row was', async () => {
+    const { code, stdout } = await run(
+      'sample --embeddings e.safetensors --budget 60 --seed 5 --out w.txt --report w.json',
+    );
+    expect(code).toBe(0);
+    const expected = drawWithoutReplacement(weights, 60, counterRandom(5));
+    expect(sampledRows('w.txt')).toEqual(Array.from(expected));
+    const { sampled, ...report } = JSON.parse(read('w.json')) as SampleReport;
+    const { warnings, ...effect } = densityReport(density, weights);
+    expect(report).toEqual({
+      method: 'weighted',
+      rows,
+      budget: 60,
+      seed: 5,
+      estimator: 'knn-similarity:k=20:exact-index:metric=dot',
+      neighbors: { engine: 'auto', index: 'exact-index:metric=dot', exact: true },
+      weights: effect,
+      inclusion: 'exact',
+    });
+    const inclusion = inclusionProbabilities(weights, 60);
+    expect(sampled).toEqual(
+      Array.from(expected, (row) => ({
+        id: ids[row],
+        density: density[row],
+        weight: weights[row],
+        inclusion: inclusion[row],
+      })),
+    );
+    const [least, most] = [Math.min(...inclusion), Math.max(...inclusion)].map((x) => (100 * x).toPrecision(3));
+    expect(stdout).toContain(`the budget is 25.0 % of the rows`);
+    expect(stdout).toContain(`${least} % at least`);
+    expect(stdout).toContain(`${most} % at most (exact)`);
+  });
+
+  test('says nothing of inclusion for a small budget, and reads other formats alike', async () => {
+    const plain = await run('sample --embeddings e.npy --budget 24 --out n.txt');
+    expect(plain).toMatchObject({ code: 0, stdout: '24 of 240 ids in n.txt\n' });
+    expect(sampledRows('n.txt')).toEqual(Array.from(drawWithoutReplacement(weights, 24, counterRandom(0))));
+  });
+
+  test('takes the weighting options', async () => {
+    await run('sample --embeddings e.safetensors --budget 30 --k 5 --eps 0.5 --exponent 3 --out x.txt');
+    const other = inverseDensity({ epsilon: 0.5, exponent: 3 })(await knnSimilarity({ k: 5 }).fit(points));
+    expect(sampledRows('x.txt')).toEqual(Array.from(drawWithoutReplacement(other, 30, counterRandom(0))));
+    await run('sample --embeddings e.safetensors --budget 30 --target-ess 0.5 --out t.txt --report t.json');
+    expect(JSON.parse(read('t.json')).weights.essOverN).toBeCloseTo(0.5, 6);
+  });
+
+  test('--method coverage picks what is farthest', async () => {
+    const { stdout } = await run(
+      'sample --embeddings e.safetensors --budget 40 --method coverage --seed 3 --out c.txt --report c.json',
+    );
+    const { positions, distances, radius } = await farthestFirst(points, 40, { seed: 3 });
+    expect(sampledRows('c.txt')).toEqual(Array.from(positions));
+    const report = JSON.parse(read('c.json')) as SampleReport;
+    expect(report.radius).toBe(radius);
+    expect(report.sampled.map(({ distance }) => distance)).toEqual([null, ...distances.subarray(1)]);
+    expect(stdout).toContain(`every row is within ${radius.toPrecision(3)} of a picked one`);
+  });
+
+  test('--method cluster-balanced draws as many of each cluster', async () => {
+    await run(
+      'sample --embeddings e.safetensors --budget 42 --method cluster-balanced --clusters 6 --seed 2 --out b.txt --report b.json',
+    );
+    const { clusterOf } = await sphericalKMeans(points, { clusters: 6, seed: 2 });
+    const { positions, inclusion, shares } = drawBalanced(weights, clusterOf, 42, counterRandom(2));
+    expect(sampledRows('b.txt')).toEqual(Array.from(positions));
+    const report = JSON.parse(read('b.json')) as SampleReport;
+    expect((report.clusters as { sampled: number }[]).map(({ sampled }) => sampled)).toEqual(Array.from(shares));
+    report.sampled.forEach((sampled, at) => {
+      expect(sampled).toMatchObject({ cluster: clusterOf[positions[at]!], inclusion: inclusion[positions[at]!] });
+    });
+  });
+});
+
+describe('rarefy density', () => {
+  const lines = () =>
+    read('d.jsonl')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: string; density: number; weight: number });
+
+  test.each([
+    ['--estimator knn-distance --k 7', () => knnDistance({ k: 7 }), 0],
+    ['--estimator knn-similarity', () => knnSimilarity(), 1e-3],
+    ['--estimator kernel --bandwidth 0.5', () => kernelDensity({ bandwidth: 0.5 }), 1e-3],
+    ['--estimator kernel --eps 0', () => kernelDensity(), 0],
+    ['--estimator kernel --kernel angular --hashes 6', () => kernelDensity({ kernel: 'angular', power: 6 }), 1e-3],
+    [
+      '--estimator kernel --kernel exponential --samples 30 --k 5 --seed 2',
+      () => kernelDensity({ kernel: 'exponential', method: 'near-and-random', samples: 30, k: 5, seed: 2 }),
+      1e-3,
+    ],
+    ['--estimator race --race-rows 50 --hashes 3 --seed 4', () => raceDensity({ rows: 50, hashes: 3, seed: 4 }), 1e-3],
+    ['--estimator cluster --clusters 9 --seed 1', () => clusterDensity({ clusters: 9, seed: 1 }), 1e-3],
+  ] as const)('%s', async (options, estimator, epsilon) => {
+    const { code } = await run(`density --embeddings e.safetensors ${options} --out d.jsonl --report d.json`);
+    expect(code).toBe(0);
+    const expected = await estimator().fit(points);
+    expect(lines().map(({ density: value }) => value)).toEqual(Array.from(expected));
+    const expectedWeights = inverseDensity({ epsilon })(expected);
+    expect(lines().map(({ weight }) => weight)).toEqual(Array.from(expectedWeights));
+    const { warnings, ...effect } = densityReport(expected, expectedWeights);
+    const report = JSON.parse(read('d.json'));
+    expect(report.weights).toEqual(JSON.parse(JSON.stringify(effect)));
+    expect(report.estimator).toBe(estimator().fingerprint);
+  });
+
+  test('--compare tells how far another estimator agrees', async () => {
+    const { stdout } = await run(
+      'density --embeddings e.safetensors --out d.jsonl --compare race --race-rows 100 --report d.json',
+    );
+    const sides = [];
+    for (const [estimator, epsilon] of [
+      [knnDistance(), 0],
+      [raceDensity({ rows: 100 }), 1e-3],
+    ] as const) {
+      const measured = await estimator.fit(points);
+      sides.push({ density: measured, weights: inverseDensity({ epsilon })(measured) });
+    }
+    const expected = agreementReport(sides[0]!, sides[1]!);
+    expect(JSON.parse(read('d.json')).agreement).toMatchObject(expected);
+    expect(stdout).toMatch(/compared with +rank correlation/);
+    expect(stdout).toContain(expected.spearman!.toFixed(3));
+  });
+
+  test('--compare-neighbors tells what another search changes: nothing, when both are exact', async () => {
+    const { code } = await run(
+      'density --embeddings e.safetensors --out d.jsonl --compare-neighbors exact --report d.json',
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(read('d.json')).agreement).toMatchObject({
+      against: { neighbors: { engine: 'exact', exact: true } },
+      spearman: 1,
+      rarest1Overlap: 1,
+      rarest10Overlap: 1,
+      totalVariation: 0,
+    });
+  });
+
+  test('options that exclude each other are refused', async () => {
+    const { code, stderr } = await run(
+      'density --embeddings e.safetensors --estimator kernel --kernel angular --bandwidth 1 --out x',
+    );
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--kernel angular has no --bandwidth')]);
+  });
+});
