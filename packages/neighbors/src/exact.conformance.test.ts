@@ -15,4 +15,12 @@ for (const metric of metrics) {
       fingerprint: `exact-index:metric=${metric}`,
     }),
   );
+  describeChecks(
+    `exactIndex, ${metric}, wasm engine`,
+    neighborIndexChecks({
+      create: () => exactIndex({ metric, engine: 'wasm' }),
+      variants,
+      fingerprint: `exact-index:metric=${metric}`,
+    }),
+  );
 }

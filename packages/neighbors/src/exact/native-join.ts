@@ -20,7 +20,7 @@ export async function nativeJoin(
     data = new Float32Array(rows * cols);
     await reader.copy(0, rows, data, cols, slices);
   }
-  const threads = options.workers ?? (await availableWorkers());
+  const threads = options.workers ?? availableWorkers();
   try {
     const found = await native.selfJoin(data, rows, cols, { k, metric, threads, signal, onEvent });
     return { rows, k, engine: 'native', ...found };

@@ -10,24 +10,26 @@ export interface WorkerEvents {
   onFailure(error: Error): void;
 }
 
+// Node's own modules are asked for without an import, so that bundlers for browsers find none to resolve.
 const isNode = typeof process !== 'undefined' && typeof process.versions?.node === 'string';
 
 /** Whether threads can share memory here: not in a page that is not isolated from other origins. */
 export const hasSharedWorkers = (): boolean =>
   isNode || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
 
-export async function availableWorkers(): Promise<number> {
-  if (isNode) return (await import('node:os')).availableParallelism();
+/** Threads that the machine runs at once. */
+export function availableWorkers(): number {
+  if (isNode) return process.getBuiltinModule('node:os').availableParallelism();
   return navigator.hardwareConcurrency ?? 1;
 }
 
 /** Starts a worker from its script as one text. */
-export async function startWorker(script: string, events: WorkerEvents): Promise<WorkerHandle> {
+export function startWorker(script: string, events: WorkerEvents): WorkerHandle {
   return isNode ? nodeWorker(script, events) : webWorker(script, events);
 }
 
-async function nodeWorker(script: string, { onMessage, onFailure }: WorkerEvents): Promise<WorkerHandle> {
-  const { Worker } = await import('node:worker_threads');
+function nodeWorker(script: string, { onMessage, onFailure }: WorkerEvents): WorkerHandle {
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const worker = new Worker(script, { eval: true, execArgv: [], name: 'rarefy' });
   let isWanted = true;
   worker.on('message', onMessage);

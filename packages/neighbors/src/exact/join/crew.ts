@@ -96,7 +96,7 @@ export async function workerCrew(place: JoinMemory, count: number, signal: Abort
   let index = 0;
   try {
     for (; index < count; index++) {
-      const worker = await startWorker(script, events);
+      const worker = startWorker(script, events);
       workers.push(worker);
       const start: JoinStart = { module, memory, parametersAt, controlAt, scratchAt: scratchAt + scratchBytes * index };
       worker.post(start);

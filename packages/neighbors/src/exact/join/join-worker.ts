@@ -1,6 +1,6 @@
 import { control, type JoinKernel, type Phase, runTask } from './phases.js';
 
-// The script of a worker: bundled into one text, which imports nothing but Node's own module.
+// The script of a worker: bundled into one text, which imports nothing.
 
 /** First message. */
 export interface JoinStart {
@@ -33,16 +33,11 @@ function receive(message: JoinStart | Phase): void {
 }
 
 let reply: () => void;
-
-async function connect(): Promise<void> {
-  if (typeof process !== 'undefined' && process.versions?.node) {
-    const port = (await import('node:worker_threads')).parentPort!;
-    reply = () => port.postMessage('done');
-    port.on('message', receive);
-  } else {
-    reply = () => globalThis.postMessage('done');
-    globalThis.onmessage = ({ data }) => receive(data);
-  }
+if (typeof process !== 'undefined' && process.versions?.node) {
+  const port = process.getBuiltinModule('node:worker_threads').parentPort!;
+  reply = () => port.postMessage('done');
+  port.on('message', receive);
+} else {
+  reply = () => globalThis.postMessage('done');
+  globalThis.onmessage = ({ data }) => receive(data);
 }
-
-void connect();

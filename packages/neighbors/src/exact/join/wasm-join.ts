@@ -99,7 +99,7 @@ async function withJoin(
   const slices = timeSlices(signal);
   onEvent?.({ type: 'work-start', task, total });
   const place = joinMemory(shape);
-  const count = await workerCount(workers, products);
+  const count = workerCount(workers, products);
   const crew: Crew = count > 0 ? await workerCrew(place, count, signal) : await inlineCrew(place, signal);
   try {
     const join = segmentJoin(place, crew, slices);
@@ -114,10 +114,10 @@ async function withJoin(
   }
 }
 
-async function workerCount(asked: number | undefined, products: number): Promise<number> {
+function workerCount(asked: number | undefined, products: number): number {
   if (!hasSharedWorkers()) return 0;
   if (asked !== undefined) return asked;
-  return products < workersPay ? 0 : Math.min(mostWorkers, await availableWorkers());
+  return products < workersPay ? 0 : Math.min(mostWorkers, availableWorkers());
 }
 
 function newSide(reader: RowReader, k: number): JoinSide {
