@@ -96,6 +96,17 @@ async function* messages(source: ByteSource): AsyncGenerator<Message> {
     yield message;
     free = message.body + message.bodyBytes;
   }
+  const footerStart = size - footerEndBytes - length;
+  for (let rest = await nextBefore(source, free, footerStart); rest; ) {
+    if (rest.type === 3) throw corruptArrow(name, 'it has batches that its footer does not list');
+    rest = await nextBefore(source, rest.body + rest.bodyBytes, footerStart);
+  }
+}
+
+/** The message that begins at a place, if one does before the footer. */
+async function nextBefore(source: ByteSource, at: number, footerStart: number): Promise<Message | undefined> {
+  if (at + 8 > footerStart || Buffer.from(await source.read(at, 4)).readInt32LE() !== -1) return undefined;
+  return messageAt(source, at);
 }
 
 /** Undefined for the mark that ends a stream. */
@@ -128,7 +139,7 @@ function toBatch(header: FlatTable, body: number, bodyBytes: number, name: strin
 async function idsOf(source: ByteSource, { ids }: ArrowSchema, batch: Batch): Promise<(string | number | bigint)[]> {
   const { rows } = batch;
   const { type, node, buffer } = ids;
-  checkNode(batch, node, rows, 'id', source.name);
+  checkColumn(batch, node, 'id', source.name);
   if (rows === 0) return [];
   if (type === 'I32' || type === 'I64') {
     const { buffer: values } = await readBuffer(source, batch, buffer + 1, rows * elementBytes[type]);
@@ -153,7 +164,7 @@ async function rowsOf(source: ByteSource, { embeddings }: ArrowSchema, batch: Ba
   const { name } = source;
   const { rows } = batch;
   const { list, node, buffer, dtype } = embeddings;
-  checkNode(batch, node, rows, 'embedding', name);
+  checkColumn(batch, node, 'embedding', name);
   let { cols } = embeddings;
   let first = 0;
   let data = buffer + 2; // after the validity of the lists, and that of the numbers
@@ -176,6 +187,12 @@ async function rowsOf(source: ByteSource, { embeddings }: ArrowSchema, batch: Ba
     rowStride: cols,
     colStride: 1,
   });
+}
+
+/** A column is exactly as long as its batch. */
+function checkColumn(batch: Batch, node: number, column: string, name: string): void {
+  checkNode(batch, node, batch.rows, column, name);
+  if (batch.nodes[node]![0] !== batch.rows) throw corruptArrow(name, `column ${column} is longer than its batch`);
 }
 
 function checkNode(batch: Batch, index: number, atLeast: number, column: string, name: string): void {
