@@ -9,7 +9,7 @@ import {
   ensureFinite,
   ensureRefusesOr,
 } from '../ensure.js';
-import { clusters, rowsOf } from '../reference/points.js';
+import { clusters, rowsOf, sourceOf } from '../reference/points.js';
 
 const size = 50;
 const score = { capability: 'score', met: ({ capabilities }: DensityEstimator) => capabilities.outOfSample };
@@ -37,6 +37,17 @@ export function densityFitChecks(): ComponentCheck<DensityEstimator>[] {
         const estimator = await create();
         await estimator.fit(clusters([0.3, 0.3], size, 12, seed + 1));
         ensureEqual(await estimator.fit(points), await (await create()).fit(points), 'densities of a second fit');
+      },
+    },
+    {
+      name: 'measures rows that come in blocks as rows in memory',
+      why: 'What does not fit in memory must not have another density.',
+      seed: 6,
+      requires: { capability: 'fitRows', met: ({ fitRows }: DensityEstimator) => fitRows !== undefined },
+      async run({ create, seed }) {
+        const points = rowsOf(clusters([0.1, 0.6], size, 16, seed), [...Array(2 * size).keys(), 0, 7]);
+        const found = await (await create()).fitRows!(sourceOf(points));
+        ensureEqual(found, await (await create()).fit(points), 'densities of rows in blocks');
       },
     },
     {

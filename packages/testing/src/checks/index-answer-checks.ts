@@ -2,7 +2,7 @@ import type { Matrix, Metric, NeighborIndex, Neighbors } from '@rarefy/core';
 import type { ComponentCheck } from '../component-checks.js';
 import { ensure, ensureClose, ensureEqual } from '../ensure.js';
 import { naiveIndex } from '../reference/naive-index.js';
-import { clusters, normalPoints, rowsOf } from '../reference/points.js';
+import { clusters, normalPoints, rowsOf, sourceOf } from '../reference/points.js';
 import { filled, matrix, selves } from './index-rows.js';
 
 /** Distances from (3, 4) to (3, 4), (6, 8), (-3, -4) and (0, 0), as [id, distance], nearest first. */
@@ -153,6 +153,21 @@ export function indexAnswerChecks(): ComponentCheck<NeighborIndex>[] {
         const found = await index.search(points, { k: 7, exclude: selves(63) });
         ensureEqual(joined.ids, found.ids, 'ids of the self-join against those of the search');
         ensureEqual(joined.distances, found.distances, 'distances of the self-join against those of the search');
+      },
+    },
+    {
+      name: 'joins rows that come in blocks as rows that were added',
+      why: 'A file of embeddings gives the neighbours that the same rows in memory have.',
+      seed: 7,
+      requires: { capability: 'joinRows', met: ({ joinRows }) => joinRows !== undefined },
+      async run({ create, seed }) {
+        const points = rowsOf(clusters([0.1, 0.5], 30, 9, seed), [...Array(60).keys(), 0, 0, 1]);
+        const index = await create();
+        const joined = await index.joinRows!(sourceOf(points), { k: 7 });
+        const found = await (await filled(create, points)).search(points, { k: 7, exclude: selves(63) });
+        ensureEqual(joined.ids, found.ids, 'ids of the join of blocks against those of the search');
+        ensureEqual(joined.distances, found.distances, 'distances of the join of blocks');
+        ensure(index.size === 0, `${index.size} rows in the index after a join of blocks`);
       },
     },
     {

@@ -76,6 +76,13 @@ export const densityMutants: readonly Mutant<DensitySubject>[] = [
   mutant('hides an update that it has', 'has the methods that its capabilities declare', () => ({
     capabilities: { outOfSample: true, online: false },
   })),
+  mutant('measures each half by itself', 'measures rows that come in blocks as rows in memory', (estimator) => ({
+    async fitRows(points, options) {
+      const half = points.rows >> 1;
+      const first = await estimator.fit(await points.read(0, half), options);
+      return Float64Array.of(...first, ...(await estimator.fit(await points.read(half, points.rows), options)));
+    },
+  })),
   mutant('adds what it saw before', 'forgets an earlier fit', (estimator) => {
     let seen = 0;
     return {

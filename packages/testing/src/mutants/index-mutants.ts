@@ -104,6 +104,27 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       selfJoin: async (options) => index.search(added[0]!, options),
     });
   }),
+  mutant('adds the rows that it only was to join', 'joins rows that come in blocks as rows that were added', () => {
+    const index = naiveIndex();
+    return altered(index, {
+      async joinRows(points, options) {
+        await index.add(await points.read(0, points.rows));
+        return index.selfJoin!(options);
+      },
+    });
+  }),
+  mutant('counts rows anew in each block', 'joins rows that come in blocks as rows that were added', () =>
+    altered(naiveIndex(), {
+      async joinRows(points, { k }) {
+        const index = naiveIndex();
+        const half = points.rows >> 1;
+        await index.add(await points.read(0, half));
+        await index.add(await points.read(half, points.rows));
+        const exclude = Int32Array.from({ length: points.rows }, (_, row) => row % half);
+        return index.search(await points.read(0, points.rows), { k, exclude });
+      },
+    }),
+  ),
   mutant('repeats row 0 where rows are missing', 'fills up with id -1 at infinity when there are too few rows', () =>
     withSearch((index) => async (queries, options) => {
       const found = await index.search(queries, options);

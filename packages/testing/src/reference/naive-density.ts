@@ -25,6 +25,11 @@ export function naiveDensity({ k }: { readonly k: number }): DensityEstimator {
       fitted = index;
       return density(distances);
     },
+    async fitRows(points, options = {}) {
+      fitted = undefined;
+      const { distances } = await selfJoin(naiveIndex(), await points.read(0, points.rows, options), { ...options, k });
+      return density(distances);
+    },
     score: async (points, options = {}) => density((await inForce().search(points, { ...options, k })).distances),
     update: async (points, options = {}) => inForce().add(points, options),
   };

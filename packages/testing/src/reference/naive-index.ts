@@ -75,6 +75,11 @@ export function naiveIndex({ metric = 'euclidean' }: { readonly metric?: Metric 
       for (const [row, values] of rows.entries()) data.set(values, row * cols);
       return search({ data, rows: rows.length, cols }, k, [...rows.keys()]);
     },
+    async joinRows(points, { k, signal }) {
+      const index = naiveIndex({ metric });
+      await index.add(await points.read(0, points.rows, { signal }));
+      return index.selfJoin!({ k, signal });
+    },
     async [Symbol.asyncDispose]() {
       disposed = true;
     },

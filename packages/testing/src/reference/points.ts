@@ -1,4 +1,4 @@
-import { counterRandom, type Matrix } from '@rarefy/core';
+import { counterRandom, type Matrix, type RowSource } from '@rarefy/core';
 
 /** Rows from the standard normal distribution, the same for the same arguments (Box-Muller). */
 export function normalPoints(rows: number, cols: number, seed: number): Matrix {
@@ -36,4 +36,16 @@ export function rowsOf(points: Matrix, order: readonly number[]): Matrix {
     data.set(points.data.subarray(row * cols, (row + 1) * cols), at * cols);
   });
   return { data, rows: order.length, cols };
+}
+
+/** The rows as a source that is read in blocks. */
+export function sourceOf({ data, rows, cols }: Matrix): RowSource {
+  return {
+    rows,
+    cols,
+    async read(start, end, { signal } = {}) {
+      signal?.throwIfAborted();
+      return { data: data.slice(start * cols, end * cols), rows: end - start, cols };
+    },
+  };
 }
