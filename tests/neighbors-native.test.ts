@@ -124,6 +124,16 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
       expect(sameBytes(joined, expected)).toBe(true);
       expect(joined.fullScans).toBeLessThanOrEqual(rows / 100);
     });
+
+    test('lengths over six decades send no row to a comparison with all others', async () => {
+      const [rows, cols, k] = [casesOf(2500, 4000), 24, 10];
+      const data = values(rows * cols, 11, kinds.gaussian!);
+      for (let at = 0; at < data.length; at++) data[at]! *= 10 ** (((Math.floor(at / cols) * 7919) % 6001) / 1000 - 3);
+      const expected = await defined(data, rows, cols, k, metric);
+      const joined = await selfJoin(data, rows, cols, { k, metric, threads: 2 });
+      expect(sameBytes(joined, expected)).toBe(true);
+      expect(joined.fullScans).toBe(0);
+    });
   });
 
   test('rows that the int16 products cannot tell apart are compared with all others', async () => {

@@ -33,6 +33,8 @@ pub struct Panels {
     pub half: Vec<f32>,
     pub reach: Vec<Reach>,
     pub blocks: Vec<Reach>,
+    /// Whether a is not 0.
+    has_halves: bool,
     /// The v that makes a distance overflow.
     overflow: f32,
     /// What rounding to a float32 below the normal ones adds to the error: this for each length, and ...
@@ -50,9 +52,11 @@ impl Panels {
     #[inline(always)]
     pub fn error(&self, own: Reach, other: Reach) -> f32 {
         let lengths = own.length + other.length;
-        // A float32 rounding is 2^-24 of at most 2 lengths²; there are 11 of them from here to the distance that is returned, and
-        // 2e-6 stands for 33. Products of scales that underflow are wrong by up to 2^-149, times int32: 1e-35 stands for it.
-        let rounding = 2e-6 * lengths * lengths + self.underflow * lengths + self.underflow_squared;
+        // All numbers on the way are at most this; where T is more, no rounding of it changes a test.
+        let largest = if self.has_halves { lengths * lengths } else { 2.0 * own.length * other.length };
+        // A float32 rounding is 2^-24 of at most twice that; there are 11 of them from here to the distance that is returned, and 2e-6
+        // stands for 33. Products of scales that underflow are wrong by up to 2^-149, times int32: 1e-35 stands for it.
+        let rounding = 2e-6 * largest + self.underflow * lengths + self.underflow_squared;
         1.001 * ((own.length + own.error) * other.error + own.error * other.length + rounding) + 1e-35
     }
 
@@ -139,6 +143,7 @@ fn fill(isa: Isa, metric: Metric, points: &Points, centre: &[f64], factors: &[f6
         half: facts.iter().map(|fact| fact.half).collect(),
         reach: facts.iter().map(|fact| fact.reach).collect(),
         values,
+        has_halves: metric == Metric::Euclidean,
         overflow: f32::INFINITY,
         underflow: 0.0,
         underflow_squared: 0.0,
