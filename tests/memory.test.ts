@@ -21,7 +21,7 @@ test('vocabulary-space density holds neither all logits nor more than its blocks
   expect(fingerprint).toBe('causal-lm:logits-isometry');
   expect(peakBytes).toBeLessThan(isExhaustive ? allBytes / 4 : allBytes * 0.75);
   expect(largestDeviation).toBeLessThan(1e-5);
-});
+}, 300_000);
 
 test('density of a soft-capped head is that of its mean logits, from the disk', async () => {
   const size = isExhaustive ? { prompts: 800, vocabulary: 8000 } : { prompts: 200, vocabulary: 1000 };
@@ -29,4 +29,4 @@ test('density of a soft-capped head is that of its mean logits, from the disk', 
   expect(measured.fingerprint).toBe('causal-lm:logits');
   expect(measured.largestDeviation).toBeLessThan(1e-5);
   expect(measured.messages[0]).toContain(`${size.prompts} rows of ${size.vocabulary} logits`);
-});
+}, 300_000);

@@ -3,10 +3,11 @@
 import { densityOf, knnDistance } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
 import { activate, chatFormat } from '@rarefy/lm';
+import { autoIndex } from '@rarefy/neighbors/auto';
 import { oneLayerModel, wordPrompts } from './one-layer-model.mjs';
 import { peakBytes } from './peak-bytes.mjs';
 
-const { prompts, k, memoryBytes, ...size } = JSON.parse(process.argv[2]);
+const { prompts, k, memoryBytes, exactUpTo, ...size } = JSON.parse(process.argv[2]);
 await activate('wasm');
 const { model, tokenizer, logitsOf } = oneLayerModel(size);
 const items = wordPrompts(prompts);
@@ -16,7 +17,7 @@ const started = performance.now();
 const messages = [];
 const { density, fingerprint, distanceError } = await densityOf(items, {
   embedder: await logitsEmbedder({ model, tokenizer }),
-  estimator: knnDistance({ k }),
+  estimator: knnDistance({ k, index: () => autoIndex({ exactUpTo }) }),
   batchSize: 256,
   memoryBytes,
   onEvent: (event) => {

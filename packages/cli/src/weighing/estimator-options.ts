@@ -11,7 +11,8 @@ export const neighborsOption = {
   type: 'choice',
   choices: engineNames,
   default: 'auto',
-  description: 'How neighbours are found: exactly, or approximately by an optional library',
+  description:
+    'How neighbours are found; auto is exact up to 50,000 different rows, and approximate beyond; hnsw and faiss are optional libraries',
 } as const;
 
 /** How density is measured. */

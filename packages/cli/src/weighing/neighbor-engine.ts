@@ -1,4 +1,4 @@
-import type { MeasuredRecall, Metric, NeighborIndex } from '@rarefy/core';
+import type { MeasuredRecall, Metric, NeighborIndex, Neighbors } from '@rarefy/core';
 import type { EngineName } from './estimator-options.js';
 
 /** One neighbour index, and what it said of its graph. */
@@ -14,15 +14,17 @@ export async function neighborEngine(name: EngineName, metric: Metric): Promise<
   const index = await openIndex(name, metric);
   let recall: MeasuredRecall | undefined;
   const selfJoin = index.selfJoin?.bind(index);
-  if (selfJoin) {
-    Object.assign(index, {
-      async selfJoin(options: Parameters<typeof selfJoin>[0]) {
-        const found = await selfJoin(options);
-        recall = found.recall;
-        return found;
-      },
-    });
-  }
+  const joinRows = index.joinRows?.bind(index);
+  const noted = (found: Neighbors) => {
+    recall = found.recall;
+    return found;
+  };
+  Object.assign(index, {
+    ...(selfJoin && { selfJoin: async (options: Parameters<typeof selfJoin>[0]) => noted(await selfJoin(options)) }),
+    ...(joinRows && {
+      joinRows: async (...call: Parameters<typeof joinRows>) => noted(await joinRows(...call)),
+    }),
+  });
   return { name, index, recall: () => recall };
 }
 
@@ -36,7 +38,10 @@ async function openIndex(name: EngineName, metric: Metric): Promise<NeighborInde
       const { faissIndex } = await import('@rarefy/neighbors/faiss');
       return faissIndex({ metric });
     }
-    case 'auto':
+    case 'auto': {
+      const { autoIndex } = await import('@rarefy/neighbors/auto');
+      return autoIndex({ metric });
+    }
     case 'exact': {
       const { exactIndex } = await import('@rarefy/neighbors/exact');
       return exactIndex({ metric });
@@ -50,7 +55,7 @@ export function engineDetails({ name, index, recall }: NeighborEngine) {
   return {
     engine: name,
     index: index.fingerprint,
-    exact: index.capabilities.exact,
+    exact: index.capabilities.exact || measured === undefined,
     ...(measured && { recall: measured.value, recallRows: measured.sampledRows }),
   };
 }
