@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +51,13 @@ test('the example passes, every check in a line, and nothing stays behind', asyn
   expect(passed! + skipped!).toBe(lines.length - 2);
   expect(passed).toBeGreaterThan(12);
   expect(temporary()).toEqual(before);
+});
+
+test('the example passes in a folder where nothing is installed', async () => {
+  copyFileSync(example, join(folder, 'alone.ts'));
+  const { code, stdout, stderr } = await check('alone.ts');
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/\b0 failed\b/);
 });
 
 test('a sampler that forgets its place fails the check for it, with what was seen and why it matters', async () => {

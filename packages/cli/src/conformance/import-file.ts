@@ -56,7 +56,10 @@ async function compile(file: string, path: string): Promise<string> {
   }
 }
 
-/** Packages are imported from where they lie for the file, one copy of each; only TypeScript is compiled into the module. */
+/**
+ * Packages are imported from where they lie for the file, one copy of each; only TypeScript is compiled into the module. Where
+ * `@rarefy` packages are not installed for it, those of this command are taken.
+ */
 const leavePackagesOut: Plugin = {
   name: 'leave-packages-out',
   setup(build) {
@@ -65,13 +68,25 @@ const leavePackagesOut: Plugin = {
       if (pluginData === isOurs || from.kind === 'entry-point' || isAbsolute(path)) return undefined;
       const { importer, resolveDir, kind } = from;
       const found = await build.resolve(path, { importer, resolveDir, kind, pluginData: isOurs });
-      if (found.errors.length > 0) return { errors: found.errors };
+      if (found.errors.length > 0) {
+        const own = ownPackage(path);
+        return own === undefined ? { errors: found.errors } : { path: own, external: true };
+      }
       if (found.external) return { path, external: true }; // Node's own
       if (/\.[cm]?tsx?$/.test(found.path)) return undefined;
       return { path: pathToFileURL(found.path).href, external: true };
     });
   },
 };
+
+function ownPackage(name: string): string | undefined {
+  if (!name.startsWith('@rarefy/')) return undefined;
+  try {
+    return import.meta.resolve(name);
+  } catch {
+    return undefined;
+  }
+}
 
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
