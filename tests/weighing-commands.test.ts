@@ -14,6 +14,8 @@ import {
   sphericalKMeans,
 } from '@rarefy/density';
 import { writeEmbeddings } from '@rarefy/io';
+import { autoIndex } from '@rarefy/neighbors/auto';
+import { nnDescentIndex } from '@rarefy/neighbors/nn-descent';
 import { drawBalanced, drawWithoutReplacement, farthestFirst, inclusionProbabilities } from '@rarefy/samplers';
 import { clusters } from '@rarefy/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -64,8 +66,8 @@ describe('rarefy sample', () => {
       rows,
       budget: 60,
       seed: 5,
-      estimator: 'knn-similarity:k=20:exact-index:metric=dot',
-      neighbors: { engine: 'auto', index: 'exact-index:metric=dot', exact: true },
+      estimator: knnSimilarity().fingerprint,
+      neighbors: { engine: 'auto', index: autoIndex({ metric: 'dot' }).fingerprint, exact: true },
       weights: effect,
       inclusion: 'exact',
     });
@@ -188,6 +190,19 @@ describe('rarefy density', () => {
       rarest10Overlap: 1,
       totalVariation: 0,
     });
+  });
+
+  test('--neighbors nn-descent is told with its recall, and compared with what is exact', async () => {
+    await run(
+      'density --embeddings e.safetensors --out d.jsonl --neighbors nn-descent --compare-neighbors exact --report d.json',
+    );
+    const approximate = await knnDistance({ index: nnDescentIndex }).fit(points);
+    expect(lines().map(({ density: value }) => value)).toEqual(Array.from(approximate));
+    const report = JSON.parse(read('d.json'));
+    expect(report.neighbors).toMatchObject({ engine: 'nn-descent', exact: false, recallRows: rows });
+    const exact = await knnDistance().fit(points);
+    const [one, other] = [approximate, exact].map((values) => ({ density: values, weights: inverseDensity()(values) }));
+    expect(report.agreement).toMatchObject(agreementReport(one!, other!));
   });
 
   test('options that exclude each other are refused', async () => {

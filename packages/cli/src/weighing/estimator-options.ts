@@ -3,7 +3,7 @@ import type { OptionDefinitions, OptionValues } from '../shell/options.js';
 export const estimatorNames = ['knn-distance', 'knn-similarity', 'kernel', 'race', 'cluster'] as const;
 export type EstimatorName = (typeof estimatorNames)[number];
 
-export const engineNames = ['auto', 'exact', 'hnsw', 'faiss'] as const;
+export const engineNames = ['auto', 'exact', 'nn-descent', 'hnsw', 'faiss'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /** How neighbours are found. */
@@ -12,7 +12,7 @@ export const neighborsOption = {
   choices: engineNames,
   default: 'auto',
   description:
-    'How neighbours are found; auto is exact up to 50,000 different rows, and approximate beyond; hnsw and faiss are optional libraries',
+    'How neighbours are found; auto: exactly up to 50,000 different rows, then nn-descent. hnsw and faiss need a library',
 } as const;
 
 /** How density is measured. */

@@ -5,7 +5,7 @@ import type { EngineName } from './estimator-options.js';
 export interface NeighborEngine {
   readonly name: EngineName;
   readonly index: NeighborIndex;
-  /** Of the self-join; undefined before it, and of exact ones. */
+  /** Of the graph; undefined where it is exact. */
   recall(): MeasuredRecall | undefined;
 }
 
@@ -13,18 +13,14 @@ export interface NeighborEngine {
 export async function neighborEngine(name: EngineName, metric: Metric): Promise<NeighborEngine> {
   const index = await openIndex(name, metric);
   let recall: MeasuredRecall | undefined;
-  const selfJoin = index.selfJoin?.bind(index);
-  const joinRows = index.joinRows?.bind(index);
-  const noted = (found: Neighbors) => {
+  const noted = async (join: Promise<Neighbors>) => {
+    const found = await join;
     recall = found.recall;
     return found;
   };
-  Object.assign(index, {
-    ...(selfJoin && { selfJoin: async (options: Parameters<typeof selfJoin>[0]) => noted(await selfJoin(options)) }),
-    ...(joinRows && {
-      joinRows: async (...call: Parameters<typeof joinRows>) => noted(await joinRows(...call)),
-    }),
-  });
+  const { selfJoin, joinRows } = index;
+  if (selfJoin) index.selfJoin = (options) => noted(selfJoin.call(index, options));
+  if (joinRows) index.joinRows = (points, options) => noted(joinRows.call(index, points, options));
   return { name, index, recall: () => recall };
 }
 
@@ -37,6 +33,10 @@ async function openIndex(name: EngineName, metric: Metric): Promise<NeighborInde
     case 'faiss': {
       const { faissIndex } = await import('@rarefy/neighbors/faiss');
       return faissIndex({ metric });
+    }
+    case 'nn-descent': {
+      const { nnDescentIndex } = await import('@rarefy/neighbors/nn-descent');
+      return nnDescentIndex({ metric });
     }
     case 'auto': {
       const { autoIndex } = await import('@rarefy/neighbors/auto');
@@ -55,7 +55,7 @@ export function engineDetails({ name, index, recall }: NeighborEngine) {
   return {
     engine: name,
     index: index.fingerprint,
-    exact: index.capabilities.exact || measured === undefined,
+    exact: measured === undefined,
     ...(measured && { recall: measured.value, recallRows: measured.sampledRows }),
   };
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type NeighborIndex } from '@rarefy/core';
-import { exactIndex } from '@rarefy/neighbors/exact';
+import { autoIndex } from '@rarefy/neighbors/auto';
 import type { KernelName } from './kernel-value.js';
 
 export interface KernelDensityOptions {
@@ -20,7 +20,7 @@ export interface KernelDensityOptions {
   readonly samples?: number;
   /** Of `near-and-random`: which rows are sampled; any safe integer. Default 0. */
   readonly seed?: number;
-  /** Of `near-and-random`: makes an empty index, also an approximate one; default `exactIndex`, by cosine for `angular`. */
+  /** Of `near-and-random`: makes an empty index, also an approximate one; default `autoIndex`, by cosine for `angular`. */
   readonly index?: () => NeighborIndex;
 }
 
@@ -40,7 +40,7 @@ export interface KernelSettings {
 export function kernelSettings(options: KernelDensityOptions): KernelSettings {
   const { kernel = 'gaussian', bandwidth, power = 4, method = 'exact', k = 20, samples = 200, seed = 0 } = options;
   const isAngular = kernel === 'angular';
-  const { index = () => exactIndex({ metric: isAngular ? 'cosine' : 'euclidean' }) } = options;
+  const { index = () => autoIndex({ metric: isAngular ? 'cosine' : 'euclidean' }) } = options;
   const check = (isRight: boolean, message: string) => {
     if (!isRight) throw new InvalidArgumentError(message);
   };
