@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { embed, InputError, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
+import { retryDelay } from '@rarefy/io';
 import { embedderChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import fc from 'fast-check';
@@ -14,7 +15,6 @@ import {
   startEmbeddingServer,
 } from '../../../tests/support/embedding-server.js';
 import { casesOf } from '../../../tests/support/exhaustive.js';
-import { retryDelay } from './http/retry-delay.js';
 import { type HttpEmbedderOptions, httpEmbedder } from './http.js';
 
 const texts = ['many words', '', 'the words of the answers', 'a', 'many words', '👩‍👩‍👧‍👦', 'half a pair \ud83d'];

@@ -26,6 +26,17 @@ export { checkName, insideFolder } from './files/inside-folder.js';
 export { type RowFile, type RowFileOptions, rowFile } from './files/row-file.js';
 export { sha256File } from './files/sha256-file.js';
 export { type WriteOptions, writeAtomically } from './files/write-atomically.js';
+export { cacheFolder } from './hub/cache-folder.js';
+export type { HubOptions } from './hub/hub.js';
+export {
+  type PulledModel,
+  type PullModelOptions,
+  pulledModelFolder,
+  pulledModels,
+  pullModel,
+} from './hub/pull-model.js';
+export { retryDelay } from './net/retry-delay.js';
+export { sleep } from './net/sleep.js';
 export type { BadLineReason } from './records/bad-line.js';
 export { type Conversation, readConversations } from './records/conversations.js';
 export { type Pair, readPairs } from './records/pairs.js';

@@ -1,9 +1,8 @@
 import { type CallOptions, InputError, type Matrix } from '@rarefy/core';
+import { retryDelay, sleep } from '@rarefy/io';
 import { BadAnswer } from './bad-answer.js';
 import { parseAnswer } from './parse-answer.js';
 import { readLimited } from './read-limited.js';
-import { retryDelay } from './retry-delay.js';
-import { sleep } from './sleep.js';
 
 /** Where and how to ask. */
 export interface Service {
