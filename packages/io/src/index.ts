@@ -1,3 +1,12 @@
+export {
+  type DownloadPairsOptions,
+  downloadPairs,
+  type PairsManifest,
+  type PairsSource,
+} from './datasets/download-pairs.js';
+export { type ColumnMap, pairSets } from './datasets/pair-sets.js';
+export { readRows, type TableRow } from './datasets/read-rows.js';
+export { promptAndAnswer, type Turn, transcriptTurns } from './datasets/transcript.js';
 export type { EmbedRow, EmbedRows } from './embed-job/data-rows.js';
 export { type EmbedSummary, type EmbedToFileOptions, embedToFile } from './embed-job/embed-to-file.js';
 export { type EmbedEstimate, type EstimateOptions, estimateEmbedding } from './embed-job/estimate.js';
@@ -39,6 +48,7 @@ export { retryDelay } from './net/retry-delay.js';
 export { sleep } from './net/sleep.js';
 export type { BadLineReason } from './records/bad-line.js';
 export { type Conversation, readConversations } from './records/conversations.js';
+export { mergeNearDuplicates, type NearDuplicateOptions } from './records/near-duplicates.js';
 export { type Pair, readPairs } from './records/pairs.js';
 export { type PromptRecord, readPrompts } from './records/prompts.js';
 export { readJsonl } from './records/read-jsonl.js';

@@ -1,6 +1,7 @@
+import { mappedPair } from '../datasets/pair-sets.js';
 import type { JsonlOptions } from './read-lines.js';
 import { readRecords } from './read-records.js';
-import { toAnswer, toId, toPrompt, toSource, toTopic } from './record-fields.js';
+import { toId, toSource, toTopic } from './record-fields.js';
 
 /** A prompt with a better and a worse answer: one human or automatic preference. */
 export interface Pair {
@@ -14,9 +15,12 @@ export interface Pair {
   readonly topic?: string;
 }
 
+const readPair = mappedPair({});
+
 /**
  * Preference pairs of a JSON Lines file, in order. A missing id becomes `line-<number>`, an integer id a string, a missing src
- * `unknown`; other fields are dropped. A line without a prompt or one of the answers is a bad line.
+ * `unknown`; other fields are dropped. Where there is no prompt, chosen and rejected are transcripts of Human and Assistant turns that begin with
+ * it. A line without a prompt or one of the answers is a bad line.
  * @throws what readJsonl throws; InputError when the file holds no pairs.
  */
 export function readPairs(source: string, options: JsonlOptions = {}): AsyncGenerator<Pair, void, undefined> {
@@ -26,9 +30,7 @@ export function readPairs(source: string, options: JsonlOptions = {}): AsyncGene
     (fields, line) => ({
       id: toId(fields, line),
       src: toSource(fields),
-      prompt: toPrompt(fields),
-      chosen: toAnswer(fields, 'chosen'),
-      rejected: toAnswer(fields, 'rejected'),
+      ...readPair(fields),
       ...toTopic(fields),
     }),
     options,

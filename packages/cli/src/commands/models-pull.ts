@@ -1,0 +1,32 @@
+import { hubOptions } from '../models/hub-options.js';
+import { command } from '../shell/command.js';
+
+export const pull = command({
+  description: 'Download a model from a Hugging Face hub into the cache',
+  example: 'rarefy models pull --name all-MiniLM-L6-v2',
+  options: {
+    name: {
+      type: 'text',
+      valueHint: 'name',
+      required: true,
+      description: 'owner/name, or a model of sentence-transformers such as all-MiniLM-L6-v2',
+    },
+    'onnx-file': {
+      type: 'text',
+      valueHint: 'path',
+      description: 'ONNX file of a sentence model; default onnx/model.onnx',
+    },
+    ...hubOptions,
+  },
+  async run({ name, onnxFile, endpoint, revision }, options) {
+    const { pullModel } = await import('@rarefy/io');
+    const { repository, commit, license, files, folder } = await pullModel(name, {
+      onnxFile,
+      endpoint,
+      revision,
+      ...options,
+    });
+    const megabytes = files.reduce((sum, { size }) => sum + size, 0) / 1e6;
+    console.log(`${repository} at ${commit}, licence ${license}, ${megabytes.toFixed(1)} MB in ${folder}`);
+  },
+});
