@@ -10,6 +10,8 @@ const rarefy = defineCommand({
   meta: { name: 'rarefy', description: 'Show rare prompts to a training loop more often' },
   subCommands: {
     demo: () => import('./commands/demo.js').then(({ demo }) => demo),
+    download: () => import('./commands/download.js').then(({ download }) => download),
+    models: () => import('./commands/models.js').then(({ models }) => models),
     prompts: () => import('./commands/prompts.js').then(({ prompts }) => prompts),
     embed: () => import('./commands/embed.js').then(({ embed }) => embed),
     convert: () => import('./commands/convert.js').then(({ convert }) => convert),

@@ -1,6 +1,5 @@
-import { InvalidArgumentError } from '@rarefy/core';
-import type { ArgsDef } from 'citty';
-import { type Command, command } from '../shell/command.js';
+import { command } from '../shell/command.js';
+import { leadingArgument } from '../shell/leading-argument.js';
 
 const kinds = ['sampler', 'embedder', 'neighbor-index', 'density-estimator', 'projector', 'exporter'] as const;
 const fileDescription =
@@ -38,16 +37,5 @@ const checkFile = command({
   },
 });
 
-const { file: _, ...options } = checkFile.args as ArgsDef;
-
-/** `rarefy check FILE [options]`: the one command with an argument that has no name. */
-export const check: Command = {
-  ...checkFile,
-  args: { file: { type: 'positional', required: true, description: fileDescription }, ...options },
-  async execute([file, ...rest], context) {
-    if (file === undefined || file.startsWith('-')) {
-      throw new InvalidArgumentError('name the file first: rarefy check ./my-sampler.ts');
-    }
-    await checkFile.execute([`--file=${file}`, ...rest], context);
-  },
-};
+/** The one argument without a name is the file. */
+export const check = leadingArgument(checkFile, 'file');

@@ -1,9 +1,10 @@
 import { hubOptions } from '../models/hub-options.js';
 import { command } from '../shell/command.js';
+import { leadingArgument } from '../shell/leading-argument.js';
 
-export const pull = command({
+const pullByName = command({
   description: 'Download a model from a Hugging Face hub into the cache',
-  example: 'rarefy models pull --name all-MiniLM-L6-v2',
+  example: 'rarefy models pull all-MiniLM-L6-v2',
   options: {
     name: {
       type: 'text',
@@ -30,3 +31,5 @@ export const pull = command({
     console.log(`${repository} at ${commit}, licence ${license}, ${megabytes.toFixed(1)} MB in ${folder}`);
   },
 });
+
+export const modelsPull = leadingArgument(pullByName, 'name');

@@ -10,19 +10,34 @@ export const prompts = command({
       required: true,
       description: 'JSON Lines of pairs, gzip or plain; - for stdin',
     },
-    out: { type: 'text', valueHint: 'file', required: true, description: 'JSON Lines of prompts to write' },
+    out: {
+      type: 'text',
+      valueHint: 'file',
+      default: 'prompts_all.jsonl',
+      description: 'JSON Lines of prompts to write; one a distinct text',
+    },
     'on-bad-line': {
       type: 'choice',
       choices: ['stop', 'skip'],
       default: 'stop',
       description: 'What to do about a line that is no pair',
     },
+    'merge-near-duplicates': {
+      type: 'number',
+      min: 0.01,
+      max: 1,
+      description: 'Merge prompts whose 5-character pieces are this much the same (Jaccard), such as 0.9; default none',
+    },
+    seed: { type: 'integer', default: 0, description: 'Of the search for near-duplicates' },
   },
-  async run({ pairs, out, onBadLine }, options) {
-    const { readPairs, uniquePrompts, writeJsonl } = await import('@rarefy/io');
+  async run({ pairs, out, onBadLine, mergeNearDuplicates: similarity, seed }, options) {
+    const { mergeNearDuplicates, readPairs, uniquePrompts, writeJsonl } = await import('@rarefy/io');
     const stats = { records: 0, skipped: {} };
-    const records = await uniquePrompts(readPairs(pairs, { ...options, onBadLine, stats }));
+    const distinct = await uniquePrompts(readPairs(pairs, { ...options, onBadLine, stats }));
+    const records =
+      similarity === undefined ? distinct : await mergeNearDuplicates(distinct, { ...options, similarity, seed });
     await writeJsonl(out, records, options);
-    console.log(`${records.length} distinct prompts of ${stats.records} pairs in ${out}`);
+    const merged = similarity === undefined ? '' : `; ${distinct.length - records.length} near-duplicates merged`;
+    console.log(`${records.length} distinct prompts of ${stats.records} pairs in ${out}${merged}`);
   },
 });

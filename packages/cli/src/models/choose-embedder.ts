@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { InvalidArgumentError, MissingDependencyError } from '@rarefy/core';
 import type { EmbedderName } from './embedder-options.js';
 import { onnxRuntime } from './onnx-runtime.js';
-import { defaultSentenceModel, findSentenceModel, isSentenceModel } from './sentence-models.js';
+import { defaultSentenceModel, findSentenceModel, isSentenceModel, sentenceModelPlaces } from './sentence-models.js';
 
 /** Which embedder a command uses. */
 export interface EmbedderChoice {
@@ -35,7 +35,7 @@ export async function chooseEmbedder({
   if (embedder === 'onnx') {
     if (found) return { name: 'onnx', folder: found.folder, reason: `found in ${found.source}` };
     throw new InvalidArgumentError(
-      `--embedder onnx needs --ckpt: a sentence-transformers folder with an ONNX file; or ${defaultSentenceModel} in RAREFY_MODELS.`,
+      `--embedder onnx needs a sentence model: name a folder with --ckpt, or get one with: rarefy models pull ${defaultSentenceModel}. Looked at ${sentenceModelPlaces(defaultSentenceModel).join(', ')}.`,
     );
   }
   if (!found) return { name: 'use', reason: 'no sentence model was found' };

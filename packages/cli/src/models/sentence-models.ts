@@ -1,17 +1,22 @@
 import { access } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '@rarefy/io';
 
 /** The sentence model that is taken when it is there and no other is named. */
 export const defaultSentenceModel = 'all-MiniLM-L6-v2';
 
 /** Where models lie, by the name that messages give it: the folder of RAREFY_MODELS, then the cache. */
 function modelRoots(): { readonly root: string; readonly source: string }[] {
-  const { RAREFY_MODELS: models, XDG_CACHE_HOME: cache } = process.env;
+  const { RAREFY_MODELS: models } = process.env;
   return [
     ...(models ? [{ root: models, source: 'RAREFY_MODELS' }] : []),
-    { root: join(cache || join(homedir(), '.cache'), 'rarefy', 'models'), source: 'the model cache' },
+    { root: cacheFolder('models'), source: 'the model cache' },
   ];
+}
+
+/** Every folder that {@link findSentenceModel} looks at. */
+export function sentenceModelPlaces(name: string): string[] {
+  return modelRoots().map(({ root }) => join(root, name));
 }
 
 /** The folder of a sentence-transformers model of that name, and where it was found. */
