@@ -185,7 +185,13 @@ describe('bad input ends with one line and a code', () => {
     ['prompts --pairs no-prompt.jsonl --out x', 1, 'no-prompt.jsonl, line 1'],
     ['prompts --pairs pairs.jsonl --out pairs.jsonl/x', 1, 'cannot write'],
     ['prompts --pairs pairs.jsonl --out x --on-bad-line maybe', 2, '--on-bad-line must be one of stop, skip'],
-    ['prompts --pairs pairs.jsonl', 2, '--out must be given'],
+    ['prompts --out x', 2, '--pairs must be given'],
+    ['prompts --pairs pairs.jsonl --merge-near-duplicates 2', 2, '--merge-near-duplicates must be a number'],
+    ['download --out x', 2, '--dataset must be given'],
+    ['download --dataset nothing', 1, 'there is no file nothing'],
+    ['models pull --endpoint x', 2, 'name the name first: rarefy models pull all-MiniLM-L6-v2'],
+    ['models path absent', 1, 'get it with: rarefy models pull absent'],
+    ['models pull a/b --endpoint http://127.0.0.1:9/?x', 2, 'the endpoint must be an http or https address'],
     ['embed --data twice.jsonl --embedder hash --out x.safetensors', 1, 'the id "a" twice'],
     ['embed --data pairs.jsonl --out x.safetensors --ckpt nowhere', 1, 'there is no model in nowhere'],
     ['embed --data pairs.jsonl --out x.safetensors --embedder use --backend gpu', 2, '--backend must be one of'],
@@ -264,6 +270,8 @@ test('every command explains itself with an example, and help loads no library',
   const commands = [...stdout.matchAll(/^ +([a-z]+) {2,}/gm)].map(([, name]) => name!);
   expect(commands).toEqual([
     'demo',
+    'download',
+    'models',
     'prompts',
     'embed',
     'convert',
@@ -275,7 +283,8 @@ test('every command explains itself with an example, and help loads no library',
     'doctor',
   ]);
   const lines = [
-    ...commands.filter((name) => name !== 'train'),
+    ...commands.filter((name) => name !== 'train' && name !== 'models'),
+    ...['pull', 'list', 'path'].map((verb) => `models ${verb}`),
     ...['base', 'sft', 'rm', 'grpo'].map((stage) => `train ${stage}`),
   ];
   for (const line of lines) {
