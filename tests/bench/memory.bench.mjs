@@ -3,8 +3,9 @@ import { sampleFile } from './memory/sample-file.mjs';
 
 /** Peak memory of the two jobs that would not fit: distances of 100,000 mean logits, and a subset of a million rows. */
 export async function bench() {
-  const logits = await runApart('vocabulary-space.mjs', { prompts: 100_000, vocabulary: 50_304, hidden: 768, k: 10 });
-  const space = 'vocabulary-space density, 100,000 x 50,304';
+  const size = { prompts: 100_000, vocabulary: 50_304, hidden: 768, k: 10 };
+  const logits = await runApart('vocabulary-space.mjs', { ...size, exactUpTo: size.prompts });
+  const space = 'vocabulary-space density, 100,000 x 50,304, exact neighbours';
   const sample = await sampleFile({ rows: 1_000_000 });
   const subset = 'rarefy sample, 10,000 of 1,000,000 x 384';
   return [
