@@ -15,7 +15,7 @@ describeChecks(
       () => knnDistance({ index: byCosine }),
     ],
     fingerprint:
-      'knn-distance:k=10,epsilon=0.000001:auto-index:metric=euclidean,exactUpTo=50000,seed=0,trees=8,width=auto,candidates=auto,rounds=30',
+      'knn-distance:k=10,epsilon=0.000001:auto-index:metric=euclidean,exactUpTo=50000,seed=0,trees=12,width=auto,candidates=auto,rounds=30',
     scalePower: -1,
   }),
 );
@@ -31,7 +31,7 @@ describeChecks(
     create: () => knnSimilarity(),
     variants: [() => knnSimilarity({ k: 19 }), () => knnDistance({ k: 20 })],
     fingerprint:
-      'knn-similarity:k=20:auto-index:metric=dot,exactUpTo=50000,seed=0,trees=8,width=auto,candidates=auto,rounds=30',
+      'knn-similarity:k=20:auto-index:metric=dot,exactUpTo=50000,seed=0,trees=12,width=auto,candidates=auto,rounds=30',
     scalePower: 2,
   }),
 );

@@ -19,7 +19,7 @@ for (const metric of ['euclidean', 'cosine', 'dot'] satisfies Metric[]) {
     neighborIndexChecks({
       create: () => autoIndex({ metric }),
       variants: [() => autoIndex({ metric, exactUpTo: 9 }), () => autoIndex({ metric, seed: 1 })],
-      fingerprint: `auto-index:metric=${metric},exactUpTo=50000,seed=0,trees=8,width=auto,candidates=auto,rounds=30`,
+      fingerprint: `auto-index:metric=${metric},exactUpTo=50000,seed=0,trees=12,width=auto,candidates=auto,rounds=30`,
     }),
   );
 }

@@ -2,7 +2,6 @@ import type { Metric } from '@rarefy/core';
 import type { DescentCrew } from './descent-crew.js';
 import { control, type DescentMemory } from './descent-memory.js';
 import type { DescentPhase } from './descent-phases.js';
-import { treeAt } from './descent-phases.js';
 
 export interface DescentSettings {
   readonly metric: Metric;
@@ -34,13 +33,8 @@ export async function descend(
   const { memory, rows, width, trees } = place;
   const words = new Int32Array(memory.buffer, place.control, 16);
   const int32 = (address: number, length: number) => new Int32Array(memory.buffer, address, length);
-  const fill = (address: number) => {
-    const order = int32(address, rows);
-    for (let row = 0; row < rows; row++) order[row] = row;
-  };
   await crew.run(phaseOf('clear', rows, 65536));
 
-  fill(place.order);
   await crew.run(phaseOf('firstTree', 1, 1, leafRows));
   const leaves = Atomics.load(words, control.fresh);
   const order = int32(place.order, rows).slice();
@@ -51,7 +45,6 @@ export async function descend(
   sorted[leaves] = rows;
   await crew.run(phaseOf('leaves', leaves, 16));
 
-  for (let number = 1; number < trees; number++) fill(treeAt(place, number));
   await crew.run(phaseOf('trees', trees - 1, 1, leafRows));
 
   const freshCounts = int32(place.freshCounts, rows);

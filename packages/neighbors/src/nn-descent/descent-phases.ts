@@ -57,7 +57,7 @@ export function bindKernel(kernel: DescentKernel, place: DescentMemory, worker: 
 }
 
 /** Where tree `number`, 1 or more, keeps its order; its spare half follows. */
-export const treeAt = ({ forest, rows }: DescentMemory, number: number): number => forest + 8 * rows * (number - 1);
+const treeAt = ({ forest, rows }: DescentMemory, number: number): number => forest + 8 * rows * (number - 1);
 
 /** Runs one task; what it counts goes into the words of control. */
 export function runTask(
@@ -81,6 +81,7 @@ export function runTask(
       kernel.clear(from, to);
       break;
     case 'firstTree':
+      fillOrder(place, place.order);
       Atomics.store(words, control.fresh, kernel.tree(place.order, rows, value, 0, place.forest, place.freshCounts));
       break;
     case 'permute':
@@ -91,6 +92,7 @@ export function runTask(
       break;
     case 'trees': {
       const order = treeAt(place, task + 1);
+      fillOrder(place, order);
       kernel.tree(order, rows, value, task + 1, order + 4 * rows, 0);
       break;
     }
@@ -111,6 +113,11 @@ export function runTask(
       kernel.check(from, to, queries, limits, value, place.control + 4 * control.hits, hits, mostHits);
     }
   }
+}
+
+function fillOrder({ memory, rows }: DescentMemory, address: number): void {
+  const order = new Int32Array(memory.buffer, address, rows);
+  for (let row = 0; row < rows; row++) order[row] = row;
 }
 
 function lower(words: Int32Array, index: number, value: number): void {

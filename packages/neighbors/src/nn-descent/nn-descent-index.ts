@@ -25,6 +25,6 @@ export function nnDescentIndex(settings: NnDescentIndexOptions = {}): NeighborIn
 
 /** The settings that change numbers. */
 export function descentFingerprint(settings: NnDescentSettings): string {
-  const { seed = 0, trees = 8, width = 'auto', candidates = 'auto', rounds = 30 } = settings;
+  const { seed = 0, trees = 12, width = 'auto', candidates = 'auto', rounds = 30 } = settings;
   return `seed=${seed},trees=${trees},width=${width},candidates=${candidates},rounds=${rounds}`;
 }

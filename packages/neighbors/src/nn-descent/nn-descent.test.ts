@@ -47,7 +47,7 @@ for (const metric of metrics) {
     neighborIndexChecks({
       create: () => nnDescentIndex({ metric }),
       variants,
-      fingerprint: `nn-descent-index:metric=${metric},seed=0,trees=8,width=auto,candidates=auto,rounds=30`,
+      fingerprint: `nn-descent-index:metric=${metric},seed=0,trees=12,width=auto,candidates=auto,rounds=30`,
     }),
   );
 }
@@ -89,7 +89,9 @@ describe.each(metrics)('%s', (metric) => {
     expectSame(graph, expected);
     expect(graph.recall).toEqual(expected.recall);
     expect(reads).toBeGreaterThan(6);
-    expect((await nnDescent(points, { k: 7, metric, seed: 4 })).ids).not.toEqual(expected.ids);
+    const rough = async (seed: number) =>
+      Buffer.from((await nnDescent(points, { k: 7, metric, seed, trees: 1, rounds: 1 })).ids.buffer);
+    expect((await rough(4)).equals(await rough(3))).toBe(false);
   });
 });
 

@@ -29,11 +29,11 @@ export interface NnDescentSettings {
   readonly metric?: Metric;
   /** Fixes the graph; a safe integer, default 0. */
   readonly seed?: number;
-  /** Projection trees that the search begins with; default 8. */
+  /** Projection trees that the search begins with; default 12. */
   readonly trees?: number;
   /** Neighbours kept a row while searching, at least k; default k + 6, or 16. More find more and cost more. */
   readonly width?: number;
-  /** Candidates a row and round, fresh and old apart, 1 to 60; default five eighths of `width`. */
+  /** Candidates a row and round, fresh and old apart, 1 to 60; default 0.55 `width`. */
   readonly candidates?: number;
   /** Most rounds; default 30. The search ends before when 0.3 % of the neighbours or fewer are new. */
   readonly rounds?: number;
@@ -111,7 +111,7 @@ export async function descentGraph(
   };
 
   const width = options.width ?? Math.max(16, k + 6);
-  const candidates = options.candidates ?? Math.min(60, Math.ceil(0.625 * width));
+  const candidates = options.candidates ?? Math.min(60, Math.ceil(0.55 * width));
   const scanned = earlier ?? (rows <= exactRows ? undefined : await scanRows(reader, slices, signal));
   if (scanned === undefined || scanned.distinct.length <= Math.max(exactRows, 16 * width)) {
     const { workers } = options;
@@ -121,7 +121,7 @@ export async function descentGraph(
 
   const { distinct, squares, heads } = scanned;
   const workers = await workerCount(options.workers, distinct.length * reader.cols);
-  const shape = { rows: distinct.length, cols: reader.cols, width, candidates, trees: options.trees ?? 8 };
+  const shape = { rows: distinct.length, cols: reader.cols, width, candidates, trees: options.trees ?? 12 };
   const place = descentMemory({ ...shape, workers: Math.max(1, workers) });
   const crew = await descentCrew(place, workers, options.seed ?? 0, signal);
   try {

@@ -35,7 +35,7 @@ export async function rankEntries(
   const entries = new Uint32Array(memory.buffer, graph, 2 * rows * place.width);
   const fact = new Float32Array(memory.buffer, place.facts, 4 * rows);
   const rounding = roundingOf(place.cols);
-  const lists = new Uint32Array(2 * total * width).fill(none);
+  const lists = new Uint32Array(2 * total * width); // of a row that is not the first of its group nothing is read
   const distance = canonicalDistance[metric];
   for (let first = 0; first < blocks.count; first++) {
     const own = await blocks.load(first, slices);
@@ -45,6 +45,7 @@ export async function rankEntries(
         if (position % 64 === 0 && slices.due()) await slices.pause();
         const row = rowAt[position]!;
         if (row < own.start || row >= own.end) continue;
+        if (second === 0) lists.fill(none, 2 * row * width, 2 * (row + 1) * width);
         const base = 2 * position * place.width;
         const scale = fact[4 * position]!;
         const farthest = entryValue(entries[base + 2 * k - 1]!);
