@@ -82,8 +82,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
       ['SQ8', 0.98],
       ['IVF16,Flat', 0.9],
       ['IVF16_HNSW32,SQ8', 0.9],
-      ['PQ8x4', 0.4],
-      ['IVF4,PQ8x4', 0.4],
+      ['IVF4,PQ4x4', 0.2],
     ] as const) {
       const { recall } = await selfJoin(await faissIndex({ factory, lib }), points, { k: 10 });
       expect(recall!.sampledRows, factory).toBe(1000);
