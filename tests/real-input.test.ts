@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rarestPositions } from '@rarefy/density';
+import { onnxEmbedder } from '@rarefy/embedders/onnx';
 import { type Completion, grpoLoader, lengthReward, trainGrpo } from '@rarefy/grpo';
-import { readPrompts } from '@rarefy/io';
+import { readEmbeddings, readPrompts, sha256File, verifyEmbeddings } from '@rarefy/io';
 import { chooseBackend, loadLanguageModel } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { rarefy } from './support/rarefy.js';
+import { casesOf } from './support/exhaustive.js';
+import { miniLm, onnxReason, onnxRuntime } from './support/onnx-components.js';
+import { rarefy, startRarefy } from './support/rarefy.js';
 
 // Real preference pairs, which are not part of the repository: their terms allow research use only.
 const pairs = process.env.RAREFY_REAL_PAIRS ?? '';
@@ -143,5 +146,52 @@ describe.skipIf(reason !== '')(`the main job on real pairs${reason}`, { timeout:
     });
     expect(tensors.size).toBe(1);
     policy.model.dispose();
+  });
+});
+
+/** All 4,508 in CI: at some 100 tokens each they take a minute and more of two cores. */
+const embedded = casesOf(300, 4508);
+
+describe.skipIf(reason !== '' || onnxReason !== '')(`rarefy embed on real prompts${reason}${onnxReason}`, () => {
+  test(`${embedded} of them with MiniLM: found without being named, ids in order, manifest complete, each row that of its prompt`, {
+    timeout: 900_000,
+  }, async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'rarefy-real-embed-'));
+    const env = { NODE_PATH: join(process.env.RAREFY_COMPONENTS ?? '', 'node_modules') };
+    try {
+      await rarefy(['prompts', '--pairs', pairs, '--out', 'prompts.jsonl'], { cwd });
+      const args = ['embed', '--data', 'prompts.jsonl', '--out', 'e.safetensors', '--limit', String(embedded)];
+      const { code, stdout, stderr } = await startRarefy(args, { cwd, env }).result;
+      expect([code, stdout]).toEqual([0, `${embedded} x 384 embeddings in e.safetensors\n`]);
+      expect(stderr).toContain(`embedder: onnx: ${miniLm} (found in RAREFY_MODELS)`);
+      const prompts: { id: string; prompt: string }[] = [];
+      for await (const prompt of readPrompts(join(cwd, 'prompts.jsonl'))) prompts.push(prompt);
+      expect(prompts).toHaveLength(4508);
+      prompts.length = embedded;
+      const { ids, embeddings } = await readEmbeddings(join(cwd, 'e.safetensors'));
+      expect(ids).toEqual(prompts.map(({ id }) => id));
+      const manifest = await verifyEmbeddings(join(cwd, 'e.safetensors'));
+      expect(manifest).toMatchObject({
+        ...{ rows: embedded, dimensions: 384, dtype: 'float32', failed: [] },
+        embedder: expect.stringMatching(/^onnx:fp32:mean:[0-9a-f]{64}$/),
+        model: { embedder: 'onnx', path: miniLm, pooling: 'mean', dtype: 'fp32' },
+        data: { path: 'prompts.jsonl', rows: embedded, fileSha256: await sha256File(join(cwd, 'prompts.jsonl')) },
+        counts: { distinct: embedded, failed: 0 },
+        versions: { node: process.versions.node, 'onnxruntime-node': '1.30.0' },
+      });
+
+      // Each row belongs to its own prompt: every 200th embedded alone.
+      await using alone = await onnxEmbedder(miniLm, { lib: onnxRuntime });
+      for (let row = 0; row < prompts.length; row += 200) {
+        const { data } = (await alone.embedBatch([prompts[row]!.prompt])).embeddings;
+        const there = embeddings.data.subarray(row * 384, (row + 1) * 384);
+        expect(Math.max(...data.map((value, index) => Math.abs(value - there[index]!)))).toBeLessThan(1e-5);
+      }
+      const tooLong = alone.countTokens(prompts.map(({ prompt }) => prompt)).filter((tokens) => tokens === 256).length;
+      expect(manifest.counts.truncated).toBeGreaterThan(0);
+      expect(manifest.counts.truncated).toBeLessThanOrEqual(tooLong);
+    } finally {
+      await rm(cwd, { recursive: true });
+    }
   });
 });

@@ -55,5 +55,5 @@ async function sentenceModelFolder(ckpt: string): Promise<string | undefined> {
     () => true,
     () => false,
   );
-  return isPath || /[\\/]/.test(ckpt) ? undefined : (await findSentenceModel(ckpt))?.folder;
+  return isPath ? undefined : (await findSentenceModel(ckpt))?.folder;
 }

@@ -54,7 +54,12 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
       ...(batchTokens === undefined ? {} : { batchTokens }),
     });
     tell(folder!);
-    const model = { embedder: name, path: folder!, pooling: kind ?? embedder.pooling, dtype: modelDtype };
+    const { pulledModels } = await import('@rarefy/io');
+    const pulled = (await pulledModels()).find((model) => model.folder === folder);
+    const model = {
+      ...{ embedder: name, path: folder!, pooling: embedder.pooling, dtype: modelDtype },
+      ...(pulled ? { repository: pulled.repository, revision: pulled.commit } : {}),
+    };
     return { ...withTokens(embedder), batchSize, model };
   }
   if (name === 'use') {

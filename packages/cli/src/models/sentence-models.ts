@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from '@rarefy/io';
+import { cacheFolder, pulledModelFolder } from '@rarefy/io';
 
 /** The sentence model that is taken when it is there and no other is named. */
 export const defaultSentenceModel = 'all-MiniLM-L6-v2';
@@ -23,11 +23,14 @@ export function sentenceModelPlaces(name: string): string[] {
 export async function findSentenceModel(
   name: string,
 ): Promise<{ readonly folder: string; readonly source: string } | undefined> {
-  for (const { root, source } of modelRoots()) {
+  for (const { root, source } of name.includes('/') ? [] : modelRoots()) {
     const folder = join(root, name);
     if (await isSentenceModel(folder)) return { folder, source };
   }
-  return undefined;
+  const pulled = await pulledModelFolder(name);
+  return pulled !== undefined && (await isSentenceModel(pulled))
+    ? { folder: pulled, source: 'the model cache' }
+    : undefined;
 }
 
 /** Whether a folder is one of sentence-transformers. */
