@@ -58,7 +58,7 @@ test('killed at random moments and called again, embedding 20,000 rows gives the
 
   const random = counterRandom(50);
   let kills = 0;
-  for (let job = 0, draw = 0; kills < casesOf(4, 50); job++) {
+  for (let job = 0, draw = 0; kills < casesOf(2, 50); job++) {
     const out = path('killed/e.safetensors');
     const log = path(`job-${job}.log`);
     let killsOfJob = 0;
@@ -95,7 +95,7 @@ describe.skipIf(!canMount)(`a disk that is full${reason}`, () => {
     const whole = path('roomy.safetensors');
     await embedToFile(digestEmbedder(), texts, { out: whole, shardRows: 100 });
     let refused = 0;
-    for (const kilobytes of [64, 200, 360]) {
+    for (const kilobytes of [200, 64, 360].slice(0, casesOf(1, 3))) {
       expect(mount('-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'none')).toBe(true);
       const out = join(disk, 'e.safetensors');
       const first = digestEmbedder();
@@ -112,7 +112,7 @@ describe.skipIf(!canMount)(`a disk that is full${reason}`, () => {
       expect((await readEmbeddings(out)).ids).toHaveLength(6000);
       spawnSync('umount', [disk]);
     }
-    expect(refused).toBe(3);
+    expect(refused).toBe(casesOf(1, 3));
   });
 });
 
