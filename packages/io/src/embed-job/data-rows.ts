@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type CallOptions, InputError, timeSlices } from '@rarefy/core';
+import { quoted } from '../records/quoted.js';
 import { digestTable, textDigest } from './digest-table.js';
 
 /** A row to embed, with the user's own key. */
@@ -40,7 +41,7 @@ export async function surveyRows<Item>(rows: EmbedRows<Item>, options: CallOptio
     const first = ids.firstOr(textDigest(JSON.stringify(id)), count);
     if (first !== undefined) {
       throw new InputError(
-        `the data has the id ${JSON.stringify(id)} twice, in rows ${first} and ${count}; give every row its own.`,
+        `the data has the id ${quoted(id)} twice, in rows ${first} and ${count}; give every row its own.`,
       );
     }
     digest.add(id, itemText(item));

@@ -1,4 +1,5 @@
 import { NotFiniteError } from '@rarefy/core';
+import { quoted } from '../records/quoted.js';
 import { toBfloat16, toFloat16 } from './float16.js';
 import { elementBytes, type StoredDtype } from './stored-tensor.js';
 
@@ -45,7 +46,7 @@ export function encodeRows(
   }
   if (bad >= 0) {
     const row = start + Math.floor(bad / cols);
-    throw new NotFiniteError(`the embedding of ${JSON.stringify(ids[row])} (row ${row}) ${what}`);
+    throw new NotFiniteError(`the embedding of ${quoted(ids[row]!)} (row ${row}) ${what}`);
   }
   return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
 }

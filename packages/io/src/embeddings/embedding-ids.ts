@@ -1,4 +1,5 @@
 import { CorruptFileError, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { quoted } from '../records/quoted.js';
 
 /** Ids as a file holds them: texts, or integers written in decimal. */
 export interface EmbeddingIds {
@@ -45,7 +46,7 @@ export function checkIds({ ids, integerIds }: EmbeddingIds, rows: number): void 
     ? ids.findIndex((id) => !integer.test(id) || BigInt.asIntN(64, BigInt(id)) !== BigInt(id))
     : -1;
   if (odd >= 0) {
-    throw new InvalidArgumentError(`the id ${JSON.stringify(ids[odd])} (row ${odd}) is no integer of 64 bits`);
+    throw new InvalidArgumentError(`the id ${quoted(ids[odd]!)} (row ${odd}) is no integer of 64 bits`);
   }
 }
 
@@ -54,7 +55,7 @@ function firstRepeated(ids: readonly string[]): string | undefined {
   const rowOf = new Map<string, number>();
   for (const [row, id] of ids.entries()) {
     const first = rowOf.get(id);
-    if (first !== undefined) return `the id ${JSON.stringify(id)} twice, in rows ${first} and ${row}`;
+    if (first !== undefined) return `the id ${quoted(id)} twice, in rows ${first} and ${row}`;
     rowOf.set(id, row);
   }
   return undefined;

@@ -1,9 +1,11 @@
 import { InputError } from '@rarefy/core';
+import { quoted } from './quoted.js';
 
 /** Why a line was refused. */
 export type BadLineReason =
   | 'too-long'
   | 'not-utf8'
+  | 'too-complex'
   | 'not-json'
   | 'not-an-object'
   | 'bad-id'
@@ -31,5 +33,5 @@ export function describe(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   if (value === '') return 'empty';
   if (value.trim() === '') return 'blank';
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  return quoted(value);
 }

@@ -2,6 +2,7 @@ import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core
 import { readBytes, sourceName } from '../files/read-bytes.js';
 import { BadLine, type BadLineReason } from './bad-line.js';
 import { type ByteLine, splitLines } from './split-lines.js';
+import { structureProblem } from './structure-problem.js';
 
 export interface JsonlLine<Value = unknown> {
   readonly value: Value;
@@ -54,6 +55,8 @@ export async function* readLines<Value>(
       try {
         const text = decode(raw, maxLineBytes);
         if (/^[ \t\r]*$/.test(text)) continue;
+        const problem = structureProblem(raw.bytes!);
+        if (problem) throw new BadLine('too-complex', `the line ${problem}`);
         value = toValue(parse(text), raw.line);
       } catch (error) {
         if (!(error instanceof BadLine)) throw error;

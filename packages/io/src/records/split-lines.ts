@@ -24,17 +24,18 @@ export async function* splitLines(
   };
   const take = (): ByteLine => {
     const bytes = length > maxBytes ? undefined : parts.length === 1 ? parts[0] : Buffer.concat(parts);
-    return { line, byte, bytes };
+    const taken = { line, byte, bytes };
+    line++;
+    byte += length + 1;
+    parts = [];
+    length = 0;
+    return taken;
   };
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
       add(chunk.subarray(start, end));
       yield take();
-      line++;
-      byte += length + 1;
-      parts = [];
-      length = 0;
       start = end + 1;
     }
     add(chunk.subarray(start));

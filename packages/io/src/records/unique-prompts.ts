@@ -2,6 +2,7 @@ import { InputError } from '@rarefy/core';
 import type { Conversation } from './conversations.js';
 import type { Pair } from './pairs.js';
 import type { PromptRecord } from './prompts.js';
+import { quoted } from './quoted.js';
 import { unknownSource } from './record-fields.js';
 
 /**
@@ -18,7 +19,7 @@ export async function uniquePrompts(
     const { id, prompt } = record;
     if ((promptOfId.get(id) ?? prompt) !== prompt) {
       throw new InputError(
-        `two different prompts have the id ${JSON.stringify(id)}; give every prompt an id of its own`,
+        `two different prompts have the id ${quoted(id)}; give every prompt an id of its own`,
       );
     }
     promptOfId.set(id, prompt);

@@ -148,7 +148,7 @@ async function idsOf(source: ByteSource, { ids }: ArrowSchema, batch: Batch): Pr
   const offsets = await readOffsets(source, batch, buffer + 1, rows, type === 'LargeUtf8');
   const { length } = bufferAt(batch, buffer + 2, source.name);
   const texts = await readBuffer(source, batch, buffer + 2, Math.min(length, Math.max(0, ...offsets.slice(-1))));
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // an id may begin with U+FEFF
   return Array.from({ length: rows }, (_, row) => {
     const [from, to] = [offsets[row]!, offsets[row + 1]!];
     if (from > to || to > texts.length) throw corruptArrow(source.name, `the id of row ${row} reaches past its column`);

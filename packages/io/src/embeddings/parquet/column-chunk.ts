@@ -150,7 +150,7 @@ function plainValues(page: Uint8Array, { type, isFloat16 }: ParquetColumn, count
 function plainTexts(page: Uint8Array, count: number): string[] | undefined {
   if (4 * count > page.length) return undefined;
   const buffer = Buffer.from(page.buffer, page.byteOffset, page.byteLength);
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // an id may begin with U+FEFF
   const texts: string[] = [];
   let at = 0;
   for (let index = 0; index < count; index++) {
