@@ -33,8 +33,9 @@ export const sample = command({
     },
   },
   async run({ embeddings: file, out, method, report, ...values }, options) {
-    const { InputError, InvalidArgumentError } = await import('@rarefy/core');
+    const { InvalidArgumentError } = await import('@rarefy/core');
     const { openEmbeddings, writeAtomically } = await import('@rarefy/io');
+    const { checkLineIds } = await import('../sampling/check-line-ids.js');
     const { subsetMethods } = await import('../sampling/subset-methods.js');
     await using reader = await openEmbeddings(file, options);
     const { ids } = reader;
@@ -42,14 +43,9 @@ export const sample = command({
     if (budget > reader.rows) {
       throw new InvalidArgumentError(`--budget ${budget} is more than the ${reader.rows} rows of ${file}.`);
     }
+    checkLineIds(ids);
     const { positions, columns, details, note } = await subsetMethods[method](reader, values, options);
     const sampled = Array.from(positions, (row) => ids[row]!);
-    const broken = sampled.find((id) => /[\r\n]/.test(id));
-    if (broken !== undefined) {
-      throw new InputError(
-        `the id ${JSON.stringify(broken)} holds a line break and cannot stand on a line of its own.`,
-      );
-    }
     await writeAtomically(out, Buffer.from(sampled.map((id) => `${id}\n`).join('')), options);
     if (report !== undefined) {
       const rows = Array.from(positions, (row) => ({

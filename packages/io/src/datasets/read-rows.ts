@@ -2,8 +2,9 @@ import { type CallOptions, CorruptFileError, InputError } from '@rarefy/core';
 import { parseFooter } from '../embeddings/parquet/footer.js';
 import { canUnpack, unpackPage } from '../embeddings/parquet/unpack-page.js';
 import { readBytes } from '../files/read-bytes.js';
-import { type JsonlOptions, readLines } from '../records/read-lines.js';
+import { decode, type JsonlOptions, readLines } from '../records/read-lines.js';
 import { type Fields, toFields } from '../records/record-fields.js';
+import { splitLines } from '../records/split-lines.js';
 
 /** A row of a table, and where it stands: a line, or a row of a Parquet file. */
 export interface TableRow {
@@ -86,19 +87,24 @@ async function* csvRows(
   path: string,
   { signal, maxLineBytes = 2 ** 24 }: Pick<JsonlOptions, 'signal' | 'maxLineBytes'>,
 ): AsyncGenerator<TableRow> {
-  const { parse } = await import('csv-parse');
+  const { CsvError, parse } = await import('csv-parse');
   const { Readable, pipeline } = await import('node:stream');
-  const decoder = new TextDecoder('utf-8', { fatal: true });
   async function* text() {
-    try {
-      for await (const chunk of readBytes(path, { signal })) yield decoder.decode(chunk, { stream: true });
-      yield decoder.decode();
-    } catch (cause) {
-      if (cause instanceof TypeError) throw new InputError(`${path} is not valid UTF-8; convert it`, { cause });
-      throw cause;
+    for await (const raw of splitLines(readBytes(path, { signal, reuse: true }), maxLineBytes)) {
+      try {
+        yield `${decode(raw, maxLineBytes)}\n`;
+      } catch (error) {
+        const { line, byte } = raw;
+        throw new InputError(`${path}, line ${line} (byte ${byte}): ${(error as Error).message}. Mend the line.`);
+      }
     }
   }
-  const parser = parse({ columns: true, info: true, bom: true, max_record_size: maxLineBytes, skip_empty_lines: true });
+  let last = 0; // line that the last whole row ends at
+  const on_record = (record: Fields, { lines }: { lines: number }) => {
+    last = lines;
+    return record;
+  };
+  const parser = parse({ on_record, columns: true, info: true, max_record_size: maxLineBytes, skip_empty_lines: true });
   try {
     for await (const { record, info } of pipeline(Readable.from(text()), parser, () => {})) {
       signal?.throwIfAborted();
@@ -106,9 +112,13 @@ async function* csvRows(
     }
   } catch (error) {
     signal?.throwIfAborted();
-    const { code, lines, message } = error as { code?: unknown; lines?: number; message: string };
-    if (!String(code).startsWith('CSV_')) throw error;
-    const at = lines === undefined ? '' : `, line ${lines}`;
-    throw new InputError(`${path}${at}: ${message.replace(/\p{C}/gu, '?')}. Mend the line.`, { cause: error });
+    if (!(error instanceof CsvError)) throw error;
+    const { code, lines, message } = error;
+    // The parser finds the end of the file, or of its patience, where a row began long before.
+    const begun = code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE';
+    throw new InputError(
+      `${path}, line ${begun ? `${last + 1} or below` : lines}: ${message.replace(/\p{C}/gu, '?')}. Mend the line.`,
+      { cause: error },
+    );
   }
 }

@@ -5,13 +5,15 @@ export interface Turn {
 }
 
 const mark = /(?:^|\n\n)(Human|Assistant):/g;
+const maxTurns = 10_000; // a line of 16 MB holds a million marks
 
 /**
  * The turns of a transcript as Anthropic's hh-rlhf writes them: `\n\nHuman: …\n\nAssistant: …`. A mark counts at the start and after a blank
- * line, so that one inside a sentence stays text. undefined when the text does not begin with a mark.
+ * line, so that one inside a sentence stays text. undefined when the text does not begin with a mark, or has more than 10,000.
  */
 export function transcriptTurns(text: string): Turn[] | undefined {
-  const marks = [...text.matchAll(mark)];
+  const marks: RegExpExecArray[] = [];
+  for (const found of text.matchAll(mark)) if (marks.push(found) > maxTurns) return undefined;
   if (marks.length === 0 || text.slice(0, marks[0]!.index).trim() !== '') return undefined;
   return marks.map((found, at) => ({
     role: found[1] === 'Human' ? 'human' : 'assistant',

@@ -13,15 +13,16 @@ export function sourceName(source: string): string {
 
 /**
  * The bytes of a file, or of standard input for `-`, chunk by chunk. Gzip is told by its first two bytes, not by the name, and
- * unpacked; several gzip members in a row are one stream.
+ * unpacked; several gzip members in a row are one stream. With `reuse`, a chunk is good until the next one is asked for.
  * @throws InputError when it cannot be read, or its gzip data is damaged or cut off; the signal's reason on abort.
  */
 export async function* readBytes(
   source: string,
-  options: CallOptions = {},
+  options: CallOptions & { readonly reuse?: boolean } = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { signal } = options;
-  const chunks = source === '-' ? readStandardInput(signal) : readFileChunks(source, signal);
+  const { signal, reuse = false } = options;
+  const buffers = { reuse: false };
+  const chunks = source === '-' ? readStandardInput(signal) : readFileChunks(source, buffers, signal);
   let head: Uint8Array = new Uint8Array(0);
   while (head.length < 2) {
     const next = await chunks.next();
@@ -29,6 +30,7 @@ export async function* readBytes(
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
   }
   const packed = head[0] === 0x1f && head[1] === 0x8b;
+  buffers.reuse = reuse && !packed; // what unpacks takes chunks ahead
   const all = startingWith(head, chunks);
   yield* packed ? unpack(all, sourceName(source), signal) : all;
 }
@@ -42,14 +44,20 @@ async function* startingWith(head: Uint8Array, rest: AsyncGenerator<Uint8Array>)
   }
 }
 
-async function* readFileChunks(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readFileChunks(
+  path: string,
+  buffers: { readonly reuse: boolean },
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let into: Buffer | undefined;
   let file: FileHandle | undefined;
   try {
     signal?.throwIfAborted();
     file = await orFileError('read', path, open(path));
     for (;;) {
       signal?.throwIfAborted();
-      const { buffer, bytesRead } = await orFileError('read', path, file.read(Buffer.allocUnsafeSlow(chunkBytes)));
+      if (!into || !buffers.reuse) into = Buffer.allocUnsafeSlow(chunkBytes);
+      const { buffer, bytesRead } = await orFileError('read', path, file.read(into));
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
     }

@@ -20,7 +20,8 @@ const readPair = mappedPair({});
 /**
  * Preference pairs of a JSON Lines file, in order. A missing id becomes `line-<number>`, an integer id a string, a missing src
  * `unknown`; other fields are dropped. Where there is no prompt, chosen and rejected are transcripts of Human and Assistant turns that begin with
- * it. A line without a prompt or one of the answers is a bad line.
+ * it. A line without a prompt or one of the answers is a bad line. Ids are kept character by character and not compared between
+ * lines, which would hold them all: uniquePrompts, downloadPairs and embedToFile refuse an id that stands for two rows.
  * @throws what readJsonl throws; InputError when the file holds no pairs.
  */
 export function readPairs(source: string, options: JsonlOptions = {}): AsyncGenerator<Pair, void, undefined> {

@@ -21,7 +21,8 @@ export interface JsonlStats {
 export interface JsonlOptions extends CallOptions {
   /** `stop` (default): a bad line is an error. `skip`: it is left out, counted in `stats`, and told in one `work-warning` at the end. */
   readonly onBadLine?: 'stop' | 'skip';
-  /** A longer line is a bad line; default 16 MiB. Memory stays near this bound whatever the file holds. */
+  /** A longer line is a bad line; default 16 MiB. It is dropped as it comes, in less than 64 MB besides
+   * this bound. Lines near the bound that are read take several times their bytes, as text, value and garbage: 250 MB at the default. */
   readonly maxLineBytes?: number;
   /** Counted up while reading. */
   readonly stats?: JsonlStats;
@@ -49,7 +50,7 @@ export async function* readLines<Value>(
   let records = 0;
   onEvent?.({ type: 'work-start', task });
   try {
-    for await (const raw of splitLines(readBytes(source, options), maxLineBytes)) {
+    for await (const raw of splitLines(readBytes(source, { signal, reuse: true }), maxLineBytes)) {
       signal?.throwIfAborted();
       let value: Value;
       try {
@@ -86,7 +87,8 @@ export async function* readLines<Value>(
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function decode(raw: ByteLine, maxLineBytes: number): string {
+/** The text of a line, without a byte order mark at the start of the file. @throws BadLine when it is too long or not UTF-8. */
+export function decode(raw: ByteLine, maxLineBytes: number): string {
   if (!raw.bytes) throw new BadLine('too-long', `the line is longer than ${maxLineBytes} bytes`);
   const marked = raw.byte === 0 && raw.bytes[0] === 0xef && raw.bytes[1] === 0xbb && raw.bytes[2] === 0xbf;
   try {

@@ -4,41 +4,51 @@ export interface ByteLine {
   readonly line: number;
   /** Offset of its first byte in the stream, from 0. */
   readonly byte: number;
-  /** Undefined when it is longer than the limit; its bytes were then dropped as they came. */
+  /** Good until the next line is asked for. Undefined when it is longer than the limit; its bytes were then dropped as they came. */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Splits at every byte 0x0A. Holds one line of at most `maxBytes` and one chunk; a last line needs no line feed. */
+/**
+ * Splits at every byte 0x0A. Holds one line of at most `maxBytes` and one chunk, which the source may use again for the next; a last
+ * line needs no line feed.
+ */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,
 ): AsyncGenerator<ByteLine, void, undefined> {
   let line = 1;
   let byte = 0;
-  let parts: Uint8Array[] = [];
+  let begun = Buffer.alloc(0); // the line so far, when it began in an earlier chunk
   let length = 0;
   const add = (part: Uint8Array) => {
+    const from = length;
     length += part.length;
-    if (length <= maxBytes) parts.push(part);
-    else parts = [];
+    if (length > maxBytes) return;
+    if (length > begun.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(maxBytes, Math.max(length, 2 * begun.length)));
+      larger.set(begun.subarray(0, from));
+      begun = larger;
+    }
+    begun.set(part, from);
   };
-  const take = (): ByteLine => {
-    const bytes = length > maxBytes ? undefined : parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  const take = (last: Uint8Array): ByteLine => {
+    const whole = length === 0;
+    if (whole) length = last.length;
+    else add(last);
+    const bytes = length > maxBytes ? undefined : whole ? last : begun.subarray(0, length);
     const taken = { line, byte, bytes };
     line++;
     byte += length + 1;
-    parts = [];
     length = 0;
     return taken;
   };
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
-      add(chunk.subarray(start, end));
-      yield take();
+      yield take(chunk.subarray(start, end));
       start = end + 1;
     }
     add(chunk.subarray(start));
   }
-  if (length > 0) yield take();
+  if (length > 0) yield take(new Uint8Array(0));
 }

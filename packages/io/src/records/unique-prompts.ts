@@ -7,7 +7,8 @@ import { unknownSource } from './record-fields.js';
 
 /**
  * One record a distinct prompt text, in order of first appearance: id and topic of the first row, counts added up, sources in
- * order of first appearance. Texts are equal when every character is; nothing is normalised.
+ * order of first appearance. Texts are equal when every character is; nothing is normalised. Rows of
+ * one prompt may share an id, as the pairs of one prompt do.
  * @throws InputError when two different prompts have the same id.
  */
 export async function uniquePrompts(
@@ -18,9 +19,7 @@ export async function uniquePrompts(
   for await (const record of records) {
     const { id, prompt } = record;
     if ((promptOfId.get(id) ?? prompt) !== prompt) {
-      throw new InputError(
-        `two different prompts have the id ${quoted(id)}; give every prompt an id of its own`,
-      );
+      throw new InputError(`two different prompts have the id ${quoted(id)}; give every prompt an id of its own`);
     }
     promptOfId.set(id, prompt);
     let entry = merged.get(prompt);

@@ -1,0 +1,13 @@
+// Reads pairs of a file in a process of its own that tells its peak memory over what it had before. Called by tests/malformed-lines.test.ts.
+import { readPairs } from '@rarefy/io';
+import { peakBytes } from './peak-bytes.mjs';
+
+const { path, warmUp, maxLineBytes } = JSON.parse(process.argv[2]);
+const read = async (source, stats) => {
+  for await (const { prompt } of readPairs(source, { onBadLine: 'skip', maxLineBytes, stats })) void prompt;
+  return stats;
+};
+await read(warmUp, { records: 0, skipped: {} });
+const before = peakBytes();
+const stats = await read(path, { records: 0, skipped: {} });
+console.log(JSON.stringify({ stats, grownBytes: peakBytes() - before }));
