@@ -56,10 +56,25 @@ describe('rarefy sample', () => {
       embeddings: { data: Float32Array.from(ids, (_, row) => Math.sin(row)), rows: ids.length, cols: 1 },
     });
   const sample = (name: string, budget: number) =>
-    rarefy(['sample', '--embeddings', name, '--k', '1', '--budget', `${budget}`, '--out', `${name}.txt`], { cwd: folder });
+    rarefy(['sample', '--embeddings', name, '--k', '1', '--budget', `${budget}`, '--out', `${name}.txt`], {
+      cwd: folder,
+    });
 
   test('writes ids byte for byte', async () => {
-    const ids = ['👩‍👩‍👧', '\u202ea', 'é', 'e\u0301', '\u0000', '\u2028', '\u0085', ' a ', '\ufeffa', 'a', '\ufffd', '"\\'];
+    const ids = [
+      '👩‍👩‍👧',
+      '\u202ea',
+      'é',
+      'e\u0301',
+      '\u0000',
+      '\u2028',
+      '\u0085',
+      ' a ',
+      '\ufeffa',
+      'a',
+      '\ufffd',
+      '"\\',
+    ];
     await write('odd.safetensors', ids);
     const { code, stderr } = await sample('odd.safetensors', ids.length);
     expect([code, stderr]).toEqual([0, expect.any(String)]);

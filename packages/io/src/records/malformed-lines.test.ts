@@ -269,7 +269,11 @@ test('JSON.parse sees no line of more depth or parts than it takes quickly, what
   );
   expect(parse.mock.calls.length).toBe(hostile.length - 6); // all but the complex ones, and the blank one
   for (const [text] of parse.mock.calls) {
-    const marks = text.replace(/\\./g, '').replace(/"[^"]*"?/g, '').match(/[[{,:]/g) ?? [];
+    const marks =
+      text
+        .replace(/\\./g, '')
+        .replace(/"[^"]*"?/g, '')
+        .match(/[[{,:]/g) ?? [];
     expect(marks.length).toBeLessThanOrEqual(maxParts);
   }
 });

@@ -21,8 +21,10 @@ export interface JsonlStats {
 export interface JsonlOptions extends CallOptions {
   /** `stop` (default): a bad line is an error. `skip`: it is left out, counted in `stats`, and told in one `work-warning` at the end. */
   readonly onBadLine?: 'stop' | 'skip';
-  /** A longer line is a bad line; default 16 MiB. It is dropped as it comes, in less than 64 MB besides
-   * this bound. Lines near the bound that are read take several times their bytes, as text, value and garbage: 250 MB at the default. */
+  /**
+   * A longer line is a bad line; default 16 MiB. It is dropped as it comes, in this bound and 64 MB. Lines near the bound that are
+   * read take several times their bytes, as text, value and garbage: 16 MiB lines in a row, 250 MB.
+   */
   readonly maxLineBytes?: number;
   /** Counted up while reading. */
   readonly stats?: JsonlStats;
