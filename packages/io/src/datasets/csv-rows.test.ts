@@ -54,7 +54,7 @@ test('mutated files are read or refused, and never anything else', async () => {
   const seed = 'id,prompt,chosen,rejected\r\n1,"two\nlines, quoted","a ""b""",c\r\n2,é 👩‍👧,,x\r\n';
   const mutated = mutator([Buffer.from(seed), Buffer.from(seed.replaceAll('\r', ''))], 3);
   const outcomes = { read: 0, refused: 0 };
-  for (let turn = 0; turn < casesOf(300, 5000); turn++) {
+  for (let turn = 0; turn < casesOf(300, 2000); turn++) {
     const content = mutated();
     try {
       const rows = await rowsOf(content);
@@ -67,5 +67,5 @@ test('mutated files are read or refused, and never anything else', async () => {
       outcomes.refused++;
     }
   }
-  expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(casesOf(50, 1000));
+  expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(casesOf(30, 200));
 });
