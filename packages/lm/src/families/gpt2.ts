@@ -77,17 +77,20 @@ export const gpt2: Family = {
           rows('transformer.wpe.weight', context.positions),
         );
         for (let layer = 0; layer < layers; layer++) {
-          const weight = (name: string) => parameters[`transformer.h.${layer}.${name}`]!;
-          const norm = (value: tf.Tensor, name: string) =>
-            layerNorm(value, weight(`${name}.weight`), weight(`${name}.bias`), epsilon);
-          const project = (value: tf.Tensor, name: string) =>
-            linearTransposed(value, weight(`${name}.weight`), weight(`${name}.bias`));
-          const [query, key, value] = tf
-            .split(project(norm(x, 'ln_1'), 'attn.c_attn'), 3, 2)
-            .map((part) => splitHeads(part, heads)) as [tf.Tensor, tf.Tensor, tf.Tensor];
-          const [keys, values] = context.remember(layer, key, value);
-          x = tf.add(x, project(attention(query, keys, values, context.bias), 'attn.c_proj'));
-          x = tf.add(x, project(activate(project(norm(x, 'ln_2'), 'mlp.c_fc')), 'mlp.c_proj'));
+          const input = x;
+          x = tf.tidy(() => {
+            const weight = (name: string) => parameters[`transformer.h.${layer}.${name}`]!;
+            const norm = (value: tf.Tensor, name: string) =>
+              layerNorm(value, weight(`${name}.weight`), weight(`${name}.bias`), epsilon);
+            const project = (value: tf.Tensor, name: string) =>
+              linearTransposed(value, weight(`${name}.weight`), weight(`${name}.bias`));
+            const [query, key, value] = tf
+              .split(project(norm(input, 'ln_1'), 'attn.c_attn'), 3, 2)
+              .map((part) => splitHeads(part, heads)) as [tf.Tensor, tf.Tensor, tf.Tensor];
+            const [keys, values] = context.remember(layer, key, value);
+            const attended = tf.add(input, project(attention(query, keys, values, context.bias), 'attn.c_proj'));
+            return tf.add(attended, project(activate(project(norm(attended, 'ln_2'), 'mlp.c_fc')), 'mlp.c_proj'));
+          });
         }
         return layerNorm(
           x,

@@ -72,18 +72,21 @@ export const llama: Family = {
         );
         let x: tf.Tensor = tf.reshape(tokens, [batch, length, hiddenSize]);
         for (let layer = 0; layer < layers; layer++) {
-          const at = `model.layers.${layer}`;
-          const project = (value: tf.Tensor, name: string) =>
-            linear(value, parameters[`${at}.${name}.weight`]!, parameters[`${at}.${name}.bias`]);
-          const normed = rmsNorm(x, epsilon, parameters[`${at}.input_layernorm.weight`]);
-          const query = rotate(splitHeads(project(normed, 'self_attn.q_proj'), heads), cos, sin);
-          const key = rotate(splitHeads(project(normed, 'self_attn.k_proj'), keyValueHeads), cos, sin);
-          const value = splitHeads(project(normed, 'self_attn.v_proj'), keyValueHeads);
-          const [keys, values] = context.remember(layer, key, value);
-          x = tf.add(x, project(attention(query, keys, values, context.bias), 'self_attn.o_proj'));
-          const wide = rmsNorm(x, epsilon, parameters[`${at}.post_attention_layernorm.weight`]);
-          const gated = tf.mul(activate(project(wide, 'mlp.gate_proj')), project(wide, 'mlp.up_proj'));
-          x = tf.add(x, project(gated, 'mlp.down_proj'));
+          const input = x;
+          x = tf.tidy(() => {
+            const at = `model.layers.${layer}`;
+            const project = (value: tf.Tensor, name: string) =>
+              linear(value, parameters[`${at}.${name}.weight`]!, parameters[`${at}.${name}.bias`]);
+            const normed = rmsNorm(input, epsilon, parameters[`${at}.input_layernorm.weight`]);
+            const query = rotate(splitHeads(project(normed, 'self_attn.q_proj'), heads), cos, sin);
+            const key = rotate(splitHeads(project(normed, 'self_attn.k_proj'), keyValueHeads), cos, sin);
+            const value = splitHeads(project(normed, 'self_attn.v_proj'), keyValueHeads);
+            const [keys, values] = context.remember(layer, key, value);
+            const attended = tf.add(input, project(attention(query, keys, values, context.bias), 'self_attn.o_proj'));
+            const wide = rmsNorm(attended, epsilon, parameters[`${at}.post_attention_layernorm.weight`]);
+            const gated = tf.mul(activate(project(wide, 'mlp.gate_proj')), project(wide, 'mlp.up_proj'));
+            return tf.add(attended, project(gated, 'mlp.down_proj'));
+          });
         }
         return rmsNorm(x, epsilon, parameters['model.norm.weight']) as tf.Tensor3D;
       },

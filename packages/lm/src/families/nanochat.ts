@@ -68,21 +68,24 @@ export const nanochat: Family = {
         );
         let x = rmsNorm(tf.reshape(tokens, [batch, length, hiddenSize]), epsilon);
         for (let layer = 0; layer < layers; layer++) {
-          const project = (value: tf.Tensor, name: string) =>
-            linear(value, parameters[`model.layers.${layer}.${name}.weight`]!);
-          const normed = rmsNorm(x, epsilon);
-          const query = rmsNorm(
-            rotate(splitHeads(project(normed, 'self_attn.q_proj'), heads), cos, backwards),
-            epsilon,
-          );
-          const key = rmsNorm(
-            rotate(splitHeads(project(normed, 'self_attn.k_proj'), keyValueHeads), cos, backwards),
-            epsilon,
-          );
-          const value = splitHeads(project(normed, 'self_attn.v_proj'), keyValueHeads);
-          const [keys, values] = context.remember(layer, key, value);
-          x = tf.add(x, project(attention(query, keys, values, context.bias), 'self_attn.o_proj'));
-          x = tf.add(x, project(activate(project(rmsNorm(x, epsilon), 'mlp.fc1')), 'mlp.fc2'));
+          const input = x;
+          x = tf.tidy(() => {
+            const project = (value: tf.Tensor, name: string) =>
+              linear(value, parameters[`model.layers.${layer}.${name}.weight`]!);
+            const normed = rmsNorm(input, epsilon);
+            const query = rmsNorm(
+              rotate(splitHeads(project(normed, 'self_attn.q_proj'), heads), cos, backwards),
+              epsilon,
+            );
+            const key = rmsNorm(
+              rotate(splitHeads(project(normed, 'self_attn.k_proj'), keyValueHeads), cos, backwards),
+              epsilon,
+            );
+            const value = splitHeads(project(normed, 'self_attn.v_proj'), keyValueHeads);
+            const [keys, values] = context.remember(layer, key, value);
+            const attended = tf.add(input, project(attention(query, keys, values, context.bias), 'self_attn.o_proj'));
+            return tf.add(attended, project(activate(project(rmsNorm(attended, epsilon), 'mlp.fc1')), 'mlp.fc2'));
+          });
         }
         return rmsNorm(x, epsilon) as tf.Tensor3D;
       },
