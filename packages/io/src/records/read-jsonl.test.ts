@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { InputError, type WorkEvent } from '@rarefy/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { quickRandom } from '../../../../tests/support/mutate-bytes.js';
 import { readJsonl } from './read-jsonl.js';
 import type { JsonlLine, JsonlOptions, JsonlStats } from './read-lines.js';
 import { writeJsonl } from './write-jsonl.js';
@@ -55,6 +56,19 @@ test('gzip is told by its content, not its name, and members in a row are one st
     { value: { a: 2 }, line: 2, byte: 8 },
   ]);
   expect(await values(await file('{"a":1}', 'named.jsonl.gz'))).toEqual([{ a: 1 }]);
+});
+
+test('lines of many chunks come whole, packed and plain', async () => {
+  const random = quickRandom(3);
+  const lines = Array.from({ length: 3000 }, (_, line) => ({
+    line,
+    text: Array.from({ length: 200 }, () => random(2 ** 30)),
+  }));
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  for (const content of [text, gzipSync(text, { level: 1 })]) {
+    expect(content.length).toBeGreaterThan(8 * 2 ** 18);
+    expect(await values(await file(content))).toEqual(lines);
+  }
 });
 
 test('a gzip file cut anywhere after its mark ends early, and the whole one does not', async () => {
