@@ -209,6 +209,12 @@ describe('bad input ends with one line and a code', () => {
       '--batch-tokens is of embedders that read tokens',
     ],
     ['embed --data pairs.jsonl --out x.safetensors --batch-size 0', 2, '--batch-size must be an integer, at least 1'],
+    ['embed --data pairs.jsonl --out x.safetensors --embedder http', 2, '--embedder http needs --url and --model'],
+    [
+      'embed --data pairs.jsonl --out x.safetensors --embedder hash --url x',
+      2,
+      '--url and --model are of --embedder http',
+    ],
     ['convert --in e.safetensors --out x', 2, 'x does not say its format'],
     ['convert --in damaged.safetensors --out x.pt', 1, 'damaged.safetensors'],
     ['convert --in e.safetensors --out x.parquet --dtype float16', 2, 'would hold float32, and not float16'],

@@ -15,7 +15,7 @@ export const backendOption = {
   },
 } as const satisfies OptionDefinitions;
 
-export const embedderNames = ['causal-lm', 'logits', 'onnx', 'use', 'hash'] as const;
+export const embedderNames = ['causal-lm', 'logits', 'onnx', 'use', 'http', 'hash'] as const;
 export type EmbedderName = (typeof embedderNames)[number];
 
 /** How a command turns texts into vectors. */
@@ -24,7 +24,7 @@ export const embedderOptions = {
     type: 'choice',
     choices: embedderNames,
     description:
-      'causal-lm: hidden states; logits: mean logits; onnx: sentence model; use: Universal Sentence Encoder; hash: hashed words, no model. Default what --ckpt names; without it onnx when all-MiniLM-L6-v2 is found, else use',
+      'causal-lm: hidden states; logits: mean logits; onnx: sentence model; use: Universal Sentence Encoder; http: a service; hash: hashed words, no model. Default what --ckpt names; without it onnx when all-MiniLM-L6-v2 is found, else use',
   },
   ckpt: {
     type: 'text',
@@ -36,12 +36,24 @@ export const embedderOptions = {
     choices: ['mean', 'last', 'max', 'cls'],
     description: 'How tokens become a row; default mean for causal-lm, which lacks cls, and the model’s own for onnx',
   },
+  url: {
+    type: 'text',
+    valueHint: 'url',
+    description:
+      'Address of the service of http, such as http://localhost:8080/v1; its key is read from RAREFY_API_KEY',
+  },
+  model: { type: 'text', valueHint: 'name', description: 'Name of the model of http, as the service knows it' },
+  cache: { type: 'text', valueHint: 'folder', description: 'Keeps rows there, so that no text is embedded twice' },
   'model-dtype': {
     type: 'choice',
     choices: ['fp32', 'fp16', 'int8', 'uint8', 'q8', 'q4', 'q4f16', 'bnb4'],
     default: 'fp32',
     description: 'Precision of the sentence model of onnx',
   },
-  'batch-size': { type: 'integer', min: 1, description: 'Texts embedded at a time; default 32, of onnx 256' },
+  'batch-size': {
+    type: 'integer',
+    min: 1,
+    description: 'Texts embedded at a time; default 32, of onnx 256, of http 64',
+  },
   ...backendOption,
 } as const satisfies OptionDefinitions;

@@ -22,6 +22,13 @@ export interface OpenedEmbedder {
 
 /** Opens the embedder that the command line names or leaves open, and says which. The embedder is the caller's to dispose. */
 export async function openEmbedder(values: EmbedderValues, options: CallOptions): Promise<OpenedEmbedder> {
+  const opened = await openPlain(values, options);
+  if (values.cache === undefined) return opened;
+  const { cachedEmbedder } = await import('@rarefy/embedders/cached');
+  return { ...opened, embedder: await cachedEmbedder(opened.embedder, { folder: values.cache }, options) };
+}
+
+async function openPlain(values: EmbedderValues, options: CallOptions): Promise<OpenedEmbedder> {
   const { ckpt, backend, pooling, modelDtype, batchTokens } = values;
   const { name, folder, reason } = await chooseEmbedder(values);
   if (pooling !== undefined && name !== 'causal-lm' && name !== 'onnx') {
@@ -30,8 +37,11 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
   if (pooling === 'cls' && name === 'causal-lm') {
     throw new InvalidArgumentError('--pooling cls is of onnx; the first token of a causal-lm has seen no other.');
   }
-  if (batchTokens !== undefined && name === 'hash') {
-    throw new InvalidArgumentError('--batch-tokens is of embedders that read tokens; hash reads none.');
+  if (batchTokens !== undefined && (name === 'hash' || name === 'http')) {
+    throw new InvalidArgumentError(`--batch-tokens is of embedders that read tokens; ${name} reads none.`);
+  }
+  if (name !== 'http' && (values.url !== undefined || values.model !== undefined)) {
+    throw new InvalidArgumentError(`--url and --model are of --embedder http; this is ${name}.`);
   }
   const tell = (what: string) => {
     const why = reason === undefined ? '' : ` (${reason})`;
@@ -44,6 +54,23 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
     const { hashEmbedder } = await import('@rarefy/embedders/hash');
     tell('hashed words');
     return { embedder: ofPlainText(hashEmbedder()), batchSize, model: { embedder: name } };
+  }
+  if (name === 'http') {
+    const { url, model } = values;
+    if (url === undefined || model === undefined) {
+      throw new InvalidArgumentError(
+        '--embedder http needs --url and --model: the address of the service, and its model.',
+      );
+    }
+    const { httpEmbedder } = await import('@rarefy/embedders/http');
+    const apiKey = process.env.RAREFY_API_KEY;
+    const embedder = await httpEmbedder({ url, model, ...(apiKey ? { apiKey } : {}) }, options);
+    tell(`${model} of ${url}`);
+    return {
+      embedder: ofPlainText(embedder),
+      batchSize: values.batchSize ?? embedder.capabilities.maxBatch,
+      model: { embedder: name, url, model },
+    };
   }
   if (name === 'onnx') {
     const { onnxEmbedder } = await import('@rarefy/embedders/onnx');
