@@ -2,14 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import {
-  CorruptFileError,
-  counterRandom,
-  InputError,
-  InvalidArgumentError,
-  RarefyError,
-  type WorkEvent,
-} from '@rarefy/core';
+import { CorruptFileError, InputError, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { commit, startHub } from '../../../../tests/support/hub-server.js';
