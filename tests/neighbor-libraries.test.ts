@@ -141,12 +141,13 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
       neighborIndexChecks({
         create: () => hnswIndex({ metric, lib }),
         variants: [
-          () => hnswIndex({ metric, lib, quantization: 'f32' }),
+          () => hnswIndex({ metric, lib, dtype: 'float32' }),
+          () => hnswIndex({ metric, lib, dtype: 'int8' }),
           () => hnswIndex({ metric, lib, connectivity: 32 }),
           () => hnswIndex({ metric, lib, expansionAdd: 64 }),
           () => hnswIndex({ metric, lib, expansionSearch: 32 }),
         ],
-        fingerprint: `hnsw-index:metric=${metric},quantization=bf16,connectivity=16,expansionAdd=128,expansionSearch=64`,
+        fingerprint: `hnsw-index:metric=${metric},dtype=bfloat16,connectivity=16,expansionAdd=128,expansionSearch=64`,
       }),
     );
   }
@@ -188,10 +189,16 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
   });
 
   test('options out of range are refused', async () => {
-    for (const options of [{ connectivity: 1 }, { expansionAdd: 0 }, { expansionSearch: 1.5 }, { threads: -1 }]) {
+    for (const options of [
+      { connectivity: 1 },
+      { expansionAdd: 0 },
+      { expansionSearch: 1.5 },
+      { threads: -1 },
+      { blockBytes: 0 },
+    ]) {
       await expect(hnswIndex({ lib, ...options })).rejects.toBeInstanceOf(InvalidArgumentError);
     }
-    await expect(hnswIndex({ lib, quantization: 'b1' as 'i8' })).rejects.toThrow('quantization must be one of');
+    await expect(hnswIndex({ lib, dtype: 'i8' as 'int8' })).rejects.toThrow('dtype must be one of');
   });
 });
 

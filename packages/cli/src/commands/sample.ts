@@ -1,6 +1,6 @@
 import { command } from '../shell/command.js';
 import { weightingOptions } from '../training/weighting-options.js';
-import { neighborsOption } from '../weighing/estimator-options.js';
+import { neighborsOption, rowsAsOption } from '../weighing/estimator-options.js';
 
 export const sample = command({
   description: 'Pick a subset of rows without replacement, rare ones more often',
@@ -26,6 +26,7 @@ export const sample = command({
     clusters: { type: 'integer', min: 1, description: 'Of cluster-balanced; default the root of the number of rows' },
     seed: { type: 'integer', default: 0, description: 'The same seed and file give the same rows' },
     neighbors: neighborsOption,
+    'rows-as': rowsAsOption,
     report: {
       type: 'text',
       valueHint: 'file',

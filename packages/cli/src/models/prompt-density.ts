@@ -1,6 +1,7 @@
 import { type CallOptions, type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
 import { densityOf } from '@rarefy/density';
 import { openEmbeddings, readPrompts, uniquePrompts } from '@rarefy/io';
+import type { EngineName } from '../weighing/estimator-options.js';
 import { fitReader } from '../weighing/fit-reader.js';
 import { tellCut } from './embed-texts.js';
 import { type EmbedderValues, openEmbedder } from './open-embedder.js';
@@ -9,6 +10,8 @@ import { type EmbedderValues, openEmbedder } from './open-embedder.js';
 export interface PromptSource extends EmbedderValues {
   readonly prompts: string | undefined;
   readonly embeddings: string | undefined;
+  /** How neighbours are found, where the estimator needs any. */
+  readonly neighbors: EngineName;
 }
 
 /** Density of the rows of an embeddings file, or of prompts embedded now, which need not fit in memory: one of the two must be given. */
@@ -23,7 +26,7 @@ export async function promptDensity(
   }
   if (embeddings !== undefined) {
     await using reader = await openEmbeddings(embeddings, options);
-    return { ids: reader.ids, density: await fitReader(reader, estimator, options) };
+    return { ids: reader.ids, density: await fitReader(reader, estimator, options, source.neighbors === 'hnsw') };
   }
   const records = await uniquePrompts(readPrompts(prompts!, options));
   const texts = records.map(({ prompt }) => prompt);

@@ -1,6 +1,6 @@
 import type { CallOptions, RowSource } from '@rarefy/core';
 import type { WeightingValues } from '../training/weighting-options.js';
-import type { EngineName } from '../weighing/estimator-options.js';
+import type { EngineName, RowsAs } from '../weighing/estimator-options.js';
 
 /** What a method of sampling takes from the command line. */
 export interface SubsetOptions extends Omit<WeightingValues, 'k'> {
@@ -9,6 +9,7 @@ export interface SubsetOptions extends Omit<WeightingValues, 'k'> {
   readonly k: number;
   readonly eps: number;
   readonly neighbors: EngineName;
+  readonly rowsAs: RowsAs;
   readonly clusters: number | undefined;
 }
 

@@ -15,6 +15,17 @@ export const neighborsOption = {
     'How neighbours are found; auto: exactly up to 50,000 different rows, then nn-descent. hnsw and faiss need a library',
 } as const;
 
+export const rowsAsNames = ['float32', 'bfloat16', 'int8'] as const;
+export type RowsAs = (typeof rowsAsNames)[number];
+
+/** How a library holds the rows while it looks for neighbours. */
+export const rowsAsOption = {
+  type: 'choice',
+  choices: rowsAsNames,
+  default: 'bfloat16',
+  description: 'Of hnsw: numbers that rows are searched as; int8 takes least memory. Distances are of float32 rows',
+} as const;
+
 /** How density is measured. */
 export const estimatorOptions = {
   estimator: {
@@ -45,6 +56,7 @@ export const estimatorOptions = {
   clusters: { type: 'integer', min: 1, description: 'Of cluster: how many; default the root of the prompts' },
   seed: { type: 'integer', default: 0, description: 'Of what is random: samples, hashes, clusters' },
   neighbors: neighborsOption,
+  'rows-as': rowsAsOption,
 } as const satisfies OptionDefinitions;
 
 export type EstimatorValues = OptionValues<typeof estimatorOptions>;

@@ -1,5 +1,5 @@
 import type { MeasuredRecall, Metric, NeighborIndex, Neighbors } from '@rarefy/core';
-import type { EngineName } from './estimator-options.js';
+import type { EngineName, RowsAs } from './estimator-options.js';
 
 /** One neighbour index, and what it said of its graph. */
 export interface NeighborEngine {
@@ -9,9 +9,9 @@ export interface NeighborEngine {
   recall(): MeasuredRecall | undefined;
 }
 
-/** The empty index that the command line names; good for one self-join. */
-export async function neighborEngine(name: EngineName, metric: Metric): Promise<NeighborEngine> {
-  const index = await openIndex(name, metric);
+/** The empty index that the command line names; good for one self-join. @param rowsAs of hnsw: how it holds the rows */
+export async function neighborEngine(name: EngineName, metric: Metric, rowsAs: RowsAs): Promise<NeighborEngine> {
+  const index = await openIndex(name, metric, rowsAs);
   let recall: MeasuredRecall | undefined;
   const noted = async (join: Promise<Neighbors>) => {
     const found = await join;
@@ -24,11 +24,11 @@ export async function neighborEngine(name: EngineName, metric: Metric): Promise<
   return { name, index, recall: () => recall };
 }
 
-async function openIndex(name: EngineName, metric: Metric): Promise<NeighborIndex> {
+async function openIndex(name: EngineName, metric: Metric, rowsAs: RowsAs): Promise<NeighborIndex> {
   switch (name) {
     case 'hnsw': {
       const { hnswIndex } = await import('@rarefy/neighbors/hnsw');
-      return hnswIndex({ metric });
+      return hnswIndex({ metric, dtype: rowsAs });
     }
     case 'faiss': {
       const { faissIndex } = await import('@rarefy/neighbors/faiss');

@@ -13,10 +13,10 @@ export interface OpenEstimator {
 
 /** The estimator that the options name, for one fit. */
 export async function openEstimator(values: EstimatorValues): Promise<OpenEstimator> {
-  const { estimator: name, k, neighbors, seed, clusters, raceRows, hashes } = values;
+  const { estimator: name, k, neighbors, rowsAs, seed, clusters, raceRows, hashes } = values;
   const { clusterDensity, knnDistance, knnSimilarity, raceDensity } = await import('@rarefy/density');
   if (name === 'knn-distance' || name === 'knn-similarity') {
-    const engine = await neighborEngine(neighbors, name === 'knn-distance' ? 'euclidean' : 'dot');
+    const engine = await neighborEngine(neighbors, name === 'knn-distance' ? 'euclidean' : 'dot', rowsAs);
     const options = { ...(k !== undefined && { k }), index: () => engine.index };
     return name === 'knn-distance'
       ? { name, estimator: knnDistance(options), engine, epsilon: 0 }
@@ -30,14 +30,14 @@ export async function openEstimator(values: EstimatorValues): Promise<OpenEstima
   return { name, estimator, engine: undefined, epsilon: 1e-3 };
 }
 
-async function openKernel({ kernel, bandwidth, hashes, samples, k, seed, neighbors }: EstimatorValues) {
+async function openKernel({ kernel, bandwidth, hashes, samples, k, seed, neighbors, rowsAs }: EstimatorValues) {
   const { kernelDensity } = await import('@rarefy/density');
   if (kernel === 'angular' && bandwidth !== undefined) {
     throw new InvalidArgumentError('--kernel angular has no --bandwidth; give its power as --hashes.');
   }
   const shape = kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...(bandwidth && { bandwidth }) };
   if (samples === undefined) return { estimator: kernelDensity(shape), engine: undefined };
-  const engine = await neighborEngine(neighbors, kernel === 'angular' ? 'cosine' : 'euclidean');
+  const engine = await neighborEngine(neighbors, kernel === 'angular' ? 'cosine' : 'euclidean', rowsAs);
   const near = { ...(k !== undefined && { k }), samples, seed, index: () => engine.index };
   return { estimator: kernelDensity({ ...shape, method: 'near-and-random', ...near }), engine };
 }

@@ -5,6 +5,7 @@ import {
   type NeighborIndex,
   type Neighbors,
   RarefyError,
+  type RowSource,
   ShapeError,
 } from '@rarefy/core';
 import { canonicalDistance } from '../exact/canonical-distance.js';
@@ -26,11 +27,13 @@ export interface CandidateIndexOptions {
   /** Rows that the library needs to begin with; below that all rows are compared canonically. Default 1. */
   readonly fewestRows?: number;
   readonly createEngine: (cols: number) => CandidateEngine;
+  /** The self-join of rows that are read in blocks, where the library has one. */
+  readonly joinSource?: (points: RowSource, call: CallOptions & { readonly k: number }) => Promise<Neighbors>;
 }
 
 /** An index whose neighbours a library finds and the canonical distance ranks. Rows are copied: float32 here and as the library keeps them. */
 export function candidateIndex(options: CandidateIndexOptions): NeighborIndex {
-  const { metric, fingerprint, name, exact, fewestRows = 1, createEngine } = options;
+  const { metric, fingerprint, name, exact, fewestRows = 1, createEngine, joinSource } = options;
   checkMetric(metric);
   let points = noRows;
   let scale = 1;
@@ -119,6 +122,14 @@ export function candidateIndex(options: CandidateIndexOptions): NeighborIndex {
       if (exact) return neighbors;
       return withRecall(neighbors, await recallOfRows(stored, neighbors, { metric, ...call }), name, call.onEvent);
     },
+    ...(joinSource && {
+      async joinRows(source, { k, signal, onEvent }) {
+        signal?.throwIfAborted();
+        checkAlive();
+        checkCount(k);
+        return joinSource(source, { k, signal, onEvent });
+      },
+    }),
     async [Symbol.asyncDispose]() {
       disposed = true;
       points = noRows;

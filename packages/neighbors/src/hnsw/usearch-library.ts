@@ -13,10 +13,10 @@ export interface Usearch {
 
 /** An index of usearch; every call is synchronous. */
 export interface UsearchStore {
-  add(keys: BigUint64Array, vectors: Float32Array, threads: number): void;
+  add(keys: BigUint64Array, vectors: Float32Array | Int8Array, threads: number): void;
   /** `keys` is queries x k; of query i only the first `counts[i]` are rows. For one query there are no counts. */
   search(
-    vectors: Float32Array,
+    vectors: Float32Array | Int8Array,
     k: number,
     threads: number,
   ): { readonly keys: BigUint64Array; readonly counts?: BigUint64Array };

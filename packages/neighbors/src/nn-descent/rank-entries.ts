@@ -1,5 +1,6 @@
 import type { Metric } from '@rarefy/core';
 import { canonicalDistance } from '../exact/canonical-distance.js';
+import { orderedBits } from '../exact/join/expand-groups.js';
 import type { TimeSlices } from '../exact/time-slices.js';
 import { type DescentMemory, roundingOf } from './descent-memory.js';
 import type { RowBlocks } from './row-blocks.js';
@@ -76,9 +77,3 @@ function entryValue(ordered: number): number {
 
 const value = new Float32Array(1);
 const bits = new Int32Array(value.buffer);
-
-/** Bits of a float32 in the order of unsigned integers. */
-function orderedBits(distance: number): number {
-  value[0] = distance;
-  return (bits[0]! ^ ((bits[0]! >> 31) | 0x80000000)) >>> 0;
-}

@@ -9,9 +9,10 @@ import {
 import { searchRows } from '../exact/all-pairs.js';
 import { canonicalDistance } from '../exact/canonical-distance.js';
 import { chooseEngine, defaultMemoryBytes } from '../exact/engine.js';
-import { rowsReader } from '../exact/join/row-reader.js';
+import { type RowReader, rowsReader } from '../exact/join/row-reader.js';
 import { wasmSearch } from '../exact/join/wasm-join.js';
-import type { Rows } from '../exact/rows.js';
+import { appendReader, noRows, type Rows } from '../exact/rows.js';
+import { timeSlices } from '../exact/time-slices.js';
 import { sampleRows } from './sample-rows.js';
 
 export interface RecallOptions extends CallOptions {
@@ -44,17 +45,37 @@ export async function recallOfRows(
   });
   const squaredNorms = Float64Array.from(rows, (row) => points.squaredNorms[row]!);
   const queries = { data, squaredNorms, rows: rows.length, cols, stride };
-  const { signal } = call;
+  return recallOfQueries(queries, rows, rowsReader(points, 'points'), neighbors, {
+    metric,
+    memoryBytes: defaultMemoryBytes,
+    ...call,
+  });
+}
+
+/** Recall of the lists of some rows, which are compared with rows that a reader reads. */
+export async function recallOfQueries(
+  queries: Rows,
+  rows: Int32Array,
+  points: RowReader,
+  neighbors: Neighbors,
+  { metric, memoryBytes, signal }: CallOptions & { readonly metric: Metric; readonly memoryBytes: number },
+): Promise<MeasuredRecall> {
+  const { cols } = points;
+  const k = Math.min(neighbors.k, points.rows - 1);
   const chosen = await chooseEngine({}, rows.length * points.rows * cols, false);
   const truth =
     chosen.name === 'wasm'
-      ? await wasmSearch(rowsReader(queries, 'points'), rowsReader(points, 'points'), rows, {
+      ? await wasmSearch(rowsReader(queries, 'points'), points, rows, { k, metric, memoryBytes, signal }).then(
+          ({ neighbors }) => neighbors,
+        )
+      : await searchRows(
+          queries,
+          await appendReader(noRows, points, timeSlices(signal)),
           k,
-          metric,
-          memoryBytes: defaultMemoryBytes,
-          signal,
-        }).then(({ neighbors }) => neighbors)
-      : await searchRows(queries, points, k, canonicalDistance[metric], rows, { signal });
+          canonicalDistance[metric],
+          rows,
+          { signal },
+        );
   let found = 0;
   rows.forEach((row, at) => {
     const farthest = truth.distances[(at + 1) * k - 1]!;

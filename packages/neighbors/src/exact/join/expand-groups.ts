@@ -11,6 +11,13 @@ export function distanceOf(ordered: number): number {
   return value[0]!;
 }
 
+/** Bits of a distance in the order of unsigned integers. */
+export function orderedBits(distance: number): number {
+  value[0] = distance;
+  const bits = valueBits[0]!;
+  return (bits >>> 31 ? ~bits : bits | 0x80000000) >>> 0;
+}
+
 /** What the rows of `lists` are, and which entries they leave out. */
 export interface Expansion {
   /** `width` pairs a row: id of a group's first row, and distance in the order of integers; both 0xffffffff for none. */
