@@ -20,7 +20,8 @@ import { drawBalanced, drawWithoutReplacement, farthestFirst, inclusionProbabili
 import { clusters } from '@rarefy/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stalePackages } from '../scripts/build-stamp.mjs';
-import { rarefy } from './support/rarefy.js';
+import { usearchReason } from './support/neighbor-libraries.js';
+import { rarefy, startRarefy } from './support/rarefy.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'rarefy-weighing-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
@@ -212,3 +213,31 @@ describe('rarefy density', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining('--kernel angular has no --bandwidth')]);
   });
 });
+
+test.skipIf(usearchReason !== '')(
+  `--neighbors hnsw --rows-as int8 reads the file in blocks${usearchReason}`,
+  async () => {
+    const many = clusters([0.1, 0.3, 0.6], 400, 12, 5);
+    const names = Array.from({ length: many.rows }, (_, row) => `${row}`);
+    await writeEmbeddings(join(cwd, 'many.safetensors'), { ids: names, embeddings: many });
+    const env = { NODE_PATH: join(process.env.RAREFY_COMPONENTS ?? '', 'node_modules') };
+    const start = (line: string) => startRarefy(line.split(' '), { cwd, env }).result;
+    const weigh = await start(
+      'density --embeddings many.safetensors --neighbors hnsw --rows-as int8 --out h.jsonl --report h.json',
+    );
+    expect([weigh.code, weigh.stderr]).toEqual([0, expect.stringContaining('% of the true neighbours')]);
+    const { neighbors } = JSON.parse(read('h.json'));
+    expect(neighbors).toMatchObject({ engine: 'hnsw', exact: false, recallRows: 1000 });
+    expect(neighbors.index).toContain('dtype=int8');
+    expect(neighbors.recall).toBeGreaterThan(0.98);
+    const exact = await knnDistance().fit(many);
+    const lines = read('h.jsonl').trimEnd().split('\n');
+    const same = lines.filter((line, row) => JSON.parse(line).density === exact[row]);
+    expect(same.length).toBeGreaterThan(0.9 * many.rows);
+    const draw = await start(
+      'sample --embeddings many.safetensors --neighbors hnsw --rows-as int8 --budget 9 --out h.txt --report s.json',
+    );
+    expect(draw.code).toBe(0);
+    expect(JSON.parse(read('s.json')).neighbors.index).toContain('metric=dot,dtype=int8');
+  },
+);

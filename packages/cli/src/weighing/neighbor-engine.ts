@@ -1,4 +1,13 @@
-import type { MeasuredRecall, Metric, NeighborIndex, Neighbors } from '@rarefy/core';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import {
+  type MeasuredRecall,
+  type Metric,
+  MissingDependencyError,
+  type NeighborIndex,
+  type Neighbors,
+} from '@rarefy/core';
+import type { Usearch } from '@rarefy/neighbors/hnsw';
 import type { EngineName, RowsAs } from './estimator-options.js';
 
 /** One neighbour index, and what it said of its graph. */
@@ -28,7 +37,14 @@ async function openIndex(name: EngineName, metric: Metric, rowsAs: RowsAs): Prom
   switch (name) {
     case 'hnsw': {
       const { hnswIndex } = await import('@rarefy/neighbors/hnsw');
-      return hnswIndex({ metric, dtype: rowsAs });
+      const options = { metric, dtype: rowsAs };
+      try {
+        return await hnswIndex(options);
+      } catch (error) {
+        const lib = libraryHere<Usearch>('usearch');
+        if (!MissingDependencyError.isInstance(error) || lib === undefined) throw error;
+        return hnswIndex({ ...options, lib });
+      }
     }
     case 'faiss': {
       const { faissIndex } = await import('@rarefy/neighbors/faiss');
@@ -46,6 +62,15 @@ async function openIndex(name: EngineName, metric: Metric, rowsAs: RowsAs): Prom
       const { exactIndex } = await import('@rarefy/neighbors/exact');
       return exactIndex({ metric });
     }
+  }
+}
+
+/** A library of the project of the current folder or in NODE_PATH; undefined where it is absent. */
+function libraryHere<Library>(name: string): Library | undefined {
+  try {
+    return createRequire(join(process.cwd(), 'here.js'))(name) as Library;
+  } catch {
+    return undefined;
   }
 }
 
