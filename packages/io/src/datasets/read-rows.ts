@@ -1,10 +1,9 @@
-import { type CallOptions, CorruptFileError, InputError } from '@rarefy/core';
-import { parseFooter } from '../embeddings/parquet/footer.js';
-import { canUnpack, unpackPage } from '../embeddings/parquet/unpack-page.js';
+import { InputError } from '@rarefy/core';
 import { readBytes } from '../files/read-bytes.js';
 import { decode, type JsonlOptions, readLines } from '../records/read-lines.js';
 import { type Fields, toFields } from '../records/record-fields.js';
 import { splitLines } from '../records/split-lines.js';
+import { parquetRows } from './parquet-rows.js';
 
 /** A row of a table, and where it stands: a line, or a row of a Parquet file. */
 export interface TableRow {
@@ -23,8 +22,10 @@ export async function* readRows(
   path: string,
   options: Omit<JsonlOptions, 'onEvent'> = {},
 ): AsyncGenerator<TableRow, void, undefined> {
-  if (await isParquet(path)) yield* parquetRows(path, options);
-  else if (/\.csv(\.gz)?$/i.test(path)) yield* csvRows(path, options);
+  if (await isParquet(path)) {
+    let row = 0;
+    for await (const fields of parquetRows(path, options)) yield { fields, place: `row ${++row}`, number: row };
+  } else if (/\.csv(\.gz)?$/i.test(path)) yield* csvRows(path, options);
   else {
     for await (const { value, line, byte } of readLines(path, toFields, options)) {
       yield { fields: value, place: `line ${line} (byte ${byte})`, number: line };
@@ -36,52 +37,6 @@ async function isParquet(path: string): Promise<boolean> {
   for await (const chunk of readBytes(path)) return Buffer.from(chunk.subarray(0, 4)).toString('latin1') === 'PAR1';
   return false;
 }
-
-/**
- * Group by group, so that no more than one row group is in memory. The footer is checked, and pages are unpacked, by the code that reads
- * embeddings: the library believes the sizes in a file, and some of its loops do not end on a damaged one. Values are still the library's:
- * a file changed on purpose can keep it busy for good, so read what comes with a checksum.
- */
-async function* parquetRows(path: string, { signal }: CallOptions): AsyncGenerator<TableRow> {
-  const { asyncBufferFromFile, parquetMetadata, parquetReadObjects } = await import('hyparquet');
-  let row = 0;
-  try {
-    const file = await asyncBufferFromFile(path);
-    const tail = new DataView(await file.slice(Math.max(0, file.byteLength - 8)));
-    const footerBytes = tail.byteLength === 8 ? tail.getUint32(0, true) : file.byteLength;
-    const dataBytes = file.byteLength - 8 - footerBytes;
-    if (dataBytes < 4) throw new Error(`a footer of ${footerBytes} bytes in a file of ${file.byteLength}`);
-    const footer = await file.slice(dataBytes, file.byteLength);
-    const { groups } = parseFooter(new Uint8Array(footer, 0, footerBytes), dataBytes, path);
-    const metadata = parquetMetadata(footer);
-    for (const group of groups) {
-      signal?.throwIfAborted();
-      const range = { rowStart: row, rowEnd: row + group.rows };
-      for (const fields of await parquetReadObjects({ file, metadata, compressors, ...range })) {
-        row++;
-        yield { fields, place: `row ${row}`, number: row };
-      }
-    }
-  } catch (cause) {
-    signal?.throwIfAborted();
-    if (CorruptFileError.isInstance(cause)) throw cause;
-    const { message } = cause as Error;
-    throw new CorruptFileError(`${path} is no whole Parquet file, at row ${row + 1}: ${message}`, { cause });
-  }
-}
-
-/** By the names and numbers of the format. */
-const compressors = Object.fromEntries(
-  Object.entries({ SNAPPY: 1, GZIP: 2, BROTLI: 4, ZSTD: 6 }).map(([name, codec]) => [
-    name,
-    (packed: Uint8Array, size: number) => {
-      const page = canUnpack(codec) ? unpackPage(packed, codec, size) : undefined;
-      if (page === undefined)
-        throw new Error(`a page of ${packed.length} bytes that does not unpack as ${name} to ${size}`);
-      return page;
-    },
-  ]),
-);
 
 async function* csvRows(
   path: string,
