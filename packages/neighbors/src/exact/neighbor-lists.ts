@@ -8,7 +8,11 @@ export interface NeighborLists {
   clear(row: number): void;
   /** Distance of the row's worst entry; +Infinity while the list is not full. */
   farthest(row: number): number;
-  /** The lists in order, in the same memory: the last call. */
+  /** Puts a row's list in order; the row's last call. */
+  sort(row: number): void;
+  /** The lists as they are: in order once all rows are sorted. */
+  readonly neighbors: Neighbors;
+  /** Sorts all rows: the last call. */
   finish(): Neighbors;
 }
 
@@ -33,6 +37,18 @@ export function neighborLists(rows: number, k: number): NeighborLists {
     ids[at] = id;
   };
 
+  const sort = (row: number) => {
+    const base = row * k;
+    for (let last = base + k - 1; last > base; last--) {
+      const distance = distances[last]!;
+      const id = ids[last]!;
+      distances[last] = distances[base]!;
+      ids[last] = ids[base]!;
+      sink(base, last - base, distance, id);
+    }
+  };
+
+  const neighbors = { rows, k, ids, distances };
   return {
     offer(row, distance, id) {
       const base = row * k;
@@ -43,17 +59,11 @@ export function neighborLists(rows: number, k: number): NeighborLists {
       distances.fill(Number.POSITIVE_INFINITY, row * k, (row + 1) * k);
     },
     farthest: (row) => distances[row * k]!,
+    sort,
+    neighbors,
     finish() {
-      for (let base = 0; base < ids.length; base += k) {
-        for (let last = base + k - 1; last > base; last--) {
-          const distance = distances[last]!;
-          const id = ids[last]!;
-          distances[last] = distances[base]!;
-          ids[last] = ids[base]!;
-          sink(base, last - base, distance, id);
-        }
-      }
-      return { rows, k, ids, distances };
+      for (let row = 0; row < rows; row++) sort(row);
+      return neighbors;
     },
   };
 }

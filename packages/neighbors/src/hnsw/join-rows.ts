@@ -185,9 +185,13 @@ async function findInGraph(
         slices,
       );
       ids.fill(-1);
+      for (let row = start; row < start + block.rows; row++) {
+        lists.sort(row);
+        if (row % 256 === 0 && slices.due()) await slices.pause();
+      }
     },
   );
-  return { neighbors: lists.finish(), queries, sampled };
+  return { neighbors: lists.neighbors, queries, sampled };
 }
 
 /** The graph of all rows from that of the first ones of groups of equal rows. */
