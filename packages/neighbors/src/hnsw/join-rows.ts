@@ -96,17 +96,17 @@ async function findInGraph(
   }
   const byDifference = isByDifference(options, longest <= equalSquares * shortest);
   const scale = longest === 0 ? 1 : 2 ** -Math.ceil(Math.log2(longest) / 2);
-  const load = async (start: number, end: number): Promise<Rows> => {
-    const data = new Float32Array((end - start) * stride);
+  const load = async (start: number, end: number, data: Float32Array): Promise<Rows> => {
     await reader.copy(start, end, data, stride, slices);
     return { data, squaredNorms: squares.subarray(start, end), rows: end - start, cols, stride };
   };
   const sample = async () => {
     const parts = Math.ceil(Math.min(learnedRows, rows) / sampledTogether);
     const numbers = new Float32Array(parts * sampledTogether * cols);
+    const buffer = new Float32Array(sampledTogether * stride);
     for (let part = 0; part < parts; part++) {
       const start = Math.floor((part * (rows - sampledTogether)) / Math.max(1, parts - 1));
-      const block = await load(start, start + sampledTogether);
+      const block = await load(start, start + sampledTogether, buffer);
       numbers.set(libraryRows(block, metric, scale).slice(0, sampledTogether), part * sampledTogether * cols);
     }
     return numbers;
@@ -121,8 +121,9 @@ async function findInGraph(
     each: (members: Int32Array, prepared: Float32Array | Int8Array, start: number) => void,
     after?: (block: Rows, start: number) => Promise<void>,
   ) => {
+    const buffer = new Float32Array(Math.min(blockRows, rows) * stride); // one for all blocks: a new one each would be two at a time
     for (let start = 0; start < rows; start += blockRows) {
-      const block = await load(start, Math.min(start + blockRows, rows));
+      const block = await load(start, Math.min(start + blockRows, rows), buffer);
       const prepared = libraryRows(block, metric, scale);
       for (let row = 0; row < block.rows; ) {
         const members: number[] = [];
