@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const source = ['@rarefy/source'];
@@ -7,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts', 'examples/**/*.test.ts'],
+    maxWorkers: availableParallelism(), // vitest leaves one core idle, of two one half
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
