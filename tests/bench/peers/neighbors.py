@@ -2,12 +2,17 @@
 
 Reads one request a line from stdin, {"file", "rows", "cols", "k", "engine", "metric"}, where the file holds float32 rows, and answers each
 with one line {"cpu", "wall", "recall"}: seconds, and for PyNNDescent the share of true neighbours it found in 1,000 rows. The process
-stays up between requests, so that what is compiled or warmed once is not counted again.
+stays up between requests, so that what is compiled or warmed once is not counted again. Everything runs on one thread: threads that spin while
+they wait for each other would count as CPU time.
 """
 
 import json
+import os
 import sys
 import time
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[name] = "1"
 
 import numpy
 
@@ -40,9 +45,9 @@ def pynndescent(rows, k, metric):
     from pynndescent import NNDescent
 
     if not pynndescent.is_warm:
-        NNDescent(rows[:2000], n_neighbors=k + 1, metric="euclidean", random_state=1)
+        NNDescent(rows[:2000], n_neighbors=k + 1, metric="euclidean", random_state=1, n_jobs=1)
         pynndescent.is_warm = True
-    graph, times = measured(lambda: NNDescent(rows, n_neighbors=k + 1, metric="euclidean", random_state=1))
+    graph, times = measured(lambda: NNDescent(rows, n_neighbors=k + 1, metric="euclidean", random_state=1, n_jobs=1))
     return {**times, "recall": recall(rows, graph.neighbor_graph, k)}
 
 
