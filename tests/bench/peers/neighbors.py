@@ -1,7 +1,7 @@
 """Nearest neighbours by faiss, scikit-learn and PyNNDescent, for neighbors.bench.mjs.
 
-Reads one request a line from stdin, {"file", "rows", "cols", "k", "engine", "metric"}, where the file holds float32 rows, and answers each
-with one line {"cpu", "wall", "recall"}: seconds, and for PyNNDescent the share of true neighbours it found in 1,000 rows. The process
+Reads one request a line from stdin, {"file", "rows", "cols", "k", "engine", "metric", "scored"}, where the file holds float32 rows, and answers each
+with one line {"cpu", "wall", "recall"}: seconds, and for PyNNDescent the share of the `scored` true nearest it found in 1,000 rows. The process
 stays up between requests, so that what is compiled or warmed once is not counted again. Everything runs on one thread: threads that spin while
 they wait for each other would count as CPU time.
 """
@@ -23,7 +23,7 @@ def measured(run):
     return answer, {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
-def faiss_flat(rows, k, metric):
+def faiss_flat(rows, k, metric, scored):
     import faiss
 
     index = (faiss.IndexFlatIP if metric == "dot" else faiss.IndexFlatL2)(rows.shape[1])
@@ -35,20 +35,20 @@ def faiss_flat(rows, k, metric):
     return measured(run)[1]
 
 
-def scikit_learn(rows, k, metric):
+def scikit_learn(rows, k, metric, scored):
     from sklearn.neighbors import NearestNeighbors
 
     return measured(lambda: NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows).kneighbors())[1]
 
 
-def pynndescent(rows, k, metric):
+def pynndescent(rows, k, metric, scored):
     from pynndescent import NNDescent
 
     if not pynndescent.is_warm:
         NNDescent(rows[:2000], n_neighbors=k + 1, metric="euclidean", random_state=1, n_jobs=1)
         pynndescent.is_warm = True
     graph, times = measured(lambda: NNDescent(rows, n_neighbors=k + 1, metric="euclidean", random_state=1, n_jobs=1))
-    return {**times, "recall": recall(rows, graph.neighbor_graph, k)}
+    return {**times, "recall": recall(rows, graph.neighbor_graph, scored)}
 
 
 pynndescent.is_warm = False
@@ -74,4 +74,4 @@ engines = {"faiss": faiss_flat, "scikit-learn": scikit_learn, "pynndescent": pyn
 for line in sys.stdin:
     request = json.loads(line)
     rows = numpy.fromfile(request["file"], dtype=numpy.float32).reshape(request["rows"], request["cols"])
-    print(json.dumps(engines[request["engine"]](rows, request["k"], request.get("metric", "dot"))), flush=True)
+    print(json.dumps(engines[request["engine"]](rows, request["k"], request.get("metric", "dot"), request.get("scored", request["k"]))), flush=True)
