@@ -8,9 +8,9 @@ import { rarefy, startRarefy } from './support/rarefy.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'rarefy-embed-command-'));
 const path = (name: string) => join(cwd, name);
-const rows = Array.from({ length: 8000 }, (_, row) => ({
+const rows = Array.from({ length: 24_000 }, (_, row) => ({
   id: `row-${row}`,
-  prompt: `How do I bake ${row % 6000} loaves?`,
+  prompt: `How do I bake ${row % 18_000} loaves?`,
 }));
 const lines = (some: readonly object[]) => some.map((row) => `${JSON.stringify(row)}\n`).join('');
 const embed = (line: string) => ['embed', ...line.split(' ')];
@@ -29,15 +29,17 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(cwd, { recursive: true }));
 
-/** Starts the long job, and sends the signal once its first shards are saved. */
+/** Starts the long job, and sends the signal once, when its first shards are saved. */
 async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL') {
   const { child, result } = startRarefy(embed(`--data long.jsonl --embedder hash --out ${out}`), { cwd });
   const timer = setInterval(() => {
     try {
-      if (readdirSync(path(`${out}.parts`)).some((name) => name.endsWith('.rows'))) child.kill(signal);
+      if (!readdirSync(path(`${out}.parts`)).some((name) => name.endsWith('.rows'))) return;
     } catch {
-      // not yet
+      return; // not yet
     }
+    clearInterval(timer); // a second signal would quit at once
+    child.kill(signal);
   }, 5);
   return result.finally(() => clearInterval(timer));
 }
@@ -58,7 +60,7 @@ test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes
     expect(readdirSync(cwd).filter((name) => name.startsWith(out))).toContain(`${out}.parts`);
     expect(readdirSync(cwd)).not.toContain(out);
     const again = await run(`--data long.jsonl --embedder hash --out ${out}`);
-    expect(again).toMatchObject({ code: 0, stderr: expect.stringMatching(/embed: going on after \d+ of 8000 rows/) });
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringMatching(/embed: going on after \d+ of 24000 rows/) });
     expect(readFileSync(path(out)).equals(whole)).toBe(true);
     expect(
       readdirSync(cwd)
