@@ -25,6 +25,7 @@ function batches(spread: readonly Spread[]): () => Promise<ScoredBatch<string>> 
           version: 1,
           step: index + 1,
           draws: 2 * index + 2,
+          digest: '',
           sampler: { version: 1, fingerprint: '', payload: 0 },
         },
       },

@@ -1,9 +1,11 @@
 import { getEventListeners } from 'node:events';
 import { counterRandom, type Draws, InvalidArgumentError, type Sampler, StateMismatchError } from '@rarefy/core';
+import { mixtureSampler, shard, uniformSampler, type WeightedSampler, weightedSampler } from '@rarefy/samplers';
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { casesOf } from '../../../tests/support/exhaustive.js';
 import { type GrpoLoader, grpoLoader, type LoaderState, type PromptBatch } from './loader.js';
 import { promptRows } from './prompt-rows.js';
 
@@ -154,6 +156,80 @@ describe('grpoLoader', () => {
     expect(second.state.step).toBe(6);
   });
 
+  test('a run with updates, resumed after any of 1,000 steps, is the run that was not', async () => {
+    const steps = casesOf(100, 1000);
+    const random = counterRandom(8);
+    const create = () => {
+      const sampler = weightedSampler(new Float64Array(10).fill(1), { seed: 3 });
+      return { sampler, loader: grpoLoader(prompts, { sampler, batchSize: 3 }) };
+    };
+    /** What comes during a step is in the state after it. */
+    const step = async ({ sampler, loader }: ReturnType<typeof create>) => {
+      const [batch] = await take(loader, 1);
+      const at = (place: number) => random.uniform(8 * batch!.step + place);
+      if (at(0) < 0.5) {
+        const positions = Int32Array.of(Math.floor(10 * at(1)), Math.floor(10 * at(2)));
+        sampler.update({ version: batch!.step, positions, weights: Float64Array.of(at(3), 1 + at(4)) });
+      }
+      return { ...batch!, after: json(loader.state()) };
+    };
+    const whole = create();
+    const seen = [];
+    for (let done = 0; done < steps + 3; done++) seen.push(await step(whole));
+    expect(seen.at(-1)!.version).toBeGreaterThan(steps / 2);
+    for (let done = 1; done <= steps; done++) {
+      const resumed = create();
+      resumed.loader.restore(seen[done - 1]!.after);
+      const next = [await step(resumed), await step(resumed), await step(resumed)];
+      expect(next).toEqual(seen.slice(done, done + 3));
+    }
+  });
+
+  test('shards of any number go on from one state, whatever was drawn ahead', async () => {
+    const create = () => mixtureSampler([{ sampler: uniformSampler(10, { seed: 4 }), weight: 1 }], { seed: 5 });
+    const ranksOf = (worldSize: number) =>
+      Array.from({ length: worldSize }, (_, rank) =>
+        grpoLoader(prompts, {
+          sampler: shard(create(), { rank, worldSize }),
+          batchSize: 12 / worldSize,
+          prefetch: rank,
+        }),
+      );
+    /** The stream of `batches` of 12 draws over all ranks. */
+    const together = async (ranks: readonly GrpoLoader<string>[], batches: number) => {
+      const drawn = await Promise.all(ranks.map((rank) => take(rank, batches)));
+      const shares = drawn.map((share) => share.flatMap(({ positions }) => [...positions]));
+      return Array.from(
+        { length: 12 * batches },
+        (_, draw) => shares[draw % ranks.length]![Math.floor(draw / ranks.length)],
+      );
+    };
+    const before = ranksOf(4);
+    const head = await together(before, 5);
+    const states = new Set(before.map((loader) => JSON.stringify(loader.state().sampler)));
+    expect(states.size).toBe(1);
+    for (const worldSize of [1, 2, 3, 4]) {
+      const after = ranksOf(worldSize);
+      for (const loader of after) loader.restore(json(before[0]!.state()));
+      expect([...head, ...(await together(after, 5))]).toEqual([...create().draw(120).positions]);
+    }
+  });
+
+  test('the data set may grow: prompts first, then their weights', async () => {
+    const growing = prompts.slice(0, 3);
+    const sampler = weightedSampler([1, 1, 1], { seed: 2 });
+    const loader = grpoLoader(growing, { sampler, batchSize: 20, importance: 'full' });
+    expect((await take(loader, 1))[0]!.importance).toEqual(new Float64Array(20).fill(1));
+    growing.push('late');
+    sampler.add({ version: 1, weights: Float64Array.of(100) });
+    expect(loader.size).toBe(4);
+    const [batch] = await take(loader, 1);
+    expect(batch!.prompts).toContain('late');
+    expect(batch!.importance![batch!.prompts.indexOf('late')]).toBeCloseTo(0.25 / (100 / 103), 12);
+    sampler.add({ version: 2, weights: Float64Array.of(1e6) });
+    await expect(take(loader, 1)).rejects.toThrow('drew position 4 and there are 4 prompts');
+  });
+
   test('ends with the sampler; a partial last batch is dropped', async () => {
     for (const prefetch of [0, 1, 5]) {
       const loader = grpoLoader(prompts, { sampler: testSampler({ length: 11 }), batchSize: 3, prefetch });
@@ -246,8 +322,68 @@ describe('grpoLoader', () => {
     const [batch] = await take(loader, 1);
     const foreign = { ...batch!.state, sampler: { ...batch!.state.sampler, fingerprint: 'other' } };
     expect(() => loader.restore(foreign)).toThrow(StateMismatchError);
-    expect(() => loader.restore({} as LoaderState)).toThrow('no loader state of version 1');
+    for (const state of [null, undefined, 3, {}, { ...batch!.state, step: -1 }, { ...batch!.state, draws: '1' }]) {
+      expect(() => loader.restore(state as LoaderState), `${state}`).toThrow(StateMismatchError);
+    }
     expect((await take(loader, 1))[0]!.step).toBe(2); // a refused state changes nothing
+  });
+
+  test('a state with any bit changed is refused, or the same batches follow', async () => {
+    const create = (): { sampler: WeightedSampler; loader: GrpoLoader<string> } => {
+      const sampler = weightedSampler([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], { seed: 1 });
+      return { sampler, loader: grpoLoader(prompts, { sampler, batchSize: 3 }) };
+    };
+    const { sampler, loader } = create();
+    await take(loader, 12);
+    sampler.update({ version: 4, positions: Int32Array.of(2, 3), weights: Float64Array.of(0, 40) });
+    const bytes = Buffer.from(JSON.stringify(loader.state()));
+    const expected = await take(loader, 2);
+    const used = create().loader;
+    let refused = 0;
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const changed = Buffer.from(bytes);
+      changed[bit >> 3]! ^= 1 << (bit & 7);
+      try {
+        used.restore(JSON.parse(changed.toString()));
+      } catch (error) {
+        if (!StateMismatchError.isInstance(error) && !(error instanceof SyntaxError)) throw error;
+        refused++;
+        continue;
+      }
+      expect(await take(used, 2), `bit ${bit}`).toEqual(expected);
+    }
+    expect(refused).toBeGreaterThan(4 * bytes.length);
+  });
+
+  test('what is wrong with importance is told before anything is drawn', () => {
+    const sampler = testSampler();
+    const { drawn } = sampler.state().payload as { drawn: number };
+    expect(() => grpoLoader(prompts, { sampler, importance: { beta: 2 } })).toThrow(
+      'importance.beta must be in [0, 1]',
+    );
+    const target = new Float64Array(9).fill(1 / 9);
+    expect(() => grpoLoader(prompts, { sampler, importance: 'full', target })).toThrow('9 probabilities');
+    expect(sampler.state().payload).toMatchObject({ drawn });
+  });
+
+  test('a draw ahead that fails leaves the place of what was handed over', async () => {
+    const create = (broken: (positions: Int32Array) => ArrayLike<number>) => {
+      const inner = testSampler();
+      const draw: Sampler['draw'] = (count) => {
+        const draws = inner.draw(count);
+        return { ...draws, positions: (draws.first === 4 ? broken(draws.positions) : draws.positions) as Int32Array };
+      };
+      return { ...inner, draw };
+    };
+    for (const broken of [() => [0.5, 1], () => [1, 2, 3], () => [1, -1], () => [Number.NaN, 0]]) {
+      const loader = grpoLoader(prompts, { sampler: create(broken), batchSize: 2, prefetch: 3 });
+      const place = json(loader.state());
+      await expect(take(loader, 1)).rejects.toThrow(InvalidArgumentError);
+      expect(loader.state()).toEqual(place);
+      const resumed = grpoLoader(prompts, { sampler: testSampler(), batchSize: 2 });
+      resumed.restore(json(loader.state()));
+      expect((await take(resumed, 1))[0]).toMatchObject({ step: 1, positions: Int32Array.of(0, 7) });
+    }
   });
 });
 

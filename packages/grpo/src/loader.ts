@@ -18,6 +18,8 @@ export interface LoaderState {
   readonly step: number;
   /** Draws in those batches. */
   readonly draws: number;
+  /** Of these two numbers; the sampler guards its own state. */
+  readonly digest: string;
   readonly sampler: SamplerState;
 }
 
@@ -40,7 +42,10 @@ export interface PromptBatch<Prompt> {
   readonly version: number;
   /** Weight versions between the draw and the hand-over: updates that this batch, drawn ahead, does not know of. */
   readonly staleness: number;
-  /** The loader's state right after this batch's draws: restored, it gives the batches that follow. */
+  /**
+   * The loader's state right after this batch's draws: restored, it gives the batches that follow. Updates and feedback that the
+   * sampler gets later are not in it; `loader.state()` has them.
+   */
   readonly state: LoaderState;
 }
 
@@ -54,7 +59,10 @@ export interface LoaderOptions {
   readonly importance?: Importance;
   /** p of every position, summing to 1; default uniform. */
   readonly target?: Float64Array;
-  /** Batches drawn ahead; default 0 for a sampler that learns from each step, else 2. Changes `staleness`, never the order. */
+  /**
+   * Batches drawn ahead; default 0. Without updates and feedback the stream is the same for any number. Updates and feedback reach
+   * a batch drawn ahead no more: see `staleness`. Drawing takes microseconds, so nothing is gained in speed.
+   */
   readonly prefetch?: number;
   /** Ends the iteration with the signal's reason, before the next batch. */
   readonly signal?: AbortSignal | undefined;
@@ -67,13 +75,13 @@ export interface LoaderOptions {
 export interface GrpoLoader<Prompt> extends AsyncIterable<PromptBatch<Prompt>>, Stateful<LoaderState> {
   /** The one the loader draws from. */
   readonly sampler: Sampler;
-  /** Number of prompts in the data set. */
+  /** Number of prompts in the data set now: it may grow, prompts first, then their weights. */
   readonly size: number;
   /** What decides the batches beside the sampler, as JSON: a resumed run must have the same. */
   readonly settings: Readonly<Record<string, unknown>>;
   /**
-   * The state after the last batch handed over. With nothing drawn ahead it is the sampler's state now, so it holds what the
-   * sampler has learned since; else it equals that batch's `state`.
+   * The state after the last batch handed over. With nothing drawn ahead it is the sampler's state now, so it holds the updates and
+   * the feedback since; else it equals that batch's `state`.
    */
   state(): LoaderState;
   /** The same batches as a `tf.data.Dataset`, from `@tensorflow/tfjs-data`. It shares the loader's place. */
@@ -82,23 +90,23 @@ export interface GrpoLoader<Prompt> extends AsyncIterable<PromptBatch<Prompt>>, 
 
 /**
  * Feeds GRPO from any sampler, whose draws are prompt positions. Ends when the sampler does; a partial last batch is dropped.
- * @param prompts of any type; a draw's position is an index into them
+ * @param prompts of any type; a draw's position is an index into them; not copied
  * @throws InvalidArgumentError for a wrong option, a position without a prompt, or a second consumer
  */
 export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOptions): GrpoLoader<Prompt> {
-  const { sampler, batchSize = 32, groupSize = 8, importance = 'none', target, signal } = options;
-  const { prefetch = sampler.capabilities.adaptive ? 0 : 2 } = options;
+  const { sampler, batchSize = 32, groupSize = 8, importance = 'none', target, prefetch = 0, signal } = options;
   checkInteger('batchSize', batchSize, 1);
   checkInteger('groupSize', groupSize, 1);
   checkInteger('prefetch', prefetch, 0);
+  importanceWeights(new Int32Array(0), new Float64Array(0), importance, prompts.length, target); // refuses wrong ones at once
   let ahead: PromptBatch<Prompt>[] = []; // drawn, not handed over; they outlive a loop that is left early
   let drawn = { step: 0, draws: 0 };
-  let handedOver: LoaderState | undefined;
+  let handedOver: LoaderState | undefined; // known once anything is drawn
   let newestVersion = 0;
   let finished = false;
   let consumed = false;
 
-  const snapshot = (): LoaderState => ({ version: 1, ...drawn, sampler: sampler.state() });
+  const snapshot = (): LoaderState => ({ version: 1, ...drawn, digest: digestOf(drawn), sampler: sampler.state() });
 
   const drawBatch = () => {
     const draws = sampler.draw(batchSize);
@@ -106,7 +114,8 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
     newestVersion = version;
     finished = positions.length < batchSize;
     if (finished) return;
-    checkPositions(draws, prompts.length);
+    checkPositions(draws, batchSize, prompts.length);
+    const weights = importance === 'none' ? undefined : weigh(draws);
     drawn = { step: drawn.step + 1, draws: drawn.draws + batchSize };
     ahead.push({
       step: drawn.step,
@@ -114,7 +123,7 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
       prompts: Array.from(positions, (position) => prompts[position]!),
       groupSize,
       probabilities: draws.probabilities,
-      importance: importance === 'none' ? undefined : weigh(draws),
+      importance: weights,
       first,
       version,
       staleness: 0,
@@ -130,6 +139,7 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
   };
 
   const next = (): PromptBatch<Prompt> | undefined => {
+    handedOver ??= snapshot();
     // The newest draw is made at the moment of the hand-over, so it tells the version then in force.
     while (ahead.length <= prefetch && !finished) drawBatch();
     const batch = ahead.shift();
@@ -159,18 +169,17 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
 
   const loader: GrpoLoader<Prompt> = {
     sampler,
-    size: prompts.length,
+    get size() {
+      return prompts.length;
+    },
     settings: { batchSize, groupSize, importance, target: target ? digest(target) : 'uniform' },
     [Symbol.asyncIterator]: iterate,
     state: () => (ahead.length > 0 ? handedOver! : snapshot()),
     restore(state) {
-      const { version, step, draws } = state;
-      if (version !== 1 || !Number.isSafeInteger(step) || !Number.isSafeInteger(draws)) {
-        throw new StateMismatchError(`this is no loader state of version 1: ${JSON.stringify(state).slice(0, 200)}`);
-      }
+      const place = placeIn(state);
       sampler.restore(state.sampler);
       ahead = [];
-      drawn = { step, draws };
+      drawn = place;
       handedOver = undefined;
       finished = false;
     },
@@ -179,11 +188,31 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
   return loader;
 }
 
-function checkPositions(draws: Draws, prompts: number): void {
-  const bad = draws.positions.findIndex((position) => !(position >= 0 && position < prompts));
+interface Place {
+  readonly step: number;
+  readonly draws: number;
+}
+
+const digestOf = ({ step, draws }: Place) => digest([step, draws]);
+
+/** @throws StateMismatchError when it is no state of a loader, or damaged. */
+function placeIn(state: LoaderState): Place {
+  const { version, step, draws, digest: saved } = (state ?? {}) as Partial<LoaderState>;
+  if (version === 1 && typeof step === 'number' && typeof draws === 'number' && saved === digestOf({ step, draws })) {
+    return { step, draws };
+  }
+  const seen = String(JSON.stringify(state)).slice(0, 200);
+  throw new StateMismatchError(`this is no loader state of version 1, or a damaged one: ${seen}`);
+}
+
+function checkPositions({ positions }: Draws, batchSize: number, prompts: number): void {
+  if (positions.length > batchSize) {
+    throw new InvalidArgumentError(`the sampler drew ${positions.length} positions when asked for ${batchSize}`);
+  }
+  const bad = positions.findIndex((position) => !(Number.isInteger(position) && position >= 0 && position < prompts));
   if (bad < 0) return;
   throw new InvalidArgumentError(
-    `the sampler drew position ${draws.positions[bad]} and there are ${prompts} prompts; build it from the same prompts`,
+    `the sampler drew position ${positions[bad]} and there are ${prompts} prompts; build it from the same prompts`,
   );
 }
 

@@ -46,25 +46,25 @@ export function completionMetrics(completions: readonly Completion[]): StepMetri
  * and `sampling/refills`, the batches drawn beyond the first.
  */
 export function samplingMetrics(
-  sampler: Sampler,
+  loader: { readonly sampler: Sampler; readonly size: number },
   draws: DrawCounts,
   densities: Float64Array | undefined,
 ): <Prompt>(batches: readonly PromptBatch<Prompt>[]) => StepMetrics {
-  const size = draws.counts.length;
+  const { sampler } = loader;
   const { adaptive, replacement } = sampler.capabilities;
   let spread: StepMetrics = {};
   let spreadVersion = Number.NaN;
   return (batches) => {
     const version = Math.max(...batches.map((batch) => batch.version + batch.staleness));
     // One look at all probabilities a weight version, not a step, where only new weights change them.
-    if (version !== spreadVersion || adaptive || !replacement) spread = probabilitySpread(sampler, size);
+    if (version !== spreadVersion || adaptive || !replacement) spread = probabilitySpread(sampler, loader.size);
     spreadVersion = version;
     const positions = batches.flatMap((batch) => [...batch.positions]);
     const densitySum = positions.reduce((sum, position) => sum + (densities?.[position] ?? Number.NaN), 0);
     return {
       ...spread,
       'sampling/density_mean': densitySum / positions.length,
-      'sampling/coverage': draws.distinct / size,
+      'sampling/coverage': draws.distinct / loader.size,
       'sampling/repeat_rate': 1 - draws.distinct / draws.total,
       'sampling/staleness': Math.max(...batches.map(({ staleness }) => staleness)),
       'sampling/refills': batches.length - 1,

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { counterRandom, type Sampler, StateMismatchError, TrainingError } from '@rarefy/core';
 import { activate, initialWeights, languageModel, type StepMetrics, trainBytePairTokenizer } from '@rarefy/lm';
+import { weightedSampler } from '@rarefy/samplers';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { grpoLoader } from './loader.js';
+import { grpoLoader, type LoaderOptions } from './loader.js';
 import { grpoLoss } from './losses/grpo.js';
 import type { Completion } from './rewards/reward-function.js';
 import { trainGrpo } from './trainer.js';
@@ -66,12 +67,15 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 /** One run: its metrics without times, its final weights, and what its reward function saw. */
-async function run(options: Partial<Parameters<typeof trainGrpo>[2]> = {}) {
+async function run(
+  options: Partial<Parameters<typeof trainGrpo>[2]> = {},
+  { data = prompts, ...drawing }: Partial<LoaderOptions> & { data?: typeof prompts } = {},
+) {
   const model = languageModel(config, initialWeights(config, 1));
   const metrics: StepMetrics[] = [];
   const seen: (readonly Completion[])[] = [];
   const sampler = plainSampler();
-  const loader = grpoLoader(prompts, { sampler, batchSize: 2, groupSize: 3 });
+  const loader = grpoLoader(data, { sampler, batchSize: 2, groupSize: 3, ...drawing });
   const reward = (completions: readonly Completion[]) => {
     seen.push(completions);
     return lowIds(completions);
@@ -168,13 +172,57 @@ test('a run with refills and importance also resumes to the same end', async () 
   const reward = (completions: readonly Completion[]) =>
     lowIds(completions).map((share, row) => (completions[row]!.position % 2 === 0 ? 1 : share));
   const options = { rewards: [{ name: 'half', reward }], maxRefills: 2, steps: 5 };
-  const whole = await run(options);
+  const drawing = () => ({
+    sampler: weightedSampler([1, 2, 3, 1, 2, 3], { seed: 2 }),
+    importance: 'full' as const,
+  });
+  const whole = await run(options, drawing());
   expect(whole.metrics.some((values) => values['sampling/refills']! > 0)).toBe(true);
   expect(whole.metrics.every((values) => values['sampling/repeat_rate']! >= 0)).toBe(true);
-  await run({ ...options, steps: 3, checkpoint: { folder, saveSteps: 3 } });
-  const rest = await run({ ...options, checkpoint: { folder, resume: true } });
+  await run({ ...options, steps: 3, checkpoint: { folder, saveSteps: 3 } }, drawing());
+  const rest = await run({ ...options, checkpoint: { folder, resume: true } }, drawing());
   expect(rest.metrics).toEqual(whole.metrics.slice(3));
   expect(rest.weights).toEqual(whole.weights);
+});
+
+test('a run whose weights change and whose prompts grow between steps resumes to the same end, also when it was cut short', async () => {
+  /** A run that changes weights after every step and has a seventh prompt from step 2 on. */
+  const changing = (options: Partial<Parameters<typeof trainGrpo>[2]>, grown = false) => {
+    const data = prompts.slice();
+    if (grown) data.push({ prompt: 'late' });
+    const sampler = weightedSampler([1, 2, 3, 1, 2, 3], { seed: 2 });
+    const metrics: StepMetrics[] = [];
+    const onStep = (step: number, { step_time, ...values }: StepMetrics) => {
+      metrics.push(values);
+      if (step === 2 && !grown) data.push({ prompt: 'late' });
+      if (step === 2) sampler.add({ version: 2, weights: Float64Array.of(20) });
+      else sampler.update({ version: step, positions: Int32Array.of(step % 6), weights: Float64Array.of(step) });
+    };
+    return run({ ...options, onStep }, { sampler, data }).then((result) => ({ ...result, metrics }));
+  };
+  const whole = await changing({ steps: 6 });
+  expect(whole.drawCounts).toHaveLength(7);
+  expect(whole.drawCounts.reduce((sum, count) => sum + count)).toBe(12);
+  expect(whole.drawCounts[6]).toBeGreaterThan(0);
+
+  await changing({ steps: 3, checkpoint: { folder } });
+  const controller = new AbortController();
+  let calls = 0;
+  const stop = async (completions: readonly Completion[]) => {
+    if (++calls === 2) controller.abort(new Error('stop'));
+    return lowIds(completions);
+  };
+  const checkpoint = { folder, resume: true };
+  const cut = changing(
+    { steps: 6, checkpoint, signal: controller.signal, rewards: [{ name: 'short', reward: stop }] },
+    true,
+  );
+  await expect(cut).rejects.toThrow('stop');
+  const rest = await changing({ steps: 6, checkpoint }, true);
+  expect(rest.metrics.length).toBeGreaterThan(0);
+  expect(rest.metrics).toEqual(whole.metrics.slice(-rest.metrics.length));
+  expect(rest.weights).toEqual(whole.weights);
+  expect(rest.drawCounts).toEqual(whole.drawCounts);
 });
 
 test('no tensor is left behind, step after step', async () => {

@@ -43,7 +43,7 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
 }
 
 export interface GrpoTrainingResult {
-  /** How often each position was drawn in the whole run, steps before a resume included. */
+  /** How often each position was drawn in the whole run, steps before a resume included; positions added meanwhile too. */
   readonly drawCounts: Uint32Array;
 }
 
@@ -52,7 +52,8 @@ export interface GrpoTrainingResult {
  * advantages, one or more AdamW steps. The stop token is trained. Metrics have TRL's names, and `sampling/*` tells what was drawn.
  *
  * Resumed from its checkpoints it gives the same metrics (but times) and weights as an unbroken run: completions depend on
- * (seed, draw) only, and the loader's state is that after the last finished batch.
+ * (seed, draw) only, and the loader's state is that after the last finished step, with the updates that came until it was saved or
+ * the next step began; what `onStep` changes is in it.
  * @throws TrainingError for a reward or loss that is not finite, or when the sampler is finished before `steps`
  */
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
@@ -69,9 +70,9 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
 
   const counts = drawCounts(loader.size);
-  const tellSampling = samplingMetrics(loader.sampler, counts, options.densities);
+  const tellSampling = samplingMetrics(loader, counts, options.densities);
   const batches = loader[Symbol.asyncIterator]();
-  let loaderState: LoaderState = loader.state();
+  let beforeStep: LoaderState | undefined; // while a step runs, which an abort may cut short
   let tokens = 0;
   const settings = {
     task: 'grpo',
@@ -91,6 +92,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   };
 
   const step: TrainingTask['step'] = async (number, update) => {
+    beforeStep = loader.state();
     const gathered = await gatherGroups(
       async () => {
         const batch = await nextBatch(batches, number);
@@ -127,7 +129,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     counts.add(positions);
     tokens += learned.tokens;
     loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(advantages.means) });
-    loaderState = loader.state();
+    beforeStep = undefined;
     return {
       ...learned.metrics,
       ...rewardMetrics(scores, advantages),
@@ -145,11 +147,10 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
         parameters: policy.model.parameters,
         settings,
         step,
-        state: () => ({ loader: loaderState, counts: counts.state(), tokens }),
+        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state(), tokens }),
         restore(state) {
           const saved = state as { loader: LoaderState; counts: string; tokens: number };
           loader.restore(saved.loader);
-          loaderState = saved.loader;
           counts.restore(saved.counts);
           tokens = saved.tokens;
         },
