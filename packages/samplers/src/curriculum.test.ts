@@ -128,8 +128,11 @@ test('bad arguments and feedback are refused, and change nothing', () => {
   }
   expect(() => curriculum([0, 0], { seed: 1 })).toThrow(InvalidWeightsError);
   expect(() => curriculum([1, -1], { seed: 1 })).toThrow('weight -1 at position 1');
+  expect(() => curriculum([1, 1e298], { seed: 1 })).toThrow('weight 1e+299 at position 1: weights must be at most');
   const sampler = make({})();
   const before = sampler.state();
+  const fraction = { step: 1, positions: [0.5] as unknown as Int32Array, rewards: Float32Array.of(1) };
+  expect(() => sampler.observe(fraction)).toThrow('position 0.5');
   expect(() => sampler.observe(feedback([0, 2], [1, 1]))).toThrow('position 2');
   expect(() => sampler.observe(feedback([0], [Number.NaN]))).toThrow('must be in [0, 1]');
   expect(() => sampler.observe(feedback([0], [1, 1]))).toThrow('1 positions and 2 rewards');

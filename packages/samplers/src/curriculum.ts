@@ -17,6 +17,7 @@ import {
 } from './curriculum-state.js';
 import { checkDrawCount } from './draw-uniforms.js';
 import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
+import { checkedWeight } from './structures/check-weight.js';
 import { sumTree } from './structures/sum-tree.js';
 
 export interface CurriculumOptions {
@@ -75,6 +76,7 @@ export function curriculum(
   const base = Float64Array.from(weights).map((weight) => weight + 0);
   const tree = sumTree(base);
   tree.find(0); // refuses weights that are all zero
+  for (const [position, weight] of base.entries()) checkedWeight(weight * cap, position); // the most that it may become
   const size = base.length;
   const possible = Int32Array.from(base.keys()).filter((position) => base[position]! > 0);
   const weightsDigest = digest(base);
@@ -165,7 +167,7 @@ export function curriculum(
       const passRates = Array.from(rewards, (reward) => passRate(reward) + 0);
       for (const [group, position] of positions.entries()) {
         const rate = passRates[group]!;
-        if (!(position >= 0 && position < size)) {
+        if (!(Number.isInteger(position) && position >= 0 && position < size)) {
           throw new InvalidArgumentError(`feedback is about position ${position}, which is not in [0, ${size})`);
         }
         if (!(rate >= 0 && rate <= 1)) {

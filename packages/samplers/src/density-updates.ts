@@ -137,10 +137,13 @@ function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal.reason);
     };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', abort);
-      resolve();
-    }, milliseconds);
+    const timer = setTimeout(
+      () => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      },
+      Math.min(milliseconds, 2 ** 31 - 1), // longer ones would end at once
+    );
     signal.addEventListener('abort', abort, { once: true });
   });
 }

@@ -35,10 +35,10 @@ export function frozenWeightedSampler(
     draw(count) {
       checkDrawCount(count);
       const first = next;
-      next += count;
       const uniforms = new Float64Array(count);
       const positions = new Int32Array(count);
       random.fill(first, uniforms);
+      next += count;
       table.findAll(uniforms, positions);
       // Not everybody asks for the chances, and each is another cache miss. The copy is there because positions can be overwritten.
       const drawn = positions.slice();

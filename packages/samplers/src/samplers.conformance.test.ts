@@ -90,8 +90,18 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
 };
 
 for (const [name, settings] of Object.entries(subjects)) {
-  for (const [setting, subject] of Object.entries(settings))
+  for (const [setting, subject] of Object.entries(settings)) {
     describeChecks(`${name}, ${setting}`, samplerChecks(subject));
+
+    test(`${name}, ${setting}: a draw that fails moves nothing`, async () => {
+      const sampler = await subject.create();
+      sampler.draw(3);
+      const before = sampler.state();
+      const counts = [-1, 0.5, Number.NaN, ...(sampler.capabilities.finite ? [] : [2 ** 50])];
+      for (const count of counts) expect(() => sampler.draw(count), `${count}`).toThrow();
+      expect(sampler.state()).toEqual(before);
+    });
+  }
 }
 
 test('every sampler that the package exports is in the list', () => {

@@ -15,7 +15,8 @@ export interface ShardOptions {
  * The state is the sampler's own, whose place is the end of the last whole round: when all ranks have drawn as much, it is the same
  * on each, and restored with another `worldSize`, or none, the stream goes on. A call draws the whole round, `worldSize` times the
  * count; at the end of a finite stream the last ranks may get one draw fewer. Each process must tell an adaptive sampler the
- * feedback of all ranks. Draws are not numbered.
+ * feedback of all ranks, and get every update before the same draw. Draws are not numbered: what is made from draw numbers, such as
+ * completions, needs another seed on each rank.
  * @throws InvalidArgumentError for a bad rank or worldSize.
  */
 export function shard(sampler: Sampler, { rank, worldSize }: ShardOptions): Sampler {

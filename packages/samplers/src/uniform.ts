@@ -41,10 +41,10 @@ export function uniformSampler(size: number, { seed }: UniformSamplerOptions): U
     draw(count) {
       checkDrawCount(count);
       const first = next;
-      next += count;
       const probabilities = new Float64Array(count); // first the uniforms
-      random.fill(first, probabilities);
       const positions = new Int32Array(count);
+      random.fill(first, probabilities);
+      next += count;
       for (let draw = 0; draw < count; draw++) positions[draw] = Math.floor(probabilities[draw]! * size);
       return { positions, probabilities: probabilities.fill(1 / size), first };
     },

@@ -79,6 +79,23 @@ describe('updates', () => {
     expect(sampler.weights()).toEqual(weights);
   });
 
+  test('of positions in a plain list, as JSON gives them, are the same, and resume', () => {
+    const [sampler, listed] = [create(), create()];
+    sampler.update(update(1, [0, 3], [5, 6]));
+    listed.update({ version: 1, positions: [0, 3], weights: [5, 6] } as unknown as ReturnType<typeof update>);
+    sampler.remove({ version: 2, positions: Int32Array.of(4) });
+    listed.remove({ version: 2, positions: [4] } as unknown as ReturnType<typeof update>);
+    expect(listed.state()).toEqual(sampler.state());
+    const restored = create();
+    restored.restore(JSON.parse(JSON.stringify(listed.state())));
+    expect(restored.weights()).toEqual(sampler.weights());
+    for (const position of [0.5, '1', 2 ** 32, Number.NaN, null]) {
+      const wrong = { version: 3, positions: [0, position], weights: [1, 1] } as unknown as ReturnType<typeof update>;
+      expect(() => listed.update(wrong)).toThrow(`position ${position} is no int32`);
+    }
+    expect(listed.state()).toEqual(sampler.state());
+  });
+
   test('keep their own copy of what they were given', () => {
     const sampler = create();
     const given = update(1, [0], [100]);

@@ -1,4 +1,12 @@
-import { counterRandom, type Draws, digest, type Sampler, StateMismatchError, type WeightUpdate } from '@rarefy/core';
+import {
+  counterRandom,
+  type Draws,
+  digest,
+  InvalidArgumentError,
+  type Sampler,
+  StateMismatchError,
+  type WeightUpdate,
+} from '@rarefy/core';
 import { drawUniforms } from './draw-uniforms.js';
 import { frozenWeightedSampler } from './frozen-weighted.js';
 import { once } from './once.js';
@@ -107,13 +115,14 @@ export function weightedSampler(weights: ArrayLike<number>, options: WeightedSam
     },
     weights: current,
     update: ({ version, positions, weights }) =>
-      apply({ kind: 'update', version, positions: positions.slice(), weights: copyWeights(weights) }),
+      apply({ kind: 'update', version, positions: copyPositions(positions), weights: copyWeights(weights) }),
     add({ version, weights }) {
       const { size } = log.tree;
       apply({ ...none, kind: 'add', version, weights: copyWeights(weights) });
       return size;
     },
-    remove: ({ version, positions }) => apply({ ...none, kind: 'remove', version, positions: positions.slice() }),
+    remove: ({ version, positions }) =>
+      apply({ ...none, kind: 'remove', version, positions: copyPositions(positions) }),
     state: () => ({
       version: 1,
       fingerprint: fingerprint(),
@@ -133,6 +142,15 @@ export function weightedSampler(weights: ArrayLike<number>, options: WeightedSam
       next = index;
     },
   };
+}
+
+/** Also of what JavaScript or JSON gave in place of an Int32Array. @throws InvalidArgumentError for what is no int32. */
+function copyPositions(positions: ArrayLike<number>): Int32Array {
+  const copy = new Int32Array(positions);
+  if (positions instanceof Int32Array) return copy;
+  const bad = copy.findIndex((position, at) => position !== positions[at]);
+  if (bad < 0) return copy;
+  throw new InvalidArgumentError(`position ${positions[bad]} is no int32; give positions as an Int32Array`);
 }
 
 /** -0 as 0: JSON knows no -0. */
