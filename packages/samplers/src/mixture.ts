@@ -8,6 +8,7 @@ import {
   StateMismatchError,
 } from '@rarefy/core';
 import { checkDrawCount, drawUniforms } from './draw-uniforms.js';
+import { once } from './once.js';
 import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
 import { sumTree } from './structures/sum-tree.js';
 
@@ -85,11 +86,12 @@ export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureS
     return positions.length;
   };
 
-  const stateDigest = (states: unknown, index: number, finished: boolean) =>
-    digest(
-      Uint16Array.from(JSON.stringify(states), (character) => character.charCodeAt(0)),
-      digest([seed, index, Number(finished)]),
-    );
+  const stateDigest = (states: unknown, index: number, finished: boolean) => {
+    const text = JSON.stringify(states);
+    const characters = new Uint16Array(text.length);
+    for (let at = 0; at < text.length; at++) characters[at] = text.charCodeAt(at);
+    return digest(characters, digest([seed, index, Number(finished)]));
+  };
 
   return {
     specificationVersion: 'v1',
@@ -132,8 +134,20 @@ export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureS
     ...(tellsChances && { probabilities: mixChances }),
     state() {
       const states = samplers.map((sampler) => sampler.state());
-      const stateOf = stateDigest(states, next, isFinished);
-      return { version: 1, fingerprint, payload: { seed, next, isFinished, digest: stateOf, samplers: states } };
+      const place = { seed, next, isFinished };
+      // Parts may hold all their weights in their states, and of many states none is written.
+      const digestOfAll = once(() => stateDigest(states, place.next, place.isFinished));
+      return {
+        version: 1,
+        fingerprint,
+        payload: {
+          ...place,
+          get digest() {
+            return digestOfAll();
+          },
+          samplers: states,
+        },
+      };
     },
     restore(state) {
       const payload = payloadOf(state, fingerprint);

@@ -48,6 +48,16 @@ test('takes asynchronous streams and any items, asks each weight once, and gives
   expect(await sampleStream(numbers(50), again)).toEqual(await sampleStream(numbers(50), again));
 });
 
+test('a stream that is all there, and has no end, lets timers through and is stopped by one', async () => {
+  function* ones() {
+    for (;;) yield 1;
+  }
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error('enough')), 30);
+  const stopped = sampleStream(ones(), { count: 3, weight: () => 1, seed: 1, signal: controller.signal });
+  await expect(stopped).rejects.toThrow('enough');
+});
+
 test('refuses bad weights and counts, and stops when told', async () => {
   const sample = (weight: (item: number) => number, count = 2) => sampleStream(numbers(5), { count, weight, seed: 1 });
   await expect(sample((item) => (item === 3 ? Number.NaN : 1))).rejects.toThrow('weight NaN of item 3');

@@ -1,4 +1,4 @@
-import { type CallOptions, counterRandom, InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
+import { type CallOptions, counterRandom, InvalidArgumentError, InvalidWeightsError, timeSlices } from '@rarefy/core';
 
 export interface SampleStreamOptions<Item> extends Pick<CallOptions, 'signal'> {
   /** Items to keep, an integer ≥ 0; a stream with fewer items of weight above 0 gives them all. */
@@ -42,9 +42,11 @@ export async function sampleStream<Item>(
     toPass = exponential(random.uniform(used++)) / heap[0]!.time;
   };
 
+  const slices = timeSlices(signal);
   let index = 0;
   for await (const item of stream) {
     signal?.throwIfAborted();
+    if (index % 256 === 0 && slices.due()) await slices.pause(); // a stream that is all there lets nothing else through
     const weight = weigh(item, index);
     if (!(weight >= 0 && weight < Infinity)) {
       throw new InvalidWeightsError(`weight ${weight} of item ${index}: weights must be finite and ≥ 0`);
