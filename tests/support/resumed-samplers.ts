@@ -1,5 +1,13 @@
 import { counterRandom, type Sampler } from '@rarefy/core';
-import { curriculum, mixtureSampler, subsetSampler, type WeightedSampler, weightedSampler } from '@rarefy/samplers';
+import {
+  curriculum,
+  mixtureSampler,
+  shard,
+  subsetSampler,
+  uniformSampler,
+  type WeightedSampler,
+  weightedSampler,
+} from '@rarefy/samplers';
 
 const size = 120;
 const random = counterRandom(77);
@@ -34,6 +42,11 @@ export const resumedSamplers: Readonly<Record<string, ResumedSampler>> = {
     ),
   ),
   curriculum: from((given) => curriculum(given, { seed: 1 })),
+  uniformSampler: {
+    create: () => uniformSampler(size, { seed: 1 }),
+    createOther: () => uniformSampler(size + 1, { seed: 1 }),
+  },
+  'shard of a weightedSampler': from((given) => shard(weightedSampler(given, { seed: 1 }), { rank: 1, worldSize: 3 })),
 };
 
 /** One training step of 3 draws; with updates also what the run then tells the sampler. A function of the step alone. */

@@ -1,9 +1,17 @@
 import { counterRandom } from '@rarefy/core';
-import { drawWithoutReplacement, uniformSampler, weightedSampler } from '@rarefy/samplers';
+import {
+  curriculum,
+  drawWithoutReplacement,
+  mixtureSampler,
+  subsetSampler,
+  uniformSampler,
+  weightedSampler,
+} from '@rarefy/samplers';
 
 /**
  * Draws that must come out the same wherever JavaScript runs, as one text: 10,000 weighted ones, half of them after an update,
- * 10,000 uniform ones, and 500 of 1,000 without replacement. Bundled and run in other engines, so it takes no Node.
+ * 10,000 of frozen weights, 10,000 uniform ones, 500 of 1,000 without replacement, and those of a mixture and of a curriculum that
+ * learns. Bundled and run in other engines, so it takes no Node.
  */
 export function samplerDraws(): string {
   const size = 1000;
@@ -17,6 +25,20 @@ export function samplerDraws(): string {
   weighted.update({ version: 1, positions: Int32Array.of(3, 500), weights: Float64Array.of(20, 0) });
   const after = weighted.draw(5000);
   const subset = drawWithoutReplacement(weights, 500, counterRandom(7));
+  const mixture = mixtureSampler(
+    [
+      { sampler: weightedSampler(weights, { seed: 1 }), weight: 1 },
+      { sampler: subsetSampler(weights, { seed: 2, budget: 100 }), weight: 3 },
+    ],
+    { seed: 4 },
+  );
+  const learning = curriculum(weights, { seed: 5 });
+  const learned: number[] = [];
+  for (let step = 1; step <= 100; step++) {
+    const { positions } = learning.draw(10);
+    learned.push(...positions);
+    learning.observe({ step, positions, rewards: Float32Array.from(positions, (position) => (position % 5) / 4) });
+  }
   const restored = weightedSampler(weights, { seed: 123_456_789_012 });
   restored.restore(JSON.parse(JSON.stringify(weighted.state())));
   return JSON.stringify({
@@ -24,6 +46,9 @@ export function samplerDraws(): string {
     probabilities: [...after.probabilities.subarray(0, 100)],
     state: weighted.state(),
     restored: [...restored.draw(100).positions],
+    frozen: [...weightedSampler(weights, { seed: 123_456_789_012, frozen: true }).draw(10_000).positions],
+    mixture: [...mixture.draw(1000).positions],
+    learned,
     uniform: [...uniformSampler(size, { seed: 3 }).draw(10_000).positions],
     subset: [...subset],
   });

@@ -29,7 +29,7 @@ function countDraws(
   const uniforms = new Float64Array(1000);
   const positions = new Int32Array(1000);
   for (let first = 0; first < draws; first += 1000) {
-    for (let draw = 0; draw < 1000; draw++) uniforms[draw] = random.uniform(first + draw);
+    random.fill(first, uniforms);
     structure.findAll(uniforms, positions);
     for (const position of positions) counts[position]!++;
   }
