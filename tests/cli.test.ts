@@ -221,7 +221,11 @@ describe('bad input ends with one line and a code', () => {
     ['convert --in e.safetensors --out x.pt --dtype f16', 2, '--dtype must be one of'],
     ['density --embeddings few.safetensors --k 3 --out x', 2, 'k = 3'],
     ['density --embeddings damaged.safetensors --out x', 1, 'damaged.safetensors'],
-    ['density --embeddings e.safetensors --target-ess 2 --out x', 2, 'share must be in (0, 1]'],
+    [
+      'density --embeddings e.safetensors --target-ess 2 --out x',
+      2,
+      '--target-ess must be a number, at least 0 and at',
+    ],
     ['density --out x', 2, 'give one of --prompts and --embeddings'],
     ['sample --embeddings few.safetensors --budget 4 --out x', 2, '--budget 4 is more than the 3 rows'],
     ['sample --embeddings few.safetensors --budget 2 --out x', 2, 'k = 20'],

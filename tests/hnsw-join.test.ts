@@ -2,9 +2,10 @@ import { type Matrix, type Metric, type Neighbors, NotFiniteError, type RowSourc
 import { exactIndex, exactNeighbors } from '@rarefy/neighbors/exact';
 import { hnswIndex } from '@rarefy/neighbors/hnsw';
 import { clusters, normalPoints, rowsOf } from '@rarefy/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { casesOf } from './support/exhaustive.js';
 import { usearchLibrary, usearchReason } from './support/neighbor-libraries.js';
+import { steppedClock } from './support/stepped-clock.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 const dtypes = ['float32', 'bfloat16', 'int8'] as const;
@@ -121,12 +122,14 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     expect(warnings).toEqual(['low-recall']);
     const reason = new Error('enough');
     const stop = new AbortController();
+    steppedClock(10);
     const stopped = (await hnswIndex({ lib })).joinRows!(sourceOf(points), {
       k,
       signal: stop.signal,
       onEvent: ({ type }) => type === 'work-progress' && stop.abort(reason),
     });
     await expect(stopped).rejects.toBe(reason);
+    vi.restoreAllMocks();
     const bad = { ...points, data: points.data.slice() };
     bad.data[60 * 77 + 1] = Number.NaN;
     const broken = (await hnswIndex({ lib })).joinRows!(sourceOf(bad), { k });

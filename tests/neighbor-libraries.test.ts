@@ -5,9 +5,10 @@ import { faissIndex } from '@rarefy/neighbors/faiss';
 import { hnswIndex } from '@rarefy/neighbors/hnsw';
 import { clusters, neighborIndexChecks, normalPoints, rowsOf } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { casesOf } from './support/exhaustive.js';
 import { faissLibrary, faissReason, usearchLibrary, usearchReason } from './support/neighbor-libraries.js';
+import { steppedClock } from './support/stepped-clock.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 const spreads = Array.from({ length: 20 }, (_, cluster) => 0.05 + 0.02 * cluster);
@@ -124,11 +125,13 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
   test('converting, building and searching let timers run', async () => {
     const points = normalPoints(4000, 256, 8);
     const index = await faissIndex({ lib });
+    steppedClock(5);
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     await index.add(points);
     await index.search(rowsOf(points, [...Array(200).keys()]), { k: 5 });
     clearInterval(timer);
+    vi.restoreAllMocks();
     expect(ticks).toBeGreaterThan(2);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { counterRandom, type Matrix } from '@rarefy/core';
@@ -212,6 +212,35 @@ describe('rarefy density', () => {
     );
     expect([code, stderr]).toEqual([2, expect.stringContaining('--kernel angular has no --bandwidth')]);
   });
+
+  test('a bandwidth of 0 is refused, not taken for none', async () => {
+    const { code, stderr } = await run(
+      'density --embeddings e.safetensors --estimator kernel --bandwidth 0 --out x.jsonl',
+    );
+    expect([code, stderr]).toEqual([2, expect.stringContaining('bandwidth must be finite and above')]);
+  });
+});
+
+test.each([
+  ['sample --embeddings e.safetensors --budget 9 --out ./e.safetensors', '--embeddings and --out are the same file'],
+  ['sample --embeddings e.npy --budget 9 --out x --report x', '--out and --report are the same file, x'],
+  ['density --embeddings e.safetensors --out x --report e.safetensors', '--embeddings and --report are the same file'],
+])('a file is not written over another one that the call names: %s', async (line, message) => {
+  const before = read('e.safetensors');
+  const { code, stderr } = await run(line);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  expect(read('e.safetensors')).toBe(before);
+});
+
+test('a number that is not finite is told with the file and the row', async () => {
+  const bytes = readFileSync(join(cwd, 'e.safetensors'));
+  bytes.writeUInt32LE(0x7fc00000, 8 + Number(bytes.readBigUInt64LE(0)) + 4 * (12 * 5 + 3));
+  writeFileSync(join(cwd, 'nan.safetensors'), bytes);
+  for (const line of ['sample --budget 9 --method coverage', 'density']) {
+    const { code, stderr } = await run(`${line} --embeddings nan.safetensors --out x`);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('nan.safetensors: ')]);
+    expect(stderr).toContain('hold NaN in row 5');
+  }
 });
 
 test.skipIf(usearchReason !== '')(

@@ -51,6 +51,7 @@ export { type Conversation, readConversations } from './records/conversations.js
 export { mergeNearDuplicates, type NearDuplicateOptions } from './records/near-duplicates.js';
 export { type Pair, readPairs } from './records/pairs.js';
 export { type PromptRecord, readPrompts } from './records/prompts.js';
+export { quoted } from './records/quoted.js';
 export { readJsonl } from './records/read-jsonl.js';
 export type { JsonlLine, JsonlOptions, JsonlStats } from './records/read-lines.js';
 export { uniquePrompts } from './records/unique-prompts.js';

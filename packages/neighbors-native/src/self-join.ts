@@ -61,16 +61,27 @@ export async function selfJoin(
   }
   const job = new addon.Job();
   const abort = () => job.abort();
-  const stopReports = reportProgress(job, rows, onEvent);
-  signal?.addEventListener('abort', abort);
-  try {
-    const joined = await job.run(data, { rows, cols, k, metric, threads, instructionSet });
+  const failures: unknown[] = [];
+  const fail = (error: unknown) => {
+    failures.push(error);
+    abort();
+  };
+  const checkStopped = () => {
+    if (failures.length > 0) throw failures[0];
     signal?.throwIfAborted();
+  };
+  signal?.addEventListener('abort', abort);
+  let stopReports: (done?: number) => void = () => {};
+  try {
+    stopReports = reportProgress(job, rows, onEvent, fail);
+    checkStopped(); // the first event may have brought an abort
+    const joined = await job.run(data, { rows, cols, k, metric, threads, instructionSet }).catch((error) => {
+      checkStopped();
+      throw explained(error, data, rows, cols);
+    });
+    checkStopped();
     stopReports(rows);
     return joined satisfies NativeJoin;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw explained(error, data, rows, cols);
   } finally {
     stopReports();
     signal?.removeEventListener('abort', abort);
@@ -80,7 +91,8 @@ export async function selfJoin(
 function checkArguments(data: Float32Array, rows: number, cols: number, options: SelfJoinOptions): void {
   const { k, metric, threads } = options;
   const isCount = (value: number) => Number.isInteger(value) && value >= 0 && value <= maxEntries;
-  if (!(data instanceof Float32Array)) throw new InvalidArgumentError(`data must be a Float32Array, got ${data}`);
+  const kind = Object.prototype.toString.call(data).slice(8, -1); // not by instanceof, which an array of another realm fails
+  if (kind !== 'Float32Array') throw new InvalidArgumentError(`data must be a Float32Array, got ${kind}`);
   if (!(isCount(rows) && isCount(cols) && data.length === rows * cols)) {
     throw new ShapeError(`data say ${rows} rows x ${cols} columns and hold ${data.length} numbers; these must agree`);
   }
@@ -99,14 +111,28 @@ function checkArguments(data: Float32Array, rows: number, cols: number, options:
   }
 }
 
-/** Tells how far the job is, in rows, until the function that it gives is called: with the rows when all are done. */
-function reportProgress(job: NativeJob, total: number, onEvent: CallOptions['onEvent']): (done?: number) => void {
+/**
+ * Tells how far the job is, in rows, until the function that it gives is called: with the rows when all are done.
+ * @param fail hears what `onEvent` throws to a timer, where nobody else would catch it
+ */
+function reportProgress(
+  job: NativeJob,
+  total: number,
+  onEvent: CallOptions['onEvent'],
+  fail: (error: unknown) => void,
+): (done?: number) => void {
   if (!onEvent) return () => {};
   const task = 'self-join';
   const started = performance.now();
   const report = () => onEvent({ type: 'work-progress', task, done: Math.floor(job.progress() * total), total });
   onEvent({ type: 'work-start', task, total });
-  const timer = setInterval(report, progressMs);
+  const timer = setInterval(() => {
+    try {
+      report();
+    } catch (error) {
+      fail(error);
+    }
+  }, progressMs);
   return (done) => {
     clearInterval(timer);
     if (done === undefined) return;

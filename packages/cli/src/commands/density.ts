@@ -30,9 +30,11 @@ export const density = command({
   async run({ out, report, ...values }, options) {
     const { densityReport } = await import('@rarefy/density');
     const { writeAtomically } = await import('@rarefy/io');
+    const { checkDifferentFiles } = await import('../shell/check-files.js');
     const { measurePrompts } = await import('../weighing/measure-prompts.js');
     const { weightTables } = await import('../weighing/weight-tables.js');
     const { writeWeights } = await import('../training/density-weights.js');
+    checkDifferentFiles({ prompts: values.prompts, embeddings: values.embeddings, out, report });
     const { ids, density, weights, details, agreement } = await measurePrompts(values, options);
     const { warnings, ...effect } = densityReport(density, weights);
     const rows = ids.map((id) => ({ id }));

@@ -37,7 +37,10 @@ export const sample = command({
     const { InvalidArgumentError } = await import('@rarefy/core');
     const { openEmbeddings, writeAtomically } = await import('@rarefy/io');
     const { checkLineIds } = await import('../sampling/check-line-ids.js');
+    const { checkDifferentFiles } = await import('../shell/check-files.js');
+    const { namingFile } = await import('../weighing/naming-file.js');
     const { subsetMethods } = await import('../sampling/subset-methods.js');
+    checkDifferentFiles({ embeddings: file, out, report });
     await using reader = await openEmbeddings(file, options);
     const { ids } = reader;
     const { budget, seed } = values;
@@ -45,7 +48,8 @@ export const sample = command({
       throw new InvalidArgumentError(`--budget ${budget} is more than the ${reader.rows} rows of ${file}.`);
     }
     checkLineIds(ids);
-    const { positions, columns, details, note } = await subsetMethods[method](reader, values, options);
+    const picking = subsetMethods[method](reader, values, options);
+    const { positions, columns, details, note } = await namingFile(file, picking);
     const sampled = Array.from(positions, (row) => ids[row]!);
     await writeAtomically(out, Buffer.from(sampled.map((id) => `${id}\n`).join('')), options);
     if (report !== undefined) {

@@ -1,5 +1,5 @@
 import { type CallOptions, InputError, type Matrix } from '@rarefy/core';
-import { type PromptRecord, readEmbeddings } from '@rarefy/io';
+import { type PromptRecord, quoted, readEmbeddings } from '@rarefy/io';
 import { embedTexts } from './embed-texts.js';
 import type { EmbedderValues } from './open-embedder.js';
 
@@ -27,8 +27,7 @@ export async function embeddingsOf(
   const data = new Float32Array(prompts.length * cols);
   prompts.forEach(({ id }, position) => {
     const row = rowOf.get(id);
-    if (row === undefined)
-      throw new InputError(`${file} has no embedding of the prompt with id ${JSON.stringify(id)}.`);
+    if (row === undefined) throw new InputError(`${file} has no embedding of the prompt with id ${quoted(id)}.`);
     data.set(embeddings.data.subarray(row * cols, (row + 1) * cols), position * cols);
   });
   return { data, rows: prompts.length, cols };

@@ -3,6 +3,7 @@ import { densityOf } from '@rarefy/density';
 import { openEmbeddings, readPrompts, uniquePrompts } from '@rarefy/io';
 import type { EngineName } from '../weighing/estimator-options.js';
 import { fitReader } from '../weighing/fit-reader.js';
+import { namingFile } from '../weighing/naming-file.js';
 import { tellCut } from './embed-texts.js';
 import { type EmbedderValues, openEmbedder } from './open-embedder.js';
 
@@ -26,7 +27,8 @@ export async function promptDensity(
   }
   if (embeddings !== undefined) {
     await using reader = await openEmbeddings(embeddings, options);
-    return { ids: reader.ids, density: await fitReader(reader, estimator, options, source.neighbors === 'hnsw') };
+    const fitting = fitReader(reader, estimator, options, source.neighbors === 'hnsw');
+    return { ids: reader.ids, density: await namingFile(embeddings, fitting) };
   }
   const records = await uniquePrompts(readPrompts(prompts!, options));
   const texts = records.map(({ prompt }) => prompt);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type CallOptions, StateMismatchError, type Weighting } from '@rarefy/core';
 import { type DensityReport, densityOf, densityReport, knnDistance } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
-import { type PromptRecord, readJsonl, writeJsonl } from '@rarefy/io';
+import { type PromptRecord, quoted, readJsonl, writeJsonl } from '@rarefy/io';
 import type { LoadedModel } from '@rarefy/lm';
 
 /** Densities and weights of prompts, one a prompt, and what the weights do to the draws. */
@@ -74,21 +74,24 @@ async function readWeights(
 ): Promise<Pick<DensityWeights, 'densities' | 'weights'>> {
   const densities: number[] = [];
   const weights: number[] = [];
-  for await (const { value } of readJsonl(path)) {
-    const { id, density, weight } = value as { id: unknown; density: unknown; weight: unknown };
+  const mismatch = (what: string) =>
+    new StateMismatchError(`${path} ${what}; give the same --pairs, or begin anew with another --out`);
+  for await (const { value, line } of readJsonl(path)) {
+    const { id, density, weight } = (value ?? {}) as Readonly<Record<'id' | 'density' | 'weight', unknown>>;
     const expected = prompts[weights.length]?.id;
-    if (id !== expected || typeof density !== 'number' || typeof weight !== 'number') {
-      throw new StateMismatchError(
-        `${path} is of other prompts: it has ${JSON.stringify(id)} where the pairs have ${JSON.stringify(expected)}`,
-      );
+    if (expected === undefined) throw mismatch(`has more lines than the pairs have prompts, ${prompts.length}`);
+    if (id !== expected) {
+      const found = typeof id === 'string' ? `the id ${quoted(id)}` : 'no id';
+      throw mismatch(`is of other prompts: line ${line} has ${found} where the pairs have ${quoted(expected)}`);
+    }
+    if (typeof density !== 'number' || typeof weight !== 'number') {
+      throw mismatch(`has no density or no weight in line ${line}`);
     }
     densities.push(density);
     weights.push(weight);
   }
-  if (weights.length !== prompts.length) {
-    throw new StateMismatchError(
-      `${path} has ${weights.length} weights and the pairs have ${prompts.length} prompts; give the same --pairs`,
-    );
+  if (weights.length < prompts.length) {
+    throw mismatch(`has ${weights.length} weights and the pairs have ${prompts.length} prompts`);
   }
   return { densities: Float64Array.from(densities), weights: Float64Array.from(weights) };
 }

@@ -11,10 +11,12 @@ export const weightingOptions = {
   },
   'target-ess': {
     type: 'number',
+    min: 0,
+    max: 1,
     description: 'Effective sample size to reach, as a share of the prompts in (0, 1]',
   },
-  'mix-uniform': { type: 'number', description: 'Share of draws that are uniform, in [0, 1]' },
-  cap: { type: 'number', description: 'Largest weight as a multiple of the median, at least 1' },
+  'mix-uniform': { type: 'number', min: 0, max: 1, description: 'Share of draws that are uniform, in [0, 1]' },
+  cap: { type: 'number', min: 1, description: 'Largest weight as a multiple of the median, at least 1' },
 } as const satisfies OptionDefinitions;
 
 export type WeightingValues = OptionValues<typeof weightingOptions>;

@@ -45,7 +45,11 @@ export const estimatorOptions = {
     default: 'gaussian',
     description: 'Of kernel: how a prompt counts at another',
   },
-  bandwidth: { type: 'number', description: 'Of kernel: width; default the median distance to the 10th neighbour' },
+  bandwidth: {
+    type: 'number',
+    min: 0,
+    description: 'Of kernel: width; default the median distance to the 10th neighbour',
+  },
   samples: {
     type: 'integer',
     min: 1,

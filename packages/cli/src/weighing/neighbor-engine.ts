@@ -7,6 +7,7 @@ import {
   type NeighborIndex,
   type Neighbors,
 } from '@rarefy/core';
+import type { Faiss } from '@rarefy/neighbors/faiss';
 import type { Usearch } from '@rarefy/neighbors/hnsw';
 import type { EngineName, RowsAs } from './estimator-options.js';
 
@@ -37,18 +38,11 @@ async function openIndex(name: EngineName, metric: Metric, rowsAs: RowsAs): Prom
   switch (name) {
     case 'hnsw': {
       const { hnswIndex } = await import('@rarefy/neighbors/hnsw');
-      const options = { metric, dtype: rowsAs };
-      try {
-        return await hnswIndex(options);
-      } catch (error) {
-        const lib = libraryHere<Usearch>('usearch');
-        if (!MissingDependencyError.isInstance(error) || lib === undefined) throw error;
-        return hnswIndex({ ...options, lib });
-      }
+      return withLibrary<Usearch>('usearch', (lib) => hnswIndex({ metric, dtype: rowsAs, ...lib }));
     }
     case 'faiss': {
       const { faissIndex } = await import('@rarefy/neighbors/faiss');
-      return faissIndex({ metric });
+      return withLibrary<Faiss>('faiss-node', (lib) => faissIndex({ metric, ...lib }));
     }
     case 'nn-descent': {
       const { nnDescentIndex } = await import('@rarefy/neighbors/nn-descent');
@@ -65,12 +59,22 @@ async function openIndex(name: EngineName, metric: Metric, rowsAs: RowsAs): Prom
   }
 }
 
-/** A library of the project of the current folder or in NODE_PATH; undefined where it is absent. */
-function libraryHere<Library>(name: string): Library | undefined {
+/** Looks for a library where Rarefy is, then in the project of the current folder and in NODE_PATH. */
+async function withLibrary<Library>(
+  name: string,
+  open: (options: { readonly lib?: Library }) => Promise<NeighborIndex>,
+): Promise<NeighborIndex> {
   try {
-    return createRequire(join(process.cwd(), 'here.js'))(name) as Library;
-  } catch {
-    return undefined;
+    return await open({});
+  } catch (error) {
+    if (!MissingDependencyError.isInstance(error)) throw error;
+    let lib: Library;
+    try {
+      lib = createRequire(join(process.cwd(), 'here.js'))(name) as Library;
+    } catch {
+      throw error;
+    }
+    return open({ lib });
   }
 }
 

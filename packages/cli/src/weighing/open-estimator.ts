@@ -35,7 +35,8 @@ async function openKernel({ kernel, bandwidth, hashes, samples, k, seed, neighbo
   if (kernel === 'angular' && bandwidth !== undefined) {
     throw new InvalidArgumentError('--kernel angular has no --bandwidth; give its power as --hashes.');
   }
-  const shape = kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...(bandwidth && { bandwidth }) };
+  const shape =
+    kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...(bandwidth !== undefined && { bandwidth }) };
   if (samples === undefined) return { estimator: kernelDensity(shape), engine: undefined };
   const engine = await neighborEngine(neighbors, kernel === 'angular' ? 'cosine' : 'euclidean', rowsAs);
   const near = { ...(k !== undefined && { k }), samples, seed, index: () => engine.index };

@@ -28,6 +28,7 @@ export async function firstCenters(
     let first = -1;
     let soonest = Number.POSITIVE_INFINITY;
     for (let row = 0; row < rows; row++) {
+      if (row % 1024 === 0) await tick(0);
       const rate = counts[row]! * distances[row]!;
       if (rate === 0) continue;
       const wait = -Math.log1p(-step.uniform(keys[row]!)) / rate;

@@ -1,4 +1,4 @@
-import { type CallOptions, InvalidArgumentError, type Matrix, timeSlices } from '@rarefy/core';
+import { type CallOptions, InvalidArgumentError, type Matrix, type TimeSlices, timeSlices } from '@rarefy/core';
 import { checkPoints } from '../numeric/check-points.js';
 import { type DistinctRows, distinctRows } from '../numeric/distinct-rows.js';
 import { innerProducts } from '../numeric/inner-products.js';
@@ -40,9 +40,10 @@ export async function sphericalKMeans(
     throw new InvalidArgumentError(`${name} must be an integer ≥ 1, got ${value}`);
   }
   if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
-  checkPoints(points);
+  const slices = timeSlices(call.signal);
+  await checkPoints(points, slices);
   if (points.rows === 0) throw new InvalidArgumentError('there are no rows to group; give at least one');
-  const distinct = await distinctRows(unitRows(points), timeSlices(call.signal));
+  const distinct = await distinctRows(await unitRows(points, slices), slices);
   return withProgress('k-means', undefined, call, async (tick) => {
     const centers = await beginning(distinct, clusters, seed, tick);
     const clusterOf = new Int32Array(distinct.points.rows).fill(-1);
@@ -51,7 +52,7 @@ export async function sphericalKMeans(
       const isSettled = nearest.every((cluster, row) => cluster === clusterOf[row]);
       clusterOf.set(nearest);
       if (isSettled || round === rounds) break; // the clusters are those of these centers
-      moveCenters(centers, distinct, clusterOf);
+      await moveCenters(centers, distinct, clusterOf, () => tick(round));
     }
     const counts = new Int32Array(centers.rows);
     clusterOf.forEach((cluster, row) => {
@@ -81,9 +82,12 @@ export async function nearestCenters(centers: Matrix, points: Matrix, tick: Tick
 }
 
 /** Each row divided by its length; zero rows stay. */
-function unitRows({ data, rows, cols }: Matrix): Matrix {
+async function unitRows({ data, rows, cols }: Matrix, slices: TimeSlices): Promise<Matrix> {
   const unit = new Float32Array(data.length);
-  for (let start = 0; start < data.length; start += cols) setUnit(unit, start, data.subarray(start, start + cols));
+  for (let start = 0; start < data.length; start += cols) {
+    setUnit(unit, start, data.subarray(start, start + cols));
+    if (slices.due()) await slices.pause();
+  }
   return { data: unit, rows, cols };
 }
 
@@ -106,13 +110,19 @@ async function beginning(distinct: DistinctRows, clusters: number, seed: number,
 }
 
 /** Each center to the mean direction of its rows; one without rows, or whose rows cancel out, stays. */
-function moveCenters({ data, rows, cols }: Matrix, { points, counts }: DistinctRows, clusterOf: Int32Array): void {
+async function moveCenters(
+  { data, rows, cols }: Matrix,
+  { points, counts }: DistinctRows,
+  clusterOf: Int32Array,
+  tick: () => Promise<void>,
+): Promise<void> {
   const sums = new Float64Array(data.length);
   for (let row = 0; row < points.rows; row++) {
     const start = clusterOf[row]! * cols;
     for (let col = 0; col < cols; col++) {
       sums[start + col] = sums[start + col]! + counts[row]! * points.data[row * cols + col]!;
     }
+    if (row % blockRows === 0) await tick();
   }
   for (let start = 0; start < rows * cols; start += cols) setUnit(data, start, sums.subarray(start, start + cols));
 }

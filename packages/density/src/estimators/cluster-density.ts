@@ -4,6 +4,7 @@ import {
   InvalidArgumentError,
   type Matrix,
   NotFittedError,
+  timeSlices,
 } from '@rarefy/core';
 import { nearestCenters, type SphericalClusters, sphericalKMeans } from '../clustering/spherical-k-means.js';
 import { checkPoints } from '../numeric/check-points.js';
@@ -47,7 +48,6 @@ export function clusterDensity({ clusters, seed = 0 }: ClusterDensityOptions = {
     },
     async fit(points, call = {}) {
       fitted = undefined;
-      checkPoints(points);
       const { rows } = points;
       if (rows < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, and there are ${rows}`);
       const count = clusters ?? Math.round(Math.sqrt(rows));
@@ -58,7 +58,7 @@ export function clusterDensity({ clusters, seed = 0 }: ClusterDensityOptions = {
     async score(points, call = {}) {
       if (fitted === undefined) throw new NotFittedError('score needs a fit: call fit(points) first');
       const { centers, clusterOf, counts } = fitted;
-      checkPoints(points, centers.cols);
+      await checkPoints(points, timeSlices(call.signal), centers.cols);
       const nearest = await withProgress('nearest-centers', points.rows, call, (tick) =>
         nearestCenters(centers, points, tick),
       );

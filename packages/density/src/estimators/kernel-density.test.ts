@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Matrix, type NeighborIndex, ShapeError } from '@rarefy/core';
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { clusters, normalPoints, rowsOf } from '@rarefy/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { casesOf } from '../../../../tests/support/exhaustive.js';
+import { steppedClock } from '../../../../tests/support/stepped-clock.js';
 import { type KernelDensityOptions, kernelDensity } from '../index.js';
 
 interface KernelReference {
@@ -213,10 +214,11 @@ test('the event loop goes on while it runs, and an abort ends it with its reason
   const points = normalPoints(3000, 64, 1);
   const controller = new AbortController();
   const reason = new Error('enough');
+  steppedClock(1);
   let turns = 0;
   const events = new Set<string>();
   const timer = setInterval(() => {
-    if (++turns === 3) controller.abort(reason);
+    if (events.has('work-progress') && ++turns === 3) controller.abort(reason);
   });
   const fit = kernelDensity({ bandwidth: 5 }).fit(points, {
     signal: controller.signal,
@@ -224,6 +226,7 @@ test('the event loop goes on while it runs, and an abort ends it with its reason
   });
   await expect(fit).rejects.toBe(reason);
   clearInterval(timer);
+  vi.restoreAllMocks();
   expect(turns).toBe(3);
   expect(events).toEqual(new Set(['work-start', 'work-progress']));
 });
@@ -246,4 +249,6 @@ test('what cannot be measured is refused', async () => {
   refused({ method: 'near-and-random', index: byDot }, 'needs an index by euclidean or cosine, and this one is by dot');
   await expect(kernelDensity().fit(normalPoints(1, 3, 1))).rejects.toThrow('at least 2 rows, and there are 1');
   await expect(kernelDensity().fit({ data: new Float32Array(0), rows: 2, cols: 0 })).rejects.toBeInstanceOf(ShapeError);
+  const doubles = { data: new Float64Array(6) as unknown as Float32Array, rows: 3, cols: 2 };
+  await expect(kernelDensity().fit(doubles)).rejects.toThrow('points must be in a Float32Array, got Float64Array');
 });

@@ -74,7 +74,7 @@ export function kernelDensity(options: KernelDensityOptions = {}): KernelDensity
       const earlier = fitted;
       fitted = undefined;
       await earlier?.near?.index[Symbol.asyncDispose]();
-      checkPoints(points);
+      await checkPoints(points, timeSlices(call.signal));
       if (points.rows < 2) {
         throw new InvalidArgumentError(`a kernel density needs at least 2 rows, and there are ${points.rows}`);
       }
@@ -89,7 +89,7 @@ export function kernelDensity(options: KernelDensityOptions = {}): KernelDensity
     async score(points, call = {}) {
       if (fitted === undefined) throw new NotFittedError('score needs a fit: call fit(points) first');
       const { rows, distinct, near } = fitted;
-      checkPoints(points, rows.points.cols);
+      await checkPoints(points, timeSlices(call.signal), rows.points.cols);
       const sums = near
         ? await sampledQuerySums(points, distinct, near, call)
         : await withProgress(task, points.rows, call, (tick) => kernelQuerySums(rows, points, tick));

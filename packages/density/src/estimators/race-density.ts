@@ -6,6 +6,7 @@ import {
   NotFittedError,
   type RowSource,
   ShapeError,
+  timeSlices,
 } from '@rarefy/core';
 import { checkPoints } from '../numeric/check-points.js';
 import { withProgress } from '../numeric/with-progress.js';
@@ -152,7 +153,7 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     },
     fit: (points, call = {}) =>
       inTurn(async () => {
-        checkPoints(points);
+        await checkPoints(points, timeSlices(call.signal));
         return fitBlocks(points.rows, [{ start: 0, block: points }], call);
       }),
     fitRows: (points, call = {}) => inTurn(() => fitBlocks(points.rows, readBlocks(points, call), call)),
@@ -160,7 +161,7 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
       inTurn(async () => {
         const { size, cols, counters } = sketch;
         if (size === 0) throw new NotFittedError('score needs points: call fit(points) or update(points) first');
-        checkPoints(points, cols);
+        await checkPoints(points, timeSlices(call.signal), cols);
         const densities = new Float64Array(points.rows);
         await hashBlocks(points, call, (codes, from, to) => {
           for (let row = from; row < to; row++) {
@@ -171,13 +172,13 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
       }),
     update: (points, call = {}) =>
       inTurn(async () => {
-        checkPoints(points, sketch.cols || points.cols);
+        await checkPoints(points, timeSlices(call.signal), sketch.cols || points.cols);
         (await count(points, call))(sketch);
       }),
     remove: (points, call = {}) =>
       inTurn(async () => {
         refuseWindow('remove points');
-        checkPoints(points, sketch.cols || points.cols);
+        await checkPoints(points, timeSlices(call.signal), sketch.cols || points.cols);
         const commit = await count(points, call);
         const left = { ...sketch, counters: sketch.counters.slice() };
         commit(left, -1);
@@ -217,9 +218,10 @@ function readBlocks(points: RowSource, call: CallOptions): Blocks {
   const step = Math.max(1, Math.floor(2 ** 20 / points.cols));
   return {
     async *[Symbol.asyncIterator]() {
+      const slices = timeSlices(call.signal);
       for (let start = 0; start < points.rows; start += step) {
         const block = await points.read(start, Math.min(start + step, points.rows), call);
-        checkPoints(block);
+        await checkPoints(block, slices);
         yield { start, block };
       }
     },

@@ -46,9 +46,10 @@ export async function distinctRows(given: Matrix, slices: TimeSlices): Promise<D
     if (slices.due()) await slices.pause();
   }
   const points = { data: new Float32Array(firsts.length * cols), rows: firsts.length, cols };
-  firsts.forEach((row, at) => {
+  for (const [at, row] of firsts.entries()) {
     points.data.set(given.data.subarray(row * cols, (row + 1) * cols), at * cols);
-  });
+    if (at % 1024 === 0 && slices.due()) await slices.pause();
+  }
   const known = wordsOf(points);
   return {
     points,

@@ -26,7 +26,7 @@ export function inverseDensity({ exponent = 1, epsilon = 0 }: InverseDensityOpti
     const unbounded = exponent > 0 ? density.findIndex((value) => value + epsilon === 0) : -1;
     if (unbounded >= 0) {
       throw new InvalidWeightsError(
-        `density 0 at position ${unbounded} has no bounded weight; give inverseDensity an epsilon, such as 1e-3`,
+        `density 0 at position ${unbounded} has no bounded weight; add an epsilon to every density, such as 1e-3`,
       );
     }
     if (exponent === 0) return new Float64Array(density.length).fill(1);

@@ -1,15 +1,8 @@
-import {
-  type CallOptions,
-  InvalidArgumentError,
-  type Metric,
-  type NeighborIndex,
-  type Neighbors,
-  RarefyError,
-  type RowSource,
-  ShapeError,
-} from '@rarefy/core';
-import { canonicalDistance } from '../exact/canonical-distance.js';
-import { appendRows, noRows, type Rows } from '../exact/rows.js';
+import type { CallOptions, Metric, NeighborIndex, Neighbors, RowSource } from '@rarefy/core';
+import { checkCount, checkMetric, checkQueries } from '../exact/checks.js';
+import { readerOf } from '../exact/join/row-reader.js';
+import { rowStore } from '../exact/row-store.js';
+import { appendReader, noRows, type Rows } from '../exact/rows.js';
 import { timeSlices } from '../exact/time-slices.js';
 import { recallOfRows } from '../recall/recall-of-rows.js';
 import { withRecall } from '../recall/with-recall.js';
@@ -35,14 +28,11 @@ export interface CandidateIndexOptions {
 export function candidateIndex(options: CandidateIndexOptions): NeighborIndex {
   const { metric, fingerprint, name, exact, fewestRows = 1, createEngine, joinSource } = options;
   checkMetric(metric);
-  let points = noRows;
+  const store = rowStore();
+  const { checkAlive } = store;
   let scale = 1;
   let engine: CandidateEngine | undefined;
   let catchingUp: Promise<unknown> = Promise.resolve();
-  let disposed = false;
-  const checkAlive = () => {
-    if (disposed) throw new RarefyError('this index was disposed; make a new one');
-  };
 
   /** Gives the library the rows that it has not got. One caller at a time: it cannot take two parts at once. */
   const catchUp = async (upTo: Rows, { signal, onEvent }: CallOptions): Promise<CandidateEngine | undefined> => {
@@ -76,10 +66,10 @@ export function candidateIndex(options: CandidateIndexOptions): NeighborIndex {
   };
 
   const search = async (
+    stored: Rows,
     queries: Rows,
     { k, exclude, ...call }: CallOptions & { readonly k: number; readonly exclude?: Int32Array | undefined },
   ): Promise<Neighbors> => {
-    const stored = points;
     const found = await catchUp(stored, call);
     const ranking = { points: stored, queries, k, exclude, metric, scale, exact, task: name };
     return rankCandidates(found, ranking, { ...call, checkAlive });
@@ -92,33 +82,24 @@ export function candidateIndex(options: CandidateIndexOptions): NeighborIndex {
     capabilities: { exact, incremental: true },
     metric,
     get size() {
-      return points.rows;
+      return store.rows.rows;
     },
-    async add(vectors, { signal } = {}) {
-      signal?.throwIfAborted();
-      checkAlive();
-      points = appendRows(points, vectors, 'vectors');
-    },
+    add: store.add,
     async search(queries, call) {
-      call.signal?.throwIfAborted();
       checkAlive();
-      checkCount(call.k);
-      if (call.exclude !== undefined && call.exclude.length !== queries.rows) {
-        throw new ShapeError(`exclude has ${call.exclude.length} ids for ${queries.rows} queries; give one id a query`);
-      }
-      const rows = appendRows(noRows, queries, 'queries');
-      if (points.rows > 0 && rows.rows > 0 && rows.cols !== points.cols) {
-        throw new ShapeError(`queries have ${rows.cols} columns and the index holds rows of ${points.cols}`);
-      }
-      return search(rows, call);
+      const stored = store.rows;
+      const reader = readerOf(queries, 'queries', call);
+      checkCount(call.k, reader.rows);
+      checkQueries(reader, stored, call.exclude);
+      return search(stored, await appendReader(noRows, reader, timeSlices(call.signal)), call);
     },
     async selfJoin(call) {
       call.signal?.throwIfAborted();
       checkAlive();
-      checkCount(call.k);
-      const stored = points;
+      const stored = store.rows;
+      checkCount(call.k, stored.rows);
       const exclude = Int32Array.from({ length: stored.rows }, (_, row) => row);
-      const neighbors = await search(stored, { ...call, exclude });
+      const neighbors = await search(stored, stored, { ...call, exclude });
       if (exact) return neighbors;
       return withRecall(neighbors, await recallOfRows(stored, neighbors, { metric, ...call }), name, call.onEvent);
     },
@@ -126,27 +107,15 @@ export function candidateIndex(options: CandidateIndexOptions): NeighborIndex {
       async joinRows(source, { k, signal, onEvent }) {
         signal?.throwIfAborted();
         checkAlive();
-        checkCount(k);
+        checkCount(k, source.rows);
         return joinSource(source, { k, signal, onEvent });
       },
     }),
     async [Symbol.asyncDispose]() {
-      disposed = true;
-      points = noRows;
+      store.dispose();
       await catchingUp;
       engine?.dispose();
       engine = undefined;
     },
   };
-}
-
-/** @throws InvalidArgumentError for a name that is no metric. */
-export function checkMetric(metric: Metric): void {
-  if (Object.hasOwn(canonicalDistance, metric)) return;
-  throw new InvalidArgumentError(`metric must be one of ${Object.keys(canonicalDistance).join(', ')}, got ${metric}`);
-}
-
-/** @throws InvalidArgumentError for a number of neighbours that is no integer above 0. */
-export function checkCount(k: number): void {
-  if (!(Number.isInteger(k) && k >= 1)) throw new InvalidArgumentError(`k must be an integer ≥ 1, got ${k}`);
 }

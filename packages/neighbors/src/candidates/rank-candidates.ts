@@ -111,6 +111,7 @@ export async function rankCandidates(
       await pause();
     }
   }
+  const neighbors = await lists.finish(slices);
   onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
-  return lists.finish();
+  return neighbors;
 }

@@ -39,8 +39,9 @@ export async function selfJoinRows(
     }
     onEvent?.({ type: 'work-progress', task, done: bottom, total });
   }
+  const neighbors = await lists.finish(slices);
   onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
-  return lists.finish();
+  return neighbors;
 }
 
 /** The k nearest rows of every query. @param exclude one id a query to leave out; -1 leaves none out */
@@ -71,8 +72,9 @@ export async function searchRows(
     }
     onEvent?.({ type: 'work-progress', task, done: bottom, total });
   }
+  const neighbors = await lists.finish(slices);
   onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
-  return lists.finish();
+  return neighbors;
 }
 
 function blockRows({ stride }: Rows): number {

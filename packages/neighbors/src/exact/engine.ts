@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Metric, MissingDependencyError } from '@rarefy/core';
-import { canonicalDistance } from './canonical-distance.js';
+import { checkMetric } from './checks.js';
 import { importNative, type NativeNeighbors } from './native.js';
 
 /**
@@ -32,9 +32,7 @@ export function checkEngineOptions(
   metric: Metric,
   { engine = 'auto', workers = 1, memoryBytes = 1 }: ExactEngineOptions,
 ): void {
-  if (!Object.hasOwn(canonicalDistance, metric)) {
-    throw new InvalidArgumentError(`metric must be one of ${Object.keys(canonicalDistance).join(', ')}, got ${metric}`);
-  }
+  checkMetric(metric);
   if (!engines.includes(engine)) {
     throw new InvalidArgumentError(`engine must be one of ${engines.join(', ')}, got ${engine}`);
   }

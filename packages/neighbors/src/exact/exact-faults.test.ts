@@ -52,14 +52,35 @@ test('an abort ends the workers in the midst of their work, with the signal’s 
   expect(rows).toBe(400);
 });
 
-test('an abort before the work starts no worker; one between two tasks ends work on this thread', async () => {
+test('an abort before the work, and one at its first event, start no worker', async () => {
   const reason = new Error('no');
   await expect(exactNeighbors(large, { ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-  expect(workers).toHaveLength(0);
   const controller = new AbortController();
-  setTimeout(() => controller.abort(reason));
-  const inline = exactNeighbors(large, { k: 5, engine: 'wasm', signal: controller.signal });
-  await expect(inline).rejects.toBe(reason);
+  const onEvent = () => controller.abort(reason);
+  await expect(exactNeighbors(large, { ...options, signal: controller.signal, onEvent })).rejects.toBe(reason);
+  expect(workers).toHaveLength(0);
+});
+
+test('what onEvent throws comes through, and ends the workers', async () => {
+  const error = new Error('the terminal is gone');
+  const { joining } = await during(() => {
+    throw error;
+  });
+  await expect(joining).rejects.toBe(error);
+  expect(workers).toHaveLength(2);
+});
+
+test('an error of onEvent that a timer calls comes through, too', async () => {
+  const error = new Error('the terminal is gone');
+  const wait = vi.spyOn(globalThis, 'setInterval').mockImplementation(((look: () => void) => {
+    queueMicrotask(look);
+  }) as typeof setInterval);
+  let looks = 0;
+  const onEvent = ({ type }: WorkEvent) => {
+    if (type === 'work-progress' && ++looks === 2) throw error;
+  };
+  await expect(exactNeighbors(large, { ...options, onEvent })).rejects.toBe(error);
+  wait.mockRestore();
 });
 
 test('an abort while a source reads ends the wait of the workers', async () => {

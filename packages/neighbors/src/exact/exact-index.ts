@@ -1,18 +1,12 @@
-import {
-  type CallOptions,
-  type Metric,
-  type NeighborIndex,
-  type Neighbors,
-  RarefyError,
-  type RowSource,
-  ShapeError,
-} from '@rarefy/core';
+import type { CallOptions, Metric, NeighborIndex, Neighbors, RowSource } from '@rarefy/core';
 import { searchRows } from './all-pairs.js';
 import { canonicalDistance } from './canonical-distance.js';
+import { checkCount, checkQueries } from './checks.js';
 import { checkEngineOptions, chooseEngine, defaultMemoryBytes, type ExactEngineOptions } from './engine.js';
-import { checkCount, exactNeighbors, joinReader } from './exact-neighbors.js';
+import { exactNeighbors, joinReader } from './exact-neighbors.js';
 import { readerOf, rowsReader } from './join/row-reader.js';
 import { wasmSearch } from './join/wasm-join.js';
+import { rowStore } from './row-store.js';
 import { appendReader, noRows, type Rows } from './rows.js';
 import { timeSlices } from './time-slices.js';
 
@@ -64,12 +58,7 @@ export interface RowsIndexOptions {
 /** An index that keeps a copy of all rows, searches them exactly, and joins them as it is told. */
 export function rowsIndex({ metric, engine, fingerprint, exact, join, joinSource }: RowsIndexOptions): NeighborIndex {
   checkEngineOptions(metric, engine);
-  let points = noRows;
-  let adding: Promise<unknown> = Promise.resolve();
-  let disposed = false;
-  const checkAlive = () => {
-    if (disposed) throw new RarefyError('this index was disposed; make a new one');
-  };
+  const store = rowStore();
   return {
     specificationVersion: 'v1',
     kind: 'neighbor-index',
@@ -77,33 +66,16 @@ export function rowsIndex({ metric, engine, fingerprint, exact, join, joinSource
     capabilities: { exact, incremental: true },
     metric,
     get size() {
-      return points.rows;
+      return store.rows.rows;
     },
-    async add(vectors, options = {}) {
-      options.signal?.throwIfAborted();
-      checkAlive();
-      const reader = readerOf(vectors, 'vectors', options);
-      // One after the other, so that each adds below what is there.
-      const added = adding.then(async () => {
-        const longer = await appendReader(points, reader, timeSlices(options.signal));
-        checkAlive();
-        points = longer;
-      });
-      adding = added.catch(() => {});
-      await added;
-    },
+    add: store.add,
     async search(queries, options) {
-      checkAlive();
+      store.checkAlive();
       const { k, exclude } = options;
-      checkCount(k);
-      if (exclude !== undefined && exclude.length !== queries.rows) {
-        throw new ShapeError(`exclude has ${exclude.length} ids for ${queries.rows} queries; give one id a query`);
-      }
-      const held = points;
+      const held = store.rows;
       const reader = readerOf(queries, 'queries', options);
-      if (held.rows > 0 && reader.rows > 0 && reader.cols !== held.cols) {
-        throw new ShapeError(`queries have ${reader.cols} columns and the index holds rows of ${held.cols}`);
-      }
+      checkCount(k, reader.rows);
+      checkQueries(reader, held, exclude);
       const products = reader.rows < queriesPay ? 0 : reader.rows * held.rows * held.cols;
       const chosen = await chooseEngine(engine, products, false);
       if (chosen.name === 'wasm' && held.rows > 0 && reader.rows > 0) {
@@ -116,18 +88,17 @@ export function rowsIndex({ metric, engine, fingerprint, exact, join, joinSource
       return searchRows(rows, held, k, canonicalDistance[metric], exclude, options);
     },
     async selfJoin({ k, signal, onEvent }) {
-      checkAlive();
-      checkCount(k);
-      return graphOf(await join(points, { k, signal, onEvent }));
+      store.checkAlive();
+      checkCount(k, store.rows.rows);
+      return graphOf(await join(store.rows, { k, signal, onEvent }));
     },
     async joinRows(rows, { k, signal, onEvent }) {
-      checkAlive();
-      checkCount(k);
+      store.checkAlive();
+      checkCount(k, rows.rows);
       return graphOf(await joinSource(rows, { k, signal, onEvent }));
     },
     async [Symbol.asyncDispose]() {
-      points = noRows;
-      disposed = true;
+      store.dispose();
     },
   };
 }

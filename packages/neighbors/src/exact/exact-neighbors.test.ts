@@ -220,6 +220,16 @@ test('options out of range are refused', async () => {
     await expect(exactNeighbors(points, { k: 1, workers })).rejects.toThrow('workers must be an integer from 1 to 256');
   }
   await expect(exactNeighbors(points, { k: 1, memoryBytes: 0 })).rejects.toThrow('memoryBytes must be above 0');
+  await expect(exactNeighbors(points, { k: 1, engine: 'wasm', memoryBytes: 1e5 })).rejects.toThrow(
+    'memoryBytes = 100000 is too little for two rows of 2 columns and 1 neighbours: they take ',
+  );
+  await expect(exactNeighbors(points, { k: 2 ** 30 })).rejects.toThrow('k must be at most 2147483647 / rows');
+  const doubles = { ...points, data: Float64Array.from(points.data) as unknown as Float32Array };
+  for (const engine of ['wasm', 'native', 'typescript'] as const) {
+    await expect(exactNeighbors(doubles, { k: 1, engine })).rejects.toThrow(
+      'points must be in a Float32Array, got Float64Array',
+    );
+  }
   await expect(exactNeighbors(points, { k: 1, engine: 'gpu' as 'wasm' })).rejects.toThrow(
     'engine must be one of auto, wasm, native, typescript, got gpu',
   );

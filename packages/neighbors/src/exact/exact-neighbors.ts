@@ -1,13 +1,7 @@
-import {
-  type CallOptions,
-  InvalidArgumentError,
-  type Matrix,
-  type Metric,
-  type Neighbors,
-  type RowSource,
-} from '@rarefy/core';
+import type { CallOptions, Matrix, Metric, Neighbors, RowSource } from '@rarefy/core';
 import { selfJoinRows } from './all-pairs.js';
 import { canonicalDistance } from './canonical-distance.js';
+import { checkCount } from './checks.js';
 import { checkEngineOptions, chooseEngine, defaultMemoryBytes, type ExactEngineOptions } from './engine.js';
 import { distinctRowsOf } from './join/distinct-rows.js';
 import { type RowReader, readerOf } from './join/row-reader.js';
@@ -50,9 +44,10 @@ export async function exactNeighbors(
 ): Promise<ExactNeighbors> {
   const { metric = 'euclidean', k } = options;
   checkEngineOptions(metric, options);
-  checkCount(k);
+  const reader = readerOf(points, 'points', options);
+  checkCount(k, reader.rows);
   options.signal?.throwIfAborted();
-  return joinReader(readerOf(points, 'points', options), { ...options, metric }, 'data' in points);
+  return joinReader(reader, { ...options, metric }, 'data' in points);
 }
 
 /** @param isInMemory whether the native engine, which wants all rows in one array, may take them */
@@ -74,9 +69,4 @@ export async function joinReader(
   const neighbors = await selfJoinRows(all, k, canonicalDistance[metric], options);
   const distinctRows = await distinctRowsOf(all, slices);
   return { ...neighbors, engine: 'typescript', distinctRows, fullScans: 0 };
-}
-
-/** @throws InvalidArgumentError */
-export function checkCount(k: number): void {
-  if (!(Number.isInteger(k) && k >= 1)) throw new InvalidArgumentError(`k must be an integer ≥ 1, got ${k}`);
 }

@@ -1,4 +1,5 @@
 import type { Neighbors } from '@rarefy/core';
+import type { TimeSlices } from './time-slices.js';
 
 /** The k nearest candidates seen so far, for each of many rows: one bounded max-heap a row, its worst entry at the root. */
 export interface NeighborLists {
@@ -12,8 +13,8 @@ export interface NeighborLists {
   sort(row: number): void;
   /** The lists as they are: in order once all rows are sorted. */
   readonly neighbors: Neighbors;
-  /** Sorts all rows: the last call. */
-  finish(): Neighbors;
+  /** Sorts all rows, with pauses: the last call. */
+  finish(slices: TimeSlices): Promise<Neighbors>;
 }
 
 /** O(rows * k) memory; an accepted candidate costs O(log k), a refused one O(1). */
@@ -61,8 +62,11 @@ export function neighborLists(rows: number, k: number): NeighborLists {
     farthest: (row) => distances[row * k]!,
     sort,
     neighbors,
-    finish() {
-      for (let row = 0; row < rows; row++) sort(row);
+    async finish(slices) {
+      for (let row = 0; row < rows; row++) {
+        if (row % 64 === 0 && slices.due()) await slices.pause();
+        sort(row);
+      }
       return neighbors;
     },
   };

@@ -26,23 +26,9 @@ export const noRows: Rows = {
 };
 
 /**
- * `earlier` and below it a copy of `vectors`. `earlier` stays valid: only space after its last row is written.
- * @param name what the vectors are, for messages
+ * `earlier` and below it a copy of what the reader reads. `earlier` stays valid: only space after its last row is written.
  * @throws ShapeError when the sizes do not fit; NotFiniteError naming the first row with a NaN or infinity.
  */
-export function appendRows(earlier: Rows, vectors: Matrix, name: string): Rows {
-  checkShape(vectors, name);
-  const { rows, cols } = vectors;
-  if (rows === 0) return earlier;
-  const grown = grow(earlier, rows, cols, name);
-  for (let row = 0; row < rows; row++) {
-    grown.data.set(vectors.data.subarray(row * cols, (row + 1) * cols), (earlier.rows + row) * grown.stride);
-    setNorm(grown, earlier.rows + row, row, name);
-  }
-  return grown;
-}
-
-/** The same, with pauses. */
 export async function appendReader(earlier: Rows, reader: RowReader, slices: TimeSlices): Promise<Rows> {
   const { rows, cols, name } = reader;
   if (rows === 0) return earlier;

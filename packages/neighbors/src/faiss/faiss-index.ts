@@ -1,7 +1,8 @@
 import { InvalidArgumentError, importPeer, type Metric, type NeighborIndex } from '@rarefy/core';
 import type { CandidateEngine } from '../candidates/candidate-engine.js';
-import { candidateIndex, checkMetric } from '../candidates/candidate-index.js';
+import { candidateIndex } from '../candidates/candidate-index.js';
 import type { LibraryRows } from '../candidates/library-rows.js';
+import { checkMetric } from '../exact/checks.js';
 import { sampleRows } from '../recall/sample-rows.js';
 import { parseFaissFactory } from './faiss-factory.js';
 import { type Faiss, type FaissStore, faissMetrics } from './faiss-library.js';

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, importPeer, type Metric, type NeighborIndex } from '@rarefy/core';
-import { candidateIndex, checkMetric } from '../candidates/candidate-index.js';
+import { candidateIndex } from '../candidates/candidate-index.js';
+import { checkMetric } from '../exact/checks.js';
 import { readerOf } from '../exact/join/row-reader.js';
 import { graphJoin } from './join-rows.js';
 import { quantizationOf, type RowDtype, usearchEngine } from './usearch-engine.js';

@@ -1,4 +1,5 @@
 import { RarefyError } from '@rarefy/core';
+import { taskWords } from '../kernels/serve-phases.js';
 
 /** What the search for a graph needs to know about its rows. */
 export interface DescentShape {
@@ -46,7 +47,7 @@ export interface DescentMemory extends DescentShape {
 }
 
 /** Words that workers share, at `control`. */
-export const control = { next: 0, done: 1, bad: 2, fresh: 3, hits: 4 } as const;
+export const control = { ...taskWords, bad: 2, fresh: 3, hits: 4 } as const;
 export const mostQueries = 2 ** 14;
 export const mostHits = 2 ** 18;
 /**

@@ -1,3 +1,4 @@
+import type { RunPhase, WorkerStart } from '../kernels/serve-phases.js';
 import { control, type DescentMemory, mostHits } from './descent-memory.js';
 
 /** What the kernel exports; see `assembly/nn-descent.ts`. */
@@ -49,18 +50,31 @@ export interface DescentPhase {
   readonly value: number;
 }
 
+/** First message to a worker. */
+export interface DescentStart extends WorkerStart {
+  readonly place: DescentMemory;
+  readonly worker: number;
+  readonly seed: number;
+}
+
 /** Binds a kernel to the memory. */
-export function bindKernel(kernel: DescentKernel, place: DescentMemory, worker: number, seed: number): void {
+export function bindDescent(
+  exports: WebAssembly.Exports,
+  { memory, wordsAt, place, worker, seed }: DescentStart,
+): RunPhase<DescentPhase> {
+  const kernel = exports as unknown as DescentKernel;
   kernel.setRows(place.rowsAt, place.rowBytes, place.facts, place.scratch + worker * place.scratchBytes);
   kernel.setGraph(place.graph, place.width, place.locks, seed | 0, Math.floor(seed / 2 ** 32) | 0);
   kernel.setLists(place.fresh, place.freshCounts, place.old, place.oldCounts, place.candidates);
+  const words = new Int32Array(memory.buffer, wordsAt, 16);
+  return (phase) => (task) => runTask(kernel, place, words, phase, task);
 }
 
 /** Where tree `number`, 1 or more, keeps its order; its spare half follows. */
 const treeAt = ({ forest, rows }: DescentMemory, number: number): number => forest + 8 * rows * (number - 1);
 
 /** Runs one task; what it counts goes into the words of control. */
-export function runTask(
+function runTask(
   kernel: DescentKernel,
   place: DescentMemory,
   words: Int32Array,

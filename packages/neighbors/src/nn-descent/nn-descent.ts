@@ -7,7 +7,7 @@ import {
   type Neighbors,
   type RowSource,
 } from '@rarefy/core';
-import { checkCount, checkMetric } from '../candidates/candidate-index.js';
+import { checkCount, checkMetric } from '../exact/checks.js';
 import { joinReader } from '../exact/exact-neighbors.js';
 import { expandGroups } from '../exact/join/expand-groups.js';
 import { type RowReader, readerOf } from '../exact/join/row-reader.js';
@@ -82,9 +82,9 @@ const workersPay = 2 ** 21;
  * RarefyError when memory is short or a worker fails.
  */
 export async function nnDescent(points: Matrix | RowSource, options: NnDescentOptions): Promise<ApproximateNeighbors> {
-  checkCount(options.k);
-  checkSettings(options.k, options);
-  return descentGraph(points, readerOf(points, 'points', options), undefined, options);
+  const reader = readerOf(points, 'points', options);
+  checkCount(options.k, reader.rows);
+  return descentGraph(points, reader, undefined, options);
 }
 
 /**

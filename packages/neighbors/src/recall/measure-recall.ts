@@ -1,6 +1,8 @@
 import type { CallOptions, Matrix, MeasuredRecall, Metric, Neighbors } from '@rarefy/core';
-import { checkMetric } from '../candidates/candidate-index.js';
-import { appendRows, noRows } from '../exact/rows.js';
+import { checkMetric } from '../exact/checks.js';
+import { readerOf } from '../exact/join/row-reader.js';
+import { appendReader, noRows } from '../exact/rows.js';
+import { timeSlices } from '../exact/time-slices.js';
 import { recallOfRows } from './recall-of-rows.js';
 
 export { lowRecall } from './with-recall.js';
@@ -29,6 +31,7 @@ export async function measureRecall(
   { metric = 'euclidean', ...options }: MeasureRecallOptions = {},
 ): Promise<MeasuredRecall> {
   checkMetric(metric);
-  options.signal?.throwIfAborted();
-  return recallOfRows(appendRows(noRows, points, 'points'), neighbors, { metric, ...options });
+  const reader = readerOf(points, 'points', options);
+  const rows = await appendReader(noRows, reader, timeSlices(options.signal));
+  return recallOfRows(rows, neighbors, { metric, ...options });
 }

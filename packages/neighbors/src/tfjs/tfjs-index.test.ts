@@ -48,6 +48,12 @@ test('equals exactIndex to the bit on rows that float32 finds hard, in blocks, a
   expect(tf.memory().numTensors).toBe(before);
 });
 
+test('blocks without rows are refused: they would never hold them all', async () => {
+  for (const blockRows of [0, -1, 1.5, Number.NaN]) {
+    await expect(tfjsIndex({ blockRows })).rejects.toThrow(`blockRows must be an integer ≥ 1, got ${blockRows}`);
+  }
+});
+
 test('a search keeps no tensor', async () => {
   const index = await tfjsIndex();
   const points = normalPoints(60, 5, 2);

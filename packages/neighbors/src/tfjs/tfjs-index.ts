@@ -1,4 +1,4 @@
-import { type Metric, type NeighborIndex, RarefyError } from '@rarefy/core';
+import { InvalidArgumentError, type Metric, type NeighborIndex, RarefyError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CandidateEngine } from '../candidates/candidate-engine.js';
 import { candidateIndex } from '../candidates/candidate-index.js';
@@ -21,12 +21,15 @@ const float32Backends = ['cpu', 'wasm'];
  * hide a neighbour. On any other backend (webgl, webgpu, a GPU of tfjs-node) the precision of a product is not known:
  * `capabilities.exact` is false and a self-join comes with its measured recall. Keeps no tensor but one float32 copy of the rows, which
  * is freed when the index is disposed.
- * @throws InvalidArgumentError for an unknown metric; RarefyError when there is no backend.
+ * @throws InvalidArgumentError for an unknown metric or options out of range; RarefyError when there is no backend.
  */
 export async function tfjsIndex({
   metric = 'euclidean',
   blockRows = 16_384,
 }: TfjsIndexOptions = {}): Promise<NeighborIndex> {
+  if (!(Number.isInteger(blockRows) && blockRows >= 1)) {
+    throw new InvalidArgumentError(`blockRows must be an integer ≥ 1, got ${blockRows}`);
+  }
   await tf.ready();
   const backend = tf.getBackend();
   if (!backend)

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { hardValues, matrixOf, normal, uniforms } from '../../../../../tests/support/exact-rows.js';
 import { casesOf } from '../../../../../tests/support/exhaustive.js';
 import { canonicalDistance } from '../canonical-distance.js';
-import { appendRows, noRows } from '../rows.js';
+import { appendReader, noRows } from '../rows.js';
 import { timeSlices } from '../time-slices.js';
-import { inlineCrew } from './crew.js';
+import { joinCrew } from './crew.js';
 import { noGroups } from './group-rows.js';
 import { type JoinMemory, joinMemory } from './join-memory.js';
 import { readerOf } from './row-reader.js';
@@ -46,12 +46,13 @@ function kernelView(place: JoinMemory) {
 
 /** The largest share of its bound that the error of a pair's value takes. */
 async function worstShare(points: Matrix, metric: Metric): Promise<number> {
-  const rows = appendRows(noRows, points, 'points');
-  const place = joinMemory({ metric, stride: rows.stride, k: 3, rows: [rows.rows, 0] });
+  const reader = readerOf(points, 'points', {});
   const slices = timeSlices(undefined);
-  const join = segmentJoin(place, await inlineCrew(place, undefined), slices);
+  const rows = await appendReader(noRows, reader, slices);
+  const place = joinMemory({ metric, stride: rows.stride, k: 3, rows: [rows.rows, 0] });
+  const join = segmentJoin(place, await joinCrew(place, 0, undefined), slices);
   const side = {
-    reader: readerOf(points, 'points', {}),
+    reader,
     groups: noGroups(rows.rows),
     squared: new Float64Array(rows.rows),
     lists: new Uint32Array(6 * rows.rows).fill(0xffffffff),

@@ -63,7 +63,10 @@ export async function expandGroups(
       const own = ownDistance(row);
       for (let member = row; member >= 0; member = next[member]!) if (!nearest.offer(own, member)) break;
     }
-    for (let member = row; member >= 0; member = next[member]!) nearest.write(member, ids, distances, member * k, k);
+    for (let member = row, written = 1; member >= 0; member = next[member]!, written++) {
+      nearest.write(member, ids, distances, member * k, k);
+      if (written % 1024 === 0 && slices.due()) await slices.pause();
+    }
   }
   return { rows, k, ids, distances };
 }

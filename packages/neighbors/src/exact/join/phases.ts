@@ -1,3 +1,4 @@
+import { type RunPhase, taskWords, type WorkerStart } from '../../kernels/serve-phases.js';
 import { controlWords } from './join-memory.js';
 
 /** What the kernel exports; see `assembly/join.ts`. */
@@ -25,14 +26,34 @@ export interface Phase {
   readonly blocks: number;
 }
 
+/** First message to a worker. */
+export interface JoinStart extends WorkerStart {
+  readonly parametersAt: number;
+  readonly scratchAt: number;
+}
+
 /** Words that workers share. */
-export const control = { next: 0, done: 1, bad: 2, residual: 3, scans: 4 } as const;
+export const control = { ...taskWords, bad: 2, residual: 3, scans: 4 } as const;
 /** A residual's share of its row is at most sqrt(columns) / 65534: kept as a whole number of these. */
 export const residualUnit = 2 ** -30;
 export const noBadRow = 0x7fffffff;
 
+/** Makes a kernel ready for the phases of a join. */
+export function bindJoin(
+  exports: WebAssembly.Exports,
+  { memory, wordsAt, parametersAt, scratchAt }: JoinStart,
+): RunPhase<Phase> {
+  const kernel = exports as unknown as JoinKernel;
+  kernel.setScratch(scratchAt);
+  const words = new Int32Array(memory.buffer, wordsAt);
+  return (phase) => {
+    kernel.setup(parametersAt);
+    return (task) => runTask(kernel, words, phase, task);
+  };
+}
+
 /** Runs one task, writing what it found into the words of control. */
-export function runTask(kernel: JoinKernel, words: Int32Array, phase: Phase, task: number): void {
+function runTask(kernel: JoinKernel, words: Int32Array, phase: Phase, task: number): void {
   const first = task * phase.taskRows;
   if (phase.name === 'scan' || phase.name === 'measure') {
     const start = phase.start + first;

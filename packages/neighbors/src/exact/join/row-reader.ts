@@ -1,4 +1,4 @@
-import { type CallOptions, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
+import { type CallOptions, InvalidArgumentError, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
 import { checkShape, type Rows } from '../rows.js';
 import type { TimeSlices } from '../time-slices.js';
 
@@ -17,10 +17,11 @@ export interface RowReader {
 /** Copied at once: about a millisecond. */
 const chunkNumbers = 2 ** 20;
 
-/** @throws ShapeError when the sizes do not fit. */
+/** @throws ShapeError when the sizes do not fit; InvalidArgumentError for other numbers than float32. */
 export function readerOf(points: Matrix | RowSource, name: string, options: CallOptions): RowReader {
   if ('read' in points) return sourceReader(points, name, options);
   checkShape(points, name);
+  checkNumbers(points.data, name);
   return arrayReader(points.data, points.rows, points.cols, points.cols, name);
 }
 
@@ -47,6 +48,12 @@ function arrayReader(data: Float32Array, rows: number, cols: number, width: numb
   };
 }
 
+/** Not by `instanceof`, which an array of another realm fails. */
+function checkNumbers(data: Float32Array, name: string): void {
+  const kind = Object.prototype.toString.call(data).slice(8, -1);
+  if (kind !== 'Float32Array') throw new InvalidArgumentError(`${name} must be in a Float32Array, got ${kind}`);
+}
+
 function sourceReader(source: RowSource, name: string, { signal }: CallOptions): RowReader {
   const { rows, cols } = source;
   checkShape({ data: { length: rows * cols }, rows, cols }, name);
@@ -59,11 +66,13 @@ function sourceReader(source: RowSource, name: string, { signal }: CallOptions):
       for (let row = start; row < end; row += step) {
         const stop = Math.min(row + step, end);
         const part = await source.read(row, stop, { signal });
+        signal?.throwIfAborted();
         if (part.rows !== stop - row || part.cols !== cols || part.data.length !== part.rows * cols) {
           throw new ShapeError(
             `${name} gave ${part.rows} rows x ${part.cols} columns for rows ${row} to ${stop - 1} of ${cols} columns`,
           );
         }
+        checkNumbers(part.data, name);
         await arrayReader(part.data, part.rows, cols, cols, name).copy(
           0,
           part.rows,

@@ -1,6 +1,6 @@
 import { firstNotFinite } from '../rows.js';
 import type { TimeSlices } from '../time-slices.js';
-import type { Crew } from './crew.js';
+import type { JoinCrew } from './crew.js';
 import { groupRows, type RowGroups } from './group-rows.js';
 import type { JoinMemory } from './join-memory.js';
 import { orderByNorm } from './order-by-norm.js';
@@ -37,27 +37,27 @@ export interface SegmentJoin {
 /** Numbers that a centre is the mean of, at most. */
 const centreNumbers = 2 ** 21;
 
-export function segmentJoin(place: JoinMemory, crew: Crew, slices: TimeSlices): SegmentJoin {
+export function segmentJoin(place: JoinMemory, crew: JoinCrew, slices: TimeSlices): SegmentJoin {
   const { metric, stride, k, blockRows } = place;
   const words = new Int32Array(place.memory.buffer, place.controlAt);
   const parameters = { split: 0, positions: 0, isMutual: true, unit: 1, bound: 0, largest: 0, centreNorm: 0 };
   const loaded: ({ readonly side: JoinSide; readonly segment: Segment } | undefined)[] = [];
-  const noCount = () => {};
   let fullScans = 0;
 
   /** A pass over the rows of a half of the memory. */
   const rowPhase = async (name: 'scan' | 'measure', start: number, rows: number) => {
     const taskRows = Math.max(1, Math.floor(2 ** 17 / stride));
     place.setParameters(parameters);
-    await crew.run({ ...none, name, tasks: Math.ceil(rows / taskRows), start, rows, taskRows }, noCount);
+    await crew.run({ ...none, name, tasks: Math.ceil(rows / taskRows), start, rows, taskRows });
   };
 
-  const blockPhase = async (name: 'quantise' | 'rank' | 'join', onTasks: (done: number, tasks: number) => void) => {
+  const blockPhase = async (name: 'quantise' | 'rank' | 'join', onTasks?: (done: number, tasks: number) => void) => {
     place.setParameters(parameters);
     const blocks = parameters.positions / blockRows;
     const split = parameters.split / blockRows;
     const tasks = name === 'join' ? joinTasks(split, blocks) : blocks;
-    await crew.run({ ...none, name, tasks, taskRows: blockRows, split, blocks }, (done) => onTasks(done, tasks));
+    const phase = { ...none, name, tasks, taskRows: blockRows, split, blocks };
+    await crew.run(phase, onTasks && ((done) => onTasks(done, tasks)));
   };
 
   /** Brings rows into a half of the memory, and groups those that are read for the first time. */
@@ -135,11 +135,11 @@ export function segmentJoin(place: JoinMemory, crew: Crew, slices: TimeSlices): 
     if (sides[1]) await copyLists(sides[1], parameters.split, parameters.positions, false);
     Atomics.store(words, control.residual, 0);
     Atomics.store(words, control.scans, 0);
-    await blockPhase('quantise', noCount);
+    await blockPhase('quantise');
     const residual = Atomics.load(words, control.residual) * residualUnit;
     parameters.bound = (2 * residual + residual * residual) * 1.0001;
     await blockPhase('join', onTasks);
-    await blockPhase('rank', noCount);
+    await blockPhase('rank');
     fullScans += Atomics.load(words, control.scans);
     await copyLists(sides[0]!, 0, parameters.split, true);
     if (sides[1]) await copyLists(sides[1], parameters.split, parameters.positions, true);

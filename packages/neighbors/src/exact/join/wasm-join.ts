@@ -1,7 +1,7 @@
-import type { CallOptions, Metric, Neighbors } from '@rarefy/core';
+import { type CallOptions, InvalidArgumentError, type Metric, type Neighbors } from '@rarefy/core';
 import { availableWorkers, hasSharedWorkers } from '../../kernels/start-worker.js';
 import { timeSlices } from '../time-slices.js';
-import { type Crew, inlineCrew, workerCrew } from './crew.js';
+import { joinCrew } from './crew.js';
 import { expandGroups } from './expand-groups.js';
 import { noGroups, type RowGroups } from './group-rows.js';
 import { type JoinShape, joinBytes, joinMemory, mostWorkers } from './join-memory.js';
@@ -99,8 +99,7 @@ async function withJoin(
   const slices = timeSlices(signal);
   onEvent?.({ type: 'work-start', task, total });
   const place = joinMemory(shape);
-  const count = workerCount(workers, products);
-  const crew: Crew = count > 0 ? await workerCrew(place, count, signal) : await inlineCrew(place, signal);
+  const crew = await joinCrew(place, workerCount(workers, products), signal);
   try {
     const join = segmentJoin(place, crew, slices);
     const onPart: OnPart = (begin, share) => (done, tasks) =>
@@ -140,8 +139,14 @@ function shapeOf(
   const limit = Math.min(memoryBytes, mostBytes);
   const shape = { metric, stride: Math.ceil(cols / 8) * 8, k };
   if (joinBytes({ ...shape, rows }) <= limit) return { ...shape, rows };
+  const least = joinBytes({ ...shape, rows: [1, 1] });
+  if (least > limit) {
+    throw new InvalidArgumentError(
+      `memoryBytes = ${memoryBytes} is too little for two rows of ${cols} columns and ${k} neighbours: they take ${least} bytes, and a wasm memory has ${mostBytes} at most`,
+    );
+  }
   let most = Math.max(...rows);
-  while (most > 1 && joinBytes({ ...shape, rows: [most, most] }) > limit) most = Math.floor(most * 0.9);
+  while (joinBytes({ ...shape, rows: [most, most] }) > limit) most = Math.floor(most * 0.9);
   return { ...shape, rows: [most, most] };
 }
 
