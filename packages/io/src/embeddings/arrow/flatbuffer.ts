@@ -16,7 +16,11 @@ export interface FlatTable {
 /** What accessors throw; the caller makes an error that names the file of it. */
 export const outOfRange = Symbol('outside the flatbuffer');
 
-/** The root table. Format: https://flatbuffers.dev/internals/ @throws outOfRange */
+/**
+ * The root table. Tables and texts may share their bytes, so a small buffer can stand for more of them than anyone could visit: all
+ * tables given out, and the bytes of all texts, are together at most twice the buffer. Format: https://flatbuffers.dev/internals/
+ * @throws outOfRange
+ */
 export function flatbuffer(bytes: Uint8Array): FlatTable {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const inside = (at: number, length: number) => {
@@ -35,7 +39,13 @@ export function flatbuffer(bytes: Uint8Array): FlatTable {
     inside(start + 4, length * elementBytes);
     return { start: start + 4, length };
   };
+  let left = 2 * bytes.length;
+  const spend = (cost: number) => {
+    left -= cost;
+    if (left < 0) throw outOfRange;
+  };
   const table = (position: number): FlatTable => {
+    spend(1);
     const vtable = position - view.getInt32(inside(position, 4), true);
     const vtableBytes = view.getUint16(inside(vtable, 2), true);
     const fieldAt = (field: number): number | undefined => {
@@ -67,6 +77,7 @@ export function flatbuffer(bytes: Uint8Array): FlatTable {
         const at = fieldAt(field);
         if (at === undefined) return '';
         const { start, length } = vector(at, 1);
+        spend(length);
         return Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString('utf8');
       },
       structs(field, width) {

@@ -14,18 +14,27 @@ interface Page {
   readonly count: number;
 }
 
+export interface ColumnLimits {
+  /** Values a row: 1 for a flat column. */
+  readonly width: number;
+  /** Bytes that a page may unpack to. */
+  readonly limit: number;
+  /** Bytes that all pages may unpack to, counted down: packed ones may be very many and very small. */
+  readonly budget: { left: number };
+  /** How errors name the file. */
+  readonly name: string;
+}
+
 /**
  * The values of a column chunk, of which none may be missing: plain or by dictionary. Lists must all be of `width` values.
  * @param bytes the chunk
- * @param width values a row: 1 for a flat column
- * @param limit bytes that a page may unpack to
  * @throws InputError for an encoding or codec that is not read; CorruptFileError naming what is wrong.
  */
 export function readColumnChunk(
   bytes: Uint8Array,
   column: ParquetColumn,
   chunk: ColumnChunk,
-  { width, limit, name }: { readonly width: number; readonly limit: number; readonly name: string },
+  { width, limit, budget, name }: ColumnLimits,
 ): ColumnValues[] {
   const title = column.path.join('.');
   const corrupt = (what: string): CorruptFileError => corruptParquet(name)(`column ${title} ${what}`);
@@ -44,6 +53,8 @@ export function readColumnChunk(
     const size = numberOf(header.value, 2);
     if (packedBytes > bytes.length - header.end) throw corrupt('ends within a page');
     if (size > limit) throw corrupt(`has a page of ${size} bytes, and at most ${limit} are read`);
+    budget.left -= size;
+    if (budget.left < 0) throw corrupt('has pages that unpack to far more than its values need');
     const packed = bytes.subarray(header.end, header.end + packedBytes);
     at = header.end + packedBytes;
     const type = header.value.get(1);
@@ -91,7 +102,7 @@ export function readColumnChunk(
     const encoding = about.get(isV2 ? 4 : 2);
     if (encoding === 0) {
       const values = plainValues(page, column, count);
-      if (!values) throw corrupt(`has ${page.length} bytes for ${count} values`);
+      if (!values) throw corrupt(`has ${page.length} bytes that are not ${count} values; texts must be UTF-8`);
       return { values, count };
     }
     if (encoding !== 2 && encoding !== 8) {

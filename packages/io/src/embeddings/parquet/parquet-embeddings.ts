@@ -12,6 +12,7 @@ import { corruptParquet, type ParquetColumn, type ParquetFooter, parseFooter } f
 
 const maxFooterBytes = 2 ** 26;
 const leastLimit = 2 ** 24;
+const mostBytesPerNumber = 64; // unpacked, with its levels and its place in a dictionary; 8 and a few bits are usual
 const ofWriters = new Set(['ARROW:schema', 'pandas']); // what pyarrow notes for itself
 
 /**
@@ -37,18 +38,38 @@ export async function openParquetEmbeddings(source: ByteSource): Promise<Embeddi
   const cols = rows === 0 ? 0 : total / rows;
   if (!Number.isInteger(cols))
     throw new InputError(`${name}: its lists differ in length. Give every row as many numbers.`);
-  if (4 * total > limit || rows > limit) throw corrupt(`its ${total} numbers would unpack to over ${limit} bytes`);
+  if (4 * Math.max(total, rows) > limit) {
+    throw corrupt(`its ${rows} rows with ${total} numbers would unpack to over ${limit} bytes`);
+  }
+  for (const at of [idAt, embeddingAt]) {
+    // Row groups that share their bytes would be read again and again.
+    const bytes = groups.reduce((sum, { chunks }) => sum + chunks[at]!.bytes, 0);
+    if (bytes > start)
+      throw corrupt(`column ${footer.columns[at]!.path[0]} is said to have ${bytes} of ${start} bytes`);
+  }
 
-  const read = async (group: number, at: number, width: number, options: CallOptions = {}) => {
+  const read = async (
+    group: number,
+    at: number,
+    width: number,
+    budget: { left: number },
+    options: CallOptions = {},
+  ) => {
     const chunk = groups[group]!.chunks[at]!;
     if (chunk.values !== groups[group]!.rows * width)
       throw corrupt(`row group ${group} has ${chunk.values} values for ${groups[group]!.rows} rows`);
     const bytes = await source.read(chunk.position, chunk.bytes, options);
-    return readColumnChunk(bytes, footer.columns[at]!, chunk, { width, limit, name });
+    return readColumnChunk(bytes, footer.columns[at]!, chunk, { width, limit, budget, name });
+  };
+  const readNumbers = (group: number, options: CallOptions) => {
+    const { values } = groups[group]!.chunks[embeddingAt]!;
+    const budget = { left: mostBytesPerNumber * (1 + values) };
+    return read(group, embeddingAt, cols, budget, options) as Promise<Float32Array[]>;
   };
   const ids: (string | number | bigint)[] = [];
+  const idBudget = { left: limit };
   for (let group = 0; group < groups.length; group++) {
-    for (const page of await read(group, idAt, 1)) for (const id of page) ids.push(id);
+    for (const page of await read(group, idAt, 1, idBudget)) for (const id of page) ids.push(id);
   }
   const found = toIds(ids, name);
   checkStoredIds(found.ids, rows, name);
@@ -58,11 +79,7 @@ export async function openParquetEmbeddings(source: ByteSource): Promise<Embeddi
     ...found,
     metadata: Object.fromEntries(notes),
     dtype: isFloat16 ? 'float16' : type === 'DOUBLE' ? 'float64' : 'float32',
-    values: groupedRows(
-      footer,
-      cols,
-      (group, options) => read(group, embeddingAt, cols, options) as Promise<Float32Array[]>,
-    ),
+    values: groupedRows(footer, cols, readNumbers),
   };
 }
 

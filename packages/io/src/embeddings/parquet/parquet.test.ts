@@ -1,15 +1,17 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { CorruptFileError } from '@rarefy/core';
 import { parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { memorySource } from '../../files/byte-source.js';
 import { readEmbeddings, writeEmbeddings } from '../embedding-file.js';
+import { readColumnChunk } from './column-chunk.js';
 import { openParquetEmbeddings } from './parquet-embeddings.js';
 import { readRuns } from './runs.js';
-import { readThrift } from './thrift.js';
+import { readThrift, type ThriftStruct, type ThriftValue } from './thrift.js';
 import { unpackPage } from './unpack-page.js';
 
 let folder: string;
@@ -107,6 +109,78 @@ test('what makes other readers loop or allocate is refused at once', async () =>
   expect(readThrift(new Uint8Array(100).fill(0x1c), 0)).toBeUndefined(); // structs in structs
   expect(readRuns(Uint8Array.of(0xfe, 0xff, 0xff, 0x7f, 1), 1, 8)).toBeUndefined(); // a run far beyond its page
   await expect(openParquetEmbeddings(memorySource(new Uint8Array(8)))).rejects.toThrow(CorruptFileError);
+});
+
+/** A struct of thrift's compact protocol, its fields in order; integers as i64. */
+function thrift(struct: ThriftStruct): Buffer {
+  const varint = (value: number): Buffer =>
+    value < 128 ? Buffer.of(value) : Buffer.concat([Buffer.of((value % 128) | 128), varint(Math.floor(value / 128))]);
+  const zigzag = (value: number) => varint(value < 0 ? -2 * value - 1 : 2 * value);
+  const typeOf = (value: ThriftValue) =>
+    typeof value === 'number' ? 6 : value instanceof Uint8Array ? 8 : Array.isArray(value) ? 9 : 12;
+  const encode = (value: ThriftValue): Buffer => {
+    if (typeof value === 'number') return zigzag(value);
+    if (value instanceof Uint8Array) return Buffer.concat([varint(value.length), value]);
+    if (!Array.isArray(value)) return thrift(value as ThriftStruct);
+    const type = value.length > 0 ? typeOf(value[0]) : 12;
+    return Buffer.concat([Buffer.of(0xf0 | type), varint(value.length), ...value.map(encode)]);
+  };
+  const fields = [...struct].map(([field, value]) => {
+    if (typeof value === 'boolean') return Buffer.concat([Buffer.of(value ? 1 : 2), zigzag(field)]);
+    return Buffer.concat([Buffer.of(typeOf(value)), zigzag(field), encode(value)]);
+  });
+  return Buffer.concat([...fields, Buffer.of(0)]);
+}
+
+test('row groups that share their bytes are refused before they are read again and again', async () => {
+  const path = join(folder, 'shared.parquet');
+  await writeEmbeddings(path, { ids: ['a'], embeddings: { data: Float32Array.of(1, 2), rows: 1, cols: 2 } });
+  const bytes = await readFile(path);
+  const start = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+  const footer = new Map(readThrift(bytes, start)!.value);
+  const written = (groups: number) => {
+    const [group] = footer.get(4) as ThriftStruct[];
+    const own = thrift(new Map([...footer, [3, groups], [4, Array(groups).fill(group)]]));
+    const end = Buffer.alloc(8, 'PAR1', 'latin1');
+    end.writeUInt32LE(own.length);
+    end.write('PAR1', 4, 'latin1');
+    return memorySource(new Uint8Array(Buffer.concat([bytes.subarray(0, start), own, end])), 'x');
+  };
+  expect((await openParquetEmbeddings(written(1))).ids).toEqual(['a']);
+  await expect(openParquetEmbeddings(written(1000))).rejects.toThrow(CorruptFileError);
+  await expect(openParquetEmbeddings(written(1000))).rejects.toThrow('column id is said to have');
+});
+
+test('pages without end that unpack to far more than their values are refused after a few', () => {
+  const column = { path: ['id'], type: 'INT64', isFloat16: false, maxDefinition: 0, maxRepetition: 0 } as const;
+  const page = (type: number, size: number, about: [number, ThriftStruct]) => {
+    const packed = gzipSync(Buffer.alloc(size));
+    return [thrift(new Map<number, ThriftValue>([[1, type], [2, size], [3, packed.length], about])), packed];
+  };
+  const dictionary = page(2, 8, [
+    7,
+    new Map([
+      [1, 1],
+      [2, 0],
+    ]),
+  ]);
+  const data = page(0, 2 ** 20, [
+    5,
+    new Map([
+      [1, 1],
+      [2, 8],
+      [3, 3],
+      [4, 3],
+    ]),
+  ]);
+  const chunkOf = (pages: number) => Buffer.concat([...dictionary, ...Array(pages).fill(data).flat()]);
+  const read = (pages: number) => {
+    const bytes = chunkOf(pages);
+    const chunk = { codec: 2, values: pages, position: 0, bytes: bytes.length };
+    return readColumnChunk(bytes, column, chunk, { width: 1, limit: 2 ** 24, budget: { left: 2 ** 24 }, name: 'x' });
+  };
+  expect(read(10).flatMap((values) => [...values])).toEqual(Array(10).fill(0n));
+  expect(() => read(1000)).toThrow('column id has pages that unpack to far more than its values need');
 });
 
 test('runs and bit-packed values, by the example of the format', () => {
