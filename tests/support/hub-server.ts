@@ -7,6 +7,8 @@ export interface HubRepository {
   readonly files: Readonly<Record<string, string | Uint8Array>>;
   readonly large?: readonly string[];
   readonly tags?: readonly string[];
+  /** Default {@link commit}. */
+  readonly commit?: string;
 }
 
 /** Answers in a way of its own when it returns true. `earlier` counts requests of the same address before. */
@@ -39,7 +41,15 @@ export async function startHub(repositories: Readonly<Record<string, HubReposito
       response.statusCode = 404;
       json({ error: 'Repository not found' });
     } else if (route === 'revision') {
-      json({ _id: '1', id: name, sha: commit, tags: repository.tags ?? [], downloads: 0, likes: 0, private: false });
+      json({
+        _id: '1',
+        id: name,
+        sha: repository.commit ?? commit,
+        tags: repository.tags ?? [],
+        downloads: 0,
+        likes: 0,
+        private: false,
+      });
     } else if (route === 'tree') {
       // One entry a page, so that the client must follow the links.
       const paths = Object.keys(repository.files);

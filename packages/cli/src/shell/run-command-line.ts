@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { InvalidArgumentError, RarefyError } from '@rarefy/core';
 import { type CommandDef, renderUsage } from 'citty';
+import { printable } from '../terminal/printable.js';
 import { progress } from '../terminal/progress.js';
 import type { Command } from './command.js';
 import { didYouMean } from './did-you-mean.js';
@@ -98,10 +99,9 @@ function isCommand(definition: CommandDef): definition is Command {
   return 'execute' in definition;
 }
 
-/** Without control characters: a message may quote a file. */
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const isTold = RarefyError.isInstance(error) || (error as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
   const text = isTold ? message : `unexpected failure: ${message}. Run again with --debug to see where.`;
-  return text.replace(/\p{Cc}+/gu, ' ').trim();
+  return printable(text);
 }

@@ -1,5 +1,6 @@
 import type { WorkEvent } from '@rarefy/core';
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { printable } from './printable.js';
 import { type RateMeter, rateMeter } from './rate-meter.js';
 
 /** Takes the events of long work and shows them on stderr. */
@@ -87,5 +88,5 @@ function seconds(milliseconds: number): string {
 }
 
 function noticeLine({ type, task, message }: Extract<WorkEvent, { message: string }>): string {
-  return `${type === 'work-warning' ? 'warning: ' : ''}${task}: ${message}\n`;
+  return `${type === 'work-warning' ? 'warning: ' : ''}${task}: ${printable(message)}\n`;
 }

@@ -55,6 +55,14 @@ test('on a terminal nothing is lost when work stops, and no timer is left', () =
   vi.useRealTimers();
 });
 
+test('what a server or a file says cannot steer the terminal', () => {
+  let written = '';
+  const stream = { isTTY: false, write: (text: string) => (written += text) };
+  const message = 'answered 503 (\u001b[2J\u001b]0;owned\u0007\r\nrarefy: all is well)';
+  progress(stream as unknown as NodeJS.WriteStream)({ type: 'work-message', task: 'embed', message });
+  expect(written).toBe('embed: answered 503 ( [2J ]0;owned rarefy: all is well)\n');
+});
+
 test('the rate is that of the last seconds: what an earlier run did does not count', () => {
   const meter = rateMeter(0);
   expect(meter({ done: 0, total: 9000 }, 0)).toBeUndefined();

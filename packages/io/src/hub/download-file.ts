@@ -73,9 +73,8 @@ async function fetchRest(
     if (have > size) await output.truncate((have = 0));
     onBytes?.(have);
     for (let failures = 0; have < size; ) {
-      const authorization = hub.token === undefined ? {} : { authorization: `Bearer ${hub.token}` };
       const range = have > 0 ? { range: `bytes=${have}-` } : {};
-      const headers = { ...authorization, ...range, 'accept-encoding': 'identity' };
+      const headers = { ...range, 'accept-encoding': 'identity' };
       const response = await hub.fetch(address, { headers });
       if (!response.ok) {
         await response.body?.cancel();

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -126,10 +126,15 @@ test('a download that breaks goes on where it was, in one call and over several'
 
 test('an abort keeps what came, and the next call fetches the rest alone', async () => {
   const controller = new AbortController();
+  const part = join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2', 'onnx', '.model.onnx.part');
   const slow: HubFault = (request, response, earlier) => {
     if (!request.url!.includes('/cdn/') || earlier > 0) return false;
     response.writeHead(200, { 'content-length': weights.length }).write(weights.subarray(0, 65_536));
-    setTimeout(() => controller.abort(new Error('enough')), 100);
+    const timer = setInterval(() => {
+      if (statSync(part).size < 65_536) return;
+      clearInterval(timer);
+      controller.abort(new Error('enough'));
+    }, 5);
     return true;
   };
   const { pull, requests } = await hub(slow);
@@ -163,7 +168,6 @@ test('servers that ignore ranges, refuse one, or are busy', async () => {
     const { pull } = await hub(fault);
     const controller = new AbortController();
     await pull('some/language-model', { signal: controller.signal });
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, '.model.onnx.part'), weights.subarray(0, 1000));
     expectWhole((await pull()).folder);
@@ -235,6 +239,61 @@ test('the token goes to the endpoint and is seen nowhere', async () => {
   for (const endpoint of ['http://user:pass@h/', 'ftp://h', 'h', 'http://h/?token=x']) {
     await expect(pull(undefined, { endpoint })).rejects.toBeInstanceOf(InvalidArgumentError);
   }
+  const broken = pull(undefined, { token: 'hf_secret\nsecret', onEvent });
+  await expect(broken).rejects.toBeInstanceOf(InvalidArgumentError);
+  await expect(broken).rejects.not.toThrow('secret');
+});
+
+test('tokens of any hub are sent, not those of one alone', async () => {
+  const { pull, requests } = await hub();
+  expectWhole((await pull(undefined, { token: 'glpat-0123' })).folder);
+  expect(requests.every(({ authorization }) => authorization === 'Bearer glpat-0123')).toBe(true);
+});
+
+test('a pull of another commit that is stopped leaves no model of two commits', async () => {
+  const first = await hub();
+  const { folder } = await first.pull();
+  const stopping = new AbortController();
+  const other = await startHub(
+    {
+      'models/sentence-transformers/all-MiniLM-L6-v2': {
+        ...{ ...sentenceModel, commit: 'fedcba9876543210fedcba9876543210fedcba98' },
+        files: { ...sentenceModel.files, 'onnx/model.onnx': 'other weights', 'config.json': '{"a":2}' },
+      },
+    },
+    (request) => {
+      if (request.url!.includes('config.json')) stopping.abort(new Error('enough'));
+      return false;
+    },
+  );
+  stops.push(other.stop);
+  await expect(first.pull(undefined, { endpoint: other.endpoint, signal: stopping.signal })).rejects.toThrow('enough');
+  expect(readFileSync(join(folder, 'onnx', 'model.onnx'), 'utf8')).toBe('other weights');
+  expect(await pulledModels()).toEqual([]);
+  expect(readdirSync(folder)).not.toContain('modules.json');
+  await first.pull();
+  for (const path of needed) expect(readFileSync(join(folder, path))).toEqual(Buffer.from(sentenceModel.files[path]));
+  expect(await pulledModelFolder('all-MiniLM-L6-v2')).toBe(folder);
+});
+
+test('names that are none are refused without a request; a manifest that is not ours is no model', async () => {
+  const { pull, requests } = await hub();
+  for (const name of ['../x', 'sentence-transformers/..', 'a/b/c', 'a/', '/etc', 'a b/c', '']) {
+    await expect(pull(name)).rejects.toThrow(/is no name on a hub; one is owner\/name$/);
+  }
+  expect(requests).toEqual([]);
+  for (const [index, text] of [
+    '',
+    'null',
+    '[]',
+    '{"repository":"a/b"}',
+    '{"repository":"a/b","files":[null]}',
+  ].entries()) {
+    const folder = join(cache, 'rarefy', 'models', `model-${index}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'rarefy-model.json'), text);
+  }
+  expect(await pulledModels()).toEqual([]);
 });
 
 test('two processes do not write to one file', async () => {

@@ -21,33 +21,38 @@ export interface Repository {
 /** How requests go to one hub. */
 export interface Hub {
   readonly endpoint: string;
-  readonly token: string | undefined;
   readonly signal: AbortSignal | undefined;
-  /** `fetch` of an address of the endpoint, with tries: again after a broken connection, 408, 429 and 5xx, eight times at most, each told as an event. */
+  /** `fetch` of an address of the endpoint, with the token and with tries: again after a broken connection, 408, 429 and 5xx, eight times at most, each told as an event. */
   readonly fetch: typeof fetch;
 }
 
 const attempts = 8;
 
-/** @throws InvalidArgumentError for an endpoint that is no http address, or that holds a secret. */
+/** @throws InvalidArgumentError for an endpoint that is no http address or holds a secret, and for a token that no header can hold. */
 export function openHub(options: HubOptions): Hub {
   const text = options.endpoint ?? process.env.HF_ENDPOINT ?? 'https://huggingface.co';
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search) {
     throw new InvalidArgumentError('the endpoint must be an http or https address without user, password and query');
   }
+  const token = options.token ?? process.env.HF_TOKEN;
+  if (token && !/^[\x21-\x7e]+$/.test(token)) {
+    // fetch would refuse it too, in a message that shows it.
+    throw new InvalidArgumentError('the token (HF_TOKEN) must be printable ASCII; look for a line break in it');
+  }
   const { signal, onEvent } = options;
   return {
     endpoint: `${url.origin}${url.pathname}`.replace(/\/+$/, ''),
-    token: options.token ?? process.env.HF_TOKEN,
     signal,
     async fetch(input, init) {
       const address = input instanceof Request ? input.url : String(input);
-      // Pages of a listing name the next one, and the token goes along.
+      // Pages of a listing name the next one, and the token goes along; it does not to where that server redirects.
       if (new URL(address).origin !== url.origin) throw new InputError(`${text} points to another server, ${address}`);
+      const headers = new Headers(init?.headers);
+      if (token) headers.set('authorization', `Bearer ${token}`);
       for (let attempt = 1; ; attempt++) {
         signal?.throwIfAborted();
-        const response = await fetch(input, { ...init, signal: signal ?? null }).catch(
+        const response = await fetch(input, { ...init, headers, signal: signal ?? null }).catch(
           (error: unknown) => error as Error,
         );
         signal?.throwIfAborted();

@@ -1,5 +1,6 @@
 import { InputError } from '@rarefy/core';
 import { checkName } from '../files/inside-folder.js';
+import { quoted } from '../records/quoted.js';
 import { type Hub, hubError, type Repository } from './hub.js';
 
 /** A file of a repository at one commit. */
@@ -19,15 +20,22 @@ export interface Listing {
   readonly files: readonly HubFile[];
 }
 
+/** Whether a text is `owner/name`, as repositories are called; no part of it leads out of a folder. */
+export function isRepositoryName(text: string): boolean {
+  return /^(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/.test(text);
+}
+
 /**
  * What a repository holds.
- * @throws InputError when the hub does not have it, names a file outside of it, or cannot be reached; the signal's reason on abort.
+ * @throws InputError for a name that is none, and when the hub does not have it, names a file outside of it, or cannot be reached; the signal's reason on abort.
  */
 export async function listRepository(hub: Hub, repository: Repository, revision: string): Promise<Listing> {
+  if (!isRepositoryName(repository.name)) {
+    throw new InputError(`${quoted(repository.name)} is no name on a hub; one is owner/name`);
+  }
   const { listFiles, modelInfo, datasetInfo } = await import('@huggingface/hub');
   const { type, name } = repository;
-  const credentials = hub.token === undefined ? {} : { accessToken: hub.token };
-  const common = { hubUrl: hub.endpoint, fetch: hub.fetch, ...credentials };
+  const common = { hubUrl: hub.endpoint, fetch: hub.fetch }; // not the token: the library takes those of one hub alone
   try {
     const asked = { name, revision, ...common };
     const told: { readonly sha?: unknown; readonly tags?: unknown } =

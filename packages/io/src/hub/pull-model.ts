@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { InputError } from '@rarefy/core';
+import { orFileError } from '../files/file-error.js';
 import { writeAtomically } from '../files/write-atomically.js';
 import { cacheFolder } from './cache-folder.js';
 import { downloadFiles } from './download-files.js';
@@ -23,6 +24,8 @@ export interface PullModelOptions extends HubOptions {
 }
 
 const manifestName = 'rarefy-model.json';
+/** How a folder is known as a sentence model: it comes when all the rest is there. */
+const sentenceModules = 'modules.json';
 /** Who publishes the models that are named without an owner. */
 const defaultOwner = 'sentence-transformers';
 
@@ -39,14 +42,22 @@ export async function pullModel(name: string, options: PullModelOptions = {}): P
   const { commit, license, files } = await listRepository(hub, repository, options.revision ?? 'main');
   const wanted = neededFiles(files, options.onnxFile ?? 'onnx/model.onnx', repository.name);
   const folder = modelFolder(repository.name);
-  await downloadFiles(hub, repository, commit, wanted, folder, options);
   const manifest = {
     repository: repository.name,
     commit,
     license,
     files: wanted.map(({ path, size }) => ({ path, size })),
   };
-  await writeAtomically(join(folder, manifestName), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`), options);
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  if ((await readFile(join(folder, manifestName), 'utf8').catch(() => undefined)) !== text) {
+    // What is there may be of another commit: until all is of this one, it is no model.
+    for (const name of [manifestName, sentenceModules]) {
+      const path = join(folder, name);
+      await orFileError('write', path, rm(path, { force: true }));
+    }
+  }
+  await downloadFiles(hub, repository, commit, wanted, folder, options);
+  await writeAtomically(join(folder, manifestName), Buffer.from(text), options);
   return { ...manifest, folder };
 }
 
@@ -58,13 +69,22 @@ export async function pulledModels(): Promise<PulledModel[]> {
   for (const name of names.sort()) {
     const text = await readFile(join(root, name, manifestName), 'utf8').catch(() => undefined);
     if (text === undefined) continue;
-    try {
-      models.push({ ...(JSON.parse(text) as Omit<PulledModel, 'folder'>), folder: join(root, name) });
-    } catch {
-      // a manifest is written whole or not at all: this one is not ours
-    }
+    const model = parseManifest(text);
+    if (model) models.push({ ...model, folder: join(root, name) });
   }
   return models;
+}
+
+/** Undefined for a text that {@link pullModel} did not write. */
+function parseManifest(text: string): Omit<PulledModel, 'folder'> | undefined {
+  try {
+    const { repository, commit, license, files } = JSON.parse(text) as Omit<PulledModel, 'folder'>;
+    const areTexts = [repository, commit, license].every((value) => typeof value === 'string');
+    const areFiles = files.every(({ path, size }) => typeof path === 'string' && typeof size === 'number');
+    return areTexts && areFiles ? { repository, commit, license, files } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The folder of a pulled model, or undefined; `name` as of {@link pullModel}. */
@@ -75,18 +95,17 @@ export async function pulledModelFolder(name: string): Promise<string | undefine
 
 /** Models of sentence-transformers lie under their own name, others with their owner before it. */
 function modelFolder(repository: string): string {
-  const [owner, ...rest] = repository.split('/');
-  const name = basename(rest.join('/'));
+  const [owner, name] = repository.split('/') as [string, string];
   return join(cacheFolder('models'), owner === defaultOwner ? name : `${owner}--${name}`);
 }
 
 const settings =
   /^(modules|config|config_sentence_transformers|sentence_bert_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/;
 
-const order = ({ path }: HubFile) => Number(path === 'modules.json');
+const order = ({ path }: HubFile) => Number(path === sentenceModules);
 
 function neededFiles(files: readonly HubFile[], onnxFile: string, name: string): readonly HubFile[] {
-  const isSentenceModel = files.some(({ path }) => path === 'modules.json');
+  const isSentenceModel = files.some(({ path }) => path === sentenceModules);
   const isWeight = isSentenceModel
     ? (path: string) => path === onnxFile || path.startsWith(`${onnxFile}_data`)
     : (path: string) => /^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(path);
@@ -97,7 +116,6 @@ function neededFiles(files: readonly HubFile[], onnxFile: string, name: string):
     const wanted = isSentenceModel ? onnxFile : 'model.safetensors';
     throw new InputError(`${name} has no ${wanted}; it has ${seen.slice(0, 10).join(', ') || 'no weights'}`);
   }
-  // `modules.json` is how a folder is known as a sentence model: it comes when all the rest is there.
   const rest = files.filter(({ path }) => isSetting(path)).sort((a, b) => order(a) - order(b));
   return [...weights, ...rest];
 }
