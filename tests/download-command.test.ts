@@ -55,6 +55,12 @@ test('a data set becomes pairs, the pairs become prompts, near-duplicates become
     '3 distinct prompts of 4 pairs in prompts_all.jsonl; 1 near-duplicates merged',
   );
   expect(json('prompts_all.jsonl').map(({ count }) => count)).toEqual([2, 1, 1]);
+  const refused = await rarefy('prompts', '--pairs', 'pairs_all.jsonl', '--out', './pairs_all.jsonl');
+  expect(refused).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('is the file of pairs, and would be replaced'),
+  });
+  expect(json('pairs_all.jsonl')).toHaveLength(4);
 });
 
 test('a model is pulled, listed and found', async () => {

@@ -214,6 +214,13 @@ test('any other data set by its columns, in csv, jsonl and parquet, on a hub or 
   await expect(download([own, own])).rejects.toThrow(/the id "7" is in .+ and again in .+; ids must differ/);
 });
 
+test('a data set is not replaced by its own pairs', async () => {
+  const row = { id: 'a', prompt: 'P', chosen: 'C', rejected: 'R', note: 'of value' };
+  writeFileSync(out, jsonl(row));
+  await expect(download([join(folder, '.', 'pairs_all.jsonl')])).rejects.toBeInstanceOf(InvalidArgumentError);
+  expect(written()).toEqual([row]);
+});
+
 test('damaged tables are refused with their place, and leave the earlier file as it was', async () => {
   writeFileSync(out, 'earlier');
   const file = (name: string, content: string | Uint8Array) => {

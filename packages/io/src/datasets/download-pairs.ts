@@ -1,14 +1,16 @@
 import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, InvalidArgumentError } from '@rarefy/core';
+import { isSameFile } from '../files/is-same-file.js';
 import { sha256File } from '../files/sha256-file.js';
 import { writeAtomically } from '../files/write-atomically.js';
 import { cacheFolder } from '../hub/cache-folder.js';
 import { downloadFiles } from '../hub/download-files.js';
 import { type HubOptions, openHub } from '../hub/hub.js';
-import { type HubFile, listRepository } from '../hub/list-repository.js';
+import { type HubFile, isRepositoryName, listRepository } from '../hub/list-repository.js';
 import { BadLine } from '../records/bad-line.js';
 import type { Pair } from '../records/pairs.js';
+import { quoted } from '../records/quoted.js';
 import type { JsonlStats } from '../records/read-lines.js';
 import { type Fields, toId, toSource, toTopic } from '../records/record-fields.js';
 import { writeJsonl } from '../records/write-jsonl.js';
@@ -68,7 +70,7 @@ interface Opened {
  *
  * Known by name are Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF.
  * @param datasets names on the hub, or paths of local jsonl, csv or parquet files
- * @throws InputError for a data set without pairs or one that cannot be read, naming file and place; two rows with one id; the signal's
+ * @throws InvalidArgumentError when `out` is one of the local files; InputError for a data set without pairs or one that cannot be read, naming file and place; two rows with one id; the signal's
  * reason on abort.
  */
 export async function downloadPairs(
@@ -78,7 +80,7 @@ export async function downloadPairs(
 ): Promise<PairsManifest> {
   if (datasets.length === 0) throw new InvalidArgumentError('give at least one data set');
   const opened: Opened[] = [];
-  for (const dataset of datasets) opened.push(await open(dataset, options));
+  for (const dataset of datasets) opened.push(await open(dataset, out, options));
   const sources: PairsSource[] = [];
   const ids = new Map<string, string>();
   async function* pairs(): AsyncGenerator<Pair> {
@@ -88,7 +90,7 @@ export async function downloadPairs(
         const other = ids.get(pair.id);
         if (other !== undefined) {
           throw new InputError(
-            `the id ${JSON.stringify(pair.id)} is in ${other} and again in ${source.dataset}; ids must differ`,
+            `the id ${quoted(pair.id)} is in ${other} and again in ${source.dataset}; ids must differ`,
           );
         }
         ids.set(pair.id, source.dataset);
@@ -115,18 +117,21 @@ export async function downloadPairs(
 
 const isTable = /\.(jsonl?|csv|parquet)(\.gz)?$/i;
 
-async function open(dataset: string, options: DownloadPairsOptions): Promise<Opened> {
+async function open(dataset: string, out: string, options: DownloadPairsOptions): Promise<Opened> {
   const isLocal = await access(dataset).then(
     () => true,
     () => false,
   );
   if (isLocal) {
+    if (await isSameFile(dataset, out)) {
+      throw new InvalidArgumentError(`${out} is a data set itself, and would be replaced; write to another file`);
+    }
     const src = basename(dataset).replace(isTable, '');
     const file = { name: basename(dataset), path: dataset };
     const revision = await sha256File(dataset, options);
     return { dataset, src, toPair: mappedPair(options.columns ?? {}), revision, license: 'unknown', files: [file] };
   }
-  if (!/^[\w.-]+\/[\w.-]+$/.test(dataset)) {
+  if (!isRepositoryName(dataset)) {
     throw new InputError(`there is no file ${dataset}, and it is no name on a hub either, such as Anthropic/hh-rlhf`);
   }
   const repository = { type: 'dataset', name: dataset } as const;

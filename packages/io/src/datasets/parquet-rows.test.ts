@@ -33,6 +33,14 @@ test('rows of all groups, in order, nested columns too', async () => {
   expect(await read(whole)).toEqual(texts.map((text, row) => ({ text, messages: messages[row] })));
 });
 
+test('integers of 64 bits are numbers, and beyond 2^53 texts that keep every digit', async () => {
+  const data = [7n, -(2n ** 53n), 2n ** 53n - 1n, 9007199254740993n];
+  const bytes = parquetWriteBuffer({ columnData: [{ name: 'id', data, type: 'INT64' }] });
+  expect(await read(Buffer.from(new Uint8Array(bytes)))).toEqual(
+    [7, '-9007199254740992', 2 ** 53 - 1, '9007199254740993'].map((id) => ({ id })),
+  );
+});
+
 test('a damaged file is read or refused, and ends the thread that hangs on it', async () => {
   const random = counterRandom(6);
   const cases = casesOf(25, 150);

@@ -38,7 +38,7 @@ type Answer = { readonly rows: readonly Fields[] } | { readonly failure: string 
 /**
  * The rows of a Parquet file, group by group, so that no more than one row group is in memory. The footer is checked first, and the
  * library runs in a thread that is ended when it takes too long: it believes the sizes in a file, and some of its loops do not end
- * on a damaged one.
+ * on a damaged one. Integers of 64 bits come as numbers, or as decimal texts beyond 2^53.
  * @throws CorruptFileError for a file that is not sound; InputError when it cannot be read; the signal's reason on abort.
  */
 export async function* parquetRows(
@@ -55,6 +55,7 @@ export async function* parquetRows(
     workerData: { library, path },
     resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
   });
+  worker.on('error', () => {}); // told to whoever waits for an answer; one that comes between two must not end the process
   const answer = () =>
     new Promise<readonly Fields[]>((resolve, reject) => {
       const timer = setTimeout(() => settle(corrupt(`reading it took more than ${patience / 1000} s`)), patience);
@@ -79,12 +80,22 @@ export async function* parquetRows(
       worker.postMessage({ rowStart: start, rowEnd: start + rows });
       const fields = await answered;
       if (fields.length !== rows) throw corrupt(`a group has ${fields.length} rows where ${rows} are due`);
-      yield* fields;
+      for (const row of fields) yield withoutBigints(row);
       start += rows;
     }
   } finally {
     await worker.terminate();
   }
+}
+
+/** Integers of 64 bits as numbers, as other formats have them; as decimal texts where a number would round them. */
+function withoutBigints(fields: Fields): Fields {
+  if (!Object.values(fields).some((value) => typeof value === 'bigint')) return fields;
+  const plain = (value: unknown) => {
+    if (typeof value !== 'bigint') return value;
+    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plain(value)]));
 }
 
 /** Rows of each group, as a footer that is sound tells. */
