@@ -32,12 +32,17 @@ export function rowsDigest() {
   };
 }
 
-/** Reads all rows once. @throws InputError for no rows, and for an id that stands for two. */
-export async function surveyRows<Item>(rows: EmbedRows<Item>, options: CallOptions): Promise<DataSurvey> {
+/** Reads all rows once. @throws InputError for no rows, and for an id that stands for two; what `checkId` throws. */
+export async function surveyRows<Item>(
+  rows: EmbedRows<Item>,
+  options: CallOptions,
+  checkId?: (id: string) => void,
+): Promise<DataSurvey> {
   const digest = rowsDigest();
   const ids = digestTable();
   let count = 0;
   for await (const { id, item } of calmly(rows, options)) {
+    checkId?.(id);
     const first = ids.firstOr(textDigest(JSON.stringify(id)), count);
     if (first !== undefined) {
       throw new InputError(

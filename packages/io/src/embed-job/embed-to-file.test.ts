@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, InputError, InvalidArgumentError, StateMismatchError, type WorkEvent } from '@rarefy/core';
@@ -8,7 +8,7 @@ import { digestEmbedder, digestRow } from '../../../../tests/support/digest-embe
 import { memoryFileSystem } from '../../../../tests/support/memory-file-system.js';
 import { readEmbeddings } from '../embeddings/embedding-file.js';
 import { type EmbedToFileOptions, embedToFile } from './embed-to-file.js';
-import { readEmbeddingManifest, verifyEmbeddings } from './manifest.js';
+import { encodeManifest, manifestPath, readEmbeddingManifest, verifyEmbeddings } from './manifest.js';
 
 let folder: string;
 let out: string;
@@ -259,6 +259,20 @@ describe('a second call', () => {
     await embed(numbered(20));
     expect((await verifyEmbeddings(out)).rows).toBe(20);
   });
+
+  test('takes no file for sound because the one that its manifest names is', async () => {
+    await embed(numbered(20));
+    const renamed = join(folder, 'renamed.safetensors');
+    writeFileSync(renamed, 'other bytes');
+    copyFileSync(manifestPath(out), manifestPath(renamed));
+    await expect(verifyEmbeddings(renamed)).rejects.toThrow(
+      'describes "e.safetensors", and not "renamed.safetensors"; give the file the name',
+    );
+    await expect(embed(numbered(20), { out: renamed })).rejects.toThrow(CorruptFileError);
+    const empty = { ...(await readEmbeddingManifest(out)), files: [] };
+    writeFileSync(manifestPath(out), encodeManifest(empty));
+    await expect(verifyEmbeddings(out)).rejects.toThrow('describes no file, and not "e.safetensors"');
+  });
 });
 
 test('an abort keeps whole shards and leaves no lock; the run goes on to the same bytes', async () => {
@@ -299,6 +313,26 @@ test('data without rows, with an id twice, or that changes between its readings'
   await expect(embedToFile(digestEmbedder(), generator, { out, resume: false })).rejects.toThrow('can be read twice');
 });
 
+test('ids that the format cannot hold are told before anything is embedded', async () => {
+  const rows = [
+    { id: 'a', item: 'x' },
+    { id: 'half \ud800', item: 'y' },
+  ];
+  for (const extension of ['pt', 'parquet', 'arrow']) {
+    const embedder = digestEmbedder();
+    const failure = embedToFile(embedder, rows, { out: join(folder, `e.${extension}`) });
+    await expect(failure).rejects.toThrow(
+      '"half \\ud800" holds half a character, which UTF-8 lacks; write .safetensors',
+    );
+    expect(embedder.items()).toBe(0);
+  }
+  for (const extension of ['npy', 'safetensors']) {
+    const file = join(folder, `e.${extension}`);
+    await embedToFile(digestEmbedder(), rows, { out: file });
+    expect((await readEmbeddings(file)).ids).toEqual(rows.map(({ id }) => id));
+  }
+});
+
 test('options out of range', async () => {
   for (const options of [
     { dtype: 'int8' as 'float16' },
@@ -307,6 +341,8 @@ test('options out of range', async () => {
     { batchTokens: 100 },
     { out: join(folder, 'e.txt') },
     { out: join(folder, 'e.npy'), dtype: 'bfloat16' as const },
+    { out: join(folder, 'e.arrow'), dtype: 'bfloat16' as const },
+    { out: join(folder, 'e.parquet'), dtype: 'float16' as const },
   ]) {
     await expect(embed(numbered(3), options)).rejects.toThrow(InvalidArgumentError);
   }

@@ -1,11 +1,14 @@
 import { basename, dirname, join } from 'node:path';
 import { type CallOptions, type Embedder, InvalidArgumentError, RarefyError } from '@rarefy/core';
-import { type WritableDtype, writableDtypes } from '../embeddings/embedding-dtype.js';
-import { formatToWrite } from '../embeddings/embedding-format.js';
+import { importArrow } from '../embeddings/arrow/write-arrow-embeddings.js';
+import type { WritableDtype } from '../embeddings/embedding-dtype.js';
+import { formatToWrite, utf8Formats } from '../embeddings/embedding-format.js';
 import { idsPathOf } from '../embeddings/npy/npy-embeddings.js';
+import { checkText } from '../embeddings/unicode-text.js';
 import { orFileError } from '../files/file-error.js';
 import { type FileLock, lockFile } from '../files/file-lock.js';
 import { type FileSystem, nodeFileSystem } from '../files/file-system.js';
+import { quoted } from '../records/quoted.js';
 import { type EmbedRows, surveyRows } from './data-rows.js';
 import { type BatchOptions, type ItemEmbedder, itemEmbedder } from './embed-items.js';
 import { fillStore } from './fill-store.js';
@@ -44,7 +47,8 @@ export interface EmbedSummary {
  * embedder is deterministic). A damaged shard is computed again, with a warning.
  *
  * A row that cannot be embedded, alone and three times, is told in a warning; the others go on.
- * @throws LockedError when another run writes this file; StateMismatchError when another job's output is there; InputError for an
+ * @throws InvalidArgumentError for options out of range, and for an id that the format cannot hold; MissingDependencyError for `.arrow`
+ * without apache-arrow; LockedError when another run writes this file; StateMismatchError when another job's output is there; InputError for an
  * id that stands for two rows, data that changes between its two readings, failed rows, and when the file system refuses;
  * CorruptFileError for a finished file that was changed; what the embedder throws when nothing can be embedded; the
  * signal's reason on abort.
@@ -55,18 +59,15 @@ export async function embedToFile<Item>(
   options: EmbedToFileOptions<Item>,
 ): Promise<EmbedSummary> {
   const { out, dtype = 'float32', shardRows: size = 512, signal, fileSystem = nodeFileSystem } = options;
-  const format = formatToWrite(out);
-  if (!writableDtypes.includes(dtype) || (dtype === 'bfloat16' && format === 'npy')) {
-    throw new InvalidArgumentError(
-      `dtype must be one of ${writableDtypes.join(', ')} (.npy has no bfloat16), got ${dtype}`,
-    );
-  }
+  const format = formatToWrite(out, dtype);
   if (!(Number.isInteger(size) && size >= 1)) {
     throw new InvalidArgumentError(`shardRows must be an integer ≥ 1, got ${size}`);
   }
   const items = itemEmbedder(embedder, options);
   signal?.throwIfAborted();
-  const survey = await surveyRows(rows, options);
+  // Better now than when all rows are embedded.
+  if (format === 'arrow') await importArrow();
+  const survey = await surveyRows(rows, options, utf8Formats.includes(format) ? checkText : undefined);
   const job: EmbedJob = {
     embedder: embedder.fingerprint,
     dimensions: embedder.capabilities.dimensions,
@@ -128,7 +129,7 @@ async function removeDrafts(out: string, fileSystem: FileSystem): Promise<void> 
 }
 
 function failedRows(failed: readonly FailedRow[], rows: number): RarefyError {
-  const named = failed.slice(0, 5).map(({ id, message }) => `${JSON.stringify(id)} (${message})`);
+  const named = failed.slice(0, 5).map(({ id, message }) => `${quoted(id)} (${message})`);
   const more = failed.length > named.length ? ` and ${failed.length - named.length} more` : '';
   const fix =
     failed.length === rows

@@ -1,4 +1,5 @@
 import { type CallOptions, CorruptFileError, InputError } from '@rarefy/core';
+import { quoted } from '../records/quoted.js';
 import { calmly, type EmbedRow, type EmbedRows, rowsDigest } from './data-rows.js';
 import { digestTable } from './digest-table.js';
 import type { ItemEmbedder } from './embed-items.js';
@@ -70,7 +71,7 @@ export async function fillStore<Item>(
     totals.computed += computed;
     done += batch.length;
     for (const { row, message } of shard.header.failed) {
-      const text = `the row ${JSON.stringify(part.ids[row])} cannot be embedded: ${message}`;
+      const text = `the row ${quoted(part.ids[row]!)} cannot be embedded: ${message}`;
       onEvent?.({ type: 'work-warning', task: 'embed', code: 'row-failed', message: text });
     }
     add(shard.header, part);

@@ -6,6 +6,7 @@ import { orFileError } from '../files/file-error.js';
 import { nodeFileSystem } from '../files/file-system.js';
 import { checkName } from '../files/inside-folder.js';
 import type { WriteOptions } from '../files/write-atomically.js';
+import { quoted } from '../records/quoted.js';
 
 /** What is known of an embeddings file, in `<file>.manifest.json` beside it. */
 export interface EmbeddingManifest {
@@ -116,10 +117,17 @@ export async function readEmbeddingManifest(
 
 /**
  * Checks an embeddings file against the manifest beside it, every byte.
- * @throws InputError when one of the two cannot be read; CorruptFileError when they do not fit.
+ * @throws InputError when one of the two cannot be read; CorruptFileError when they do not fit, or the manifest is that of a file of
+ * another name.
  */
 export async function verifyEmbeddings(out: string, options: WriteOptions = {}): Promise<EmbeddingManifest> {
   const manifest = await readEmbeddingManifest(out, options);
+  const [own] = manifest.files;
+  if (own?.name !== basename(out)) {
+    throw new CorruptFileError(
+      `${manifestPath(out)} describes ${own ? quoted(own.name) : 'no file'}, and not ${quoted(basename(out))}; give the file the name that it was written under, or embed anew (resume: false, --no-resume)`,
+    );
+  }
   for (const { name, bytes, sha256 } of manifest.files) {
     const path = join(dirname(out), name);
     const found = await fileDigest(path, options);

@@ -1,8 +1,8 @@
-import { type CallOptions, InvalidArgumentError, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
+import { type CallOptions, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
 import type { WriteOptions } from '../files/write-atomically.js';
 import { writeArrowEmbeddings } from './arrow/write-arrow-embeddings.js';
-import { type WritableDtype, writableDtypes } from './embedding-dtype.js';
-import { type EmbeddingFormat, formatToWrite, heldDtypes } from './embedding-format.js';
+import type { WritableDtype } from './embedding-dtype.js';
+import { type EmbeddingFormat, formatToWrite } from './embedding-format.js';
 import { checkIds } from './embedding-ids.js';
 import { openEmbeddings } from './embedding-reader.js';
 import { writeNpyEmbeddings } from './npy/npy-embeddings.js';
@@ -55,17 +55,9 @@ export async function writeEmbeddings(
   file: WritableEmbeddings,
   options: WriteEmbeddingsOptions = {},
 ): Promise<void> {
-  const format = formatToWrite(path);
   const { ids, integerIds = false, embeddings, metadata = {} } = file;
   const { dtype = 'float32', ...callOptions } = options;
-  if (!writableDtypes.includes(dtype)) {
-    throw new InvalidArgumentError(`dtype is ${dtype}; write one of ${writableDtypes.join(', ')}`);
-  }
-  if (!heldDtypes[format].includes(dtype)) {
-    throw new InvalidArgumentError(
-      `${path} would hold ${heldDtypes[format].join(' or ')}, and not ${dtype}; write .safetensors or .pt`,
-    );
-  }
+  const format = formatToWrite(path, dtype);
   if ('data' in embeddings && embeddings.data.length !== embeddings.rows * embeddings.cols) {
     const { data, rows, cols } = embeddings;
     throw new ShapeError(`${rows} x ${cols} embeddings with ${data.length} numbers`);

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
-import type { WritableDtype } from './embedding-dtype.js';
+import { type WritableDtype, writableDtypes } from './embedding-dtype.js';
 import { npyMagic } from './npy/npy-header.js';
 
 /** A format of embedding files. */
@@ -25,18 +25,33 @@ export const heldDtypes: Readonly<Record<EmbeddingFormat, readonly WritableDtype
   arrow: ['float32', 'float16'],
 };
 
+/** The formats whose ids are UTF-8; the others have them in JSON, which escapes half of a surrogate pair. */
+export const utf8Formats: readonly EmbeddingFormat[] = ['pt', 'parquet', 'arrow'];
+
 /** By the extension, in any case; undefined when it is none of an embedding file. */
 export function formatOfName(path: string): EmbeddingFormat | undefined {
   const extension = extname(path).toLowerCase();
   return Object.hasOwn(formats, extension) ? formats[extension] : undefined;
 }
 
-/** The format of a file to write. @throws InvalidArgumentError listing the extensions. */
-export function formatToWrite(path: string): EmbeddingFormat {
+/**
+ * The format of a file to write.
+ * @param dtype what it is to hold; default anything
+ * @throws InvalidArgumentError listing the extensions, or the dtypes that the format holds.
+ */
+export function formatToWrite(path: string, dtype?: WritableDtype): EmbeddingFormat {
   const format = formatOfName(path);
-  if (format) return format;
+  if (format === undefined) {
+    throw new InvalidArgumentError(
+      `${path} does not say its format; let its name end with one of ${Object.keys(formats).join(', ')}`,
+    );
+  }
+  if (dtype === undefined || heldDtypes[format].includes(dtype)) return format;
+  if (!writableDtypes.includes(dtype)) {
+    throw new InvalidArgumentError(`dtype must be one of ${writableDtypes.join(', ')}, got ${dtype}`);
+  }
   throw new InvalidArgumentError(
-    `${path} does not say its format; let its name end with one of ${Object.keys(formats).join(', ')}`,
+    `${path} would hold ${heldDtypes[format].join(' or ')}, and not ${dtype}; write .safetensors or .pt`,
   );
 }
 

@@ -111,7 +111,7 @@ test('numbers that a dtype cannot hold are refused with their id, also from rows
   values[3] = 3.4e38;
   await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings }, { dtype: 'bfloat16' })).rejects.toThrow('row 1');
   await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings }, { dtype: 'float64' as never })).rejects.toThrow(
-    'dtype is float64; write one of float32, float16, bfloat16',
+    'dtype must be one of float32, float16, bfloat16, got float64',
   );
   const failing = { rows: 2, cols: 2, read: () => Promise.reject(new Error('gone')) };
   await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings: failing })).rejects.toThrow('gone');

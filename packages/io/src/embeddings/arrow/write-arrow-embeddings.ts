@@ -3,13 +3,18 @@ import { type WriteOptions, writeAtomically } from '../../files/write-atomically
 import { checkText } from '../unicode-text.js';
 import { encodedBlocks, type WritableTable } from '../writable-table.js';
 
+/** @throws MissingDependencyError with the line that installs it. */
+export function importArrow(): Promise<typeof import('apache-arrow')> {
+  return importPeer({ name: 'apache-arrow', range: '^21.0.0', load: () => import('apache-arrow') });
+}
+
 /**
  * An Arrow file: column `id`, Utf8 or Int64, column `embedding`, FixedSizeList of Float32 or Float16, and the schema's metadata.
  * @throws MissingDependencyError without apache-arrow; InvalidArgumentError for an id that UTF-8 cannot hold.
  */
 export async function writeArrowEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
   const { ids, integerIds, metadata, dtype, values } = table;
-  const arrow = await importPeer({ name: 'apache-arrow', range: '^21.0.0', load: () => import('apache-arrow') });
+  const arrow = await importArrow();
   for (const text of [...(integerIds ? [] : ids), ...Object.entries(metadata).flat()]) checkText(text);
   const number = dtype === 'float16' ? new arrow.Float16() : new arrow.Float32();
   const list = new arrow.FixedSizeList(values.cols, new arrow.Field('item', number, true));
@@ -58,7 +63,7 @@ export async function writeArrowEmbeddings(path: string, table: WritableTable, o
       yield* ready();
     }
     writer.finish();
-    yield* ready();
+    for (let rest = await next; !rest.done; rest = await written.next()) yield rest.value as Uint8Array;
   }
   await writeAtomically(path, chunks(), options);
 }
