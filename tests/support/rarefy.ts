@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const bin = fileURLToPath(new URL('../../packages/cli/bin/rarefy.js', import.meta.url));
+/** The built command. */
+export const rarefyBin = fileURLToPath(new URL('../../packages/cli/bin/rarefy.js', import.meta.url));
 
 export interface CommandResult {
   /** Null when a signal ended it. */
@@ -15,7 +16,7 @@ export function startRarefy(
   args: readonly string[],
   options: { cwd: string; input?: string; env?: Readonly<Record<string, string>> },
 ): { child: ChildProcess; result: Promise<CommandResult> } {
-  const child = spawn(process.execPath, [bin, ...args], {
+  const child = spawn(process.execPath, [rarefyBin, ...args], {
     cwd: options.cwd,
     env: { ...process.env, RAREFY_DEBUG: '', ...options.env },
   });

@@ -47,7 +47,7 @@ export const embed = command({
     const { tellCut } = await import('../models/embed-texts.js');
     const { installedVersions } = await import('../models/installed-versions.js');
     if (resume && (noResume || force)) throw new InvalidArgumentError('--resume and --no-resume exclude each other.');
-    formatToWrite(out); // before a model is loaded for nothing
+    formatToWrite(out, dtype); // before a model is loaded for nothing
     const rows = await conversationRows(data, limit, options);
     const { embedder, countTokens, batchSize, model } = await openEmbedder(values, options);
     await using _ = embedder;

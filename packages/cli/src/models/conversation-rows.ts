@@ -1,8 +1,16 @@
+import { stat } from 'node:fs/promises';
 import type { CallOptions } from '@rarefy/core';
 import type { ChatText } from '@rarefy/embedders/causal-lm';
 import { type EmbedRow, type EmbedRows, readConversations, sha256File } from '@rarefy/io';
 
-/** The rows of a file of conversations, read again at each reading; standard input is kept in memory, for it comes once. */
+/** Standard input, a pipe and the like, which can be read but once. */
+async function comesOnce(data: string): Promise<boolean> {
+  if (data === '-') return true;
+  const found = await stat(data).catch(() => undefined); // a missing file is told when it is read
+  return found !== undefined && !found.isFile();
+}
+
+/** The rows of a file of conversations, read again at each reading; what comes once is kept in memory. */
 export async function conversationRows(
   data: string,
   limit: number | undefined,
@@ -18,7 +26,7 @@ export async function conversationRows(
       if (--left === 0) return;
     }
   }
-  if (data !== '-') return { [Symbol.asyncIterator]: read };
+  if (!(await comesOnce(data))) return { [Symbol.asyncIterator]: read };
   const rows: EmbedRow<ChatText>[] = [];
   for await (const row of read()) rows.push(row);
   return rows;
@@ -30,7 +38,7 @@ export async function dataNotes(
   limit: number | undefined,
   options: CallOptions,
 ): Promise<Record<string, string>> {
-  if (data === '-') return { path: data };
+  if (await comesOnce(data)) return { path: data };
   const notes = { path: data, fileSha256: await sha256File(data, { signal: options.signal }) };
   return limit === undefined ? notes : { ...notes, limit: String(limit) };
 }

@@ -40,6 +40,9 @@ async function openPlain(values: EmbedderValues, options: CallOptions): Promise<
   if (batchTokens !== undefined && (name === 'hash' || name === 'http')) {
     throw new InvalidArgumentError(`--batch-tokens is of embedders that read tokens; ${name} reads none.`);
   }
+  if (ckpt !== undefined && (name === 'use' || name === 'hash' || name === 'http')) {
+    throw new InvalidArgumentError(`--ckpt is of causal-lm, logits and onnx; ${name} takes no model from it.`);
+  }
   if (name !== 'http' && (values.url !== undefined || values.model !== undefined)) {
     throw new InvalidArgumentError(`--url and --model are of --embedder http; this is ${name}.`);
   }
