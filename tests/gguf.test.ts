@@ -128,6 +128,10 @@ test('what is not read is told, with what would be', async () => {
   };
   await expect(load({ 'general.architecture': 'mamba' })).rejects.toThrow('architecture "mamba"; only llama is read');
   await expect(load({ 'llama.rope.scaling.type': 'yarn' })).rejects.toThrow("scaled by 'yarn'");
+  for (const heads of [5, 1000, 0.5]) {
+    await expect(load({ 'llama.attention.head_count': { float: heads } })).rejects.toBeInstanceOf(RarefyError);
+  }
+  await expect(load({ 'llama.block_count': 2 ** 31 })).rejects.toThrow('asks for 2147483648 layers, and there are');
   await expect(load({ 'llama.block_count': 0 })).rejects.toThrow('says 0 for llama.block_count');
   await expect(load({ 'tokenizer.ggml.model': 'llama' })).rejects.toThrow("put the model's tokenizer.json beside");
   await expect(load({ 'tokenizer.ggml.pre': 'tekken' })).rejects.toThrow("splits texts by 'tekken'; gpt-2, smollm");

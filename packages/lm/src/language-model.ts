@@ -30,6 +30,10 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
     const canonical = family.canonicalName(name);
     if (canonical !== undefined) found.set(canonical, values);
   }
+  const { layers: asked } = family.describe(reader);
+  if (asked > found.size) {
+    throw new ShapeError(`config.json asks for ${asked} layers, and there are ${found.size} weights for all of them`);
+  }
   const shapes = family.parameterShapes(reader);
   for (const [name, shape] of Object.entries(shapes)) {
     const values = found.get(name);

@@ -84,11 +84,21 @@ async function weightFiles(folder: string): Promise<readonly string[]> {
     () => false,
   );
   if (!exists) return ['model.safetensors'];
-  const parsed: unknown = JSON.parse(await readFile(index, 'utf8'));
-  const map = (parsed as { weight_map?: Record<string, unknown> }).weight_map;
+  const map = parseWeightMap(await readFile(index, 'utf8'));
   const files = [...new Set(Object.values(map ?? {}))];
   const bad = files.find((file) => typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file));
   if (files.length === 0 || bad !== undefined)
-    throw new InputError(`${index} names no usable weight files (${JSON.stringify(bad)})`);
+    throw new InputError(
+      `${index} names no usable weight files${bad === undefined ? '' : ` (${JSON.stringify(bad)})`}`,
+    );
   return files as string[];
+}
+
+/** Undefined for a text that holds none. */
+function parseWeightMap(text: string): Record<string, unknown> | undefined {
+  try {
+    return (JSON.parse(text) as { weight_map?: Record<string, unknown> }).weight_map;
+  } catch {
+    return undefined;
+  }
 }

@@ -66,7 +66,7 @@ export async function loadGguf(path: string): Promise<LoadedModel> {
       if (name === undefined) continue;
       const values = await readTensor(file, tensor, start, path);
       const paired = /\.attn_([qk])\./.exec(tensor.name)?.[1] as keyof typeof heads | undefined;
-      weights.set(name, paired ? unpaired(values, heads[paired]) : values);
+      weights.set(name, paired ? unpaired(values, heads[paired], tensor.name, path) : values);
     }
     return { model: languageModel(config, weights), tokenizer, config, extra: new Map() };
   } finally {
@@ -119,10 +119,16 @@ async function readTensor(
 /**
  * GGUF has the two rows that rotary positions turn together side by side, 2i and 2i + 1; Hugging Face has them half a head apart, i and
  * i + headSize / 2.
+ * @throws CorruptFileError when the rows are no whole number of pairs a head.
  */
-function unpaired({ shape, data }: WeightValues, heads: number): WeightValues {
+function unpaired({ shape, data }: WeightValues, heads: number, name: string, path: string): WeightValues {
   const cols = shape[1] ?? 1;
   const headSize = shape[0]! / heads;
+  if (!Number.isInteger(heads) || headSize % 2 !== 0) {
+    throw new CorruptFileError(
+      `${path} has ${shape[0]} rows in '${name}' for ${heads} heads, which take an even number each`,
+    );
+  }
   const out = new Float32Array(data.length);
   for (let row = 0; row < shape[0]!; row++) {
     const within = row % headSize;
