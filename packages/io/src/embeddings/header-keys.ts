@@ -1,3 +1,5 @@
+import { quoted } from '../records/quoted.js';
+
 const maxDepth = 3; // the header, a tensor's description, its shape
 
 /**
@@ -20,7 +22,7 @@ export function keyProblem(json: string): string | undefined {
       if (json[next] !== ':') continue; // a value
       const key = JSON.parse(json.slice(start, index + 1)) as string; // '"a"' and '"\u0061"' are one key
       const keys = open.at(-1);
-      if (keys?.has(key)) return `has the key ${JSON.stringify(key)} twice`;
+      if (keys?.has(key)) return `has the key ${quoted(key)} twice`;
       keys?.add(key);
     }
   }

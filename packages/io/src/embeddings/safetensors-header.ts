@@ -1,4 +1,5 @@
 import { CorruptFileError } from '@rarefy/core';
+import { quoted } from '../records/quoted.js';
 import { keyProblem } from './header-keys.js';
 import { elementBytes, type StoredDtype } from './stored-tensor.js';
 
@@ -62,9 +63,7 @@ export function parseHeader(header: Uint8Array, dataBytes: number, name: string)
   let end = 0;
   for (const tensor of tensors) {
     if (tensor.begin !== end) {
-      throw corrupt(
-        `tensor ${JSON.stringify(tensor.name)} begins at byte ${tensor.begin}, and the one before ends at ${end}`,
-      );
+      throw corrupt(`tensor ${quoted(tensor.name)} begins at byte ${tensor.begin}, and the one before ends at ${end}`);
     }
     end = tensor.end;
   }
@@ -81,12 +80,14 @@ export function corruptFile(name: string): (what: string, cause?: unknown) => Co
 }
 
 function toEntry(name: string, entry: unknown, corrupt: ReturnType<typeof corruptFile>): TensorEntry {
-  const wrong = (what: string) => corrupt(`tensor ${JSON.stringify(name)} ${what}`);
+  const wrong = (what: string) => corrupt(`tensor ${quoted(name)} ${what}`);
   if (!isObject(entry)) throw wrong('has no description');
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(elementBytes, dtype)) {
     const known = Object.keys(elementBytes).join(', ');
-    throw wrong(`is stored as ${typeof dtype === 'string' ? dtype : typeof dtype}, and only ${known} can be read`);
+    throw wrong(
+      `is stored as ${typeof dtype === 'string' ? quoted(dtype) : typeof dtype}, and only ${known} can be read`,
+    );
   }
   if (!isCounts(shape)) throw wrong('has no shape of whole numbers');
   if (!isCounts(offsets) || offsets.length !== 2) throw wrong('has no pair of offsets');

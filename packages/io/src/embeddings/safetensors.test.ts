@@ -192,8 +192,8 @@ const broken: [string, Uint8Array, string][] = [
   ['metadata that is no map', fileOf({ __metadata__: ['a'] }, 0), 'its metadata is not a map of texts'],
   ['metadata with a number', fileOf({ __metadata__: { a: 1 } }, 0), 'its metadata is not a map of texts'],
   ['a tensor that is a number', fileOf({ a: 4 }, 4), 'tensor "a" has no description'],
-  ['an unknown dtype', fileOf({ a: tensor('F8_E4M3', [4], 0, 4) }, 4), 'is stored as F8_E4M3, and only F64, F32'],
-  ['an inherited dtype', fileOf({ a: tensor('toString', [4], 0, 4) }, 4), 'is stored as toString'],
+  ['an unknown dtype', fileOf({ a: tensor('F8_E4M3', [4], 0, 4) }, 4), 'is stored as "F8_E4M3", and only F64, F32'],
+  ['an inherited dtype', fileOf({ a: tensor('toString', [4], 0, 4) }, 4), 'is stored as "toString"'],
   ['a negative length', fileOf({ a: tensor('F32', [-1], 0, 4) }, 4), 'has no shape of whole numbers'],
   ['a fraction of a length', fileOf({ a: tensor('F32', [0.5, 2], 0, 4) }, 4), 'has no shape of whole numbers'],
   [

@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptFileError } from '@rarefy/core';
+import { quoted } from '../records/quoted.js';
 import { fileError } from './file-error.js';
 
 const maxPartBytes = 255; // what file systems allow
@@ -17,9 +18,9 @@ const devices = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i; // Windows opens these 
 export function checkName(name: unknown, where: string): asserts name is string {
   const problem = typeof name === 'string' ? nameProblem(name) : `it is of type ${typeof name}`;
   if (problem === undefined) return;
-  const shown = JSON.stringify(name)?.slice(0, 80);
+  const shown = typeof name === 'string' ? `${quoted(name)} ` : '';
   throw new CorruptFileError(
-    `${where} names a file ${shown} that may not be used: ${problem}. Nothing was read from it.`,
+    `${where} names a file ${shown}that may not be used: ${problem}. Nothing was read from it.`,
   );
 }
 
@@ -37,7 +38,7 @@ export async function insideFolder(root: string, name: unknown, where = root): P
     try {
       if ((await lstat(path)).isSymbolicLink()) {
         throw new CorruptFileError(
-          `${where} names ${JSON.stringify(name)}, and ${path} is a symbolic link. Nothing was read from it.`,
+          `${where} names ${quoted(name)}, and ${path} is a symbolic link. Nothing was read from it.`,
         );
       }
     } catch (error) {

@@ -1,5 +1,6 @@
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { opcodeName } from './opcode-names.js';
+import { argumentBytes, readGlobal, readInteger, readText } from './pickle-arguments.js';
 import {
   describe,
   type PickleDictionary,
@@ -162,7 +163,7 @@ export function unpickle(
         const size = bytes[argument]!;
         if (next + size > bytes.length) return undefined;
         if (size > 16) throw corrupt(`holds an integer of ${size} bytes`);
-        push(littleEndian(bytes.subarray(next, next + size)));
+        push(readInteger(bytes.subarray(next, next + size)));
         next += size;
         break;
       }
@@ -170,9 +171,8 @@ export function unpickle(
         // BINUNICODE
         const size = buffer.readUInt32LE(argument);
         if (next + size > bytes.length) return undefined;
-        const text = buffer.toString('utf8', next, next + size);
-        if (text.includes('\ufffd') && !isUtf8(bytes.subarray(next, next + size)))
-          throw corrupt('holds a text that is not UTF-8');
+        const text = readText(buffer.subarray(next, next + size));
+        if (text === undefined) throw corrupt('holds a text that is not UTF-8');
         push(text);
         next += size;
         break;
@@ -219,17 +219,13 @@ export function unpickle(
       }
       case 0x63: {
         // GLOBAL
-        const first = endOfLine(bytes, next);
-        const second = first === undefined ? undefined : endOfLine(bytes, first + 1);
-        if (first === undefined || second === undefined) {
-          if (bytes.length - next < 2 * maxNameBytes) return undefined;
-          throw corrupt('has no name');
-        }
-        const global = `${buffer.toString('latin1', next, first)}.${buffer.toString('latin1', first + 1, second)}`;
-        if (!allowedGlobals.has(global))
-          throw refused(`asks for ${JSON.stringify(global).slice(1, -1)}, which no embedding file needs`);
-        push({ type: 'global', name: global });
-        next = second + 1;
+        const global = readGlobal(buffer, next);
+        if (global === 'cut off') return undefined;
+        if (global === 'none') throw corrupt('has no name');
+        if (!allowedGlobals.has(global.name))
+          throw refused(`asks for ${JSON.stringify(global.name).slice(1, -1)}, which no embedding file needs`);
+        push({ type: 'global', name: global.name });
+        next = global.end;
         break;
       }
       case 0x51: {
@@ -262,43 +258,5 @@ export function unpickle(
     const tensor = rebuildTensor(items);
     if (typeof tensor === 'string') throw corrupt(tensor);
     return tensor;
-  }
-}
-
-const maxNameBytes = 64;
-
-/** Bytes that follow each opcode of the closed list; a text or long integer comes after its length. */
-const argumentBytes: (number | undefined)[] = [];
-for (const code of [
-  0x28, 0x29, 0x2e, 0x4e, 0x51, 0x52, 0x5d, 0x61, 0x63, 0x65, 0x73, 0x74, 0x75, 0x7d, 0x85, 0x86, 0x87, 0x88, 0x89,
-]) {
-  argumentBytes[code] = 0;
-}
-for (const code of [0x4b, 0x68, 0x71, 0x80, 0x8a]) argumentBytes[code] = 1;
-argumentBytes[0x4d] = 2;
-for (const code of [0x4a, 0x58, 0x6a, 0x72]) argumentBytes[code] = 4;
-argumentBytes[0x47] = 8;
-
-/** Position of the next line feed, if it is near. */
-function endOfLine(bytes: Uint8Array, from: number): number | undefined {
-  const limit = Math.min(bytes.length, from + maxNameBytes);
-  for (let index = from; index < limit; index++) if (bytes[index] === 0x0a) return index;
-  return undefined;
-}
-
-/** A signed integer, two's complement. */
-function littleEndian(bytes: Uint8Array): number | bigint {
-  let value = 0n;
-  for (let index = bytes.length - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[index]!);
-  value = BigInt.asIntN(8 * bytes.length, value);
-  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
   }
 }
