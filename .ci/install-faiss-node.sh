@@ -8,26 +8,18 @@ set -euo pipefail
 package=$(realpath "${1:?the folder of faiss-node}")
 addon=$package/build/Release/faiss-node.node
 
-node_headers() {
-  local folder
-  for folder in "$(node -p 'require("path").dirname(process.execPath)')/../include/node" /usr/include/node /usr/local/include/node; do
-    if [ -f "$folder/node_api.h" ]; then echo "$folder"; return; fi
-  done
-  echo 'node_api.h is not there; install the headers of Node' >&2
-  exit 1
-}
-
 if ! dpkg -s libfaiss-dev libopenblas-dev > /dev/null 2>&1; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libfaiss-dev libopenblas-dev > /dev/null
 fi
 
 if [ ! -f "$addon" ]; then
+  headers=$(bash "$(dirname "$0")/node-headers.sh")
   mkdir -p "$package/build/Release"
   # faiss 1.7.3 calls the type Index::idx_t; faiss-node expects 1.7.4's name for it.
   printf '#pragma once\n#include <faiss/Index.h>\nnamespace faiss { using idx_t = Index::idx_t; }\n' > "$package/build/idx.h"
   g++ -O2 -std=c++17 -shared -fPIC -fopenmp -w -DNAPI_VERSION=6 -DNAPI_CPP_EXCEPTIONS -include "$package/build/idx.h" \
-    -I"$(node_headers)" -I"$(node -p 'require("path").dirname(require.resolve("node-addon-api", { paths: [process.argv[1]] }))' "$package")" \
+    -I"$headers" -I"$(node -p 'require("path").dirname(require.resolve("node-addon-api", { paths: [process.argv[1]] }))' "$package")" \
     "$package/src/faiss.cc" -o "$addon.part" -lfaiss -lopenblas
   mv "$addon.part" "$addon"
 fi
