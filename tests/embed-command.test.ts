@@ -1,10 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readEmbeddings, verifyEmbeddings } from '@rarefy/io';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stalePackages } from '../scripts/build-stamp.mjs';
-import { rarefy, startRarefy } from './support/rarefy.js';
+import { type CommandResult, rarefy, rarefyBin, startRarefy } from './support/rarefy.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'rarefy-embed-command-'));
 const path = (name: string) => join(cwd, name);
@@ -30,7 +31,7 @@ beforeAll(() => {
 afterAll(() => rmSync(cwd, { recursive: true }));
 
 /** Starts the long job, and sends the signal once, when its first shards are saved. */
-async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL') {
+async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<CommandResult> {
   const { child, result } = startRarefy(embed(`--data long.jsonl --embedder hash --out ${out}`), { cwd });
   const timer = setInterval(() => {
     try {
@@ -41,7 +42,11 @@ async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL') {
     clearInterval(timer); // a second signal would quit at once
     child.kill(signal);
   }, 5);
-  return result.finally(() => clearInterval(timer));
+  const ended = await result.finally(() => clearInterval(timer));
+  if (!readdirSync(cwd).includes(out)) return ended;
+  // The file was there before the signal came, which a busy machine may hold back: once more.
+  for (const name of [out, `${out}.manifest.json`]) rmSync(path(name), { force: true });
+  return stopped(out, signal);
 }
 
 test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes on to the same bytes', async () => {
@@ -72,7 +77,10 @@ test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes
 
 test('a second run at the same time is refused, and the first one is not disturbed', async () => {
   const first = startRarefy(embed('--data long.jsonl --embedder hash --out busy.safetensors'), { cwd });
-  while (!readdirSync(cwd).includes('busy.safetensors.lock')) await new Promise((resolve) => setTimeout(resolve, 2));
+  // Until the first one has its lock, or is done with it already.
+  while (!readdirSync(cwd).some((name) => name === 'busy.safetensors.lock' || name === 'busy.safetensors')) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
   const second = await run('--data long.jsonl --embedder hash --out busy.safetensors');
   const { code } = await first.result;
   expect(code).toBe(0);
@@ -117,6 +125,21 @@ test('conversations from standard input; answers count; another format by its ex
     'chats.npy',
     'chats.ids.json',
   ]);
+});
+
+test('a pipe is read once; what cannot be is told before anything is embedded', async () => {
+  const line = 'head -n 7 short.jsonl | "$0" "$1" embed --data /dev/stdin --embedder hash --out piped.safetensors';
+  const { status, stdout } = spawnSync('sh', ['-c', line, process.execPath, rarefyBin], { cwd, encoding: 'utf8' });
+  expect([status, stdout]).toEqual([0, '7 x 256 embeddings in piped.safetensors\n']);
+  for (const [options, message] of [
+    ['--embedder hash --dtype float16 --out x.parquet', 'x.parquet would hold float32, and not float16'],
+    ['--embedder hash --dtype bfloat16 --out x.arrow --dry-run', 'x.arrow would hold float32 or float16'],
+    ['--embedder hash --ckpt base --out x.npy', '--ckpt is of causal-lm, logits and onnx; hash takes no model'],
+  ]) {
+    const refused = await run(`--data short.jsonl ${options}`);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(message!) });
+  }
+  expect(readdirSync(cwd).filter((name) => name.startsWith('x.'))).toEqual([]);
 });
 
 test('--dry-run tells rows, tokens, time and memory, and writes nothing', async () => {
