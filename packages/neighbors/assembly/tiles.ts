@@ -60,10 +60,10 @@ function mac(sum: v128, x: v128, y: v128): v128 {
 function tile(x: usize, y: usize, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32, isDiagonal: bool): void {
   const zero = i32x4.splat(0);
   let s00 = zero, s01 = zero, s10 = zero, s11 = zero, s20 = zero, s21 = zero, s30 = zero, s31 = zero;
-  // stride is a multiple of 8, so steps is one of 4.
-  for (const end = y + ((<usize>steps * PANEL) << 2); y < end; y += PANEL << 3, x += PANEL << 3) {
-    let y0 = v128.load(y);
-    let y1 = v128.load(y, 16);
+  // One step a turn: with two, their operands leave too few registers for the sums, and one of these goes through memory.
+  for (const end = y + ((<usize>steps * PANEL) << 2); y < end; y += PANEL << 2, x += PANEL << 2) {
+    const y0 = v128.load(y);
+    const y1 = v128.load(y, 16);
     let v = v128.load32_splat(x);
     s00 = mac(s00, v, y0);
     s01 = mac(s01, v, y1);
@@ -74,20 +74,6 @@ function tile(x: usize, y: usize, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32
     s20 = mac(s20, v, y0);
     s21 = mac(s21, v, y1);
     v = v128.load32_splat(x, 12);
-    s30 = mac(s30, v, y0);
-    s31 = mac(s31, v, y1);
-    y0 = v128.load(y, 32);
-    y1 = v128.load(y, 48);
-    v = v128.load32_splat(x, 32);
-    s00 = mac(s00, v, y0);
-    s01 = mac(s01, v, y1);
-    v = v128.load32_splat(x, 36);
-    s10 = mac(s10, v, y0);
-    s11 = mac(s11, v, y1);
-    v = v128.load32_splat(x, 40);
-    s20 = mac(s20, v, y0);
-    s21 = mac(s21, v, y1);
-    v = v128.load32_splat(x, 44);
     s30 = mac(s30, v, y0);
     s31 = mac(s31, v, y1);
   }
