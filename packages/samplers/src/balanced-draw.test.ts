@@ -19,7 +19,7 @@ test('groups give equal shares; a small one gives all it has, and the rest goes 
   expect(sharesOf(14)).toEqual([5, 2, 6, 0, 1]);
   weights.fill(0, 7, 11); // two of group 2 are left
   expect(sharesOf(8)).toEqual([3, 2, 2, 0, 1]);
-  expect(() => sharesOf(11)).toThrow('11 draws without replacement need 11 weights above 0, and 10 are');
+  expect(() => sharesOf(11)).toThrow('11 draws without replacement need 11 weights above 0, and 10 of 14 are');
 });
 
 test('any groups: different positions of weight above 0, as many of each group as its share, in turns', () => {

@@ -1,4 +1,6 @@
-import { type CounterRandom, InvalidArgumentError, InvalidWeightsError, ShapeError } from '@rarefy/core';
+import { type CounterRandom, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { checkCount } from './structures/check-count.js';
+import { checkEnough } from './structures/check-drawable.js';
 import { checkedWeight } from './structures/check-weight.js';
 import { drawWithoutReplacement } from './structures/exponential-keys.js';
 import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
@@ -16,7 +18,7 @@ export interface BalancedDraw {
  * Draws without replacement in equal shares from groups, by the weights within each (successive sampling). A group that has fewer
  * rows than its share gives them all, and the others share what is left; what cannot be divided goes to the largest groups.
  * @param weights one a position, finite and ≥ 0; a weight of 0 is never drawn
- * @param groupOf group of each position, an integer ≥ 0
+ * @param groupOf group of each position, an integer ≥ 0; numbered without wide gaps, since every number has a share
  * @throws ShapeError when the lengths differ; InvalidWeightsError naming the first bad weight, or when fewer than `count` are above 0;
  * InvalidArgumentError for a bad count or group.
  */
@@ -29,9 +31,7 @@ export function drawBalanced(
   if (groupOf.length !== weights.length) {
     throw new ShapeError(`${weights.length} weights and ${groupOf.length} groups; give one of each a position`);
   }
-  if (!(Number.isSafeInteger(count) && count >= 0)) {
-    throw new InvalidArgumentError(`count must be an integer ≥ 0, got ${count}`);
-  }
+  checkCount(count);
   const members: number[][] = [];
   groupOf.forEach((group, position) => {
     if (group < 0) throw new InvalidArgumentError(`group ${group} at position ${position}: groups must be ≥ 0`);
@@ -40,10 +40,10 @@ export function drawBalanced(
     if (weight > 0) members[group].push(position);
   });
   const groups = Array.from(members, (positions) => positions ?? []);
-  const shares = equalShares(
-    groups.map(({ length }) => length),
-    count,
-  );
+  const sizes = groups.map(({ length }) => length);
+  const possible = sizes.reduce((sum, size) => sum + size, 0);
+  checkEnough(count, possible, weights.length);
+  const shares = equalShares(sizes, count);
   const weightsOf = (group: number) => Float64Array.from(groups[group]!, (position) => weights[position]!);
   const draws = groups.map((positions, group) =>
     drawWithoutReplacement(weightsOf(group), shares[group]!, random.fork(group)).map((at) => positions[at]!),
@@ -70,7 +70,7 @@ export function drawBalanced(
   };
 }
 
-/** Splits `count` over groups as evenly as their sizes allow. */
+/** Splits `count` over groups as evenly as their sizes, which sum to no less, allow. */
 function equalShares(sizes: readonly number[], count: number): Int32Array {
   const shares = new Int32Array(sizes.length);
   const ascending = Array.from(sizes.keys()).sort((a, b) => sizes[a]! - sizes[b]! || b - a);
@@ -79,9 +79,5 @@ function equalShares(sizes: readonly number[], count: number): Int32Array {
     shares[group] = Math.min(sizes[group]!, Math.floor(left / (sizes.length - done)));
     left -= shares[group]!;
   });
-  if (left === 0) return shares;
-  const possible = sizes.reduce((sum, size) => sum + size, 0);
-  throw new InvalidWeightsError(
-    `${count} draws without replacement need ${count} weights above 0, and ${possible} are`,
-  );
+  return shares;
 }

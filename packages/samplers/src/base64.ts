@@ -1,14 +1,23 @@
 import { StateMismatchError } from '@rarefy/core';
 
-/** Numbers as base64 of their little-endian bytes: smaller than JSON of the same numbers, and exact. */
+const digits = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+const padding = 61; // '='
+
+/**
+ * Numbers as base64 of their little-endian bytes: smaller than JSON of the same numbers, and exact. Several times as fast as `btoa`,
+ * which takes characters: a state may hold a million weights.
+ */
 export function encodeNumbers(values: Float64Array | Int32Array): string {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  const parts: string[] = [];
-  const partLength = 3 * 8192; // whole groups of three, so that the parts join
-  for (let start = 0; start < bytes.length; start += partLength) {
-    parts.push(btoa(String.fromCharCode(...bytes.subarray(start, start + partLength))));
+  const text = new Uint8Array(4 * Math.ceil(bytes.length / 3));
+  for (let at = 0, to = 0; at < bytes.length; at += 3, to += 4) {
+    const three = (bytes[at]! << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    text[to] = digits[three >> 18]!;
+    text[to + 1] = digits[(three >> 12) & 63]!;
+    text[to + 2] = at + 1 < bytes.length ? digits[(three >> 6) & 63]! : padding;
+    text[to + 3] = at + 2 < bytes.length ? digits[three & 63]! : padding;
   }
-  return parts.join('');
+  return new TextDecoder().decode(text);
 }
 
 /** @throws StateMismatchError for what is no base64 of whole doubles. */

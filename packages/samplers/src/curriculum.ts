@@ -1,12 +1,4 @@
-import {
-  counterRandom,
-  type Draws,
-  digest,
-  type Feedback,
-  InvalidArgumentError,
-  type Sampler,
-  StateMismatchError,
-} from '@rarefy/core';
+import { counterRandom, type Draws, digest, type Feedback, InvalidArgumentError, type Sampler } from '@rarefy/core';
 import {
   type CurriculumSnapshot,
   chainFeedback,
@@ -15,8 +7,8 @@ import {
   readSnapshot,
   takeSnapshot,
 } from './curriculum-state.js';
-import { checkDrawCount } from './draw-uniforms.js';
-import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
+import { checkDigest, checkSeed, payloadOf, readIndex } from './sampler-state.js';
+import { checkCount } from './structures/check-count.js';
 import { checkedWeight } from './structures/check-weight.js';
 import { sumTree } from './structures/sum-tree.js';
 
@@ -146,7 +138,7 @@ export function curriculum(
     fingerprint,
     capabilities: { replacement: true, finite: false, adaptive: true },
     draw(count) {
-      checkDrawCount(count);
+      checkCount(count);
       const first = next;
       const positions = new Int32Array(count);
       const probabilities = new Float64Array(count);
@@ -193,8 +185,7 @@ export function curriculum(
       const index = readIndex(payload.next, 'next');
       const learnt = readFeedback(payload.feedback, size);
       const chain = learnt.reduce((before, feedback) => chainFeedback(feedback, before), saved.digest);
-      if (payload.seed !== seed)
-        throw new StateMismatchError(`state has seed ${payload.seed} and this sampler ${seed}`);
+      checkSeed(payload.seed, seed);
       checkDigest(payload.digest, digest([seed, index], chain));
 
       rates.set(lists[0]!);

@@ -1,4 +1,5 @@
-import { type CounterRandom, InvalidArgumentError } from '@rarefy/core';
+import type { CounterRandom } from '@rarefy/core';
+import { checkCount } from './structures/check-count.js';
 import type { SumTree } from './structures/sum-tree.js';
 
 /**
@@ -11,7 +12,7 @@ export function drawUniforms(
   first: number,
   count: number,
 ): { positions: Int32Array; probabilities: Float64Array } {
-  checkDrawCount(count);
+  checkCount(count);
   const positions = new Int32Array(count);
   const probabilities = new Float64Array(count); // uniforms, then weights, then chances
   random.fill(first, probabilities);
@@ -19,10 +20,4 @@ export function drawUniforms(
   const { total } = weights;
   for (let draw = 0; draw < count; draw++) probabilities[draw] = probabilities[draw]! / total;
   return { positions, probabilities };
-}
-
-/** @throws InvalidArgumentError for a count that is no integer ≥ 0. */
-export function checkDrawCount(count: number): void {
-  if (Number.isSafeInteger(count) && count >= 0) return;
-  throw new InvalidArgumentError(`count must be an integer ≥ 0, got ${count}`);
 }

@@ -1,8 +1,8 @@
-import { counterRandom, digest, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
-import { checkDrawCount } from './draw-uniforms.js';
+import { counterRandom, digest, InvalidArgumentError } from '@rarefy/core';
 import { once } from './once.js';
-import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
+import { placeState, readPlace } from './sampler-state.js';
 import { aliasTable } from './structures/alias-table.js';
+import { checkCount } from './structures/check-count.js';
 import type { WeightedSampler, WeightedSamplerOptions } from './weighted.js';
 
 /** `weightedSampler` with `frozen: true`. @param weights not copied, must not change */
@@ -33,7 +33,7 @@ export function frozenWeightedSampler(
     capabilities: { replacement: true, finite: false, adaptive: false },
     weightsVersion: 0,
     draw(count) {
-      checkDrawCount(count);
+      checkCount(count);
       const first = next;
       const uniforms = new Float64Array(count);
       const positions = new Int32Array(count);
@@ -62,15 +62,9 @@ export function frozenWeightedSampler(
     update: refuse,
     add: refuse,
     remove: refuse,
-    state: () => ({ version: 1, fingerprint: fingerprint(), payload: { seed, next, digest: digestAt(next) } }),
+    state: () => placeState(fingerprint(), seed, next, digestAt(next)),
     restore(state) {
-      const payload = payloadOf(state, fingerprint());
-      const index = readIndex(payload.next, 'next');
-      if (payload.seed !== seed) {
-        throw new StateMismatchError(`state has seed ${payload.seed} and this sampler ${seed}`);
-      }
-      checkDigest(payload.digest, digestAt(index));
-      next = index;
+      next = readPlace(state, fingerprint(), seed, digestAt);
     },
   };
 }

@@ -7,9 +7,10 @@ import {
   type SamplerState,
   StateMismatchError,
 } from '@rarefy/core';
-import { checkDrawCount, drawUniforms } from './draw-uniforms.js';
+import { drawUniforms } from './draw-uniforms.js';
 import { once } from './once.js';
 import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
+import { checkCount } from './structures/check-count.js';
 import { sumTree } from './structures/sum-tree.js';
 
 /** One part of a mixture. */
@@ -103,7 +104,7 @@ export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureS
       adaptive: samplers.some(({ capabilities }) => capabilities.adaptive),
     },
     draw(count) {
-      checkDrawCount(count);
+      checkCount(count);
       const first = next;
       const versions = samplers.map((sampler) => sampler.draw(0).version);
       const positions = new Int32Array(count);

@@ -26,6 +26,30 @@ export function readIndex(value: unknown, field: string): number {
   throw new StateMismatchError(`state field ${field} is ${value} and must be an integer ≥ 0; the state is damaged`);
 }
 
+/** The state of a sampler that is all told by its seed and its next draw. */
+export function placeState(fingerprint: string, seed: number, next: number, digest: string): SamplerState {
+  return { version: 1, fingerprint, payload: { seed, next, digest } };
+}
+
+/** The next draw that `placeState` told of. @throws StateMismatchError for the state of another sampler, or a damaged one. */
+export function readPlace(
+  state: SamplerState,
+  fingerprint: string,
+  seed: number,
+  digestAt: (next: number) => string,
+): number {
+  const payload = payloadOf(state, fingerprint);
+  const next = readIndex(payload.next, 'next');
+  checkSeed(payload.seed, seed);
+  checkDigest(payload.digest, digestAt(next));
+  return next;
+}
+
+/** @throws StateMismatchError when the seed is not the expected one. */
+export function checkSeed(value: unknown, expected: number): void {
+  if (value !== expected) throw new StateMismatchError(`state has seed ${value} and this sampler ${expected}`);
+}
+
 /** @throws StateMismatchError when a digest is not the expected one. */
 export function checkDigest(value: unknown, expected: string): void {
   if (value === expected) return;

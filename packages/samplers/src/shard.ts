@@ -1,5 +1,5 @@
 import { type Draws, InvalidArgumentError, type Sampler } from '@rarefy/core';
-import { checkDrawCount } from './draw-uniforms.js';
+import { checkCount } from './structures/check-count.js';
 
 export interface ShardOptions {
   /** Of this process, in [0, worldSize). */
@@ -35,7 +35,7 @@ export function shard(sampler: Sampler, { rank, worldSize }: ShardOptions): Samp
     fingerprint: `shard:rank=${rank},worldSize=${worldSize},of=(${sampler.fingerprint})`,
     capabilities,
     draw(count): Draws {
-      checkDrawCount(count);
+      checkCount(count);
       const draws = sampler.draw(count * worldSize);
       return {
         positions: share(draws.positions),

@@ -64,7 +64,7 @@ test('what cannot be drawn is refused', () => {
   expect(make([])).toThrow(InvalidWeightsError);
   expect(make([0, 0])).toThrow('all 2 weights are zero');
   expect(make([1, Number.NaN])).toThrow('weight NaN at position 1');
-  expect(make([1, 1, 0], 3)).toThrow('a budget of 3 needs 3 weights above 0, and 2 of 3 are');
+  expect(make([1, 1, 0], 3)).toThrow('3 draws without replacement need 3 weights above 0, and 2 of 3 are');
   for (const budget of [0, 1.5, Number.NaN]) expect(make([1, 2], budget)).toThrow(InvalidArgumentError);
   for (const epochs of [0, 1.5, -Infinity]) expect(make([1, 2], 1, epochs)).toThrow(InvalidArgumentError);
   expect(Array.from(subsetSampler([7], { seed: 1 }).draw(3).positions)).toEqual([0, 0, 0]);

@@ -1,14 +1,7 @@
-import {
-  counterRandom,
-  type Draws,
-  digest,
-  InvalidArgumentError,
-  InvalidWeightsError,
-  type Sampler,
-  StateMismatchError,
-} from '@rarefy/core';
-import { checkDrawCount } from './draw-uniforms.js';
-import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
+import { counterRandom, type Draws, digest, InvalidArgumentError, type Sampler } from '@rarefy/core';
+import { placeState, readPlace } from './sampler-state.js';
+import { checkCount } from './structures/check-count.js';
+import { checkEnough, checkTotal } from './structures/check-drawable.js';
 import { checkedWeight } from './structures/check-weight.js';
 import { drawWithoutReplacement } from './structures/exponential-keys.js';
 import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
@@ -59,20 +52,12 @@ export function subsetSampler(
   const random = counterRandom(seed);
   const initial = Float64Array.from(weights, checkedWeight);
   const possible = initial.reduce((sum, weight) => sum + (weight > 0 ? 1 : 0), 0);
-  if (possible === 0) {
-    throw new InvalidWeightsError(
-      `all ${initial.length} weights are zero; nothing could be drawn: give at least one weight above 0`,
-    );
-  }
+  checkTotal(possible, initial.length);
   const budget = wanted ?? possible;
   if (!(Number.isSafeInteger(budget) && budget >= 1)) {
     throw new InvalidArgumentError(`budget must be an integer ≥ 1, got ${budget}`);
   }
-  if (budget > possible) {
-    throw new InvalidWeightsError(
-      `a budget of ${budget} needs ${budget} weights above 0, and ${possible} of ${initial.length} are; ask for fewer`,
-    );
-  }
+  checkEnough(budget, possible, initial.length);
   if (!(epochs === Infinity || (Number.isSafeInteger(epochs) && epochs >= 1))) {
     throw new InvalidArgumentError(`epochs must be an integer ≥ 1 or Infinity, got ${epochs}`);
   }
@@ -110,7 +95,7 @@ export function subsetSampler(
       return inclusion?.slice();
     },
     draw(count) {
-      checkDrawCount(count);
+      checkCount(count);
       const first = next;
       const drawn = Math.min(count, end - next);
       const positions = new Int32Array(drawn);
@@ -133,15 +118,9 @@ export function subsetSampler(
       for (const position of epoch.positions.subarray(0, place)) left[position] = 0;
       return left.map((weight) => weight / epoch.totals[place]!);
     },
-    state: () => ({ version: 1, fingerprint, payload: { seed, next, digest: digestAt(next) } }),
+    state: () => placeState(fingerprint, seed, next, digestAt(next)),
     restore(state) {
-      const payload = payloadOf(state, fingerprint);
-      const index = readIndex(payload.next, 'next');
-      if (payload.seed !== seed) {
-        throw new StateMismatchError(`state has seed ${payload.seed} and this sampler ${seed}`);
-      }
-      checkDigest(payload.digest, digestAt(index));
-      next = index;
+      next = readPlace(state, fingerprint, seed, digestAt);
     },
   };
 }

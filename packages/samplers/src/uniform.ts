@@ -1,13 +1,6 @@
-import {
-  counterRandom,
-  type Draws,
-  digest,
-  InvalidArgumentError,
-  type Sampler,
-  StateMismatchError,
-} from '@rarefy/core';
-import { checkDrawCount } from './draw-uniforms.js';
-import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
+import { counterRandom, type Draws, digest, InvalidArgumentError, type Sampler } from '@rarefy/core';
+import { placeState, readPlace } from './sampler-state.js';
+import { checkCount } from './structures/check-count.js';
 
 export interface UniformSamplerOptions {
   /** Any safe integer. Draw n depends on the seed and n alone. */
@@ -39,7 +32,7 @@ export function uniformSampler(size: number, { seed }: UniformSamplerOptions): U
     fingerprint,
     capabilities: { replacement: true, finite: false, adaptive: false },
     draw(count) {
-      checkDrawCount(count);
+      checkCount(count);
       const first = next;
       const probabilities = new Float64Array(count); // first the uniforms
       const positions = new Int32Array(count);
@@ -49,14 +42,9 @@ export function uniformSampler(size: number, { seed }: UniformSamplerOptions): U
       return { positions, probabilities: probabilities.fill(1 / size), first };
     },
     probabilities: () => new Float64Array(size).fill(1 / size),
-    state: () => ({ version: 1, fingerprint, payload: { seed, next, digest: digestAt(next) } }),
+    state: () => placeState(fingerprint, seed, next, digestAt(next)),
     restore(state) {
-      const payload = payloadOf(state, fingerprint);
-      const index = readIndex(payload.next, 'next');
-      if (payload.seed !== seed)
-        throw new StateMismatchError(`state has seed ${payload.seed} and this sampler ${seed}`);
-      checkDigest(payload.digest, digestAt(index));
-      next = index;
+      next = readPlace(state, fingerprint, seed, digestAt);
     },
   };
 }

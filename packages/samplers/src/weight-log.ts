@@ -1,7 +1,8 @@
-import { digest, InvalidArgumentError, InvalidWeightsError, StateMismatchError } from '@rarefy/core';
+import { digest, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
 import { decodeDoubles, decodeIntegers, encodeNumbers } from './base64.js';
 import { once } from './once.js';
 import { isRecord, readIndex } from './sampler-state.js';
+import { checkTotal } from './structures/check-drawable.js';
 import { checkedWeight } from './structures/check-weight.js';
 import { type SumTree, sumTree } from './structures/sum-tree.js';
 
@@ -74,7 +75,7 @@ function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot
   const removed = new Set<number>();
   if (startSnapshot) for (const [position, weight] of start.entries()) if (weight === -1) removed.add(position);
   const tree = sumTree(removed.size > 0 ? start.map((weight) => (weight === -1 ? 0 : weight)) : start);
-  if (!(tree.total > 0)) throw nothingToDraw(tree);
+  checkTotal(tree.total, tree.size);
   const snapshotDigest = (weights: Float64Array, at: number) => digest(weights, digest([at], initialDigest()));
   let version = startSnapshot?.version ?? 0;
   let snapshot = startSnapshot && (() => startSnapshot); // encoded when a state is asked for, as many never are
@@ -90,9 +91,12 @@ function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot
     const before = new Float64Array(positions.length);
     for (let index = 0; index < positions.length; index++) before[index] = tree.weight(positions[index]!);
     tree.updateAll(positions, weights);
-    if (tree.total > 0) return;
-    tree.updateAll(positions, before);
-    throw nothingToDraw(tree);
+    try {
+      checkTotal(tree.total, tree.size);
+    } catch (error) {
+      tree.updateAll(positions, before);
+      throw error;
+    }
   };
   const takeSnapshot = () => {
     const weights = new Float64Array(tree.size);
@@ -157,12 +161,6 @@ function weightsInForce({ positions, weights }: WeightChange, removed: ReadonlyS
 
 function digestChange({ kind, next, version, positions, weights }: WeightChange, history: string): string {
   return digest(weights, digest(positions, digest([kinds.indexOf(kind), next, version], history)));
-}
-
-function nothingToDraw({ size }: SumTree): InvalidWeightsError {
-  return new InvalidWeightsError(
-    `all ${size} weights are zero; nothing could be drawn: give at least one weight above 0`,
-  );
 }
 
 function encode({ kind, next, version, positions, weights }: WeightChange): EncodedChange {

@@ -1,4 +1,4 @@
-import { InvalidWeightsError } from '@rarefy/core';
+import { checkTotal } from './check-drawable.js';
 import { checkSize } from './check-size.js';
 import { checkedWeight } from './check-weight.js';
 
@@ -54,11 +54,7 @@ function fillCells(weights: ArrayLike<number>): Cells {
     total += checkedWeight(weights[position]!, position);
     if (weights[position]! > weights[heaviest]!) heaviest = position;
   }
-  if (!(total > 0)) {
-    throw new InvalidWeightsError(
-      `all ${size} weights are zero; nothing could be drawn: give at least one weight above 0`,
-    );
-  }
+  checkTotal(total, size);
   const scale = size / total; // infinite when the total is hardly above 0
   const shareOf = (position: number) =>
     scale < Infinity ? weights[position]! * scale : (weights[position]! / total) * size; // in cells

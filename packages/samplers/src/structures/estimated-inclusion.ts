@@ -1,4 +1,5 @@
-import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
+import { checkCount } from './check-count.js';
+import { checkEnough } from './check-drawable.js';
 import { checkedWeight } from './check-weight.js';
 
 /**
@@ -9,17 +10,11 @@ import { checkedWeight } from './check-weight.js';
  * @throws InvalidWeightsError for a bad weight, or fewer than `count` above 0; InvalidArgumentError for a bad count.
  */
 export function estimatedInclusion(weights: ArrayLike<number>, count: number): Float64Array {
-  if (!(Number.isSafeInteger(count) && count >= 0)) {
-    throw new InvalidArgumentError(`count must be an integer ≥ 0, got ${count}`);
-  }
+  checkCount(count);
   const rates = Float64Array.from(weights, checkedWeight);
   const largest = rates.reduce((most, rate) => Math.max(most, rate), 0);
   const possible = rates.reduce((sum, rate) => sum + (rate > 0 ? 1 : 0), 0);
-  if (count > possible) {
-    throw new InvalidWeightsError(
-      `${count} draws without replacement need ${count} weights above 0, and ${possible} of ${rates.length} are`,
-    );
-  }
+  checkEnough(count, possible, rates.length);
   if (count === possible) return rates.map((rate) => (rate > 0 ? 1 : 0));
   const chances = (time: number) => rates.map((rate) => -Math.expm1((-rate / largest) * time));
   const expected = (time: number) => chances(time).reduce((sum, chance) => sum + chance, 0);

@@ -1,4 +1,6 @@
-import { type CounterRandom, InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
+import { type CounterRandom, InvalidWeightsError } from '@rarefy/core';
+import { checkCount } from './check-count.js';
+import { checkEnough } from './check-drawable.js';
 import { checkSize } from './check-size.js';
 import { lowestKeys } from './lowest-keys.js';
 
@@ -73,9 +75,7 @@ function likelyBound(sample: Float64Array, share: number): number {
 
 /** Checks weights and count. Smallest of those above 0. */
 function weightRange(weights: Float64Array, count: number): { possible: number; smallest: number; largest: number } {
-  if (!(Number.isSafeInteger(count) && count >= 0)) {
-    throw new InvalidArgumentError(`count must be an integer ≥ 0, got ${count}`);
-  }
+  checkCount(count);
   let possible = 0;
   let smallest = Infinity;
   let largest = 0;
@@ -89,8 +89,6 @@ function weightRange(weights: Float64Array, count: number): { possible: number; 
     if (weight < smallest) smallest = weight;
     if (weight > largest) largest = weight;
   }
-  if (count <= possible) return { possible, smallest, largest };
-  throw new InvalidWeightsError(
-    `${count} draws without replacement need ${count} weights above 0, and ${possible} of ${weights.length} are; draw fewer`,
-  );
+  checkEnough(count, possible, weights.length);
+  return { possible, smallest, largest };
 }

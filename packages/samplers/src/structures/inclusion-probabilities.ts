@@ -1,4 +1,6 @@
-import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
+import { InvalidWeightsError } from '@rarefy/core';
+import { checkCount } from './check-count.js';
+import { checkEnough } from './check-drawable.js';
 
 /** What exp(-x) is nothing beside 1: 1e-14. */
 const negligible = 32;
@@ -14,9 +16,7 @@ const negligible = 32;
  * @throws InvalidWeightsError for a bad weight, or fewer than `count` above 0; InvalidArgumentError for a bad count.
  */
 export function inclusionProbabilities(weights: ArrayLike<number>, count: number): Float64Array {
-  if (!(Number.isSafeInteger(count) && count >= 0)) {
-    throw new InvalidArgumentError(`count must be an integer ≥ 0, got ${count}`);
-  }
+  checkCount(count);
   const possible: number[] = [];
   let largest = 0;
   for (let position = 0; position < weights.length; position++) {
@@ -27,11 +27,7 @@ export function inclusionProbabilities(weights: ArrayLike<number>, count: number
     if (weight > 0) possible.push(position);
     largest = Math.max(largest, weight);
   }
-  if (count > possible.length) {
-    throw new InvalidWeightsError(
-      `${count} draws without replacement need ${count} weights above 0, and ${possible.length} of ${weights.length} are`,
-    );
-  }
+  checkEnough(count, possible.length, weights.length);
   const chances = new Float64Array(weights.length);
   if (count === 0) return chances;
   if (count === possible.length) {

@@ -1,4 +1,5 @@
-import { type CallOptions, counterRandom, InvalidArgumentError, InvalidWeightsError, timeSlices } from '@rarefy/core';
+import { type CallOptions, counterRandom, InvalidWeightsError, timeSlices } from '@rarefy/core';
+import { checkCount } from './check-count.js';
 
 export interface SampleStreamOptions<Item> extends Pick<CallOptions, 'signal'> {
   /** Items to keep, an integer ≥ 0; a stream with fewer items of weight above 0 gives them all. */
@@ -30,9 +31,7 @@ export async function sampleStream<Item>(
   stream: Iterable<Item> | AsyncIterable<Item>,
   { count, weight: weigh, seed, signal }: SampleStreamOptions<Item>,
 ): Promise<Item[]> {
-  if (!(Number.isSafeInteger(count) && count >= 0)) {
-    throw new InvalidArgumentError(`count must be an integer ≥ 0, got ${count}`);
-  }
+  checkCount(count);
   const random = counterRandom(seed);
   let used = 0;
   const exponential = (uniform: number) => 0 - Math.log(1 - uniform);
