@@ -84,6 +84,12 @@ test('a file that exports fromWeights is held to its weights too', async () => {
   expect(code).toBe(1);
 });
 
+test('a file that leaves something running does not keep the command from ending', async () => {
+  write('endless.ts', `${sampler('restore() {},')} setInterval(() => {}, 1000);`);
+  const { code, stdout } = await check('endless.ts');
+  expect([code, stdout]).toEqual([1, expect.stringMatching(/\d+ passed, \d+ failed, \d+ skipped\n$/)]);
+});
+
 test('JavaScript, a named function and a kind that is told', async () => {
   const plain = (kind: string) => `
     const sum = (text) => [...text].reduce((total, character) => total + character.charCodeAt(0), 0);

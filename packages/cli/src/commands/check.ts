@@ -22,18 +22,23 @@ const checkFile = command({
     const { runChecks, suites } = await import('@rarefy/testing');
     const { findSubject } = await import('../conformance/find-factory.js');
     const { importFile } = await import('../conformance/import-file.js');
-    const found = await findSubject(await importFile(file), { name, kind: kind as (typeof kinds)[number] | undefined });
-    console.log(`${found.kind} ${found.fingerprint}`);
-    const { passed, failed, skipped } = await runChecks(suites[found.kind](found.subject), {
-      signal,
-      onResult(result) {
-        if (result.status === 'passed') console.log(`passed   ${result.name}`);
-        else if (result.status === 'skipped') console.log(`skipped  ${result.name}: ${result.reason}`);
-        else console.log(`failed   ${result.error.message}`);
-      },
-    });
-    console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-    if (failed > 0) throw new RarefyError(`${file} failed ${failed} of ${passed + failed} checks.`);
+    try {
+      const exports = await importFile(file);
+      const found = await findSubject(exports, { name, kind: kind as (typeof kinds)[number] | undefined });
+      console.log(`${found.kind} ${found.fingerprint}`);
+      const { passed, failed, skipped } = await runChecks(suites[found.kind](found.subject), {
+        signal,
+        onResult(result) {
+          if (result.status === 'passed') console.log(`passed   ${result.name}`);
+          else if (result.status === 'skipped') console.log(`skipped  ${result.name}: ${result.reason}`);
+          else console.log(`failed   ${result.error.message}`);
+        },
+      });
+      console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+      if (failed > 0) throw new RarefyError(`${file} failed ${failed} of ${passed + failed} checks.`);
+    } finally {
+      setTimeout(() => process.exit(), 1000).unref(); // should the file have left something running
+    }
   },
 });
 

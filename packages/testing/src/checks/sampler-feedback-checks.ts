@@ -11,7 +11,7 @@ export function samplerFeedbackChecks(): ComponentCheck<Sampler>[] {
   return [
     {
       name: 'learns as its capabilities say',
-      why: 'Loaders draw ahead of a sampler that says that it does not learn, and miss what it learnt.',
+      why: 'A loader may draw ahead of a sampler that says that it does not learn, and then miss what it learnt.',
       requires: observing,
       async run({ create }) {
         const [sampler, untold] = [await create(), await create()];

@@ -41,7 +41,10 @@ export function samplerStreamChecks({ size }: SamplerSubject): ComponentCheck<Sa
         const sampler = await create();
         const end = sizeOf(sampler) ?? Infinity;
         for (const position of sampler.draw(1_000).positions) {
-          ensure(position >= 0 && position < end, `position ${position} is outside [0, ${end})`);
+          ensure(
+            Number.isInteger(position) && position >= 0 && position < end,
+            `position ${position} is no integer in [0, ${end})`,
+          );
         }
       },
     },
