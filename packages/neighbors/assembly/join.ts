@@ -2,8 +2,8 @@
 // docs/decisions: "Exact neighbours by bound and proof".
 
 import { distance } from './canonical';
-import { cap, ids, isMutual, k, KEPT, LEN, LISTS, positions, rowAt, split } from './layout';
-import { at, compact, keyOf, put, sort } from './lists';
+import { ids, isMutual, k, LEN, LISTS, positions, rowAt, split } from './layout';
+import { at, candidates, compact, keyOf, put, sort } from './lists';
 
 export { setup } from './layout';
 export { measureRows, quantise, scanRows } from './rows';
@@ -23,7 +23,7 @@ export function rank(first: i32, last: i32): i32 {
       scanAll(position, row, list);
       continue;
     }
-    const kept = KEPT + ((<usize>position * cap) << 3);
+    const kept = candidates(position);
     for (let i = 0; i < length; i++) {
       const other = load<i32>(rowAt + (<usize><u32>at(kept, i) << 2));
       put(kept, i, keyOf(distance(row, other), load<i32>(ids + (<usize>other << 2))));

@@ -43,6 +43,12 @@ export let KEPT: usize = 0; // uint64 [position][cap]: (upper bound, position)
 export let LISTS: usize = 0; // uint64 [position][k]: (distance, id), in order
 export let GN: usize = 0; // float32 [group]: largest N
 export let GH: usize = 0; // float32 [group]: largest H
+export let PLACE: usize = 0; // int32 [position]: 1 + the larger place that a row's candidates moved to, or 0
+export let POOL: usize = 0; // uint64 [poolRows][poolCap]: those places, which rows take when `cap` is not enough
+export let poolCap: i32 = 0;
+export let poolRows: i32 = 0;
+/** Address of the number of places taken so far, which workers share. */
+export let poolNext: usize = 0;
 
 /** Power of two that rows are multiplied by; 1 / that. */
 export let unit: f64 = 1;
@@ -92,4 +98,9 @@ export function setup(p: usize): void {
   LISTS = load<u32>(p, 128);
   GN = load<u32>(p, 132);
   GH = load<u32>(p, 136);
+  PLACE = load<u32>(p, 140);
+  POOL = load<u32>(p, 144);
+  poolCap = load<i32>(p, 160);
+  poolRows = load<i32>(p, 164);
+  poolNext = load<u32>(p, 168);
 }

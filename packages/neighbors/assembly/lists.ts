@@ -1,6 +1,6 @@
 // Lists of 8-byte keys: a float32 in the order of unsigned integers, then a 32-bit number that breaks ties.
 
-import { A, AT, bound, cap, GH, GN, GROUP, H, k, KEPT, LEN, N, U } from './layout';
+import { A, AT, bound, cap, GH, GN, GROUP, H, k, KEPT, LEN, N, PLACE, POOL, poolCap, poolNext, poolRows, U } from './layout';
 
 // @ts-ignore: decorator
 @inline
@@ -37,22 +37,51 @@ export function errorOf(position: i32, group: i32): f32 {
   return load<f32>(N + o) * (<f32>bound * load<f32>(GN + g)) + (load<f32>(H + o) + load<f32>(GH + g));
 }
 
+/** Where the candidates of the row at a position lie. */
+// @ts-ignore: decorator
+@inline
+export function candidates(position: i32): usize {
+  const place = load<i32>(PLACE + (<usize>position << 2));
+  return place == 0 ? KEPT + ((<usize>position * cap) << 3) : POOL + ((<usize>(place - 1) * poolCap) << 3);
+}
+
+/** How many candidates the row at a position has room for. */
+// @ts-ignore: decorator
+@inline
+function roomOf(position: i32): i32 {
+  return load<i32>(PLACE + (<usize>position << 2)) == 0 ? cap : poolCap;
+}
+
+/** Moves the first candidates of a row to a larger place, once. Returns whether there was one. */
+function enlarge(position: i32, kept: i32): bool {
+  if (load<i32>(PLACE + (<usize>position << 2)) != 0 || poolRows == 0) return false;
+  const place = atomic.add<i32>(poolNext, 1);
+  if (place >= poolRows) {
+    atomic.sub<i32>(poolNext, 1); // so that the number does not grow without end
+    return false;
+  }
+  const from = candidates(position);
+  store<i32>(PLACE + (<usize>position << 2), place + 1);
+  memory.copy(candidates(position), from, <usize>kept << 3);
+  return true;
+}
+
 /** Takes in a candidate of the row at a position, by the upper bound of its value. */
 export function push(position: i32, upper: f32, other: i32): void {
   const o = <usize>position << 2;
   const length = load<i32>(LEN + o);
   if (length < 0) return;
-  put(KEPT + ((<usize>position * cap) << 3), length, keyOf(upper, other));
+  put(candidates(position), length, keyOf(upper, other));
   store<i32>(LEN + o, length + 1);
-  if (length + 1 == cap) compact(position);
+  if (length + 1 == roomOf(position)) compact(position);
 }
 
 /**
- * Drops what can no longer be among the k nearest, and returns how many stay: -1 when too many do, which sends the row to the full
- * scan. Kept is all whose lower bound is not above the k-th upper bound.
+ * Drops what can no longer be among the k nearest, and returns how many stay: -1 when too many do even for a larger place, which sends
+ * the row to the full scan. Kept is all whose lower bound is not above the k-th upper bound.
  */
 export function compact(position: i32): i32 {
-  const list = KEPT + ((<usize>position * cap) << 3);
+  const list = candidates(position);
   const o = <usize>position << 2;
   const length = load<i32>(LEN + o);
   let top = load<f32>(U + o);
@@ -66,7 +95,7 @@ export function compact(position: i32): i32 {
     // Not "≤ top", so that an error beyond float32 keeps the row.
     if (!(valueOf(key) - 2 * errorOf(position, <i32>key / GROUP) > top)) put(list, kept++, key);
   }
-  if (kept > cap - 8) {
+  if (kept > roomOf(position) - 8 && !enlarge(position, kept)) {
     store<f32>(AT + o, f32.POSITIVE_INFINITY);
     kept = -1;
   } else {

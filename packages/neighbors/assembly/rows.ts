@@ -3,7 +3,7 @@
 import { innerProduct } from './canonical';
 import {
   A, AT, centre, centred, centreNorm, COSINE, DOT, EUCLIDEAN, GH, GN, GROUP, H, hashes, inverseUnit, isMutual, k, largest, LEN, LISTS, metric, N,
-  PANEL, Q, rowAt, S, split, squared, steps, stride, tiny, U, unit, X,
+  PANEL, PLACE, Q, rowAt, S, split, squared, steps, stride, tiny, U, unit, X,
 } from './layout';
 import { valueOf } from './lists';
 
@@ -89,6 +89,7 @@ function quantiseRow(position: i32): f64 {
   const row = load<i32>(rowAt + o);
   let q = Q + (((<usize>(position / PANEL) * steps) * PANEL + (position % PANEL)) << 2);
   store<i32>(LEN + o, 0);
+  store<i32>(PLACE + o, 0);
   if (row < 0) {
     for (let step = 0; step < steps; step++, q += PANEL << 2) store<i32>(q, 0);
     store<f32>(S + o, 0);

@@ -162,6 +162,19 @@ describe('parts of the rows in memory at a time', () => {
     }
   });
 
+  test('give them where many rows need more room than there is', async () => {
+    const draw = uniforms(11);
+    const crowded = matrixOf(1600, 8, () => 1 + 1e-5 * normal(draw));
+    for (const metric of metrics) {
+      const expected = await exactNeighbors(crowded, { k: 6, metric, engine: 'typescript' });
+      for (const workers of [undefined, 2]) {
+        const actual = await exactNeighbors(crowded, { k: 6, metric, engine: 'wasm', memoryBytes: 1_700_000, workers });
+        expect(difference(actual, expected)).toBe('');
+        if (metric !== 'euclidean') expect(actual.fullScans).toBeGreaterThan(0);
+      }
+    }
+  });
+
   test.each(Object.entries(hardValues))('give them for hard values: %s', async (name, value) => {
     for (const metric of isExhaustive ? metrics : [metrics[name.length % 3]!]) {
       const draw = uniforms(8);

@@ -171,6 +171,20 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
+    test('rows with hundreds of others about as near as their neighbours need no full scan', async () => {
+      const uniform = uniforms(9);
+      const centres = matrixOf(5, 96, () => normal(uniform));
+      // Five clusters of 400 near copies: the bound cannot tell those of a cluster apart.
+      const points = matrixOf(2000, 96, () => 0);
+      points.data.forEach((_, at) => {
+        points.data[at] = centres.data[(Math.floor(at / 96) % 5) * 96 + (at % 96)]! + 0.01 * normal(uniform);
+      });
+      for (const metric of metrics) {
+        const { fullScans } = await checked(points, { k: 20, metric });
+        expect(fullScans, metric).toBe(0);
+      }
+    });
+
     test.each([
       ['normal rows', 1, 0],
       ['rows far from the origin', 1, 30],

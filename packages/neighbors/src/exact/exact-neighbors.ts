@@ -32,8 +32,8 @@ export interface ExactNeighbors extends Neighbors {
  * A distance is {@link canonicalDistance}'s; neighbours are ordered by (distance, id); where there are fewer than k others, the
  * missing ones are id -1 at +Infinity.
  *
- * Time grows with the square of the number of distinct rows. The wasm engine takes about 3 KB a row of 384 columns at k = 20, as
- * shared memory; rows beyond `memoryBytes` are joined in parts, read from `points` as often as there are parts. Rows must not
+ * Time grows with the square of the number of distinct rows. The wasm engine takes about 3.2 KB a row of 384 columns at k = 20, as
+ * shared memory, and 8 KB more for a row among many near copies; rows beyond `memoryBytes` are joined in parts, read from `points` as often as there are parts. Rows must not
  * change until the call has settled.
  * @throws ShapeError; NotFiniteError naming the first row with a NaN or infinity; InvalidArgumentError for options out of range;
  * MissingDependencyError for `native` where it is absent; RarefyError when memory is short or a worker fails.

@@ -49,7 +49,7 @@ async function worstShare(points: Matrix, metric: Metric): Promise<number> {
   const reader = readerOf(points, 'points', {});
   const slices = timeSlices(undefined);
   const rows = await appendReader(noRows, reader, slices);
-  const place = joinMemory({ metric, stride: rows.stride, k: 3, rows: [rows.rows, 0] });
+  const place = joinMemory({ metric, stride: rows.stride, k: 3, rows: [rows.rows, 0], crowded: 0 });
   const join = segmentJoin(place, await joinCrew(place, 0, undefined), slices);
   const side = {
     reader,

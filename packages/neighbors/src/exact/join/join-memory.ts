@@ -9,6 +9,8 @@ export interface JoinShape {
   readonly k: number;
   /** Most rows of each of the two segments; the second is 0 when there is one. */
   readonly rows: readonly [number, number];
+  /** Rows that may have many candidates; what has no room for them is compared with all rows. */
+  readonly crowded: number;
 }
 
 /**
@@ -55,20 +57,22 @@ export interface JoinMemory extends JoinShape {
 /** Most workers: each has a place to keep a few values. */
 export const mostWorkers = 256;
 export const scratchBytes = 512;
-/** Control words before the locks of the blocks. */
+/** Control words before the locks of the blocks, and the one that counts the places taken by rows with many candidates. */
 export const controlWords = 16;
+export const poolWord = 5;
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 const pageBytes = 65536;
 /** Two blocks of int16 rows of this many bytes stay in a core's second-level cache. */
 const blockBytes = 2 ** 18;
 const groupRows = 32;
 
-function layoutOf({ stride, k, rows }: JoinShape) {
+function layoutOf({ stride, k, rows, crowded }: JoinShape) {
   const blockRows = Math.min(384, Math.max(groupRows, Math.floor(blockBytes / (2 * stride) / groupRows) * groupRows));
   const cap = k <= 64 ? Math.max(64, 4 * k) : 2 * k + 128;
   const all = rows[0] + rows[1];
   const blocks = Math.ceil(rows[0] / blockRows) + Math.ceil(rows[1] / blockRows);
   const positions = blocks * blockRows;
+  const poolCap = Math.max(1024, 4 * cap);
   const own = { parameters: 256, scratch: scratchBytes * mostWorkers, control: 4 * (controlWords + blocks) };
   /** In the order in which the kernel reads their addresses. */
   const arrays = {
@@ -91,6 +95,8 @@ function layoutOf({ stride, k, rows }: JoinShape) {
     lists: 8 * k * positions,
     groupNorms: (4 * positions) / groupRows,
     groupRests: (4 * positions) / groupRows,
+    larger: 4 * positions,
+    pool: 8 * poolCap * crowded,
   };
   let bytes = pageBytes;
   const place = <Name extends string>(sizes: Readonly<Record<Name, number>>) => {
@@ -103,7 +109,7 @@ function layoutOf({ stride, k, rows }: JoinShape) {
   };
   const places = { ...place(own), ...place(arrays) };
   const addresses = (Object.keys(arrays) as (keyof typeof arrays)[]).map((name) => places[name]);
-  return { blockRows, cap, all, positions, places, addresses, bytes };
+  return { blockRows, cap, poolCap, all, positions, places, addresses, bytes };
 }
 
 /** Bytes of memory that a join takes. */
@@ -111,7 +117,7 @@ export const joinBytes = (shape: JoinShape): number => layoutOf(shape).bytes;
 
 /** @throws RarefyError when so much shared memory is not to be had. */
 export function joinMemory(shape: JoinShape): JoinMemory {
-  const { blockRows, cap, all, positions, places, addresses, bytes } = layoutOf(shape);
+  const { blockRows, cap, poolCap, all, positions, places, addresses, bytes } = layoutOf(shape);
   const { metric, stride, k } = shape;
   const pages = Math.ceil(bytes / pageBytes);
   let memory: WebAssembly.Memory;
@@ -146,6 +152,7 @@ export function joinMemory(shape: JoinShape): JoinMemory {
       words.set([metrics.indexOf(metric), stride, k, cap, blockRows, split, parameters.positions, isMutual ? 1 : 0]);
       new Float64Array(buffer, places.parameters + 32, 4).set([unit, bound, largest, centreNorm]);
       words.set(addresses, 16);
+      words.set([poolCap, shape.crowded, places.control + 4 * poolWord], 40);
     },
   };
 }

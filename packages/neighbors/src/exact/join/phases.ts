@@ -1,5 +1,5 @@
 import { type RunPhase, taskWords, type WorkerStart } from '../../kernels/serve-phases.js';
-import { controlWords } from './join-memory.js';
+import { controlWords, poolWord } from './join-memory.js';
 
 /** What the kernel exports; see `assembly/join.ts`. */
 export interface JoinKernel {
@@ -33,7 +33,7 @@ export interface JoinStart extends WorkerStart {
 }
 
 /** Words that workers share. */
-export const control = { ...taskWords, bad: 2, residual: 3, scans: 4 } as const;
+export const control = { ...taskWords, bad: 2, residual: 3, scans: 4, pool: poolWord } as const;
 /** A residual's share of its row is at most sqrt(columns) / 65534: kept as a whole number of these. */
 export const residualUnit = 2 ** -30;
 export const noBadRow = 0x7fffffff;

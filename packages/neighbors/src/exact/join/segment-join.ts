@@ -135,6 +135,7 @@ export function segmentJoin(place: JoinMemory, crew: JoinCrew, slices: TimeSlice
     if (sides[1]) await copyLists(sides[1], parameters.split, parameters.positions, false);
     Atomics.store(words, control.residual, 0);
     Atomics.store(words, control.scans, 0);
+    Atomics.store(words, control.pool, 0);
     await blockPhase('quantise');
     const residual = Atomics.load(words, control.residual) * residualUnit;
     parameters.bound = (2 * residual + residual * residual) * 1.0001;

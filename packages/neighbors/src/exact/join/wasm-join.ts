@@ -24,6 +24,8 @@ export interface WasmJoinResult {
   readonly distinctRows: number;
 }
 
+/** Share of the rows for which there is always room to have many candidates. */
+const leastCrowded = 1 / 8;
 /** What a wasm memory can have. */
 const mostBytes = 2 ** 32 - 65536;
 /** Products of numbers from which on starting workers pays: some 50 ms of one core. */
@@ -36,7 +38,7 @@ export async function wasmSelfJoin(reader: RowReader, options: WasmJoinOptions):
   const width = Math.max(1, Math.min(k, rows - 1));
   const side = newSide(reader, width);
   const { groups, squared } = side;
-  const shape = shapeOf(metric, reader.cols, width, [rows, 0], options.memoryBytes);
+  const shape = shapeOf(metric, reader.cols, width, [rows, 0], true, options.memoryBytes);
   const segments = segmentsOf(rows, shape.rows[0]);
   const pairs = segments.flatMap((first, i) => segments.slice(i + 1).map((second) => [first, second] as const));
   const parts = segments.length + 2 * pairs.length;
@@ -68,7 +70,7 @@ export async function wasmSearch(
   const width = Math.min(exclude ? k + 1 : k, points.rows);
   const querySide = newSide(queries, width);
   const pointSide: JoinSide = { ...newSide(points, 0), lists: undefined };
-  const shape = shapeOf(metric, points.cols, width, [queries.rows, points.rows], options.memoryBytes);
+  const shape = shapeOf(metric, points.cols, width, [queries.rows, points.rows], false, options.memoryBytes);
   const querySegments = segmentsOf(queries.rows, shape.rows[0]);
   const pointSegments = segmentsOf(points.rows, shape.rows[1]);
   const pairs = querySegments.flatMap((first) => pointSegments.map((second) => [first, second] as const));
@@ -134,20 +136,28 @@ function shapeOf(
   cols: number,
   k: number,
   rows: readonly [number, number],
+  isMutual: boolean,
   memoryBytes: number,
 ): JoinShape {
   const limit = Math.min(memoryBytes, mostBytes);
-  const shape = { metric, stride: Math.ceil(cols / 8) * 8, k };
-  if (joinBytes({ ...shape, rows }) <= limit) return { ...shape, rows };
-  const least = joinBytes({ ...shape, rows: [1, 1] });
+  const shapeWith = (rows: readonly [number, number], crowdedShare: number): JoinShape => {
+    const crowded = Math.ceil(crowdedShare * (isMutual ? rows[0] + rows[1] : rows[0]));
+    return { metric, stride: Math.ceil(cols / 8) * 8, k, rows, crowded };
+  };
+  // What is not touched takes no memory, so every row may have many candidates if that is allowed.
+  for (const share of [1, 0.5, 0.25, leastCrowded]) {
+    const whole = shapeWith(rows, share);
+    if (joinBytes(whole) <= limit) return whole;
+  }
+  const least = joinBytes(shapeWith([1, 1], leastCrowded));
   if (least > limit) {
     throw new InvalidArgumentError(
       `memoryBytes = ${memoryBytes} is too little for two rows of ${cols} columns and ${k} neighbours: they take ${least} bytes, and a wasm memory has ${mostBytes} at most`,
     );
   }
   let most = Math.max(...rows);
-  while (joinBytes({ ...shape, rows: [most, most] }) > limit) most = Math.floor(most * 0.9);
-  return { ...shape, rows: [most, most] };
+  while (joinBytes(shapeWith([most, most], leastCrowded)) > limit) most = Math.floor(most * 0.9);
+  return shapeWith([most, most], leastCrowded);
 }
 
 function distinctCount({ heads }: RowGroups): number {
