@@ -58,7 +58,7 @@ test('a data set becomes pairs, the pairs become prompts, near-duplicates become
   const refused = await rarefy('prompts', '--pairs', 'pairs_all.jsonl', '--out', './pairs_all.jsonl');
   expect(refused).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('is the file of pairs, and would be replaced'),
+    stderr: expect.stringContaining('--pairs and --out are the same file'),
   });
   expect(json('pairs_all.jsonl')).toHaveLength(4);
 });

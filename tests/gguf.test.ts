@@ -2,13 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, counterRandom, InputError, RarefyError } from '@rarefy/core';
-import { readSafetensors, toFloat32 } from '@rarefy/io';
+import { readEmbeddingManifest, readEmbeddings, readSafetensors, toFloat32 } from '@rarefy/io';
 import { activate, loadLanguageModel } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dequantize, storedBytes } from '../packages/lm/src/checkpoint/gguf/dequantize.js';
 import { casesOf } from './support/exhaustive.js';
 import { goldenModel, goldenPath, goldenTensors } from './support/golden.js';
+import { rarefy } from './support/rarefy.js';
 import { type GgufTensor, type GgufValue, writeGguf } from './support/write-gguf.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'rarefy-gguf-'));
@@ -118,6 +119,24 @@ test('a file of the reference model gives the model that the folder gives, to th
   tf.dispose([ids, mask, ...Object.values(own), ...Object.values(other)]);
   loaded.model.dispose();
   model.dispose();
+});
+
+test('rarefy embed takes such a file for --ckpt', async () => {
+  const { metadata, tensors } = await referenceFile();
+  const tokens = ['<|endoftext|>', ...(metadata['tokenizer.ggml.tokens'] as string[]).slice(1)];
+  writeFileSync(path, writeGguf({ ...metadata, 'tokenizer.ggml.tokens': tokens }, tensors));
+  writeFileSync(join(folder, 'prompts.jsonl'), '{"id":"a","prompt":"ab"}\n{"id":7,"prompt":"cab"}\n');
+  const args = ['embed', '--data', 'prompts.jsonl', '--ckpt', 'model.gguf', '--backend', 'wasm', '--out', 'e.pt'];
+  const { code, stdout, stderr } = await rarefy(args, { cwd: folder });
+  expect(code, stderr).toBe(0);
+  const size = metadata['llama.embedding_length'];
+  expect(stdout).toBe(`2 x ${size} embeddings in e.pt\n`);
+  expect(stderr).toContain('embedder: causal-lm: model.gguf');
+  const { ids, embeddings } = await readEmbeddings(join(folder, 'e.pt'));
+  expect([ids, embeddings.cols]).toEqual([['a', '7'], size]);
+  expect((await readEmbeddingManifest(join(folder, 'e.pt'))).model).toEqual({
+    ...{ embedder: 'causal-lm', path: 'model.gguf', pooling: 'mean', backend: 'wasm' },
+  });
 });
 
 test('what is not read is told, with what would be', async () => {

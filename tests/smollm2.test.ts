@@ -1,15 +1,32 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { readSafetensors, toFloat32, toFloat64 } from '@rarefy/io';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hiddenStateEmbedder } from '@rarefy/embedders/causal-lm';
+import {
+  embedToFile,
+  readEmbeddings,
+  readPairs,
+  readSafetensors,
+  toFloat32,
+  toFloat64,
+  uniquePrompts,
+  verifyEmbeddings,
+} from '@rarefy/io';
 import { activate, generate, type LoadedModel, loadLanguageModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { meanPool } from '../packages/embedders/src/causal-lm/mean-pool.js';
 import { vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
+import { casesOf } from './support/exhaustive.js';
 import { goldenPath } from './support/golden.js';
 
 const file = process.env.RAREFY_SMOLLM2 ?? '';
 const reason = existsSync(file) ? '' : ' (skipped: RAREFY_SMOLLM2 names no SmolLM2-135M-Instruct.Q4_1.gguf)';
 const { texts, input_ids: expectedIds, greedy } = JSON.parse(readFileSync(goldenPath('smollm2.json'), 'utf8'));
+
+// Real preference pairs, which are not part of the repository: their terms allow research use only.
+const pairs = process.env.RAREFY_REAL_PAIRS ?? '';
+const noPairs = existsSync(pairs) ? '' : ' (skipped: RAREFY_REAL_PAIRS names no file of real pairs)';
 
 describe.skipIf(reason !== '')(`SmolLM2 from its GGUF file, against transformers${reason}`, () => {
   let loaded: LoadedModel;
@@ -62,6 +79,35 @@ describe.skipIf(reason !== '')(`SmolLM2 from its GGUF file, against transformers
       seed: 1,
     });
     expect([...prompt, ...completion!.ids]).toEqual(greedy.ids);
+  });
+
+  describe.skipIf(noPairs !== '')(`on real prompts${noPairs}`, () => {
+    const embedded = casesOf(3, 8); // all 4,508 take the better part of an hour
+
+    test(`${embedded} of them: ids in order, manifest complete, each row that of its prompt`, async () => {
+      const prompts = await uniquePrompts(readPairs(pairs));
+      expect(prompts).toHaveLength(4508);
+      const rows = prompts.slice(0, embedded).map(({ id, prompt }) => ({ id, item: prompt }));
+      const folder = mkdtempSync(join(tmpdir(), 'rarefy-smollm2-'));
+      try {
+        const out = join(folder, 'e.safetensors');
+        const embedder = await hiddenStateEmbedder(loaded);
+        await embedToFile(embedder, rows, { out, countTokens: embedder.countTokens });
+        expect(await verifyEmbeddings(out)).toMatchObject({
+          ...{ rows: embedded, dimensions: 576, failed: [], embedder: embedder.fingerprint },
+          counts: { distinct: embedded, truncated: 0, failed: 0 },
+        });
+        const { ids, embeddings } = await readEmbeddings(out);
+        expect(ids).toEqual(rows.map(({ id }) => id));
+        for (const row of [0, embedded - 1]) {
+          const { data } = (await embedder.embedBatch([rows[row]!.item])).embeddings;
+          const there = embeddings.data.subarray(row * 576, (row + 1) * 576);
+          expect(Math.max(...data.map((value, index) => Math.abs(value - there[index]!)))).toBeLessThan(1e-5);
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    }, 300_000);
   });
 });
 

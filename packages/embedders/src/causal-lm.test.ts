@@ -108,6 +108,30 @@ test('pooling by the last token and by the largest value, over real tokens alone
   );
 });
 
+test('no pass through the model holds more tokens than batchTokens, and rows come out in order all the same', async () => {
+  const shapes: number[][] = [];
+  const model: CausalLanguageModel = {
+    ...models.llama,
+    hiddenStates(ids, mask, options) {
+      shapes.push(ids.shape);
+      return models.llama.hiddenStates(ids, mask, options);
+    },
+  };
+  const texts = Array.from({ length: 40 }, (_, row) => 'bread '.repeat((7 * row) % 23));
+  const embedder = await hiddenStateEmbedder({ model, tokenizer }, { batchTokens: 60 });
+  const { data } = await embed(embedder, texts, { batchSize: 40 });
+  expect(shapes.length).toBeGreaterThan(5);
+  for (const [rows, length] of shapes) expect(rows === 1 || rows! * length! <= 60).toBe(true);
+  expect(shapes.reduce((sum, [rows]) => sum + rows!, 0)).toBe(texts.length);
+  const alone = await embed(await hiddenStateEmbedder({ model: models.llama, tokenizer }), texts, { batchSize: 1 });
+  expect(Math.max(...data.map((value, index) => Math.abs(value - alone.data[index]!)))).toBeLessThan(1e-5);
+  for (const batchTokens of [0, 1.5]) {
+    await expect(hiddenStateEmbedder({ model, tokenizer }, { batchTokens })).rejects.toThrow(
+      'batchTokens must be an integer',
+    );
+  }
+});
+
 test('tokens are counted as the model reads them: chat marks included, after cutting', async () => {
   const embedder = await hiddenStateEmbedder({ model: models.llama, tokenizer }, { maxTokens: 16 });
   const format = chatFormat(tokenizer);

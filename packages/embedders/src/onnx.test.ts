@@ -15,8 +15,8 @@ import {
   width,
   writeSentenceModel,
 } from '../../../tests/support/small-sentence-model.js';
-import { tokenBudgetRuns } from './onnx/token-budget.js';
 import { onnxEmbedder } from './onnx.js';
+import { tokenBudgetRuns } from './token-budget.js';
 
 const texts = ['many words', '', 'the words of the answers and the prompts', 'a', 'many words'];
 const idsOf = (text: string) => [cls, ...smallTokenizer.encode(text), sep];
@@ -182,7 +182,7 @@ test('runs hold every row once, within the budget, with at most one token in twe
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 50 })), fc.integer({ min: 1, max: 200 }), (lengths, budget) => {
       const rows = lengths.map((length) => ({ ids: new Array<number>(length).fill(0) }));
-      const runs = tokenBudgetRuns(rows, budget);
+      const runs = tokenBudgetRuns(rows, budget, 0.05);
       expect(new Set(runs.flat()).size).toBe(rows.length);
       expect(runs.flat().map(({ ids }) => ids.length)).toEqual(lengths.toSorted((a, b) => b - a));
       for (const run of runs) {
@@ -194,7 +194,7 @@ test('runs hold every row once, within the budget, with at most one token in twe
     { seed: 6 },
   );
   const equal = Array.from({ length: 10 }, () => ({ ids: [0, 0, 0] }));
-  expect(tokenBudgetRuns(equal, 12).map(({ length }) => length)).toEqual([4, 4, 2]);
+  expect(tokenBudgetRuns(equal, 12, 0.05).map(({ length }) => length)).toEqual([4, 4, 2]);
 });
 
 test('tokens are counted as the graph is fed', async () => {

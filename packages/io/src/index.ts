@@ -32,7 +32,6 @@ export { type StoredDtype, type StoredTensor, toFloat32, toFloat64, toInt32 } fr
 export { encodeSafetensors, type WritableTensor, writeSafetensors } from './embeddings/write-safetensors.js';
 export { type FileSystem, nodeFileSystem, type OpenFile } from './files/file-system.js';
 export { checkName, insideFolder } from './files/inside-folder.js';
-export { isSameFile } from './files/is-same-file.js';
 export { type RowFile, type RowFileOptions, rowFile } from './files/row-file.js';
 export { sha256File } from './files/sha256-file.js';
 export { type WriteOptions, writeAtomically } from './files/write-atomically.js';

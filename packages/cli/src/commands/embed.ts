@@ -23,7 +23,7 @@ export const embed = command({
     'batch-tokens': {
       type: 'integer',
       min: 1,
-      description: 'Tokens embedded at a time, padding included; default of onnx 1024, of the others no limit',
+      description: 'Tokens embedded at a time, padding included; default of causal-lm and logits 2048, of onnx 1024',
     },
     dtype: {
       type: 'choice',
@@ -51,8 +51,8 @@ export const embed = command({
     const rows = await conversationRows(data, limit, options);
     const { embedder, countTokens, batchSize, model } = await openEmbedder(values, options);
     await using _ = embedder;
-    // The sentence models of onnx keep to the budget themselves.
-    const batchTokens = model.embedder === 'onnx' ? undefined : values.batchTokens;
+    // The others keep to the budget themselves.
+    const batchTokens = model.embedder === 'use' ? values.batchTokens : undefined;
     const batching = { countTokens, batchSize, batchTokens, dtype, shardRows };
     if (dryRun) {
       console.log(estimateTable(await estimateEmbedding(embedder, rows, { ...batching, ...options })));

@@ -1,3 +1,4 @@
+import { checkDifferentFiles } from '../shell/check-files.js';
 import { command } from '../shell/command.js';
 
 export const prompts = command({
@@ -31,11 +32,8 @@ export const prompts = command({
     seed: { type: 'integer', default: 0, description: 'Of the search for near-duplicates' },
   },
   async run({ pairs, out, onBadLine, mergeNearDuplicates: similarity, seed }, options) {
-    const { InvalidArgumentError } = await import('@rarefy/core');
-    const { isSameFile, mergeNearDuplicates, readPairs, uniquePrompts, writeJsonl } = await import('@rarefy/io');
-    if (await isSameFile(pairs, out)) {
-      throw new InvalidArgumentError(`--out ${out} is the file of pairs, and would be replaced; name another.`);
-    }
+    checkDifferentFiles({ pairs, out });
+    const { mergeNearDuplicates, readPairs, uniquePrompts, writeJsonl } = await import('@rarefy/io');
     const stats = { records: 0, skipped: {} };
     const distinct = await uniquePrompts(readPairs(pairs, { ...options, onBadLine, stats }));
     const records =

@@ -103,10 +103,14 @@ async function openPlain(values: EmbedderValues, options: CallOptions): Promise<
   const { name: backendName } = await openBackend(backend, options);
   const loaded = await openModel(path, options);
   const { hiddenStateEmbedder, logitsEmbedder } = await import('@rarefy/embedders/causal-lm');
+  const budget = batchTokens === undefined ? {} : { batchTokens };
   const embedder =
     name === 'logits'
-      ? await logitsEmbedder(loaded, options)
-      : await hiddenStateEmbedder(loaded, kind === 'lasttoken' || kind === 'max' ? { pooling: kind } : {});
+      ? await logitsEmbedder(loaded, { ...budget, ...options })
+      : await hiddenStateEmbedder(loaded, {
+          ...budget,
+          ...(kind === 'lasttoken' || kind === 'max' ? { pooling: kind } : {}),
+        });
   tell(path);
   const model = { embedder: name, path, pooling: kind ?? 'mean', backend: backendName };
   return { embedder, countTokens: embedder.countTokens, batchSize, model };

@@ -1,12 +1,34 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+/** Scores that exist at a time: 128 MiB, and a few times that with the steps between. */
+const scoresAtATime = 2 ** 25;
+
 /**
- * Scaled dot-product attention with grouped key/value heads.
+ * Scaled dot-product attention with grouped key/value heads. Of very long rows some queries are computed at a time, so that the scores of
+ * all never exist together.
  *
  * query [batch, heads, T, headSize], key and value [batch, keyValueHeads, S, headSize], bias [batch, 1, T, S] → [batch, T, heads · headSize].
- * Query heads that share a key head are folded into its rows, so keys and values are never copied.
  */
 export function attention(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
+  const columns = key.shape[2]!;
+  const step = Math.max(1, Math.floor(scoresAtATime / (batch * heads * columns)));
+  if (step >= length) return attentionOfQueries(query, key, value, bias);
+  const parts: tf.Tensor[] = [];
+  for (let start = 0; start < length; start += step) {
+    const count = Math.min(step, length - start);
+    const part = tf.tidy(() => {
+      const queries = tf.slice(query, [0, 0, start, 0], [batch, heads, count, headSize]);
+      const biases = tf.slice(bias, [0, 0, start, 0], [batch, 1, count, columns]);
+      return attentionOfQueries(queries, key, value, biases);
+    });
+    parts.push(part);
+  }
+  return tf.concat(parts, 1);
+}
+
+/** Query heads that share a key head are folded into its rows, so keys and values are never copied. */
+function attentionOfQueries(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
   const [, keyValueHeads, columns] = key.shape as [number, number, number, number];
   const folded = [batch, keyValueHeads, (heads / keyValueHeads) * length];

@@ -1,13 +1,12 @@
-/** Largest share of a run's tokens that may be padding. */
-const maxPadding = 0.05;
-
 /**
- * Splits rows into runs, longest rows first. A run padded to its longest row has at most `budget` tokens, and at most one in
- * twenty of them is padding: a few more runs cost less than what they save. A row longer than the budget runs alone.
+ * Splits rows into runs, longest rows first. A run padded to its longest row has at most `budget` tokens, and no larger a share of
+ * them is padding than `maxPadding`. A row longer than the budget runs alone.
+ * @param maxPadding in [0, 1]; where padding costs as much as text a few more runs cost less than it does
  */
 export function tokenBudgetRuns<Row extends { readonly ids: ArrayLike<number> }>(
   rows: readonly Row[],
   budget: number,
+  maxPadding: number,
 ): Row[][] {
   const runs: Row[][] = [];
   let longest = 0;
