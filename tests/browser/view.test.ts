@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { counterRandom, type EmbeddingView } from '@rarefy/core';
 import { pageExporter, sourceColor } from '@rarefy/viz';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { browserArguments, executablePath, noBrowser } from '../support/chromium.js';
+import { launchBrowser, noBrowser } from '../support/chromium.js';
 
-const patient = { timeout: 20_000 };
+const patient = { timeout: 120_000 };
 const hostile = '</script><img src=x onerror="executed=1"><b>bold</b>\u202Etxt.exe\u0000';
 const labels = ['plain', '<i>hostile</i> \u202E', 'third'];
 
@@ -23,7 +23,7 @@ describe.skipIf(noBrowser !== '')(`the page in Chromium${noBrowser}`, () => {
       await writeFile(join(folder, path), bytes);
       url = pathToFileURL(join(folder, path)).href;
     }
-    browser = await chromium.launch({ executablePath, args: browserArguments });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser?.close();
@@ -124,6 +124,7 @@ describe.skipIf(noBrowser !== '')(`the page in Chromium${noBrowser}`, () => {
 
 async function open(before: () => void = () => {}): Promise<{ page: Page; faults: string[]; requests: string[] }> {
   const page = await browser.newPage({ viewport: { width: 900, height: 600 }, colorScheme: 'dark' });
+  page.setDefaultTimeout(0);
   const faults: string[] = [];
   const requests: string[] = [];
   page.on('console', (message) => {

@@ -10,8 +10,8 @@ const failures: Record<string, () => unknown> = {
   bug: () => new TypeError('x is not a function'),
 };
 
-/** Waits for the signal, then takes `ms` to save its state. */
-let savingMs = 0;
+/** Called when `wait` waits for the signal. */
+let onWaiting = () => {};
 const root = defineCommand({
   meta: { name: 'rarefy', description: 'A test' },
   subCommands: {
@@ -30,8 +30,9 @@ const root = defineCommand({
         example: 'rarefy wait',
         options: {},
         run: async (_, { signal }) => {
-          await new Promise((resolve) => signal.addEventListener('abort', resolve));
-          await new Promise((resolve) => setTimeout(resolve, savingMs));
+          const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+          onWaiting();
+          await aborted;
           signal.throwIfAborted();
         },
       }),
@@ -107,9 +108,9 @@ test('the first Ctrl-C lets the command save its state, the second quits at once
   const exit = vi.spyOn(process, 'exit').mockImplementation((code) => {
     throw new Error(`exit ${code}`);
   });
-  savingMs = 50;
+  const waiting = new Promise<void>((resolve) => (onWaiting = resolve));
   const running = run('wait');
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await waiting;
   interrupt();
   expect(exit).not.toHaveBeenCalled();
   expect(interrupt).toThrow('exit 130');
