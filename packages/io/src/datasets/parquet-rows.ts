@@ -76,6 +76,7 @@ export async function* parquetRows(
     await answer();
     let start = 0;
     for (const rows of groups) {
+      signal?.throwIfAborted();
       const answered = answer();
       worker.postMessage({ rowStart: start, rowEnd: start + rows });
       const fields = await answered;
