@@ -1,15 +1,15 @@
 import { InvalidArgumentError, importPeer, RarefyError, type TokenCountingEmbedder } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { encoderFolder, readEncoderFiles } from './use/encoder-files.js';
+import { sentencePieces } from './use/sentence-pieces.js';
 
 /** Longest text that the encoder reads, in SentencePiece tokens. */
 const maxTokens = 128;
-/** Longer texts are cut here before they are split, whose time is quadratic; 128 tokens are at most 2,048 known characters. */
+/** Longer texts are cut here before they are split; 128 tokens are at most 2,048 known characters. */
 const maxCharacters = 8192;
 const dimensions = 512;
 
 type Converter = Pick<typeof import('@tensorflow/tfjs-converter'), 'loadGraphModel'>;
-type SentenceEncoder = Pick<typeof import('@tensorflow-models/universal-sentence-encoder'), 'Tokenizer'>;
 
 export interface UniversalSentenceEncoderOptions {
   /** Texts a run of the graph, and the embedder's `maxBatch`; default 32. A run pads all texts to its longest. */
@@ -18,8 +18,6 @@ export interface UniversalSentenceEncoderOptions {
   readonly folder?: string;
   /** The module `@tensorflow/tfjs-converter`, or a function that gives it. */
   readonly converter?: Converter | (() => Converter | Promise<Converter>);
-  /** The module `@tensorflow-models/universal-sentence-encoder`, or a function that gives it; only its tokenizer is used. */
-  readonly sentenceEncoder?: SentenceEncoder | (() => SentenceEncoder | Promise<SentenceEncoder>);
 }
 
 /**
@@ -43,20 +41,14 @@ export async function universalSentenceEncoder(
     lib: options.converter,
     load: () => import('@tensorflow/tfjs-converter'),
   });
-  const { Tokenizer } = await importPeer<SentenceEncoder>({
-    name: '@tensorflow-models/universal-sentence-encoder',
-    range: '^1.3.3',
-    lib: options.sentenceEncoder,
-    load: () => import('@tensorflow-models/universal-sentence-encoder'),
-  });
   const { graph, vocabulary, digest } = await readEncoderFiles(options.folder ?? (await encoderFolder()));
   const model = await loadGraphModel({ load: async () => graph });
-  const tokenizer = new Tokenizer(vocabulary);
+  const pieces = sentencePieces(vocabulary);
   let disposed = false;
 
   /** Ids of a text, at least one: the graph has no row for a text without tokens. */
   const encode = (text: string) => {
-    const ids = tokenizer.encode(text.slice(0, maxCharacters) || ' ');
+    const ids = pieces(text.slice(0, maxCharacters) || ' ');
     return { ids: ids.slice(0, maxTokens), truncated: ids.length > maxTokens || text.length > maxCharacters };
   };
 

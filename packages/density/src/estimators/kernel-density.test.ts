@@ -211,7 +211,7 @@ function arbitraryIndex(): NeighborIndex {
 }
 
 test('the event loop goes on while it runs, and an abort ends it with its reason', async () => {
-  const points = normalPoints(10_000, 64, 1);
+  const points = normalPoints(3000, 64, 1);
   const controller = new AbortController();
   const reason = new Error('enough');
   steppedClock(1);
