@@ -6,9 +6,14 @@ import { describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+type Ranges = Readonly<Record<string, string>>;
+
 interface Manifest {
   readonly name: string;
+  readonly version: string;
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly dependencies?: Ranges;
+  readonly peerDependencies?: Ranges;
 }
 
 const packages = readdirSync(join(root, 'packages')).map((folder) => {
@@ -55,3 +60,26 @@ test.each(packages)('$manifest.name packs what is built and its source, and no t
   for (const file of files)
     expect(file).toMatch(/^(dist|src|bin|examples|native)\/|^(package\.json|README\.md|LICENSE)$/);
 });
+
+/** Whether a range takes a version, by its major number. */
+const takes = (range: string, version: string) =>
+  range.split('||').some((part) => /^\s*(\*|>|workspace:)/.test(part) || /\d+/.exec(part)?.[0] === /^\d+/.exec(version)?.[0]);
+
+// npm refuses to install a package whose dependencies want other versions of its other dependencies, optional ones too.
+test.each(packages)(
+  '$manifest.name depends on nothing that wants another version of what it depends on',
+  ({ path, manifest }) => {
+    const installed = (name: string): Manifest | undefined => {
+      const file = join(path, 'node_modules', name, 'package.json');
+      return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+    };
+    const names = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+    const contradictions = names.flatMap((name) =>
+      Object.entries(installed(name)?.peerDependencies ?? {}).flatMap(([peer, range]) => {
+        const version = names.includes(peer) ? installed(peer)?.version : undefined;
+        return version === undefined || takes(range, version) ? [] : [`${name} wants ${peer} ${range}, not ${version}`];
+      }),
+    );
+    expect(contradictions).toEqual([]);
+  },
+);
