@@ -123,7 +123,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
   });
 
   test('converting, building and searching let timers run', async () => {
-    const points = normalPoints(16_000, 256, 8);
+    const points = normalPoints(4000, 256, 8);
     const index = await faissIndex({ lib });
     steppedClock(5);
     let ticks = 0;

@@ -63,7 +63,9 @@ test.each(packages)('$manifest.name packs what is built and its source, and no t
 
 /** Whether a range takes a version, by its major number. */
 const takes = (range: string, version: string) =>
-  range.split('||').some((part) => /^\s*(\*|>|workspace:)/.test(part) || /\d+/.exec(part)?.[0] === /^\d+/.exec(version)?.[0]);
+  range
+    .split('||')
+    .some((part) => /^\s*(\*|>|workspace:)/.test(part) || /\d+/.exec(part)?.[0] === /^\d+/.exec(version)?.[0]);
 
 // npm refuses to install a package whose dependencies want other versions of its other dependencies, optional ones too.
 test.each(packages)(

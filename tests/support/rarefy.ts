@@ -33,6 +33,6 @@ export function startRarefy(
 }
 
 /** Runs the built `rarefy` command to its end. */
-export function rarefy(...call: Parameters<typeof startRarefy>): Promise<CommandResult> {
-  return startRarefy(...call).result;
+export function rarefy(args: readonly string[], options: { cwd: string; input?: string }): Promise<CommandResult> {
+  return startRarefy(args, options).result;
 }
