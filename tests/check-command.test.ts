@@ -113,8 +113,8 @@ test('JavaScript, a named function and a kind that is told', async () => {
 });
 
 test.each([
-  [[], 2, 'name the file first'],
-  [['--kind', 'sampler'], 2, 'name the file first'],
+  [[], 2, 'give the file first'],
+  [['--kind', 'sampler'], 2, 'give the file first'],
   [['missing.ts'], 1, 'cannot read missing.ts: it does not exist'],
   [['syntax.ts'], 1, 'syntax.ts does not compile'],
   [['throws.ts'], 1, 'throws.ts fails as it is imported: not today'],

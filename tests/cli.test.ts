@@ -189,7 +189,7 @@ describe('bad input ends with one line and a code', () => {
     ['prompts --pairs pairs.jsonl --merge-near-duplicates 2', 2, '--merge-near-duplicates must be a number'],
     ['download --out x', 2, '--dataset must be given'],
     ['download --dataset nothing', 1, 'there is no file nothing'],
-    ['models pull --endpoint x', 2, 'name the name first: rarefy models pull all-MiniLM-L6-v2'],
+    ['models pull --endpoint x', 2, 'give the name first: rarefy models pull all-MiniLM-L6-v2'],
     ['models path absent', 1, 'get it with: rarefy models pull absent'],
     ['models pull a/b --endpoint http://127.0.0.1:9/?x', 2, 'the endpoint must be an http or https address'],
     ['embed --data twice.jsonl --embedder hash --out x.safetensors', 1, 'the id "a" twice'],

@@ -131,6 +131,13 @@ test('a pipe is read once; what cannot be is told before anything is embedded', 
   const line = 'head -n 7 short.jsonl | "$0" "$1" embed --data /dev/stdin --embedder hash --out piped.safetensors';
   const { status, stdout } = spawnSync('sh', ['-c', line, process.execPath, rarefyBin], { cwd, encoding: 'utf8' });
   expect([status, stdout]).toEqual([0, '7 x 256 embeddings in piped.safetensors\n']);
+  const bad = `{"id":"a","prompt":"p"}\nnot JSON\n{"id":"b","prompt":""}\n{"id":"c","prompt":"q"}\n`;
+  expect((await run('--data - --embedder hash --out x.npy', bad)).stderr).toContain(
+    'line 2 (byte 24): the line is not JSON',
+  );
+  const skipped = await run('--data - --embedder hash --on-bad-line skip --out skipped.npy', bad);
+  expect(skipped).toMatchObject({ code: 0, stdout: '2 x 256 embeddings in skipped.npy\n' });
+  expect(skipped.stderr).toContain('bad lines skipped: 1 not-json, 1 no-prompt');
   for (const [options, message] of [
     ['--embedder hash --dtype float16 --out x.parquet', 'x.parquet would hold float32, and not float16'],
     ['--embedder hash --dtype bfloat16 --out x.arrow --dry-run', 'x.arrow would hold float32 or float16'],

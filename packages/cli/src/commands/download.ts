@@ -46,7 +46,7 @@ export const download = command({
     const { table } = await import('../terminal/table.js');
     const { pairs, sources } = await downloadPairs(
       out,
-      dataset.split(',').map((name) => name.trim()),
+      dataset.split(',').flatMap((name) => name.trim() || []),
       {
         ...values,
         ...options,

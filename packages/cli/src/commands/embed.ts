@@ -32,6 +32,12 @@ export const embed = command({
       description: 'Numbers in the file',
     },
     limit: { type: 'integer', min: 1, description: 'Embed only the first rows' },
+    'on-bad-line': {
+      type: 'choice',
+      choices: ['stop', 'skip'],
+      default: 'stop',
+      description: 'What to do about a line that is no row; skipped ones are counted',
+    },
     'shard-rows': { type: 'integer', default: 512, min: 1, description: 'Rows saved at a time' },
     'dry-run': { type: 'flag', description: 'Measure a sample and tell rows, tokens, time and memory; write nothing' },
     resume: { type: 'flag', description: 'Go on where a run of the same job stopped; this is the default' },
@@ -39,7 +45,8 @@ export const embed = command({
     force: { type: 'flag', description: 'The same as --no-resume' },
     'skip-failed': { type: 'flag', description: 'Leave out rows that cannot be embedded; default no file, and code 1' },
   },
-  async run({ data, out, limit, noResume, force, resume, dryRun, dtype, shardRows, skipFailed, ...values }, options) {
+  async run({ data, out, limit, onBadLine, noResume, force, resume, ...given }, options) {
+    const { dryRun, dtype, shardRows, skipFailed, ...values } = given;
     const { InvalidArgumentError } = await import('@rarefy/core');
     const { embedToFile, estimateEmbedding, formatToWrite } = await import('@rarefy/io');
     const { conversationRows, dataNotes } = await import('../models/conversation-rows.js');
@@ -48,7 +55,7 @@ export const embed = command({
     const { installedVersions } = await import('../models/installed-versions.js');
     if (resume && (noResume || force)) throw new InvalidArgumentError('--resume and --no-resume exclude each other.');
     formatToWrite(out, dtype); // before a model is loaded for nothing
-    const rows = await conversationRows(data, limit, options);
+    const rows = await conversationRows(data, { limit, onBadLine }, options);
     const { embedder, countTokens, batchSize, model } = await openEmbedder(values, options);
     await using _ = embedder;
     // The others keep to the budget themselves.

@@ -13,7 +13,7 @@ async function comesOnce(data: string): Promise<boolean> {
 /** The rows of a file of conversations, read again at each reading; what comes once is kept in memory. */
 export async function conversationRows(
   data: string,
-  limit: number | undefined,
+  { limit, onBadLine }: { readonly limit: number | undefined; readonly onBadLine: 'stop' | 'skip' },
   options: CallOptions,
 ): Promise<EmbedRows<ChatText>> {
   let readings = 0;
@@ -21,7 +21,7 @@ export async function conversationRows(
     const { signal, onEvent } = options;
     const told = readings++ === 0 ? onEvent : undefined; // bad lines and times are told once
     let left = limit ?? Number.POSITIVE_INFINITY;
-    for await (const { id, prompt, assistant } of readConversations(data, { signal, onEvent: told })) {
+    for await (const { id, prompt, assistant } of readConversations(data, { signal, onEvent: told, onBadLine })) {
       yield { id, item: assistant === undefined ? { prompt } : { prompt, assistant } };
       if (--left === 0) return;
     }

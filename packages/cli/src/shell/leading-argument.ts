@@ -10,7 +10,7 @@ export function leadingArgument(command: Command, name: string): Command {
     args: { [name]: { type: 'positional', required: true, description: option!.description }, ...options } as ArgsDef,
     async execute([value, ...rest], context) {
       if (value === undefined || value.startsWith('-')) {
-        throw new InvalidArgumentError(`name the ${name} first: ${command.example}`);
+        throw new InvalidArgumentError(`give the ${name} first: ${command.example}`);
       }
       await command.execute([`--${name}=${value}`, ...rest], context);
     },

@@ -99,7 +99,9 @@ test('damaged gzip is told in words, also in a second member', async () => {
 test('a bad line names file, line, byte and reason', async () => {
   const path = await file('{"a":1}\n{"a":\n');
   expect((await failure(path)).message).toMatch(
-    new RegExp(`^${path}, line 2 \\(byte 8\\): the line is not JSON: .*onBadLine: 'skip'\\.$`),
+    new RegExp(
+      `^${path}, line 2 \\(byte 8\\): the line is not JSON: .*onBadLine: 'skip'; --on-bad-line skip of .+\\)\\.$`,
+    ),
   );
   const invalid = [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xe2, 0x82], [0xff], [0xf5, 0x80, 0x80, 0x80]];
   for (const bytes of invalid) {

@@ -65,7 +65,9 @@ export async function* readLines<Value>(
         if (!(error instanceof BadLine)) throw error;
         const place = `${sourceName(source)}, line ${raw.line} (byte ${raw.byte}): ${error.message}`;
         if (onBadLine === 'stop') {
-          throw new InputError(`${place}. Mend the line, or leave such lines out with onBadLine: 'skip'.`);
+          throw new InputError(
+            `${place}. Mend the line, or leave such lines out (onBadLine: 'skip'; --on-bad-line skip of embed, prompts and download).`,
+          );
         }
         skipped.set(error.reason, (skipped.get(error.reason) ?? 0) + 1);
         if (stats) stats.skipped[error.reason] = (stats.skipped[error.reason] ?? 0) + 1;
