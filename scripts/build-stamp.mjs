@@ -31,10 +31,10 @@ export function markBuilt(digests) {
   writeFileSync(stampFile, JSON.stringify(digests));
 }
 
-/** Every file of a package that its build may read. What lies in a folder named native, cargo builds. */
+/** Every file of a package that its build may read. What lies in a folder named native, cargo builds; packing copies the examples. */
 function sources(folder) {
   return readdirSync(folder, { withFileTypes: true })
-    .filter(({ name }) => !['node_modules', 'dist', 'native'].includes(name) && !name.endsWith('.test.ts'))
+    .filter(({ name }) => !['node_modules', 'dist', 'native', 'examples'].includes(name) && !name.endsWith('.test.ts'))
     .flatMap((entry) => (entry.isDirectory() ? sources(join(folder, entry.name)) : [join(folder, entry.name)]))
     .sort();
 }

@@ -162,6 +162,9 @@ describe('the jobs, one after the other', () => {
     expect(JSON.parse(stdout)).toMatchObject({ purpose: 'backend cpu', works: true });
     const missing = JSON.parse((await rarefy('doctor --only node-gpu --json')).stdout);
     if (!missing.works) expect(missing.detail).toMatch(/npm install|Reinstall|Choose another backend/);
+    const hnsw = JSON.parse((await rarefy('doctor --only hnsw --json')).stdout);
+    expect(hnsw.purpose).toBe('neighbours, hnsw');
+    expect(hnsw.detail).toMatch(hnsw.works ? /^finds neighbours$/ : /npm install usearch|Reinstall/);
   });
 });
 
@@ -169,6 +172,7 @@ describe('bad input ends with one line and a code', () => {
   beforeAll(() => {
     const text = readFileSync(path('pairs.jsonl'), 'utf8');
     writeFileSync(path('empty.jsonl'), '');
+    writeFileSync(path('table.csv'), 'prompt,chosen,rejected\na,b,c\n');
     writeFileSync(path('cut.jsonl.gz'), gzipSync(text).subarray(0, 200));
     writeFileSync(path('broken.jsonl'), `${text}{"prompt": "unfinished\n`);
     writeFileSync(path('no-prompt.jsonl'), '{"id":"a","chosen":"x","rejected":"y"}\n');
@@ -182,6 +186,7 @@ describe('bad input ends with one line and a code', () => {
     ['prompts --pairs empty.jsonl --out x', 1, 'empty.jsonl'],
     ['prompts --pairs cut.jsonl.gz --out x', 1, 'cut off'],
     ['prompts --pairs broken.jsonl --out x', 1, 'broken.jsonl, line 31'],
+    ['prompts --pairs table.csv --out x', 1, 'rarefy download makes them of csv and parquet'],
     ['prompts --pairs no-prompt.jsonl --out x', 1, 'no-prompt.jsonl, line 1'],
     ['prompts --pairs pairs.jsonl --out pairs.jsonl/x', 1, 'cannot write'],
     ['prompts --pairs pairs.jsonl --out x --on-bad-line maybe', 2, '--on-bad-line must be one of stop, skip'],

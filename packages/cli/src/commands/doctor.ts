@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { command } from '../shell/command.js';
 import { table } from '../terminal/table.js';
 
-const names = ['node-gpu', 'node', 'wasm', 'cpu', 'use', 'onnx', 'neighbors-native'] as const;
+const names = ['node-gpu', 'node', 'wasm', 'cpu', 'use', 'onnx', 'neighbors-native', 'hnsw', 'faiss'] as const;
 
 interface Finding {
   readonly purpose: string;

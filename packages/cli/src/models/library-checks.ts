@@ -1,4 +1,4 @@
-import { importPeer } from '@rarefy/core';
+import { importPeer, type NeighborIndex } from '@rarefy/core';
 import { type BackendName, chooseBackend } from '@rarefy/lm';
 import { onnxRuntime } from './onnx-runtime.js';
 
@@ -55,4 +55,22 @@ export const libraryChecks = {
       return `joins with ${instructionSets().at(-1)} instructions`;
     },
   },
+  hnsw: {
+    packageName: 'usearch',
+    purpose: 'neighbours, hnsw',
+    tryOut: async () => finds(await (await import('@rarefy/neighbors/hnsw')).hnswIndex()),
+  },
+  faiss: {
+    packageName: 'faiss-node',
+    purpose: 'neighbours, faiss',
+    tryOut: async () => finds(await (await import('@rarefy/neighbors/faiss')).faissIndex()),
+  },
 } satisfies Record<string, LibraryCheck>;
+
+async function finds(index: NeighborIndex): Promise<string> {
+  await using searched = index;
+  await searched.add({ data: Float32Array.of(0, 3, 1), rows: 3, cols: 1 });
+  const { ids } = await searched.search({ data: Float32Array.of(2.5), rows: 1, cols: 1 }, { k: 2 });
+  if (ids.join() !== '1,2') throw new Error(`the rows nearest to 2.5 are ${ids}, which is wrong`);
+  return 'finds neighbours';
+}

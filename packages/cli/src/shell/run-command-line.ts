@@ -65,7 +65,7 @@ async function dispatch(
     const named = { ...current, meta: { ...(await resolved(current.meta)), name: path.at(-1)! } };
     const text = await renderUsage(named, { meta: { name: path.slice(0, -1).join(' ') } });
     const example = isCommand(current) ? `\nEXAMPLE\n\n  ${current.example}\n` : '';
-    return `${stripVTControlCharacters(text)}${example}`;
+    return `${stripVTControlCharacters(text).replace(/ +$/gm, '')}${example}`;
   };
   const beforeTerminator = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   if (beforeTerminator.some((argument) => argument === '--help' || argument === '-h')) {

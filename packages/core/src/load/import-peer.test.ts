@@ -43,11 +43,12 @@ test('a library that is there and does not load is told with the cause, also whe
       'ERR_MODULE_NOT_FOUND',
     ),
     new TypeError('util.isNullOrUndefined is not a function'),
+    new Error('Could not find it at /a/b.node. :\n'),
   ];
   for (const cause of causes) {
     const { message, cause: kept } = await failure(cause);
-    expect(message).toMatch(/^some-peer is installed but does not load: [^\n]+ Reinstall it/);
-    expect(message).toContain(cause.message.split('\n')[0]!.replace(/\.$/, ''));
+    expect(message).toMatch(/^some-peer is installed but does not load: [^\n]+[^\s.:]\. Reinstall it/);
+    expect(message).toContain(/[^\n]*[^\s.:]/.exec(cause.message)![0]);
     expect(kept).toBe(cause);
   }
   expect((await failure(undefined)).message).toContain('does not load: undefined');

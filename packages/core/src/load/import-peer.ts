@@ -43,5 +43,5 @@ function isAbsent(name: string, cause: unknown): boolean {
 }
 
 function firstLine(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]!.replace(/\.$/, '');
+  return (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]!.replace(/[\s.:]+$/, '');
 }

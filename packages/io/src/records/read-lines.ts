@@ -33,6 +33,11 @@ export interface JsonlOptions extends CallOptions {
 const task = 'read';
 const progressEvery = 1000;
 
+function fixFor(source: string): string {
+  if (/\.(csv|tsv|parquet)$/i.test(source)) return 'JSON Lines are due; rarefy download makes them of csv and parquet.';
+  return "Mend the line, or leave such lines out (onBadLine: 'skip'; --on-bad-line skip of embed, prompts and download).";
+}
+
 /** Reads lines and turns each into a value; `toValue` throws BadLine for one it refuses. See readJsonl for the rules. */
 export async function* readLines<Value>(
   source: string,
@@ -65,9 +70,7 @@ export async function* readLines<Value>(
         if (!(error instanceof BadLine)) throw error;
         const place = `${sourceName(source)}, line ${raw.line} (byte ${raw.byte}): ${error.message}`;
         if (onBadLine === 'stop') {
-          throw new InputError(
-            `${place}. Mend the line, or leave such lines out (onBadLine: 'skip'; --on-bad-line skip of embed, prompts and download).`,
-          );
+          throw new InputError(`${place}. ${fixFor(source)}`);
         }
         skipped.set(error.reason, (skipped.get(error.reason) ?? 0) + 1);
         if (stats) stats.skipped[error.reason] = (stats.skipped[error.reason] ?? 0) + 1;
