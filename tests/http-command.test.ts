@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { embed } from '@rarefy/core';
@@ -49,4 +49,25 @@ test('rarefy embed asks a service, keeps its rows, and never shows the key', asy
   const refused = await run('third.safetensors', { RAREFY_API_KEY: '' });
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('answered 401 (not now, undefined); check address, model and key');
+});
+
+test('SIGTERM while it waits for a busy service ends it at once, and the same command goes on later', async () => {
+  let isBusy = true;
+  const busy = await startEmbeddingServer(({ texts }, response) => {
+    if (!isBusy || texts[0] === 'dimensions') return undefined;
+    response.writeHead(429, { 'retry-after': '300' }).end(); // longer than this test may take
+    return true;
+  });
+  const args = ['embed', '--data', 'prompts.jsonl', '--out', 'busy.npy', '--embedder', 'http', '--model', 'words'];
+  const start = () => startRarefy([...args, '--url', busy.url], { cwd, env: { RAREFY_API_KEY: '' } });
+  const { child, result } = start();
+  const waits = () => busy.requests.length > 1 || child.exitCode !== null;
+  while (!waits()) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill('SIGTERM');
+  const { code, stderr } = await result;
+  expect(code, stderr).toBe(143);
+  expect(readdirSync(cwd).filter((name) => name.startsWith('busy'))).toEqual([]);
+  isBusy = false;
+  expect(await start().result).toMatchObject({ code: 0, stdout: `100 x ${dimensions} embeddings in busy.npy\n` });
+  await busy.stop();
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { embed, InputError, InvalidArgumentError, type Matrix, RarefyError } from '@rarefy/core';
+import { activate } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeOnBackends } from '../../../tests/support/backends.js';
@@ -75,6 +76,26 @@ describeOnBackends('the sentence encoder', () => {
     await expect(pending).rejects.toBe(reason);
     expect(tf.memory().numTensors).toBe(count);
   });
+});
+
+test('the backend stays the caller’s, and a convolution still trains on it, which wasm cannot', async () => {
+  await activate('cpu');
+  await using encoder = await universalSentenceEncoder();
+  await encoder.embedBatch(['sea']);
+  expect(tf.getBackend()).toBe('cpu');
+  const images = tf.randomUniform<tf.Rank.R4>([2, 6, 6, 1], 0, 1, 'float32', 1);
+  const filter = tf.variable(tf.randomNormal<tf.Rank.R4>([3, 3, 1, 2], 0, 0.1, 'float32', 2));
+  const optimizer = tf.train.sgd(0.05);
+  const loss = () => tf.mean(tf.square(tf.sub(tf.conv2d(images, filter, 1, 'same'), 1))) as tf.Scalar;
+  const losses = Array.from({ length: 5 }, () => {
+    const value = optimizer.minimize(loss, true, [filter])!;
+    const [number] = value.dataSync();
+    value.dispose();
+    return number!;
+  });
+  expect(losses).toEqual(losses.toSorted((a, b) => b - a));
+  expect(losses.at(-1)).toBeLessThan(0.9 * losses[0]!);
+  tf.dispose([images, filter]);
 });
 
 test('wrong options and missing files are told', async () => {
