@@ -15,7 +15,7 @@ export const backendOption = {
   },
 } as const satisfies OptionDefinitions;
 
-export const embedderNames = ['causal-lm', 'logits', 'onnx', 'use', 'http', 'hash'] as const;
+const embedderNames = ['causal-lm', 'logits', 'onnx', 'use', 'http', 'hash'] as const;
 export type EmbedderName = (typeof embedderNames)[number];
 
 /** How a command turns texts into vectors. */

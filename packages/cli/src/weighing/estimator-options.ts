@@ -15,7 +15,7 @@ export const neighborsOption = {
     'How neighbours are found; auto: exactly up to 50,000 different rows, then nn-descent. hnsw and faiss need a library',
 } as const;
 
-export const rowsAsNames = ['float32', 'bfloat16', 'int8'] as const;
+const rowsAsNames = ['float32', 'bfloat16', 'int8'] as const;
 export type RowsAs = (typeof rowsAsNames)[number];
 
 /** How a library holds the rows while it looks for neighbours. */

@@ -74,7 +74,7 @@ export function parseHeader(header: Uint8Array, dataBytes: number, name: string)
 }
 
 /** Errors that name the file; the caller says what is wrong with it. */
-export function corruptFile(name: string): (what: string, cause?: unknown) => CorruptFileError {
+function corruptFile(name: string): (what: string, cause?: unknown) => CorruptFileError {
   return (what, cause) =>
     new CorruptFileError(`${name} is no sound safetensors file: ${what}. Copy, download or write it again.`, { cause });
 }

@@ -6,7 +6,7 @@ const value = new Float32Array(1);
 const valueBits = new Uint32Array(value.buffer);
 
 /** A distance from its bits in the order of unsigned integers. */
-export function distanceOf(ordered: number): number {
+function distanceOf(ordered: number): number {
   valueBits[0] = ordered >>> 31 ? ordered & 0x7fffffff : ~ordered;
   return value[0]!;
 }
