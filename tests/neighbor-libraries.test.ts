@@ -116,6 +116,19 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     for (const factory of ['', 'nonsense', 'OPQ8,Flat', 'Flat,RFlat', 'IVF,Flat', 'toString']) {
       await expect(faissIndex({ factory, lib })).rejects.toThrow('factory must be a string like Flat');
     }
+    // faiss divides by these, compares with their logarithm, or reads past their end.
+    for (const factory of [
+      'IVF0,Flat',
+      'HNSW0',
+      'HNSW1',
+      'IVF4_HNSW1,Flat',
+      'HNSW99999999999',
+      'PQ0',
+      'PQ4x0',
+      'PQ4x25',
+    ]) {
+      await expect(faissIndex({ factory, lib })).rejects.toThrow(/^factory \S+: the number \d+ must be from [12] to /);
+    }
     const index = await faissIndex({ factory: 'PQ3x1', lib });
     await index.add(normalPoints(200, 4, 1));
     await expect(index.search(normalPoints(1, 4, 2), { k: 1 })).rejects.toBeInstanceOf(InvalidArgumentError);

@@ -209,6 +209,7 @@ describe('what cannot be is refused', () => {
     for (const window of [0, 1, 2.5]) refused({ window }, `window must be an integer ≥ 2, got ${window}`);
     refused({ seed: 0.5 }, 'seed must be a safe integer, got 0.5');
     refused({ rows: 10_000, hashes: 16 }, 'more than 2^28');
+    refused({ window: 2_000_000 }, 'a window of 2000000 points x 1000 rows of counters is more than 2^30');
   });
 
   test('removing what was not added, and then nothing is changed', async () => {

@@ -12,6 +12,7 @@ export interface RaceDensityOptions {
 }
 
 const mostCounters = 2 ** 28; // 1 GiB
+const mostCodes = 2 ** 30; // 2 GiB
 
 /** The options with their defaults. @throws InvalidArgumentError for options out of range. */
 export function raceSettings({ rows = 1000, hashes = 4, seed = 0, window }: RaceDensityOptions) {
@@ -25,6 +26,10 @@ export function raceSettings({ rows = 1000, hashes = 4, seed = 0, window }: Race
   check(
     window === undefined || (Number.isSafeInteger(window) && window >= 2),
     `window must be an integer ≥ 2, got ${window}`,
+  );
+  check(
+    window === undefined || window * rows <= mostCodes,
+    `a window of ${window} points x ${rows} rows of counters is more than 2^30; take fewer`,
   );
   const named = window === undefined ? '' : `,window=${window}`;
   return { rows, hashes, seed, window, fingerprint: `race-density:rows=${rows},hashes=${hashes},seed=${seed}${named}` };

@@ -4,8 +4,9 @@ import { importNative, type NativeNeighbors } from './native.js';
 
 /**
  * What computes exact neighbours; all give the same bytes. `wasm`: SIMD code in worker threads; `native`: the optional package
- * `@rarefy/neighbors-native`; `typescript`: float64 loops over all pairs, on the calling thread. `auto`: native where it is
- * installed, else wasm, and TypeScript for inputs so small that it is done before the others have begun.
+ * `@rarefy/neighbors-native`, which joins rows in memory, while searches and rows that are read in blocks are wasm's; `typescript`:
+ * float64 loops over all pairs, on the calling thread. `auto`: native where it is installed, else wasm, and TypeScript for inputs so
+ * small that it is done before the others have begun.
  */
 export type ExactEngine = 'auto' | 'wasm' | 'native' | 'typescript';
 

@@ -11,12 +11,22 @@ export interface FaissFactory {
 }
 
 const codes = String.raw`(?:,?(?:Flat|SQ(?:4|6|8|fp16|bf16)|PQ(?<parts>\d+)(?:x(?<bits>\d+))?))`;
-const factory = new RegExp(String.raw`^(?:IVF(?<lists>\d+)(?:_HNSW\d+)?|HNSW\d+)?${codes}?$`);
+const coarse = String.raw`(?:IVF(?<lists>\d+)(?:_HNSW(?<listLinks>\d+))?|HNSW(?<links>\d+))`;
+const factory = new RegExp(`^${coarse}?${codes}?$`);
+
+/** Least and most of each number. With others faiss ends the process, or never ends. */
+const ranges: Readonly<Record<string, readonly [number, number]>> = {
+  lists: [1, 2 ** 24],
+  listLinks: [2, 1024],
+  links: [2, 1024],
+  parts: [1, 65_536],
+  bits: [1, 24],
+};
 
 /**
  * Reads the factory strings whose training needs are known: `Flat`, `SQ8`, `PQ16x8`, `HNSW32`, `IVF256` and their combinations,
  * as `IVF256,Flat`.
- * @throws InvalidArgumentError for any other.
+ * @throws InvalidArgumentError for any other, or a number out of range.
  */
 export function parseFaissFactory(text: string): FaissFactory {
   const groups = text === '' ? undefined : factory.exec(text)?.groups;
@@ -24,6 +34,11 @@ export function parseFaissFactory(text: string): FaissFactory {
     throw new InvalidArgumentError(
       `factory must be a string like Flat, HNSW32, IVF256,Flat, IVF256,PQ16 or SQ8, got ${JSON.stringify(text)}`,
     );
+  }
+  for (const [name, [least, most]] of Object.entries(ranges)) {
+    const value = groups[name];
+    if (value === undefined || (Number(value) >= least && Number(value) <= most)) continue;
+    throw new InvalidArgumentError(`factory ${text}: the number ${value} must be from ${least} to ${most}`);
   }
   const lists = Number(groups.lists ?? 0);
   const centroids = groups.parts === undefined ? 0 : 2 ** Number(groups.bits ?? 8);
