@@ -49,7 +49,9 @@ async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): P
   return stopped(out, signal);
 }
 
-test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes on to the same bytes', async () => {
+test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes on to the same bytes', {
+  timeout: 300_000,
+}, async () => {
   expect((await run('--data long.jsonl --embedder hash --out whole.safetensors')).code).toBe(0);
   const whole = readFileSync(path('whole.safetensors'));
   expect((await readEmbeddings(path('whole.safetensors'))).ids).toEqual(rows.map(({ id }) => id));
