@@ -126,6 +126,21 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       const { ids, distances } = await checked(points, { k: 3, metric: 'dot' });
       expect(Array.from(ids.subarray(0, 3))).toEqual([2, 1, 3]);
       expect(Array.from(distances.subarray(0, 3))).toEqual([-9, -5, -1]);
+      // Squares too small for float32: 0, not -0, of which the bytes are others.
+      const tiny: Matrix = { data: Float32Array.of(1e-30, 0, 1e-30, 0, 5, 1), rows: 3, cols: 2 };
+      await checked(tiny, { k: 2, metric: 'dot' });
+    });
+
+    test('for copies of rows of hard values', async () => {
+      for (const [name, value] of Object.entries(hardValues)) {
+        const uniform = uniforms(name.length);
+        const few = matrixOf(12, 3, () => value(uniform));
+        const copies = pickRows(
+          few,
+          Array.from({ length: 60 }, () => Math.floor(uniform() * 12)),
+        );
+        for (const metric of metrics) await checked(copies, { k: 9, metric });
+      }
     });
 
     test('for very wide rows, and where fewer than k others are', async () => {

@@ -2,7 +2,7 @@ import type { CallOptions, Neighbors } from '@rarefy/core';
 import { libraryRows } from '../candidates/library-rows.js';
 import { canonicalDistance } from '../exact/canonical-distance.js';
 import { joinReader } from '../exact/exact-neighbors.js';
-import { expandGroups, orderedBits } from '../exact/join/expand-groups.js';
+import { distanceToCopies, expandGroups, orderedBits } from '../exact/join/expand-groups.js';
 import type { RowReader } from '../exact/join/row-reader.js';
 import { neighborLists } from '../exact/neighbor-lists.js';
 import type { Rows } from '../exact/rows.js';
@@ -211,7 +211,6 @@ async function withCopies(
     lists[2 * at] = ids[at]!;
     lists[2 * at + 1] = orderedBits(distances[at]!);
   }
-  const ownDistance = (head: number) =>
-    metric === 'dot' ? Math.fround(0 - squares[head]!) : metric === 'cosine' && squares[head] === 0 ? 1 : 0;
+  const ownDistance = distanceToCopies(metric, squares);
   return expandGroups(rows, k, { lists, width: k, groups: { heads, next }, ownDistance }, slices);
 }

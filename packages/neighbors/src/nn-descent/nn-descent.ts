@@ -9,7 +9,7 @@ import {
 } from '@rarefy/core';
 import { checkCount, checkMetric } from '../exact/checks.js';
 import { joinReader } from '../exact/exact-neighbors.js';
-import { expandGroups } from '../exact/join/expand-groups.js';
+import { distanceToCopies, expandGroups } from '../exact/join/expand-groups.js';
 import { type RowReader, readerOf } from '../exact/join/row-reader.js';
 import type { Rows } from '../exact/rows.js';
 import { timeSlices } from '../exact/time-slices.js';
@@ -138,8 +138,7 @@ export async function descentGraph(
     const rowAt = order.map((position) => distinct[position]!);
     const blocks = rowBlocks(points, reader, squares, options.blockBytes ?? 2 ** 29);
     const ranked = await rankEntries(place, rowAt, k, rows, blocks, metric, slices);
-    const ownDistance = (head: number) =>
-      metric === 'dot' ? Math.fround(0 - squares[head]!) : metric === 'cosine' && squares[head] === 0 ? 1 : 0;
+    const ownDistance = distanceToCopies(metric, squares);
     const groups = { heads, next: scanned.next };
     const neighbors = await expandGroups(rows, k, { ...ranked, groups, ownDistance }, slices);
     const graph = { neighbors, reader, scanned, place, crew, rowAt, metric, unit };

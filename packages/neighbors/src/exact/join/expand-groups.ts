@@ -1,4 +1,4 @@
-import type { Neighbors } from '@rarefy/core';
+import type { Metric, Neighbors } from '@rarefy/core';
 import type { TimeSlices } from '../time-slices.js';
 import type { RowGroups } from './group-rows.js';
 
@@ -30,6 +30,13 @@ export interface Expansion {
   /** For a search: one id a row to leave out. */
   readonly exclude?: Int32Array | undefined;
 }
+
+/**
+ * A row's distance to its copies, by the definition: 0, or by inner product minus its own square, and no -0 where that is too small for
+ * float32. @param squares x·x of each row
+ */
+export const distanceToCopies = (metric: Metric, squares: Float64Array) => (row: number) =>
+  metric === 'dot' ? Math.fround(0 - squares[row]!) + 0 : metric === 'cosine' && squares[row] === 0 ? 1 : 0;
 
 /** Neighbours of each row from those of its group: groups are written out as their members, the row itself left out. */
 export async function expandGroups(

@@ -2,7 +2,7 @@ import { type CallOptions, InvalidArgumentError, type Metric, type Neighbors } f
 import { availableWorkers, hasSharedWorkers } from '../../kernels/start-worker.js';
 import { timeSlices } from '../time-slices.js';
 import { joinCrew } from './crew.js';
-import { expandGroups } from './expand-groups.js';
+import { distanceToCopies, expandGroups } from './expand-groups.js';
 import { noGroups, type RowGroups } from './group-rows.js';
 import { type JoinShape, joinBytes, joinMemory, mostWorkers } from './join-memory.js';
 import type { RowReader } from './row-reader.js';
@@ -51,10 +51,7 @@ export async function wasmSelfJoin(reader: RowReader, options: WasmJoinOptions):
       part += 2;
     }
   });
-  // A row's distance to its copies, by the definition: 0, or by inner product minus its own square.
-  const ownDistance = (head: number) =>
-    metric === 'dot' ? Math.fround(0 - squared[head]!) : metric === 'cosine' && squared[head] === 0 ? 1 : 0;
-  const expansion = { lists: side.lists!, width, groups, ownDistance };
+  const expansion = { lists: side.lists!, width, groups, ownDistance: distanceToCopies(metric, squared) };
   const neighbors = await expandGroups(rows, k, expansion, timeSlices(signal));
   return { neighbors, fullScans, distinctRows: distinctCount(groups) };
 }
