@@ -63,12 +63,17 @@ export function openHub(options: HubOptions): Hub {
           response instanceof Error ? `could not be reached (${codeOf(response)})` : `answered ${response.status}`;
         const retryAfter = response instanceof Error ? null : response.headers.get('retry-after');
         if (!(response instanceof Error)) await response.body?.cancel();
-        if (attempt === attempts) throw new InputError(`${address} ${why}; gave up after ${attempts} tries`);
+        const problem = `${address.replace(/\?.*/, '')} ${why}`;
+        if (attempt === attempts) {
+          throw new InputError(
+            `${problem}; gave up after ${attempts} tries: try later, or check the connection and the endpoint (HF_ENDPOINT, --endpoint)`,
+          );
+        }
         const wait = Math.min(60_000, retryDelay(attempt, retryAfter, Math.random(), Date.now()));
         onEvent?.({
           type: 'work-message',
           task: 'download',
-          message: `${address} ${why}; trying again in ${Math.round(wait)} ms`,
+          message: `${problem}; trying again in ${Math.round(wait)} ms`,
         });
         await sleep(wait, signal);
       }
