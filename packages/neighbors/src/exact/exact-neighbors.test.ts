@@ -1,4 +1,5 @@
 import { type Matrix, type Metric, MissingDependencyError, NotFiniteError, ShapeError } from '@rarefy/core';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fastEngines } from '../../../../tests/support/exact-engines.js';
 import { difference, hardValues, matrixOf, normal, pickRows, uniforms } from '../../../../tests/support/exact-rows.js';
@@ -129,6 +130,33 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       // Squares too small for float32: 0, not -0, of which the bytes are others.
       const tiny: Matrix = { data: Float32Array.of(1e-30, 0, 1e-30, 0, 5, 1), rows: 3, cols: 2 };
       await checked(tiny, { k: 2, metric: 'dot' });
+    });
+
+    test('for any values at all, copies of rows among them', async () => {
+      const value = fc.oneof(
+        fc.float({ noNaN: true, noDefaultInfinity: true }),
+        fc.constantFrom(0, -0, 1, 1e-30, -1e18, 3e38, 1e-45).map(Math.fround),
+      );
+      const cases = fc.record({
+        values: fc.array(value, { minLength: 1, maxLength: 60 }),
+        cols: fc.integer({ min: 1, max: 9 }),
+        order: fc.array(fc.nat(20), { minLength: 1, maxLength: 40 }),
+        k: fc.integer({ min: 1, max: 45 }),
+        metric: fc.constantFrom(...metrics),
+      });
+      await fc.assert(
+        fc.asyncProperty(cases, async ({ values, cols, order, k, metric }) => {
+          const rows = Math.ceil(values.length / cols);
+          const distinct = matrixOf(rows, cols, () => 0);
+          distinct.data.set(values);
+          const points = pickRows(
+            distinct,
+            order.map((row) => row % rows),
+          );
+          await checked(points, { k, metric });
+        }),
+        { numRuns: casesOf(150, 1500), seed: 1 },
+      );
     });
 
     test('for copies of rows of hard values', async () => {
