@@ -1,5 +1,6 @@
 import { CorruptFileError, InputError, InvalidArgumentError, MissingDependencyError } from '@rarefy/core';
 import { describe, expect, test } from 'vitest';
+import { isInstalled } from '../../../../tests/support/is-installed.js';
 import {
   openSmallModel as open,
   stateRuntime,
@@ -56,6 +57,7 @@ describe('what cannot be used is refused, with the fix', () => {
     await expect(open({}, { batchTokens: 0 })).rejects.toThrow(InvalidArgumentError);
     await expect(open({}, { dtype: 'fp64' as 'fp32' })).rejects.toThrow('dtype must be one of fp32, fp16, int8');
     await expect(open({}, { dtype: 'fp16' })).rejects.toThrow('holds no onnx/model_fp16.onnx');
+    if (isInstalled('onnxruntime-node')) return;
     const missing = onnxEmbedder(writeSentenceModel());
     await expect(missing).rejects.toThrow(MissingDependencyError);
     await expect(missing).rejects.toThrow(/^onnxruntime-node is /);
