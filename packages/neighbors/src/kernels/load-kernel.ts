@@ -1,5 +1,6 @@
 import { kernelBytes } from './assets.js';
 import type { KernelName } from './kernel-names.js';
+import { isNode } from './start-worker.js';
 
 const modules = new Map<KernelName, Promise<WebAssembly.Module>>();
 
@@ -14,7 +15,9 @@ const modules = new Map<KernelName, Promise<WebAssembly.Module>>();
 export function loadKernel(name: KernelName): Promise<WebAssembly.Module> {
   let module = modules.get(name);
   if (!module) {
-    module = kernelBytes(name).then((bytes) => WebAssembly.compile(bytes));
+    // Not asynchronously in Node: what follows that runs, when nothing else keeps the loop alive, inside a call that waits for all threads
+    // of V8, and one of them that waits for this thread to collect garbage then waits for ever.
+    module = kernelBytes(name).then((bytes) => (isNode ? new WebAssembly.Module(bytes) : WebAssembly.compile(bytes)));
     modules.set(name, module);
   }
   return module;

@@ -11,7 +11,7 @@ export interface WorkerEvents {
 }
 
 // Node's own modules are asked for without an import, so that bundlers for browsers find none to resolve.
-const isNode = typeof process !== 'undefined' && typeof process.versions?.node === 'string';
+export const isNode = typeof process !== 'undefined' && typeof process.versions?.node === 'string';
 
 /** Whether threads can share memory here: not in a page that is not isolated from other origins. */
 export const hasSharedWorkers = (): boolean =>

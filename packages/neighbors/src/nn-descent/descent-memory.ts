@@ -47,7 +47,7 @@ export interface DescentMemory extends DescentShape {
 }
 
 /** Words that workers share, at `control`. */
-export const control = { ...taskWords, bad: 2, fresh: 3, hits: 4 } as const;
+export const control = { ...taskWords, fresh: 2, hits: 3 } as const;
 export const mostQueries = 2 ** 14;
 export const mostHits = 2 ** 18;
 /**

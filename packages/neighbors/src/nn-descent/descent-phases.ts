@@ -30,18 +30,7 @@ export interface DescentKernel {
 
 /** One pass, cut into tasks that may run in any order and on any worker: none depends on another of its phase. */
 export interface DescentPhase {
-  readonly name:
-    | 'scan'
-    | 'clear'
-    | 'firstTree'
-    | 'permute'
-    | 'leaves'
-    | 'trees'
-    | 'fresh'
-    | 'old'
-    | 'age'
-    | 'join'
-    | 'check';
+  readonly name: 'clear' | 'firstTree' | 'permute' | 'leaves' | 'trees' | 'fresh' | 'old' | 'age' | 'join' | 'check';
   readonly tasks: number;
   /** Items of all tasks, and of one: rows, or leaves. */
   readonly items: number;
@@ -83,14 +72,8 @@ function runTask(
 ): void {
   const from = task * taskItems;
   const to = Math.min(from + taskItems, items);
-  const { rows, stride } = place;
+  const { rows } = place;
   switch (name) {
-    case 'scan': {
-      const source = place.stage + 4 * stride * from;
-      const bad = kernel.scan(source, stride, to - from, place.hashes + 16 * from, place.squares + 8 * from);
-      if (bad >= 0) lower(words, control.bad, from + bad);
-      break;
-    }
     case 'clear':
       kernel.clear(from, to);
       break;
@@ -132,11 +115,4 @@ function runTask(
 function fillOrder({ memory, rows }: DescentMemory, address: number): void {
   const order = new Int32Array(memory.buffer, address, rows);
   for (let row = 0; row < rows; row++) order[row] = row;
-}
-
-function lower(words: Int32Array, index: number, value: number): void {
-  for (;;) {
-    const earlier = Atomics.load(words, index);
-    if (earlier <= value || Atomics.compareExchange(words, index, earlier, value) === earlier) return;
-  }
 }
