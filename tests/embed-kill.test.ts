@@ -48,7 +48,7 @@ const computed = (log: string) =>
     : 0;
 
 test('killed at random moments and called again, embedding 20,000 rows gives the same bytes and loses at most a shard', {
-  timeout: 600_000,
+  timeout: 1_800_000,
 }, async () => {
   const whole = path('whole/e.safetensors');
   const { ms } = await run(whole, path('whole.log'));

@@ -69,7 +69,7 @@ async function logged(out: string, step: number): Promise<void> {
   }
 }
 
-test('a train grpo run killed at step 7 and resumed equals one that was not', { timeout: 300_000 }, async () => {
+test('a train grpo run killed at step 7 and resumed equals one that was not', { timeout: 1_800_000 }, async () => {
   const whole = await rarefy(run('whole'), { cwd });
   expect(whole).toMatchObject({ code: 0 });
 
@@ -90,7 +90,7 @@ test('a train grpo run killed at step 7 and resumed equals one that was not', { 
 });
 
 test('Ctrl-C saves the state and exits with 130; the run then goes on to the same end', {
-  timeout: 300_000,
+  timeout: 1_800_000,
 }, async () => {
   const { child, result } = startRarefy(run('interrupted'), { cwd });
   await logged('interrupted', 3);
