@@ -60,9 +60,11 @@ const weights = async (out: string) =>
     .update(await readFile(join(cwd, out, 'model.safetensors')))
     .digest('hex');
 
-/** Waits until the run has logged a step. */
-async function logged(out: string, step: number): Promise<void> {
-  for (;;) {
+/** Waits until the run has logged a step, or has ended. */
+async function logged(out: string, step: number, result: Promise<unknown>): Promise<void> {
+  let ended = false;
+  void result.then(() => (ended = true));
+  while (!ended) {
     const text = await readFile(join(cwd, out, 'metrics.jsonl'), 'utf8').catch(() => '');
     if (text.includes(`{"step":${step},`)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -74,7 +76,7 @@ test('a train grpo run killed at step 7 and resumed equals one that was not', { 
   expect(whole).toMatchObject({ code: 0 });
 
   const { child, result } = startRarefy(run('killed'), { cwd });
-  await logged('killed', 7);
+  await logged('killed', 7, result);
   child.kill('SIGKILL');
   expect((await result).code).toBeNull();
 
@@ -93,7 +95,7 @@ test('Ctrl-C saves the state and exits with 130; the run then goes on to the sam
   timeout: 1_800_000,
 }, async () => {
   const { child, result } = startRarefy(run('interrupted'), { cwd });
-  await logged('interrupted', 3);
+  await logged('interrupted', 3, result);
   child.kill('SIGINT');
   expect((await result).code).toBe(130);
   expect(await rarefy(run('interrupted', '--resume'), { cwd })).toMatchObject({ code: 0 });
