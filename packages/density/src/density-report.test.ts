@@ -79,7 +79,7 @@ describe('densityReport', () => {
   test('warns of nearly uniform and of nearly degenerate weights, and survives huge and zero ones', () => {
     const density = new Float64Array(100).fill(1);
     expect(densityReport(density, new Float64Array(100).fill(5)).warnings).toEqual([
-      'ESS/N is 1.00: draws are nearly uniform; raise the exponent or set a target, such as targetEss(0.5)',
+      'ESS/N is 1.00: draws are nearly uniform; raise the exponent or set a target ESS, such as 0.5',
     ]);
     const one = new Float64Array(100);
     one[3] = 1e308;

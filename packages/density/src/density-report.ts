@@ -52,10 +52,10 @@ export function densityReport(density: Float64Array, weights: Float64Array): Den
 function warnings(essOverN: number): string[] {
   const seen = `ESS/N is ${essOverN.toPrecision(3)}`;
   if (essOverN > 0.98) {
-    return [`${seen}: draws are nearly uniform; raise the exponent or set a target, such as targetEss(0.5)`];
+    return [`${seen}: draws are nearly uniform; raise the exponent or set a target ESS, such as 0.5`];
   }
   if (essOverN < 0.05) {
-    return [`${seen}: a few rows take nearly all draws; lower the exponent or add mixUniform(0.1) or cap(20)`];
+    return [`${seen}: a few rows take nearly all draws; lower the exponent, mix in uniform draws or cap the weights`];
   }
   return [];
 }
