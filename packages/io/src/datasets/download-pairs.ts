@@ -70,8 +70,8 @@ interface Opened {
  *
  * Known by name are Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF.
  * @param datasets names on the hub, or paths of local jsonl, csv or parquet files
- * @throws InvalidArgumentError when `out` is one of the local files; InputError for a data set without pairs or one that cannot be read, naming file and place; two rows with one id; the signal's
- * reason on abort.
+ * @throws InvalidArgumentError when `out` is one of the local files; InputError for a data set without pairs, one that cannot be read, naming
+ * file and place, and two rows with one id; the signal's reason on abort.
  */
 export async function downloadPairs(
   out: string,

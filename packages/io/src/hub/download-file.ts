@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { type CallOptions, CorruptFileError, InputError } from '@rarefy/core';
-import { fileError, orFileError } from '../files/file-error.js';
+import { digestFile } from '../files/digest-file.js';
+import { orFileError } from '../files/file-error.js';
 import { lockFile } from '../files/file-lock.js';
 import { codeOf, type Hub, type Repository } from './hub.js';
 import type { HubFile } from './list-repository.js';
@@ -115,20 +115,11 @@ async function fetchRest(
 }
 
 /** Whether the file at `path` has the size and the checksum that the hub tells. */
-async function isRight(path: string, { size, checksum }: HubFile, { signal }: CallOptions): Promise<boolean> {
+async function isRight(path: string, { size, checksum }: HubFile, options: CallOptions): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || found.size !== size) return false;
   if (checksum === undefined) return true;
   const hash = createHash(checksum.kind === 'sha256' ? 'sha256' : 'sha1');
   if (checksum.kind === 'git-blob') hash.update(`blob ${size}\0`);
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
-      signal?.throwIfAborted();
-      hash.update(chunk);
-    }
-  } catch (cause) {
-    signal?.throwIfAborted();
-    throw fileError('read', path, cause);
-  }
-  return hash.digest('hex') === checksum.value.toLowerCase();
+  return (await digestFile(path, hash, options)) === checksum.value.toLowerCase();
 }
