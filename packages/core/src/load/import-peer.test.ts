@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { MissingDependencyError } from '../errors/missing-dependency-error.js';
+import { MissingDependencyError } from '../errors.js';
 import { importPeer } from './import-peer.js';
 
 const module = { answer: 42 };

@@ -1,4 +1,4 @@
-import { MissingDependencyError } from '../errors/missing-dependency-error.js';
+import { MissingDependencyError } from '../errors.js';
 
 export interface ImportPeerOptions<Module> {
   /** Name on npm. */

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../errors/invalid-argument-error.js';
+import { checkSeed } from '../checks/arguments.js';
 import { fillPairs } from './fill-pairs.js';
 
 /**
@@ -19,7 +19,7 @@ export interface CounterRandom {
 
 /** @param seed any safe integer; both its 32-bit halves are used. @throws InvalidArgumentError for anything else. */
 export function counterRandom(seed: number): CounterRandom {
-  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
+  checkSeed(seed);
   return withKey(seed | 0, Math.floor(seed / 2 ** 32) | 0);
 }
 

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors/shape-error.js';
+import { ShapeError } from '../errors.js';
 import type { Matrix } from '../spec/matrix.js';
 
 /** Puts the parts of a stream one below the other. An empty stream gives 0 x 0. @throws ShapeError when columns differ. */

@@ -1,9 +1,10 @@
-import { InvalidArgumentError } from '../errors/invalid-argument-error.js';
-import { NotFiniteError } from '../errors/not-finite-error.js';
-import { ShapeError } from '../errors/shape-error.js';
+import { checkInteger } from '../checks/arguments.js';
+import { firstNotFinite } from '../checks/numbers.js';
+import { NotFiniteError, ShapeError } from '../errors.js';
 import type { Embedder } from '../spec/embedder.js';
 import type { CallOptions } from '../spec/events.js';
 import type { Matrix } from '../spec/matrix.js';
+import { startProgress } from './progress.js';
 
 export interface EmbedOptions extends CallOptions {
   /** Items a batch; default 32, never more than the embedder's `maxBatch`. */
@@ -33,13 +34,9 @@ export async function* embedStream<Item>(
   options: EmbedOptions = {},
 ): AsyncGenerator<EmbeddedPart, void, undefined> {
   const { signal, onEvent, task = 'embed', total, batchSize = 32 } = options;
-  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
-    throw new InvalidArgumentError(`batchSize must be an integer ≥ 1, got ${batchSize}`);
-  }
+  checkInteger('batchSize', batchSize, 1);
   const size = Math.min(batchSize, embedder.capabilities.maxBatch);
-  const started = performance.now();
-  const known = total === undefined ? {} : { total };
-  onEvent?.({ type: 'work-start', task, ...known });
+  const progress = startProgress(task, total, onEvent);
   let start = 0;
   let batch: Item[] = [];
   const run = async (): Promise<EmbeddedPart> => {
@@ -53,7 +50,7 @@ export async function* embedStream<Item>(
     };
     start += batch.length;
     batch = [];
-    onEvent?.({ type: 'work-progress', task, done: start, ...known });
+    progress.report(start);
     return part;
   };
   for await (const item of items) {
@@ -61,7 +58,7 @@ export async function* embedStream<Item>(
     if (batch.length === size) yield await run();
   }
   if (batch.length > 0) yield await run();
-  onEvent?.({ type: 'work-end', task, done: start, elapsedMs: performance.now() - started });
+  progress.end(start);
 }
 
 function checkRows(embeddings: Matrix, rows: number, cols: number, start: number): void {
@@ -70,7 +67,7 @@ function checkRows(embeddings: Matrix, rows: number, cols: number, start: number
       `the embedder returned ${embeddings.rows} x ${embeddings.cols} (${embeddings.data.length} numbers) for ${rows} items of ${cols} dimensions`,
     );
   }
-  const bad = embeddings.data.findIndex((value) => !Number.isFinite(value));
+  const bad = firstNotFinite(embeddings.data);
   if (bad >= 0) {
     throw new NotFiniteError(
       `the embedder returned ${embeddings.data[bad]} for item ${start + Math.floor(bad / cols)}`,

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidArgumentError } from '../errors/invalid-argument-error.js';
-import { NotFiniteError } from '../errors/not-finite-error.js';
-import { ShapeError } from '../errors/shape-error.js';
+import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
 import type { Embedder, EmbedResult } from '../spec/embedder.js';
 import type { WorkEvent } from '../spec/events.js';
 import { collect } from './collect.js';

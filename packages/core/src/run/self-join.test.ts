@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { InvalidArgumentError } from '../errors/invalid-argument-error.js';
+import { InvalidArgumentError } from '../errors.js';
 import type { Matrix } from '../spec/matrix.js';
 import type { NeighborIndex, Neighbors, SearchOptions } from '../spec/neighbor-index.js';
 import { selfJoin } from './self-join.js';

@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from '../errors/invalid-argument-error.js';
+import { checkInteger } from '../checks/arguments.js';
+import { InvalidArgumentError } from '../errors.js';
 import type { CallOptions } from '../spec/events.js';
 import type { Matrix } from '../spec/matrix.js';
 import type { NeighborIndex, Neighbors } from '../spec/neighbor-index.js';
@@ -13,7 +14,7 @@ export async function selfJoin(
   options: CallOptions & { readonly k: number },
 ): Promise<Neighbors> {
   const { k } = options;
-  if (!(Number.isInteger(k) && k >= 1)) throw new InvalidArgumentError(`k must be an integer ≥ 1, got ${k}`);
+  checkInteger('k', k, 1);
   if (k > points.rows - 1) {
     throw new InvalidArgumentError(
       `k = ${k} neighbours need at least ${k + 1} rows and there are ${points.rows}; choose a smaller k`,

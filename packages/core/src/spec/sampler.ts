@@ -42,7 +42,9 @@ export interface Sampler extends Component<'sampler', SamplerCapabilities>, Stat
   draw(count: number): Draws;
   /** Learns from a finished step; changes later draws only. */
   observe?(feedback: Feedback): void;
-  /** Chance of each position at the next draw; sums to 1. */
+  /** Version of the weights in force for the next draw, for samplers whose weights change; 0 before the first change. */
+  readonly weightsVersion?: number;
+  /** Probability of each position at the next draw; sums to 1. */
   probabilities?(): Float64Array;
 }
 

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test, vi } from 'vitest';
-import * as core from '../index.js';
+import * as core from './index.js';
 
 type ErrorType = { readonly code: string; readonly name: string; isInstance(error: unknown): boolean };
 
@@ -25,7 +25,7 @@ let other: typeof own;
 
 beforeAll(async () => {
   vi.resetModules();
-  const copy = await import('../index.js');
+  const copy = await import('./index.js');
   expect(copy.RarefyError).not.toBe(core.RarefyError);
   other = errorsOf(copy);
 });
