@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** The Python that the tests call: RAREFY_PYTHON, or python3. */
-export const python = process.env.RAREFY_PYTHON ?? 'python3';
+const python = process.env.RAREFY_PYTHON ?? 'python3';
 
 /** Whether that Python can import all of these modules. */
 export function pythonHas(...modules: readonly string[]): boolean {

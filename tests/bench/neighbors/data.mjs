@@ -6,7 +6,7 @@ import { counterRandom, embed } from '@rarefy/core';
 import { onnxEmbedder } from '@rarefy/embedders/onnx';
 import { readJsonl } from '@rarefy/io';
 
-export const cols = 384;
+const cols = 384;
 const folder = fileURLToPath(new URL('../../../out/bench-data', import.meta.url));
 const realRows = 50_000;
 
