@@ -88,9 +88,12 @@ function posix(path: string): string {
   return path.split(sep).join('/');
 }
 
+/** The build replaces the content of each `assets.ts` or `NAME-assets.ts` by compiled code. */
+const isReplaced = (path: string) => /(^|[/-])assets\.ts$/.test(path);
+
 /**
- * The files that a package ships: what its entry points reach. The build replaces the content of each `assets.ts` by compiled
- * code, so what only an `assets.ts` imports runs at build time, or in a bundle that the build makes.
+ * The files that a package ships: those that its entry points reach. Files that only an `assets.ts` imports run at build time, or
+ * in a bundle that the build makes.
  */
 function shippedSources({ manifest, sources }: Package): Source[] {
   const reached = new Set<string>();
@@ -98,13 +101,13 @@ function shippedSources({ manifest, sources }: Package): Source[] {
     const source = sources.get(path);
     if (source === undefined || reached.has(path)) return;
     reached.add(path);
-    if (basename(path) !== 'assets.ts') for (const target of source.files) visit(target);
+    if (!isReplaced(path)) for (const target of source.files) visit(target);
   };
   for (const target of Object.values(manifest.exports)) {
     if (typeof target !== 'string') visit(target['@rarefy/source']!.replace('./src/', ''));
   }
   visit('main.ts'); // of the command
-  return [...reached].map((path) => sources.get(path)!).filter(({ path }) => basename(path) !== 'assets.ts');
+  return [...reached].map((path) => sources.get(path)!).filter(({ path }) => !isReplaced(path));
 }
 
 /** File → files of the same package that it imports, `import()` and type imports included. */
