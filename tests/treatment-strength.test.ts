@@ -16,12 +16,12 @@ import { normalPoints } from '@rarefy/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { miniLm, onnxReason, onnxRuntime } from './support/onnx-components.js';
 
-/** How much more often a weighting draws what is rare: a comparison of two arms says nothing when this is next to nothing. */
+/** How much more often a weighting draws rare rows. If the effect is almost zero, comparing two arms shows nothing. */
 const byDistance = (exponent: number) => inverseDensity({ exponent });
 const bySimilarity = inverseDensity({ epsilon: 1e-3 });
 
 describe('on planted rare points: 1 % scattered among 20 clusters', () => {
-  const [rows, rare] = [1500, 15]; // the rare ones last
+  const [rows, rare] = [1500, 15]; // the rare rows are last
   let distance: Float64Array;
   let similarity: Float64Array;
   beforeAll(async () => {
@@ -31,13 +31,13 @@ describe('on planted rare points: 1 % scattered among 20 clusters', () => {
   });
   const rareShare = (weights: Float64Array) => sum(weights.subarray(rows - rare)) / sum(weights);
 
-  // Of another such set, computed in Python: uniform draws take 1 %.
+  // Computed in Python for another set with the same distribution; uniform draws give 1 %.
   test.each([
     ['the default', () => byDistance(1)(distance), 0.029, 0.95],
     ['distance^2', () => byDistance(2)(distance), 0.082, 0.63],
     ['distance^4', () => byDistance(4)(distance), 0.437, 0.04],
     ['the subset rule', () => bySimilarity(similarity), 0.017, 0.99],
-  ])('%s gives rare points the share of draws that it is known to give', (_, weigh, share, essOverN) => {
+  ])('%s gives rare points their known share of draws', (_, weigh, share, essOverN) => {
     const weights = weigh();
     expect(Math.abs(rareShare(weights) / share - 1)).toBeLessThan(0.05);
     expect(effectiveSampleSize(weights) / rows).toBeCloseTo(essOverN, 2);
@@ -47,7 +47,7 @@ describe('on planted rare points: 1 % scattered among 20 clusters', () => {
     ['the default', byDistance(1)],
     ['distance^4', byDistance(4)],
     ['a target of half', compose(byDistance(1), targetEss(0.5))],
-  ])('%s: rare points are drawn as often as the weights say (false alarm below 6e-7)', (_, weighting) => {
+  ])('%s draws rare points as often as the weights say (false alarm below 6e-7)', (_, weighting) => {
     const weights = weighting(distance);
     const expected = rareShare(weights);
     const count = 200_000;
@@ -64,7 +64,7 @@ describe('on planted rare points: 1 % scattered among 20 clusters', () => {
   });
 });
 
-// Real preference pairs, which are not part of the repository: their terms allow research use only.
+// Real preference pairs. They are not part of the repository, because their terms allow research use only.
 const pairs = process.env.RAREFY_REAL_PAIRS ?? '';
 const reason = existsSync(pairs) ? onnxReason : ' (skipped: RAREFY_REAL_PAIRS names no file of real pairs)';
 
@@ -79,7 +79,7 @@ describe.skipIf(reason !== '')(`on 4,508 real prompts embedded with MiniLM${reas
     similarity = await knnSimilarity().fit(points);
   }, 900_000);
 
-  test('there are 4,508 of them', () => expect(distance.length).toBe(4508));
+  test('the data has 4,508 prompts', () => expect(distance.length).toBe(4508));
 
   test.each([
     ['mean distance, the default', () => densityReport(distance, byDistance(1)(distance)), 0.121, 0.986],
@@ -91,7 +91,7 @@ describe.skipIf(reason !== '')(`on 4,508 real prompts embedded with MiniLM${reas
     expect(report().essOverN).toBeCloseTo(essOverN, 3);
   });
 
-  test('the default warns that it changes next to nothing, and a target does not', () => {
+  test('the default weighting warns that it has almost no effect, and a target does not', () => {
     expect(densityReport(distance, byDistance(1)(distance)).warnings).toEqual([
       expect.stringContaining('draws are nearly uniform'),
     ]);
@@ -101,7 +101,7 @@ describe.skipIf(reason !== '')(`on 4,508 real prompts embedded with MiniLM${reas
   });
 });
 
-/** Unit rows in 16 dimensions: 20 clusters with a standard deviation of 0.08 a column, then `rare` directions at random. */
+/** Unit rows in 16 dimensions: 20 clusters with a standard deviation of 0.08 per column, then `rare` random directions. */
 function plantedPoints(rows: number, rare: number): Matrix {
   const cols = 16;
   const centers = normalPoints(20, cols, 1);
