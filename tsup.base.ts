@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup';
 
-/** One build for every library: ESM and types, one entry a subpath of the package's `exports`. */
+/** The build of every library: ESM and types, with one entry per subpath of the package's `exports`. */
 export function library(entries: readonly string[]) {
   return defineConfig({
     entry: Object.fromEntries(entries.map((name) => [name, `src/${name}.ts`])),

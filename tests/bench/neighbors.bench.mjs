@@ -9,14 +9,14 @@ const k = 20;
 
 /**
  * Self-joins against faiss-cpu and scikit-learn, graphs against PyNNDescent, and vocabulary space against hidden size: CPU seconds of
- * whole calls, ours and theirs in turns, the least of three rounds. Then how time grows with the rows.
+ * whole calls, ours and theirs in turns, minimum of three rounds. Then the growth of time with the number of rows.
  */
 export async function bench() {
   const peer = startPeer('neighbors.py');
   const results = [];
   const ask = (engine, data, count, metric, scored = count) =>
     peer?.ask({ engine, file: data.file, rows: data.points.rows, cols: data.points.cols, k: count, metric, scored });
-  /** Ours and theirs in turns. */
+  /** Runs ours and theirs in turns. */
   const compare = async (name, against, ours, theirs, times = rounds) => {
     let own = Number.POSITIVE_INFINITY;
     let other = Number.POSITIVE_INFINITY;
@@ -65,7 +65,7 @@ export async function bench() {
       );
     }
     const graph = () => nnDescent(prompts.points, { k: 10, seed: 1 });
-    // Its graphs of 16 and of 11 neighbours with the row itself; both are scored by the 10 nearest.
+    // Its graphs of 16 and 11 neighbors include the row itself; both are scored by the 10 nearest.
     const name = `10-neighbour graph, ${prompts.name}, recall `;
     await compare(name, 'PyNNDescent, warm, 16 neighbours', graph, () =>
       ask('pynndescent', prompts, 15, 'euclidean', 10),
@@ -95,7 +95,7 @@ export async function bench() {
   }
 }
 
-/** CPU seconds of a call, its worker threads included, and the recall that its answer tells. */
+/** CPU seconds of a call, including its worker threads, and the recall that it reports. */
 async function measured(run) {
   const before = process.cpuUsage();
   const { recall } = await run();

@@ -11,7 +11,7 @@ const blockLength = 1024;
 const operations = blocks * blockLength;
 const random = counterRandom(5);
 
-/** Weights that hardly differ, as those of plain inverse density, and weights that differ a lot. */
+/** Nearly equal weights, as from plain inverse density, and strongly skewed weights. */
 const laws = {
   'nearly equal': Float64Array.from({ length: size }, (_, position) => 1 + 0.1 * random.uniform(position)),
   'log-normal': Float64Array.from({ length: size }, (_, position) => {
@@ -20,7 +20,7 @@ const laws = {
   }),
 };
 
-/** Draws, updates and builds at a million weights, against a bare loop of the generator, numpy and torch. */
+/** Draws, updates and builds with a million weights, against a bare loop of the generator, numpy and torch. */
 export async function bench() {
   const results = [];
   const peers = runPeer('samplers.py') ?? {};
@@ -53,7 +53,7 @@ export async function bench() {
   return results;
 }
 
-/** Nanoseconds a draw or update, the generator included; in batches of `blockLength` where nothing else is said. */
+/** Nanoseconds per draw or update, including the generator; in batches of `blockLength` unless stated otherwise. */
 function drawTimes(weights) {
   const uniforms = new Float64Array(blockLength);
   const positions = new Int32Array(blockLength);
@@ -123,7 +123,7 @@ function drawTimes(weights) {
   );
 }
 
-/** Nanoseconds a whole structure, or a whole sample. */
+/** Nanoseconds per whole structure or whole sample. */
 function buildTimes(weights) {
   return leastTimes(
     {
@@ -137,7 +137,7 @@ function buildTimes(weights) {
   );
 }
 
-/** What sampler and loader take of a training step of 50 ms, with batches of 32 prompts out of a million. */
+/** Share of sampler and loader in a training step of 50 ms, with batches of 32 prompts from a million. */
 async function loaderShare() {
   const prompts = Array.from({ length: size }, (_, position) => position);
   const sampler = weightedSampler(laws['log-normal'], { seed: 1 });

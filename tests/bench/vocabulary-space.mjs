@@ -5,8 +5,8 @@ import { oneLayerModel, wordPrompts } from './memory/one-layer-model.mjs';
 import { runApart } from './memory/run-apart.mjs';
 
 /**
- * Density by distances of mean logits against density by distances of mean hidden states, CPU seconds of everything from the model to
- * the densities, and the peak memory of the former in a process of its own.
+ * Density from distances of mean logits against density from distances of mean hidden states: CPU seconds from the model to the
+ * densities, and the peak memory of the former in a separate process.
  */
 export async function vocabularySpaceRows({
   prompts = 50_000,

@@ -1,4 +1,4 @@
-// node --import …/report-peak.mjs: writes what the process used into the file that PEAK_FILE names, when it ends.
+// node --import …/report-peak.mjs: at exit, writes memory and CPU time of the process to the file named by PEAK_FILE.
 import { writeFileSync } from 'node:fs';
 import { peakBytes } from './peak-bytes.mjs';
 
