@@ -1,5 +1,5 @@
-// `npm start`, `npm test` and `npm run build` run this script. It installs and builds what is missing or out of date, then starts the
-// demo or the tests. It has no dependencies, because none are installed before it has run.
+// `npm start`, `npm test` and `npm run build` run this script. It installs and builds what is missing or out of date, then starts
+// the demo or the tests. It has no dependencies, because none are installed before it has run.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -57,7 +57,8 @@ async function build() {
 
 /**
  * Runs the tests and prints `N passed, N failed` as the last line. Fails on failed tests, errors outside tests, a crash, and if no
- * test ran. With RAREFY_REQUIRE_COMPONENTS=1, tests that were skipped because of an absent library, browser or file count as failed.
+ * test ran. With RAREFY_REQUIRE_COMPONENTS=1, tests that were skipped because of an absent library, browser or file count as
+ * failed.
  */
 async function test() {
   const folder = mkdtempSync(join(tmpdir(), 'rarefy-test-'));

@@ -135,8 +135,8 @@ function drawSteps(parts) {
 }
 
 /**
- * Replaces {name} by `parts[name]`, or by a phrase drawn from `parts.words[name]`: the same one for every {name}, and another one for
- * {name2}. Then `[.]` and `[,]` become an em-dash or the character in brackets, and sentences start with a capital letter.
+ * Replaces {name} by `parts[name]`, or by a phrase drawn from `parts.words[name]`: the same one for every {name}, and another one
+ * for {name2}. Then `[.]` and `[,]` become an em-dash or the character in brackets, and sentences start with a capital letter.
  */
 function write(frame, parts, dash = false) {
   const filled = { ...parts };

@@ -13,7 +13,7 @@ const spreads = Array.from({ length: 30 }, (_, cluster) => 0.05 + 0.02 * cluster
 const lib = usearchLibrary;
 const k = 10;
 
-/** Unit rows of 30 clusters, and copies behind: 60 of one row, and some of others. */
+/** Unit rows in 30 clusters, followed by copies: 60 of one row, and some of others. */
 const different = 30 * casesOf(45, 80);
 const rows = different + 200;
 const points = rowsOf(
@@ -21,7 +21,7 @@ const points = rowsOf(
   [...Array(rows).keys()].map((row) => (row < different ? row : row < different + 60 ? 7 : (row * 13) % different)),
 );
 
-/** A source that notes what is read of it. */
+/** A source that records which rows are read. */
 function sourceOf({ data, rows, cols }: Matrix): RowSource & { readonly reads: (readonly [number, number])[] } {
   const reads: (readonly [number, number])[] = [];
   return {
@@ -35,7 +35,7 @@ function sourceOf({ data, rows, cols }: Matrix): RowSource & { readonly reads: (
   };
 }
 
-/** Each distance is the canonical one of its pair, each list in order without the row itself or an id twice. */
+/** Every distance is canonical; every list is ordered, without the row itself and without repeated ids. */
 async function expectCanonical(rows: Matrix, graph: Neighbors, metric: Metric, sampled: readonly number[]) {
   const exact = exactIndex({ metric, engine: 'typescript' });
   await exact.add(rows);
@@ -55,23 +55,26 @@ async function expectCanonical(rows: Matrix, graph: Neighbors, metric: Metric, s
 
 describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, () => {
   for (const metric of metrics) {
-    test.each(dtypes)(`clustered rows with copies, ${metric}, %s: canonical distances, high recall`, async (dtype) => {
-      const index = await hnswIndex({ metric, dtype, lib });
-      const graph = await index.joinRows!(sourceOf(points), { k });
-      expect(graph.recall!.sampledRows).toBe(1000);
-      expect(graph.recall!.value).toBeGreaterThan(0.98);
-      expect(index.size).toBe(0);
-      const truth = await exactNeighbors(points, { k, metric });
-      let same = 0;
-      graph.ids.forEach((id, at) => {
-        if (id === truth.ids[at]) same++;
-      });
-      expect(same / graph.ids.length).toBeGreaterThan(0.95);
-      await expectCanonical(points, graph, metric, [0, 7, 1234, different - 1, different + 30, rows - 1]);
-    });
+    test.each(dtypes)(
+      `clustered rows with copies, ${metric}, %s: canonical distances and high recall`,
+      async (dtype) => {
+        const index = await hnswIndex({ metric, dtype, lib });
+        const graph = await index.joinRows!(sourceOf(points), { k });
+        expect(graph.recall!.sampledRows).toBe(1000);
+        expect(graph.recall!.value).toBeGreaterThan(0.98);
+        expect(index.size).toBe(0);
+        const truth = await exactNeighbors(points, { k, metric });
+        let same = 0;
+        graph.ids.forEach((id, at) => {
+          if (id === truth.ids[at]) same++;
+        });
+        expect(same / graph.ids.length).toBeGreaterThan(0.95);
+        await expectCanonical(points, graph, metric, [0, 7, 1234, different - 1, different + 30, rows - 1]);
+      },
+    );
   }
 
-  test('is the same each time, and for blocks of any size', async () => {
+  test('is deterministic, for blocks of any size', async () => {
     const join = async (blockBytes?: number) =>
       (await hnswIndex({ dtype: 'int8', lib, ...(blockBytes && { blockBytes }) })).joinRows!(sourceOf(points), { k });
     const graph = await join();
@@ -79,19 +82,19 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     expect(await join(2 ** 17)).toEqual(graph);
   });
 
-  test('reads in order and in ranges: each row at most once a block of queries', async () => {
+  test('reads ranges in order, and each row at most once per block of queries', async () => {
     const source = sourceOf(points);
     const blockBytes = 2 ** 18;
     await (await hnswIndex({ dtype: 'int8', lib, blockBytes })).joinRows!(source, { k });
     const numbers = source.reads.reduce((sum, [start, end]) => sum + (end - start), 0);
     const blocks = Math.ceil(rows / Math.floor(blockBytes / (4 * 64 + 8 * (2 * k + 32))));
-    // Read to look at, to sample, to add and to query once; by each block for candidates; and by the measurement of recall.
+    // Read once each to inspect, sample, add and query; once per block for candidates; and once to measure recall.
     expect(blocks).toBeGreaterThan(1);
     expect(numbers).toBeLessThanOrEqual(rows * (4 + blocks + 2));
     expect(source.reads.every(([start, end]) => 4 * (end - start) * points.cols <= 2 ** 22)).toBe(true);
   });
 
-  test('few different rows are compared all with all', async () => {
+  test('compares few distinct rows exactly', async () => {
     const few = rowsOf(
       normalPoints(40, 5, 3),
       [...Array(1100).keys()].map((row) => row % 40),
@@ -103,7 +106,7 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     }
   });
 
-  test('int8 steps bear one huge number, zeros and a mean far off', async () => {
+  test('int8 steps handle one huge number, zeros and a distant mean', async () => {
     const data = points.data.map((value, at) => value + (at % points.cols < 3 ? 50 : 0));
     data.fill(0, 600, 660);
     data[60 * 1000 + 5] = 1e6;
@@ -113,7 +116,7 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     expect(graph.recall!.value).toBeGreaterThan(0.95);
   });
 
-  test('warns where it misses many, and ends at an abort and at what is not finite', async () => {
+  test('warns if recall is low, and stops on an abort and on values that are not finite', async () => {
     const warnings: string[] = [];
     const onEvent = (event: WorkEvent) => event.type === 'work-warning' && warnings.push(event.code);
     const poor = await hnswIndex({ lib, dtype: 'int8', connectivity: 2, expansionAdd: 2, expansionSearch: 1 });
@@ -137,11 +140,11 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     await expect(broken).rejects.toThrow('row 77');
   });
 
-  test('int8 finds neighbours of rows that were added, too', async () => {
+  test('int8 also finds neighbors of added rows', async () => {
     for (const metric of metrics) {
       const index = await hnswIndex({ metric, dtype: 'int8', lib });
       await index.add(rowsOf(points, [...Array(different).keys()]));
-      // Of integers inner products tell less than differences, which are compared for the others.
+      // With integers, inner products distinguish less than the differences that other metrics compare.
       expect((await index.selfJoin!({ k })).recall!.value).toBeGreaterThan(metric === 'dot' ? 0.93 : 0.98);
     }
   });

@@ -14,7 +14,7 @@ import { steppedClock } from './support/stepped-clock.js';
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 const spreads = Array.from({ length: 20 }, (_, cluster) => 0.05 + 0.02 * cluster);
 
-/** Rows that float32 arithmetic finds hard: name and rows. */
+/** Rows that are hard for float32 arithmetic: name and rows. */
 function hardRows(): readonly (readonly [string, Matrix])[] {
   const scaled = (points: Matrix, value: (x: number, at: number) => number) => ({
     ...points,
@@ -59,7 +59,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
         }),
       );
     }
-    test(`Flat equals exactIndex to the bit, ${metric}`, async () => {
+    test(`Flat equals exactIndex bit for bit, ${metric}`, async () => {
       for (const [name, points] of hardRows()) {
         await expectExact(() => faissIndex({ metric, lib }), points, 10, name);
       }
@@ -76,7 +76,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     }
   });
 
-  test('approximate kinds tell their recall, and warn of a low one', async () => {
+  test('approximate kinds report their recall, and warn if it is low', async () => {
     const points = clusters(spreads, 50, 24, 5);
     const random = normalPoints(1000, 64, 6);
     for (const [factory, least] of [
@@ -98,7 +98,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     expect(warnings).toEqual(['low-recall']);
   });
 
-  test('rows beyond those that trained an index are found too', async () => {
+  test('rows that were added after training are found', async () => {
     const points = clusters(spreads, 30, 16, 7);
     const index = await faissIndex({ factory: 'IVF4,Flat', lib });
     await index.add(rowsOf(points, [...Array(300).keys()]));
@@ -113,11 +113,11 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     expect(Array.from(ids)).toEqual([450, 599]);
   });
 
-  test('a factory that faiss would end the process for is refused', async () => {
+  test('refuses a factory for which faiss would end the process', async () => {
     for (const factory of ['', 'nonsense', 'OPQ8,Flat', 'Flat,RFlat', 'IVF,Flat', 'toString']) {
       await expect(faissIndex({ factory, lib })).rejects.toThrow('factory must be a string like Flat');
     }
-    // faiss divides by these, compares with their logarithm, or reads past their end.
+    // faiss divides by these, uses their logarithm, or reads past their end.
     for (const factory of [
       'IVF0,Flat',
       'HNSW0',
@@ -136,7 +136,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     await expect(faissIndex({ metric: 'toString' as Metric, lib })).rejects.toThrow('metric must be one of');
   });
 
-  test('converting, building and searching let timers run', async () => {
+  test('timers run during conversion, building and searching', async () => {
     const points = normalPoints(4000, 256, 8);
     const index = await faissIndex({ lib });
     steppedClock(5);
@@ -169,7 +169,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     );
   }
 
-  test('finds nearly all neighbours of clustered rows, rows added in between, the same each time', async () => {
+  test('finds nearly all neighbors of clustered rows, also of rows added later, deterministically', async () => {
     const points = clusters(spreads, 50, 24, 5);
     const join = async () => {
       const index = await hnswIndex({ lib });
@@ -186,7 +186,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     const joined = await join();
     expect(joined.recall!.value).toBeGreaterThan(0.98);
     expect(await join()).toEqual(joined);
-    // Distances are canonical: a neighbour that was found has exactly the distance of the exact index.
+    // Distances are canonical: a neighbor that is found has exactly the distance of the exact index.
     const exact = exactIndex();
     await exact.add(points);
     const all = await exact.search(rowsOf(points, [0]), { k: 1000 });
@@ -194,7 +194,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     for (let rank = 0; rank < 10; rank++) expect(joined.distances[rank]).toBe(distances.get(joined.ids[rank]!));
   });
 
-  test('warns where it misses many', async () => {
+  test('warns if recall is low', async () => {
     const warnings: string[] = [];
     const onEvent = (event: WorkEvent) => event.type === 'work-warning' && warnings.push(event.message);
     const index = await hnswIndex({ lib, connectivity: 2, expansionAdd: 2, expansionSearch: 1 });
@@ -205,7 +205,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     );
   });
 
-  test('options out of range are refused', async () => {
+  test('refuses options out of range', async () => {
     for (const options of [
       { connectivity: 1 },
       { expansionAdd: 0 },
@@ -219,7 +219,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
   });
 });
 
-test('an absent library is told', async () => {
+test('reports an absent library', async () => {
   for (const [name, index] of Object.entries({ 'faiss-node': faissIndex, usearch: hnswIndex })) {
     if (!isInstalled(name)) await expect(index()).rejects.toBeInstanceOf(MissingDependencyError);
   }

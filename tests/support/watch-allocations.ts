@@ -13,8 +13,8 @@ const names = [
 ] as const;
 
 /**
- * Watches every typed array and buffer created with `new` until `stop`. `largest()` returns the size in bytes of the largest one since
- * the previous call. Views of an existing buffer do not count.
+ * Watches every typed array and buffer created with `new` until `stop`. `largest()` returns the size in bytes of the largest one
+ * since the previous call. Views of an existing buffer do not count.
  */
 export function watchAllocations(): { largest(): number; stop(): void } {
   let most = 0;

@@ -1,4 +1,5 @@
-// Reads the pairs of a file in a separate process and reports its peak memory above the start. Called by tests/malformed-lines.test.ts.
+// Reads the pairs of a file in a separate process and reports its peak memory above the start. Called by
+// tests/malformed-lines.test.ts.
 import { readPairs } from '@rarefy/data';
 import { peakBytes } from './peak-bytes.mjs';
 

@@ -8,8 +8,8 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const environments = fileURLToPath(new URL('../../../out/bench-peers', import.meta.url));
 
 /**
- * The JSON that a script of this folder prints; undefined without Python. RAREFY_PYTHON names a Python that has the peers (and torch,
- * to compare with it). Otherwise an environment with the script's `.requirements.txt` is created in out/bench-peers.
+ * The JSON that a script of this folder prints; undefined without Python. RAREFY_PYTHON names a Python that has the peers (and
+ * torch, to compare with it). Otherwise an environment with the script's `.requirements.txt` is created in out/bench-peers.
  */
 export function runPeer(script) {
   const python = findPython(script);
