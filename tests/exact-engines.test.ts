@@ -9,7 +9,7 @@ import { matrixOf, normal, uniforms } from './support/exact-rows.js';
 const uniform = uniforms(1);
 const points = matrixOf(900, 40, () => Math.fround(normal(uniform)));
 
-/** The source of a program that computes ids and distances with `exactNeighbors` and prints them. */
+/** The source of a program that computes ids and distances with `exactNeighbors`, as JSON in `answer`. */
 const program = (options: string) => `
   const [rows, cols] = [${points.rows}, ${points.cols}];
   const data = Float32Array.from(${JSON.stringify(Array.from(points.data))});

@@ -37,7 +37,7 @@ export async function bench() {
   const engines = (await hasNative()) ? ['wasm', 'native'] : ['wasm'];
   for (const data of sets) {
     for (const engine of engines) {
-      const name = `exact ${k} neighbours by dot, ${engine}, ${data.name}`;
+      const name = `exact ${k} neighbors by dot, ${engine}, ${data.name}`;
       await compare(
         name,
         'faiss-cpu IndexFlatIP',
@@ -47,7 +47,7 @@ export async function bench() {
     }
   }
   await compare(
-    `exact 10 neighbours by distance, wasm, ${sets[1].name}`,
+    `exact 10 neighbors by distance, wasm, ${sets[1].name}`,
     'scikit-learn brute force',
     () => exactNeighbors(sets[1].points, { k: 10, engine: 'wasm' }),
     () => ask('scikit-learn', sets[1], 10, 'euclidean'),
@@ -55,7 +55,7 @@ export async function bench() {
   );
   if (prompts) {
     for (const engine of engines) {
-      const name = `exact ${k} neighbours by dot, ${engine}, ${prompts.name} with duplicates`;
+      const name = `exact ${k} neighbors by dot, ${engine}, ${prompts.name} with duplicates`;
       await compare(
         name,
         'faiss-cpu IndexFlatIP',
@@ -66,11 +66,11 @@ export async function bench() {
     }
     const graph = () => nnDescent(prompts.points, { k: 10, seed: 1 });
     // Its graphs of 16 and 11 neighbors include the row itself; both are scored by the 10 nearest.
-    const name = `10-neighbour graph, ${prompts.name}, recall `;
-    await compare(name, 'PyNNDescent, warm, 16 neighbours', graph, () =>
+    const name = `10-neighbor graph, ${prompts.name}, recall `;
+    await compare(name, 'PyNNDescent, warm, 16 neighbors', graph, () =>
       ask('pynndescent', prompts, 15, 'euclidean', 10),
     );
-    await compare(name, 'PyNNDescent, warm, 11 neighbours', graph, () => ask('pynndescent', prompts, 10, 'euclidean'));
+    await compare(name, 'PyNNDescent, warm, 11 neighbors', graph, () => ask('pynndescent', prompts, 10, 'euclidean'));
   }
   peer?.end();
 

@@ -29,7 +29,7 @@ export async function vocabularySpaceRows({
     }
   }
   const { peakBytes } = await runApart('vocabulary-space.mjs', { prompts, vocabulary, hidden, k });
-  const what = `${prompts} prompts, ${k} neighbours`;
+  const what = `${prompts} prompts, ${k} neighbors`;
   return [
     { name: `hidden-state density, ${hidden} wide, ${what}`, value: least.hidden, unit: 'cpu s' },
     {

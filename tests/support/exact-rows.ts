@@ -52,5 +52,5 @@ export function difference(actual: Neighbors, expected: Neighbors): string {
   const at = ids.findIndex(
     (id, place) => id !== expected.ids[place] || !Object.is(distances[place], expected.distances[place]),
   );
-  return `row ${Math.floor(at / k)}, neighbour ${at % k}: ${ids[at]} at ${distances[at]}, not ${expected.ids[at]} at ${expected.distances[at]}`;
+  return `row ${Math.floor(at / k)}, neighbor ${at % k}: ${ids[at]} at ${distances[at]}, not ${expected.ids[at]} at ${expected.distances[at]}`;
 }

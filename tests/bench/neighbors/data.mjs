@@ -39,10 +39,10 @@ export function clustered(rows) {
   return stored(`clustered-${rows}`, rows, () => {
     const next = normals(2);
     const vectors = (count) => Array.from({ length: count }, () => Float64Array.from({ length: cols }, next));
-    const [centres, directions] = [vectors(500), vectors(32)];
+    const [centers, directions] = [vectors(500), vectors(32)];
     const data = new Float32Array(rows * cols);
     for (let row = 0; row < rows; row++) {
-      const own = Float64Array.from(centres[row % centres.length]);
+      const own = Float64Array.from(centers[row % centers.length]);
       for (const direction of directions) {
         const step = 0.1 * next();
         for (let col = 0; col < cols; col++) own[col] += step * direction[col];
