@@ -127,6 +127,36 @@ test('what will not pass is told at once: status, the reason given, what to chec
   }
 });
 
+test.each([301, 302, 303, 307, 308])(
+  'a redirect with status %i fails at once and names the new address',
+  async (status) => {
+    const { embedder, server } = await served(({ earlier }, response) => {
+      const location = [
+        'https://user:hunter2@new.example/v2/embeddings?token=hunter2#hunter2',
+        '/v2/embeddings',
+        'file:///etc/passwd',
+        undefined,
+      ][earlier];
+      response.writeHead(status, location === undefined ? {} : { location }).end('hunter2');
+      return true;
+    });
+    for (const address of [
+      ' to https://new.example/v2/embeddings;',
+      ` to ${new URL('/v2/embeddings', server.url).href};`,
+      ' to an address that is not http or https;',
+      ' without a new address;',
+    ]) {
+      const failure = await embed(embedder, texts).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(InputError);
+      const { message } = failure as InputError;
+      expect(message).toContain(`/v1/embeddings answered ${status}, a redirect${address}`);
+      expect(message).toMatch(/; redirects are not followed, to keep the key and the texts from other servers/);
+      expect(message).not.toMatch(/hunter2|passwd/);
+    }
+    expect(server.requests).toHaveLength(5);
+  },
+);
+
 test('gives up after the last try, before the deadline, and where nobody listens', async () => {
   const failing: Fault = (_, response) => {
     response.writeHead(503, { 'retry-after': '0' }).end();

@@ -96,7 +96,7 @@ async function tryOnce(
       redirect: 'manual', // the key and the texts go to the given address and to no other
       signal: either,
     });
-    if (!response.ok) return await refusal(response, texts, service.redact);
+    if (!response.ok) return await refusal(response, texts, service);
     const limit =
       dimensions === undefined ? firstAnswerBytes : bytesPerAnswer + bytesPerValue * texts.length * dimensions;
     return parseAnswer(await readLimited(response, limit), texts.length, dimensions);
@@ -110,13 +110,17 @@ async function tryOnce(
   }
 }
 
-async function refusal(response: Response, texts: readonly string[], redact: Service['redact']): Promise<Failure> {
+async function refusal(
+  response: Response,
+  texts: readonly string[],
+  { endpoint, redact }: Pick<Service, 'endpoint' | 'redact'>,
+): Promise<Failure> {
   const { status } = response;
   if (status >= 300 && status < 400) {
     await response.body?.cancel();
     return {
-      kind: 'may pass',
-      message: `answered ${status}, a redirect, which is not followed; give the final address`,
+      kind: 'final',
+      message: `answered ${status}, a redirect${newAddress(response, endpoint, redact)}; redirects are not followed, to keep the key and the texts from other servers; set url to the new address if you trust it`,
     };
   }
   const said = await readLimited(response, bytesPerAnswer).catch(() => '');
@@ -129,6 +133,15 @@ async function refusal(response: Response, texts: readonly string[], redact: Ser
     return { kind: 'may pass', message, retryAfter: response.headers.get('retry-after') };
   }
   return { kind: 'final', message: `${message}; check address, model and key` };
+}
+
+/** Where a redirect points, without what may be secret in an address: user, password, query and fragment. */
+function newAddress({ headers }: Response, endpoint: string, redact: Service['redact']): string {
+  const location = headers.get('location');
+  if (location === null) return ' without a new address';
+  const url = URL.canParse(redact(location), endpoint) ? new URL(redact(location), endpoint) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return ' to an address that is not http or https';
+  return ` to ${redact(url.origin + url.pathname).slice(0, 200)}`;
 }
 
 /** The service's own words, where it speaks JSON: without line breaks, and cut after what is secret was taken out. */
