@@ -5,9 +5,9 @@ import { counterRandom, type Embedder, embed, InputError, ShapeError, type WorkE
 import { embedderChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { afterAll, expect, test, vi } from 'vitest';
-import { casesOf } from '../../../tests/support/exhaustive.js';
-import { cachedEmbedder } from './cached.js';
-import { hashEmbedder } from './hash.js';
+import { casesOf } from '../../../../tests/support/exhaustive.js';
+import { hashEmbedder } from '../hash.js';
+import { cachedEmbedder } from './cached-embedder.js';
 
 const folders: string[] = [];
 const made: Embedder[] = [];
@@ -27,7 +27,7 @@ afterAll(async () => {
 const items = Array.from({ length: 40 }, (_, row) => `prompt ${row % 30} of thirty`);
 const dimensions = 8;
 
-/** Counts the items that really are embedded; every third of them is said to be cut. */
+/** Records the items that are embedded, and reports those whose length is a multiple of 3 as truncated. */
 function counted(seed = 0) {
   const embedded: string[] = [];
   const inner = hashEmbedder({ dimensions, seed });
@@ -35,14 +35,14 @@ function counted(seed = 0) {
     ...inner,
     async embedBatch(texts, options) {
       embedded.push(...texts);
-      const cut = texts.flatMap((text, position) => (text.length % 3 === 0 ? [position] : []));
+      const cut = texts.flatMap((text, index) => (text.length % 3 === 0 ? [index] : []));
       return { ...(await inner.embedBatch(texts, options)), truncated: Uint32Array.from(cut) };
     },
   };
   return { embedder, embedded };
 }
 
-/** The one file that a store wrote. */
+/** The only file in the cache. */
 const fileOf = (folder: string) => {
   const [name, ...others] = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.rows'),
@@ -60,7 +60,7 @@ describeChecks(
   }),
 );
 
-test('an item is embedded once, in this run and in later ones, and comes out the same, cut or not', async () => {
+test('an item is embedded once, in this run and later ones, with the same row and truncation flag', async () => {
   const folder = newFolder();
   const { embedder, embedded } = counted();
   const plain = await embedder.embedBatch(items);
@@ -76,7 +76,7 @@ test('an item is embedded once, in this run and in later ones, and comes out the
   expect(embedded).toHaveLength(items.length);
 });
 
-test('items are told apart by their content, embedders by their fingerprint', async () => {
+test('the cache distinguishes items by content and embedders by fingerprint', async () => {
   const folder = newFolder();
   const pairs = [{ prompt: 'a', assistant: 'b' }, { prompt: 'ab' }, { prompt: 'a' }, { prompt: 'a\ud83d' }];
   const seen: unknown[] = [];
@@ -98,13 +98,13 @@ test('items are told apart by their content, embedders by their fingerprint', as
   expect((await embed(other, items)).data).toEqual((await embed(counted(2).embedder, items)).data);
 });
 
-test('two stores of one folder, and calls at the same time, keep all they add', async () => {
+test('two caches in one folder and concurrent calls keep all rows', async () => {
   const folder = newFolder();
   const plain = await counted().embedder.embedBatch(items);
   const stores = [counted(), counted()];
   const cached = await Promise.all(stores.map(({ embedder }) => cachedEmbedder(embedder, { folder })));
   const halves = await Promise.all(
-    Array.from({ length: 8 }, (_, at) => cached[at % 2]!.embedBatch(items.slice(5 * at, 5 * at + 5))),
+    Array.from({ length: 8 }, (_, part) => cached[part % 2]!.embedBatch(items.slice(5 * part, 5 * part + 5))),
   );
   expect(halves.flatMap(({ embeddings }) => Array.from(embeddings.data))).toEqual(Array.from(plain.embeddings.data));
   await Promise.all(cached.map((store) => store[Symbol.asyncDispose]()));
@@ -113,7 +113,7 @@ test('two stores of one folder, and calls at the same time, keep all they add', 
   expect(embedded).toEqual([]);
 });
 
-test('a flipped bit or a cut anywhere costs the rows it touches, and never gives a wrong one', async () => {
+test('a flipped bit or a truncated file loses the rows it touches and never returns a wrong row', async () => {
   const folder = newFolder();
   const first = await cachedEmbedder(counted().embedder, { folder });
   const plain = await first.embedBatch(items);
@@ -141,7 +141,7 @@ test('a flipped bit or a cut anywhere costs the rows it touches, and never gives
   }
 });
 
-test('a folder that cannot be used is told; a disk that fills is warned of once and embedding goes on', async () => {
+test('an unusable folder is an error; a full disk causes one warning and embedding continues', async () => {
   const file = join(newFolder(), 'file');
   writeFileSync(file, '');
   await expect(cachedEmbedder(counted().embedder, { folder: join(file, 'below') })).rejects.toBeInstanceOf(InputError);
@@ -160,12 +160,12 @@ test('a folder that cannot be used is told; a disk that fills is warned of once 
   expect(events).toEqual([
     expect.objectContaining({
       code: 'cache-not-written',
-      message: expect.stringMatching(/no space left; embedding goes on/),
+      message: expect.stringMatching(/no space left; embedding continues/),
     }),
   ]);
 });
 
-test('rows that are not sound are not kept', async () => {
+test('rows with NaN and rows of the wrong shape are not stored', async () => {
   const folder = newFolder();
   const broken: Embedder = {
     ...hashEmbedder({ dimensions }),

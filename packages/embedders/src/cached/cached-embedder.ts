@@ -1,22 +1,21 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type CallOptions, type Embedder, ShapeError } from '@rarefy/core';
-import { itemKey } from './cached/record.js';
-import { openRowStore } from './cached/row-store.js';
+import { type CallOptions, type Embedder, firstNotFinite, ShapeError } from '@rarefy/core';
+import { openRowStore } from './row-store.js';
 
 export interface CachedEmbedderOptions {
-  /** Folder of the cache; one for any number of embedders and processes. It is made when it is missing, and may be deleted any time. */
+  /** Folder of the cache. Any number of embedders and processes can share it. It is created if missing and can be deleted at any time. */
   readonly folder: string;
 }
 
 /**
- * Embeds each item once: its row is kept on disk under the embedder's fingerprint and the item's content, and the same embedder finds it
- * again in any later run. Rows are checksummed; a damaged one is embedded again. When the disk refuses, a warning is told and
- * embedding goes on without keeping.
+ * Embeds each item once: stores its row on disk under the embedder's fingerprint and the item's content, and reads it from there in
+ * this run and all later ones. Rows have checksums; a damaged row is embedded again. If the disk refuses a write, the embedder emits a
+ * warning and continues without storing.
  *
- * Fingerprint and capabilities are those of the embedder, since the numbers are; a row stays as it came out first, which for an embedder
- * that is not deterministic is one of several. Disposing of it disposes of the embedder too.
- * @throws InputError when the folder cannot be used; the signal's reason on abort.
+ * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
+ * cached embedder also disposes `embedder`.
+ * @throws InputError if the folder cannot be used; the signal's reason on abort.
  */
 export async function cachedEmbedder<Item = string>(
   embedder: Embedder<Item>,
@@ -27,7 +26,7 @@ export async function cachedEmbedder<Item = string>(
   const { dimensions } = capabilities;
   const name = createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
   const store = await openRowStore(join(folder, `${name}-${dimensions}`), dimensions, options);
-  let keeps = true;
+  let canStore = true;
   return {
     specificationVersion: 'v1',
     kind: 'embedder',
@@ -36,20 +35,19 @@ export async function cachedEmbedder<Item = string>(
     async embedBatch(items, callOptions = {}) {
       const { signal, onEvent } = callOptions;
       signal?.throwIfAborted();
-      const keys = items.map(itemKey);
       const data = new Float32Array(items.length * dimensions);
       const truncated: number[] = [];
-      const place = (position: number, row: Float32Array, isCut: boolean) => {
-        data.set(row, position * dimensions);
-        if (isCut) truncated.push(position);
+      const setRow = (index: number, row: Float32Array, isTruncated: boolean) => {
+        data.set(row, index * dimensions);
+        if (isTruncated) truncated.push(index);
       };
-      const missing = new Map<string, number[]>(); // key → positions
-      for (const [position, key] of keys.entries()) {
+      const missing = new Map<string, number[]>(); // key → indices in the batch
+      for (const [index, key] of items.map(itemKey).entries()) {
         const earlier = missing.get(key);
         const found = earlier ? undefined : await store.find(key);
-        if (found) place(position, found.row, found.isCut);
-        else if (earlier) earlier.push(position);
-        else missing.set(key, [position]);
+        if (found) setRow(index, found.row, found.isTruncated);
+        else if (earlier) earlier.push(index);
+        else missing.set(key, [index]);
       }
       if (missing.size > 0) {
         signal?.throwIfAborted();
@@ -61,17 +59,15 @@ export async function cachedEmbedder<Item = string>(
           );
         }
         const cut = new Set(result.truncated);
-        const rows = Array.from(missing.keys(), (key, index) => ({
-          key,
-          isCut: cut.has(index),
-          row: result.embeddings.data.slice(index * dimensions, (index + 1) * dimensions),
-        }));
-        for (const { key, row, isCut } of rows) for (const position of missing.get(key)!) place(position, row, isCut);
-        if (keeps) {
-          const sound = rows.filter(({ row }) => row.every(Number.isFinite));
-          await store.add(sound).catch((error: Error) => {
-            keeps = false;
-            const message = `${error.message}; embedding goes on, and what comes now is not kept`;
+        const rows = Array.from(missing, ([key, indices], index) => {
+          const row = result.embeddings.data.slice(index * dimensions, (index + 1) * dimensions);
+          for (const target of indices) setRow(target, row, cut.has(index));
+          return { key, isTruncated: cut.has(index), row };
+        });
+        if (canStore) {
+          await store.add(rows.filter(({ row }) => firstNotFinite(row) < 0)).catch((error: Error) => {
+            canStore = false;
+            const message = `${error.message}; embedding continues, but further rows are not cached`;
             onEvent?.({ type: 'work-warning', task: 'embed', code: 'cache-not-written', message });
           });
         }
@@ -86,4 +82,9 @@ export async function cachedEmbedder<Item = string>(
       await embedder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Equal items have equal keys: SHA-256 of the item as JSON, in hexadecimal. */
+function itemKey(item: unknown): string {
+  return createHash('sha256').update(JSON.stringify(item)).digest('hex');
 }

@@ -49,7 +49,7 @@ beforeAll(async () => {
 afterAll(() => Object.values(models).forEach((model) => void model.dispose()));
 
 test.each(['llama', 'nanochat'] as const)(
-  'a %s row does not depend on its batch, and nothing is left behind',
+  'a row of %s does not depend on its batch, and no tensor leaks',
   async (family) => {
     for (const create of [hiddenStateEmbedder, logitsEmbedder]) {
       const embedder = await create({ model: models[family], tokenizer });
@@ -67,7 +67,7 @@ test.each(['llama', 'nanochat'] as const)(
   },
 );
 
-test('an answer is part of the text, and cut texts are told', async () => {
+test('an answer is part of the text, and truncated texts are reported', async () => {
   const embedder = await hiddenStateEmbedder({ model: models.llama, tokenizer }, { maxTokens: 16 });
   const { embeddings, truncated } = await embedder.embedBatch([
     'where?',
@@ -79,7 +79,7 @@ test('an answer is part of the text, and cut texts are told', async () => {
   expect([...truncated!]).toEqual([2]);
 });
 
-test('pooling by the last token and by the largest value, over real tokens alone, whatever the batch', async () => {
+test('pooling by the last token and by the maximum uses only real tokens, in any batch', async () => {
   const model = models.llama;
   for (const pooling of ['lasttoken', 'max'] as const) {
     const embedder = await hiddenStateEmbedder({ model, tokenizer }, { pooling });
@@ -108,7 +108,7 @@ test('pooling by the last token and by the largest value, over real tokens alone
   );
 });
 
-test('no pass through the model holds more tokens than batchTokens, and rows come out in order all the same', async () => {
+test('no pass through the model has more tokens than batchTokens, and rows stay in order', async () => {
   const shapes: number[][] = [];
   const model: CausalLanguageModel = {
     ...models.llama,
@@ -132,7 +132,7 @@ test('no pass through the model holds more tokens than batchTokens, and rows com
   }
 });
 
-test('tokens are counted as the model reads them: chat marks included, after cutting', async () => {
+test('countTokens includes chat marks and applies the maximum length', async () => {
   const embedder = await hiddenStateEmbedder({ model: models.llama, tokenizer }, { maxTokens: 16 });
   const format = chatFormat(tokenizer);
   expect([...embedder.countTokens(['where?', { prompt: 'a', assistant: 'b' }, 'bread '.repeat(30)])]).toEqual([
@@ -142,7 +142,7 @@ test('tokens are counted as the model reads them: chat marks included, after cut
   ]);
 });
 
-test('fingerprints tell models, options and ways of pooling apart', async () => {
+test('models, options and poolings have different fingerprints', async () => {
   const loaded = { model: models.llama, tokenizer };
   const all = await Promise.all([
     hiddenStateEmbedder(loaded),
@@ -156,7 +156,7 @@ test('fingerprints tell models, options and ways of pooling apart', async () => 
   expect((await hiddenStateEmbedder(loaded)).fingerprint).toBe(all[0]!.fingerprint);
 });
 
-test('a linear head is embedded in hidden size, a soft-capped one says that it is vocabulary-wide', async () => {
+test('a linear head gives rows in hidden size; a soft-capped one warns that rows are as wide as the vocabulary', async () => {
   const events: WorkEvent[] = [];
   const onEvent = (event: WorkEvent) => void events.push(event);
   const linear = await logitsEmbedder({ model: models.llama, tokenizer });
@@ -169,7 +169,7 @@ test('a linear head is embedded in hidden size, a soft-capped one says that it i
   expect(events).toMatchObject([{ type: 'work-warning', code: 'vocabulary-wide-embedding' }]);
 });
 
-test('rows of a soft-capped head lie on disk while they are used, and are those of embedBatch', async () => {
+test('rows of a soft-capped head are on disk while in use and equal those of embedBatch', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'rarefy-logits-'));
   const events: WorkEvent[] = [];
   const onEvent = (event: WorkEvent) => void events.push(event);
@@ -198,7 +198,7 @@ test('rows of a soft-capped head lie on disk while they are used, and are those 
   expect(short.fingerprint).toBe(linear.fingerprint);
 });
 
-test('too many rows for the disk are projected, and the error of their distances is measured and told', async () => {
+test('rows that exceed diskBytes are projected, and the error of their distances is measured and reported', async () => {
   const many = Array.from({ length: 150 }, (_, row) => `bread ${row} ${'garden '.repeat(row % 7)}`);
   const loaded = { model: models.nanochat, tokenizer };
   const exact = await embed(await logitsEmbedder(loaded), many);
@@ -215,7 +215,7 @@ test('too many rows for the disk are projected, and the error of their distances
   expect(pairs).toBe((64 * 63) / 2);
   expect(messages).toHaveLength(1);
   expect(messages[0]).toContain(`off by ${(100 * median).toPrecision(2)} % (median)`);
-  // The reported error is that of the sample; that of all pairs is near it.
+  // The reported error is measured on a sample; the error over all pairs is close to it.
   const errors: number[] = [];
   for (let a = 0; a < many.length; a++) {
     for (let b = 0; b < a; b++)
@@ -232,7 +232,7 @@ test('too many rows for the disk are projected, and the error of their distances
   await expect(logitsEmbedder(loaded, { diskBytes: Number.NaN })).rejects.toThrow('diskBytes must be at least 0');
 });
 
-test("a user's own model whose head has a bias: distances of its mean logits, in hidden size and one", async () => {
+test('a custom model with a bias in its head keeps the distances of its mean logits, in hidden size + 1', async () => {
   const { llama } = models;
   const bias = tf.randomNormal<tf.Rank.R1>([llama.description.vocabularySize], 0, 0.2, 'float32', 4);
   const head = { weight: llama.head.weight, bias };
@@ -240,7 +240,7 @@ test("a user's own model whose head has a bias: distances of its mean logits, in
   const embedder = await logitsEmbedder({ model: custom, tokenizer });
   expect(embedder.capabilities.dimensions).toBe(25);
   const { data } = await embed(embedder, items);
-  // A cap that caps nothing takes the way over the logits themselves.
+  // A cap that has no effect selects the path through the logits themselves.
   const loose = fromForwardModel({ forward: custom.forward }, { head: { ...head, softCap: 1e4 }, maxPositions: 64 });
   const wide = await embed(await logitsEmbedder({ model: loose, tokenizer }), items);
   for (let a = 0; a < items.length; a++) {

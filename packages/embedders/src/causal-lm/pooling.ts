@@ -1,7 +1,7 @@
 import type { CausalLanguageModel } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Mean over the real tokens of each row; padding never counts. values [batch, T, width], mask int32 [batch, T] → [batch, width]. */
+/** Mean over the real tokens of each row, without padding: values [batch, T, width], mask int32 [batch, T] → [batch, width]. */
 export function meanPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   return tf.tidy(() => {
     const real = tf.cast(mask, 'float32');
@@ -10,7 +10,7 @@ export function meanPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   });
 }
 
-/** State of the last real token of each row; values [batch, T, width], mask int32 [batch, T], padded on the right → [batch, width]. */
+/** State of the last real token of each row, for padding on the right; shapes as in {@link meanPool}. */
 export function lastTokenPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   return tf.tidy(() => {
     const [batch, length, width] = values.shape;
@@ -21,7 +21,7 @@ export function lastTokenPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor
   });
 }
 
-/** Largest value of each column over the real tokens; shapes as in {@link meanPool}. */
+/** Maximum of each column over the real tokens; shapes as in {@link meanPool}. */
 export function maxPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   return tf.tidy(() => {
     const real = tf.expandDims(tf.cast(mask, 'bool'), 2);
@@ -30,16 +30,16 @@ export function maxPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   });
 }
 
-/** Logits that exist at a time: 64 MiB, and a few times that with the steps between. */
-const logitsAtATime = 2 ** 24;
+/** Logits in memory at a time: 64 MiB, and a few times that with intermediate results. */
+const blockLogits = 2 ** 24;
 
 /**
- * Mean logits over the real tokens of each row, [batch, vocabulary], for a head that is not linear. A few hundred tokens at a time,
- * so that the logits of a long row never exist together.
+ * Mean logits over the real tokens of each row, for a head that is not linear. Computes the logits in blocks of tokens, so that those of
+ * a long row are never in memory together. hidden [batch, T, hidden], mask int32 [batch, T] → [batch, vocabulary].
  */
 export function meanLogits(model: CausalLanguageModel, hidden: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   const [batch, length, width] = hidden.shape;
-  const step = Math.max(1, Math.floor(logitsAtATime / model.description.vocabularySize));
+  const step = Math.max(1, Math.floor(blockLogits / model.description.vocabularySize));
   return tf.tidy(() => {
     const rows = Array.from({ length: batch }, (_, row) => {
       let sums: tf.Tensor2D | undefined;

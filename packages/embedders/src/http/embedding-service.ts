@@ -1,51 +1,49 @@
-import { type CallOptions, InputError, type Matrix } from '@rarefy/core';
-import { retryDelay, sleep } from '@rarefy/io';
-import { BadAnswer } from './bad-answer.js';
-import { parseAnswer } from './parse-answer.js';
-import { readLimited } from './read-limited.js';
+import { type CallOptions, InputError, type Matrix, retryDelay, sleep } from '@rarefy/core';
+import { BadAnswer, parseAnswer, readLimited } from './answer.js';
 
-/** Where and how to ask. */
+/** Address and limits of a service. */
 export interface Service {
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** What a request holds beside its texts. */
+  /** Fields of every request besides the texts. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly maxAttempts: number;
   readonly attemptTimeoutMs: number;
   readonly deadlineMs: number;
-  /** Takes out of a text what nobody may see. */
+  /** Removes secrets from a text. */
   readonly redact: (text: string) => string;
 }
 
-/** How one try ended without rows. */
+/** Why an attempt returned no rows. */
 interface Failure {
   readonly message: string;
-  readonly kind: 'may pass' | 'final' | 'too large';
+  readonly kind: 'temporary' | 'permanent' | 'too large';
   readonly retryAfter?: string | null;
 }
 
-/** More than any row of JSON needs: a float32 takes at most 16 characters, and a service may print doubles. */
+/** Enough for any JSON row: a float32 takes at most 16 characters, and a service may print doubles. */
 const bytesPerValue = 40;
 const bytesPerAnswer = 2 ** 16;
-/** For answers whose size is not known yet. */
+/** Limit for an answer with an unknown number of columns. */
 const firstAnswerBytes = 2 ** 24;
 
 /**
- * The texts' rows, asked for until they come: tries again after a broken connection, a time-out, 408, 429, any 5xx, and an answer that is
- * not right; halves the texts on 413.
- * @param dimensions as of `parseAnswer`
- * @throws InputError when the service refuses for good, or not at once but still after the last try or the deadline; the signal's reason.
+ * Requests the rows of texts. Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not valid;
+ * halves the texts on 413.
+ * @param dimensions expected number of columns; undefined accepts any
+ * @returns one row per text, in order
+ * @throws InputError if the service refuses permanently, or still fails after the last attempt or the deadline; the signal's reason.
  */
-export async function askService(
+export async function requestRows(
   service: Service,
   texts: readonly string[],
   dimensions: number | undefined,
   options: CallOptions,
 ): Promise<Matrix> {
-  return askUntil(performance.now() + service.deadlineMs, service, texts, dimensions, options);
+  return requestUntil(performance.now() + service.deadlineMs, service, texts, dimensions, options);
 }
 
-async function askUntil(
+async function requestUntil(
   deadline: number,
   service: Service,
   texts: readonly string[],
@@ -56,22 +54,22 @@ async function askUntil(
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const left = deadline - performance.now();
-    const outcome = await tryOnce(service, texts, dimensions, Math.min(service.attemptTimeoutMs, left), signal);
+    const outcome = await requestOnce(service, texts, dimensions, Math.min(service.attemptTimeoutMs, left), signal);
     if ('rows' in outcome) return outcome;
     if (outcome.kind === 'too large' && texts.length > 1) {
       const half = Math.ceil(texts.length / 2);
-      const first = await askUntil(deadline, service, texts.slice(0, half), dimensions, options);
-      return joined(first, await askUntil(deadline, service, texts.slice(half), first.cols, options));
+      const first = await requestUntil(deadline, service, texts.slice(0, half), dimensions, options);
+      return joined(first, await requestUntil(deadline, service, texts.slice(half), first.cols, options));
     }
     const problem = service.redact(`${service.endpoint} ${outcome.message}`);
-    if (outcome.kind !== 'may pass') throw new InputError(problem);
+    if (outcome.kind !== 'temporary') throw new InputError(problem);
     const wait = retryDelay(attempt, outcome.retryAfter ?? null, Math.random(), Date.now());
-    const tries = `${attempt} ${attempt === 1 ? 'try' : 'tries'}`;
-    if (attempt === service.maxAttempts) throw new InputError(`${problem}; gave up after ${tries}`);
+    const attempts = `${attempt} ${attempt === 1 ? 'attempt' : 'attempts'}`;
+    if (attempt === service.maxAttempts) throw new InputError(`${problem}; gave up after ${attempts}`);
     if (performance.now() + wait >= deadline) {
       const seconds = (wait / 1000).toFixed(1);
       throw new InputError(
-        `${problem}; gave up after ${tries}: the next one, in ${seconds} s, would be after the deadline of ${service.deadlineMs / 1000} s`,
+        `${problem}; gave up after ${attempts}: the next one, in ${seconds} s, would be after the deadline of ${service.deadlineMs / 1000} s`,
       );
     }
     onEvent?.({ type: 'work-message', task: 'embed', message: `${problem}; trying again in ${Math.round(wait)} ms` });
@@ -79,7 +77,7 @@ async function askUntil(
   }
 }
 
-async function tryOnce(
+async function requestOnce(
   service: Service,
   texts: readonly string[],
   dimensions: number | undefined,
@@ -93,7 +91,7 @@ async function tryOnce(
       method: 'POST',
       headers: { ...service.headers, 'content-type': 'application/json', accept: 'application/json' },
       body: JSON.stringify({ ...service.body, input: texts }),
-      redirect: 'manual', // the key and the texts go to the given address and to no other
+      redirect: 'manual', // sends the key and the texts to no other address
       signal: either,
     });
     if (!response.ok) return await refusal(response, texts, service);
@@ -102,11 +100,11 @@ async function tryOnce(
     return parseAnswer(await readLimited(response, limit), texts.length, dimensions);
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof BadAnswer) return { kind: 'may pass', message: `answered, and the answer ${error.message}` };
-    if (timeout.aborted) return { kind: 'may pass', message: `did not answer within ${Math.round(timeoutMs)} ms` };
+    if (error instanceof BadAnswer) return { kind: 'temporary', message: `answered, but the answer ${error.message}` };
+    if (timeout.aborted) return { kind: 'temporary', message: `did not answer within ${Math.round(timeoutMs)} ms` };
     const { cause } = error as { cause?: { code?: string; message?: string } };
     const why = cause?.code ?? cause?.message ?? (error as Error).message;
-    return { kind: 'may pass', message: `could not be reached or broke off (${why})` };
+    return { kind: 'temporary', message: `could not be reached or closed the connection (${why})` };
   }
 }
 
@@ -119,23 +117,23 @@ async function refusal(
   if (status >= 300 && status < 400) {
     await response.body?.cancel();
     return {
-      kind: 'final',
+      kind: 'permanent',
       message: `answered ${status}, a redirect${newAddress(response, endpoint, redact)}; redirects are not followed, to keep the key and the texts from other servers; set url to the new address if you trust it`,
     };
   }
-  const said = await readLimited(response, bytesPerAnswer).catch(() => '');
-  const message = `answered ${status}${reasonOf(said, redact)}`;
+  const body = await readLimited(response, bytesPerAnswer).catch(() => '');
+  const message = `answered ${status}${reasonOf(body, redact)}`;
   if (status === 413) {
     const characters = texts.reduce((sum, text) => sum + text.length, 0);
-    return { kind: 'too large', message: `${message}, and cannot take one text of ${characters} characters; cut it` };
+    return { kind: 'too large', message: `${message}: one text of ${characters} characters is too long; shorten it` };
   }
   if (status === 408 || status === 429 || status >= 500) {
-    return { kind: 'may pass', message, retryAfter: response.headers.get('retry-after') };
+    return { kind: 'temporary', message, retryAfter: response.headers.get('retry-after') };
   }
-  return { kind: 'final', message: `${message}; check address, model and key` };
+  return { kind: 'permanent', message: `${message}; check address, model and key` };
 }
 
-/** Where a redirect points, without what may be secret in an address: user, password, query and fragment. */
+/** Where a redirect points, without the parts of an address that may be secret: user, password, query and fragment. */
 function newAddress({ headers }: Response, endpoint: string, redact: Service['redact']): string {
   const location = headers.get('location');
   if (location === null) return ' without a new address';
@@ -144,7 +142,7 @@ function newAddress({ headers }: Response, endpoint: string, redact: Service['re
   return ` to ${redact(url.origin + url.pathname).slice(0, 200)}`;
 }
 
-/** The service's own words, where it speaks JSON: without line breaks, and cut after what is secret was taken out. */
+/** The service's own message if its answer is JSON: in one line, without secrets, at most 200 characters. */
 function reasonOf(body: string, redact: Service['redact']): string {
   try {
     const { error } = JSON.parse(body) as { error?: string | { message?: unknown } };

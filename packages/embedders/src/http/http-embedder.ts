@@ -1,37 +1,37 @@
-import { type CallOptions, type Embedder, InvalidArgumentError } from '@rarefy/core';
-import { askService, type Service } from './http/service.js';
+import { type CallOptions, checkInteger, type Embedder, InvalidArgumentError } from '@rarefy/core';
+import { requestRows, type Service } from './embedding-service.js';
 
 export interface HttpEmbedderOptions {
-  /** Address of the API, such as `http://localhost:8080/v1`; `/embeddings` is added unless it ends so. Redirects are not followed. */
+  /** Address of the API, such as `http://localhost:8080/v1`; `/embeddings` is appended if missing. Redirects are errors. */
   readonly url: string;
-  /** Name of the model, as the service knows it. */
+  /** Name of the model at the service. */
   readonly model: string;
-  /** Sent as `Authorization: Bearer …`, and written nowhere else: in no error, event or fingerprint. */
+  /** Sent as `Authorization: Bearer …`. Never appears in an error, event or fingerprint. */
   readonly apiKey?: string;
-  /** Columns to ask the service for, where its model can shorten its rows. Default the model's own, learnt from one text. */
+  /** Number of columns to request, if the model can shorten its rows. Default: the model's own, learned from one text. */
   readonly dimensions?: number;
   /** Divides each row by its length, in float64; default true. */
   readonly normalize?: boolean;
-  /** Texts a request; an integer ≥ 1, default 64. A service that answers 413 is asked for halves. */
+  /** Texts per request, an integer ≥ 1; default 64. Halved for a service that answers 413. */
   readonly maxBatch?: number;
-  /** Tries a request, the first one included; an integer ≥ 1, default 10. */
+  /** Attempts per request, including the first, an integer ≥ 1; default 10. */
   readonly maxAttempts?: number;
-  /** Longest a try may take, in ms, the last byte of its answer included; default 60,000. */
+  /** Time limit of one attempt, until the last byte of its answer, in ms; default 60,000. */
   readonly attemptTimeoutMs?: number;
-  /** Longest a request may take with all its tries and waits, in ms; default 600,000. */
+  /** Time limit of a request with all its attempts and waits, in ms; default 600,000. */
   readonly deadlineMs?: number;
 }
 
 /**
- * Embeds through a service that speaks OpenAI's `POST /v1/embeddings`: text-embeddings-inference, infinity, vLLM, Ollama, OpenAI.
+ * Embeds with a service that implements OpenAI's `POST /v1/embeddings`: text-embeddings-inference, infinity, vLLM, Ollama, OpenAI.
  *
- * Broken connections, time-outs, 408, 429, 5xx and answers that are not right are tried again: after what `Retry-After` says, in seconds
- * or as a date, or else with exponential backoff and full jitter. An answer is right when it has one row a text, each index once, the
- * same number of finite columns; rows are put in order of their index. An empty text, which services refuse, goes as a blank, and half a
- * surrogate pair as U+FFFD.
+ * Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not valid. It waits as long as
+ * `Retry-After` says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row per
+ * text, each index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an empty text,
+ * so it is sent as a blank; half a surrogate pair is sent as U+FFFD.
  *
- * The factory sends one text to learn the columns. Services do not tell which texts they cut, so `truncated` is never given.
- * @throws InvalidArgumentError for options out of range; InputError when the service cannot be used.
+ * The factory sends one text to learn the number of columns. Services do not report which texts they cut, so `truncated` is never set.
+ * @throws InvalidArgumentError if an option is out of range; InputError if the service cannot be used.
  */
 export async function httpEmbedder(
   options: HttpEmbedderOptions,
@@ -39,12 +39,9 @@ export async function httpEmbedder(
 ): Promise<Embedder<string>> {
   const { model, dimensions: wanted, normalize = true, maxBatch = 64, maxAttempts = 10 } = options;
   const { attemptTimeoutMs = 60_000, deadlineMs = 600_000 } = options;
-  const counts = { maxBatch, maxAttempts, ...(wanted === undefined ? {} : { dimensions: wanted }) };
-  for (const [name, value] of Object.entries(counts)) {
-    if (!(Number.isInteger(value) && value >= 1)) {
-      throw new InvalidArgumentError(`${name} must be an integer ≥ 1, got ${value}`);
-    }
-  }
+  checkInteger('maxBatch', maxBatch, 1);
+  checkInteger('maxAttempts', maxAttempts, 1);
+  if (wanted !== undefined) checkInteger('dimensions', wanted, 1);
   for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs })) {
     // Node's timers hold 31 bits; a longer one fires at once.
     if (!(value > 0 && value < 2 ** 31))
@@ -59,7 +56,7 @@ export async function httpEmbedder(
     deadlineMs,
     redact: redactor(options.apiKey),
   };
-  const { cols: dimensions } = await askService(service, ['dimensions'], wanted, callOptions);
+  const { cols: dimensions } = await requestRows(service, ['dimensions'], wanted, callOptions);
 
   return {
     specificationVersion: 'v1',
@@ -71,13 +68,13 @@ export async function httpEmbedder(
       maxConcurrency: Number.POSITIVE_INFINITY,
       normalized: normalize,
       deterministic: false,
-      batchTolerance: 1e-3, // of services that compute in half precision, whose rows depend on what runs beside them
+      batchTolerance: 1e-3, // for services that compute in half precision, where a row depends on the rest of its batch
     },
     async embedBatch(items, batchOptions = {}) {
       batchOptions.signal?.throwIfAborted();
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
       const texts = items.map((text) => (text === '' ? ' ' : wellFormed(text)));
-      const embeddings = await askService(service, texts, dimensions, batchOptions);
+      const embeddings = await requestRows(service, texts, dimensions, batchOptions);
       if (normalize) normalizeRows(embeddings.data, dimensions);
       return { embeddings };
     },
@@ -101,30 +98,30 @@ function headersOf(key: string | undefined): Record<string, string> {
   if (key === undefined) return {};
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw new InvalidArgumentError(
-      'apiKey must be printable ASCII characters without blanks; look for a line break in it',
+      'apiKey must be printable ASCII characters without blanks; check it for a line break',
     );
   }
   return { authorization: `Bearer ${key}` };
 }
 
-/** A service may repeat the key in its answer, as it is or escaped. */
+/** Replaces the key, because a service may repeat it in its answer, as it is or escaped. */
 function redactor(key: string | undefined): (text: string) => string {
   const forms = key === undefined ? [] : [key, encodeURIComponent(key), JSON.stringify(key).slice(1, -1)];
   return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[key]'), text);
 }
 
-/** Half a surrogate pair has no UTF-8, and JSON that escapes it is refused by many services. */
+/** Replaces unpaired surrogates: they have no UTF-8 form, and many services reject JSON that escapes them. */
 function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
-/** v / |v|; a zero row stays as it is. */
+/** v / |v| for each row; a row of zeros is unchanged. */
 function normalizeRows(data: Float32Array, dimensions: number): void {
   for (let start = 0; start < data.length; start += dimensions) {
     let squares = 0;
-    for (let at = start; at < start + dimensions; at++) squares += data[at]! ** 2;
+    for (let index = start; index < start + dimensions; index++) squares += data[index]! ** 2;
     if (squares === 0) continue;
     const length = Math.sqrt(squares);
-    for (let at = start; at < start + dimensions; at++) data[at]! /= length;
+    for (let index = start; index < start + dimensions; index++) data[index]! /= length;
   }
 }

@@ -14,9 +14,9 @@ import {
   tokenState,
   width,
   writeSentenceModel,
-} from '../../../tests/support/small-sentence-model.js';
-import { onnxEmbedder } from './onnx.js';
-import { tokenBudgetRuns } from './token-budget.js';
+} from '../../../../tests/support/small-sentence-model.js';
+import { tokenBudgetRuns } from '../token-budget.js';
+import { onnxEmbedder } from './onnx-embedder.js';
 
 const texts = ['many words', '', 'the words of the answers and the prompts', 'a', 'many words'];
 const idsOf = (text: string) => [cls, ...smallTokenizer.encode(text), sep];
@@ -28,7 +28,7 @@ const noNormalize: ModelFiles = {
   ],
 };
 
-/** Pooling by its definition, on the states of a text's own tokens. */
+/** Reference: pools the states of the text's own tokens. */
 function pooled(text: string, mode: string): number[] {
   const states = idsOf(text).map(tokenState);
   if (mode === 'cls') return states[0]!;
@@ -59,7 +59,7 @@ describeChecks(
 );
 
 describe.each(['mean', 'cls', 'lasttoken', 'max'] as const)('pooling %s', (mode) => {
-  test.each(['left', 'right'])('is that of the real tokens, for a tokenizer that pads on the %s', async (side) => {
+  test.each(['left', 'right'])('uses only real tokens, for a tokenizer that pads on the %s', async (side) => {
     const { embedder } = await open({
       ...pooling(mode),
       ...noNormalize,
@@ -73,7 +73,7 @@ describe.each(['mean', 'cls', 'lasttoken', 'max'] as const)('pooling %s', (mode)
     );
   });
 
-  test('may be asked for in place of the model’s own', async () => {
+  test('as an option replaces the pooling of the model', async () => {
     const files = { ...pooling(mode === 'cls' ? 'max' : 'cls'), ...noNormalize };
     const { embedder } = await open(files, { pooling: mode });
     const { embeddings } = await embedder.embedBatch(texts);
@@ -84,7 +84,7 @@ describe.each(['mean', 'cls', 'lasttoken', 'max'] as const)('pooling %s', (mode)
     expect(embedder.fingerprint).not.toBe((await open(files)).embedder.fingerprint);
   });
 
-  test('is named by a flag in older folders, and Normalize makes rows of length 1', async () => {
+  test('can be a flag in older folders, and Normalize makes rows of length 1', async () => {
     const flag =
       mode === 'lasttoken' ? 'pooling_mode_lasttoken' : `pooling_mode_${mode}_token${mode === 'cls' ? '' : 's'}`;
     const { embedder } = await open({ '1_Pooling/config.json': { word_embedding_dimension: width, [flag]: true } });
@@ -98,11 +98,11 @@ describe.each(['mean', 'cls', 'lasttoken', 'max'] as const)('pooling %s', (mode)
   });
 });
 
-describe('what is fed to the graph', () => {
+describe('input of the graph', () => {
   const long = 'words of the answers '.repeat(20);
 
   test.each(['right', 'left'])(
-    'long texts lose tokens on the %s, never the special ones, and are reported',
+    'long texts lose tokens on the %s, keep special tokens, and are reported',
     async (side) => {
       const files = {
         'tokenizer_config.json': { truncation_side: side },
@@ -118,14 +118,14 @@ describe('what is fed to the graph', () => {
     },
   );
 
-  test('a text of millions of characters is cut before it is split', async () => {
+  test('a text of millions of characters is cut before it is tokenized', async () => {
     const { embedder, seen } = await open({ 'sentence_bert_config.json': { max_seq_length: 8 } });
     const { truncated } = await embedder.embedBatch(['the '.repeat(1_000_000)]);
     expect([...truncated!]).toEqual([0]);
     expect(seen.runs.flat()).toEqual([[cls, ...smallTokenizer.encode('the '.repeat(20)).slice(0, 6), sep]]);
   });
 
-  test('the longest text is the smallest of what the files say, or less on demand', async () => {
+  test('the maximum length is the smallest in the files, or a smaller option', async () => {
     const files = {
       'sentence_bert_config.json': undefined,
       'tokenizer_config.json': { model_max_length: 1e30 },
@@ -141,7 +141,7 @@ describe('what is fed to the graph', () => {
       await expect(open(files, { maxTokens })).rejects.toThrow(InvalidArgumentError);
   });
 
-  test('prompts come first, by default or by name, and lower case is as the model has it', async () => {
+  test('prompts are prefixes, chosen by default or by name, and text is lowercased if the model says so', async () => {
     const prompts = { query: 'Of: ', none: '' };
     const files = {
       'config_sentence_transformers.json': { prompts, default_prompt_name: 'query' },
@@ -160,7 +160,7 @@ describe('what is fed to the graph', () => {
     await expect(open({ ...files, '1_Pooling/config.json': { include_prompt: false } })).rejects.toThrow(InputError);
   });
 
-  test('equal texts run once, and no run is larger than batchTokens', async () => {
+  test('equal texts run once, and no run exceeds batchTokens', async () => {
     const { embedder, seen } = await open({}, { batchTokens: 40 });
     const many = Array.from({ length: 60 }, (_, index) => 'words '.repeat((index * 7) % 30));
     await embedder.embedBatch(many);
@@ -170,7 +170,7 @@ describe('what is fed to the graph', () => {
     }
   });
 
-  test('texts of a quantised graph run alone', async () => {
+  test('texts of a quantized graph run alone', async () => {
     const { embedder, seen } = await open({ 'onnx/model_quantized.onnx': 'small' }, { dtype: 'q8' });
     await embedder.embedBatch(texts);
     expect(seen.runs.map(({ length }) => length)).toEqual([1, 1, 1, 1]);
@@ -178,7 +178,7 @@ describe('what is fed to the graph', () => {
   });
 });
 
-test('runs hold every row once, within the budget, with at most one token in twenty of padding, lengths falling', () => {
+test('runs contain every row once, longest first, within the budget, with at most 5 % padding', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 50 })), fc.integer({ min: 1, max: 200 }), (lengths, budget) => {
       const rows = lengths.map((length) => ({ ids: new Array<number>(length).fill(0) }));
@@ -197,14 +197,14 @@ test('runs hold every row once, within the budget, with at most one token in twe
   expect(tokenBudgetRuns(equal, 12, 0.05).map(({ length }) => length)).toEqual([4, 4, 2]);
 });
 
-test('tokens are counted as the graph is fed', async () => {
+test('countTokens equals the number of tokens that the graph receives', async () => {
   const { embedder, seen } = await open({}, { maxTokens: 9 });
   await embedder.embedBatch(texts);
   const fed = seen.runs.flat().map(({ length }) => length);
   expect([...embedder.countTokens([...new Set(texts)])].sort()).toEqual(fed.sort());
 });
 
-test('an abort between two runs stops the second', async () => {
+test('an abort between two runs prevents the second', async () => {
   const { embedder, seen } = await open({}, { batchTokens: 1 });
   const controller = new AbortController();
   const reason = new Error('stop');
@@ -214,7 +214,7 @@ test('an abort between two runs stops the second', async () => {
   expect(seen.openTensors).toBe(0);
 });
 
-test('tensors are freed after every run, the graph once and never while it runs', async () => {
+test('tensors are freed after every run; the graph is released once and never while it runs', async () => {
   const { embedder, seen } = await open({}, { batchTokens: 1 });
   await embedder.embedBatch(texts);
   expect(seen.openTensors).toBe(0);
@@ -230,7 +230,7 @@ test('tensors are freed after every run, the graph once and never while it runs'
   await expect(embedder.embedBatch(['late'])).rejects.toThrow('was disposed');
 });
 
-test('a failed run frees its tensors and the embedder goes on', async () => {
+test('a failed run frees its tensors and the embedder still works', async () => {
   const { embedder, seen } = await open();
   seen.duringRun = () => Promise.reject(new Error('out of memory'));
   await expect(embedder.embedBatch(['a'])).rejects.toThrow('out of memory');
@@ -239,7 +239,7 @@ test('a failed run frees its tensors and the embedder goes on', async () => {
   expect((await embedder.embedBatch(['a'])).embeddings.rows).toBe(1);
 });
 
-test('the fingerprint is that of the files, wherever they lie', async () => {
+test('the fingerprint depends on the content of the files, not on the folder', async () => {
   const { embedder, folder } = await open();
   const copy = `${folder}-copy`;
   cpSync(folder, copy, { recursive: true });

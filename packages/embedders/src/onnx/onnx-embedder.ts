@@ -1,23 +1,27 @@
 import { createHash } from 'node:crypto';
-import { InputError, InvalidArgumentError, importPeer, RarefyError, type TokenCountingEmbedder } from '@rarefy/core';
+import {
+  checkInteger,
+  InputError,
+  InvalidArgumentError,
+  importPeer,
+  RarefyError,
+  type TokenCountingEmbedder,
+} from '@rarefy/core';
 import { sha256File } from '@rarefy/io';
-import { textEncoder } from './onnx/encode-text.js';
-import { type Pooling, poolings, poolRow } from './onnx/pool-rows.js';
-import type { OnnxRuntime } from './onnx/runtime.js';
-import { loadSentenceGraph } from './onnx/sentence-graph.js';
+import { tokenBudgetRuns } from '../token-budget.js';
+import { textEncoder } from './encode-text.js';
+import { loadSentenceGraph, type OnnxRuntime, type Pooling, poolings, poolRow } from './sentence-graph.js';
 import {
   dtypeSuffixes,
   type OnnxDtype,
   readSentenceModelFolder,
   type SentenceModelFolder,
-} from './onnx/sentence-model-folder.js';
-import { tokenBudgetRuns } from './token-budget.js';
+} from './sentence-model-folder.js';
 
-export type { Pooling } from './onnx/pool-rows.js';
-export type { OnnxRuntime, OnnxSession, OnnxTensor } from './onnx/runtime.js';
-export type { OnnxDtype } from './onnx/sentence-model-folder.js';
+export type { OnnxSession, OnnxTensor } from './sentence-graph.js';
+export type { OnnxDtype, OnnxRuntime, Pooling };
 
-/** An embedder that also tells how it pools. */
+/** An embedder that also reports its pooling. */
 export interface OnnxEmbedder extends TokenCountingEmbedder<string> {
   readonly pooling: Pooling;
 }
@@ -25,49 +29,46 @@ export interface OnnxEmbedder extends TokenCountingEmbedder<string> {
 type Tokenizers = Pick<typeof import('@huggingface/tokenizers'), 'Tokenizer'>;
 
 export interface OnnxEmbedderOptions {
-  /** Precision, by transformers.js' name of it: picks `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` (q8), … Default fp32. */
+  /** Precision by its transformers.js name: selects `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` (q8), … Default fp32. */
   readonly dtype?: OnnxDtype;
-  /** How the states of a text's tokens become its row; default as the model's own files say, which is how it was trained. */
+  /** How the states of a text's tokens become its row. Default: as in the model's files, which is how it was trained. */
   readonly pooling?: Pooling;
-  /** Name of a prompt in the model's `config_sentence_transformers.json`, put before every text; default the model's own default. */
+  /** Name of a prompt in `config_sentence_transformers.json`, a prefix for every text. Default: the model's default prompt. */
   readonly promptName?: string;
-  /** Most tokens of a text, special ones included; longer texts are cut. Default and most: what the model says. */
+  /** Most tokens of a text, including special tokens; longer texts are cut. Default and maximum: the model's own limit. */
   readonly maxTokens?: number;
-  /** Tokens a run of the graph, padding included; default 1,024: larger runs are slower on a CPU. A longer text runs alone. */
+  /** Tokens per run of the graph, including padding. Default 1,024: larger runs are slower on a CPU. A longer text runs alone. */
   readonly batchTokens?: number;
-  /** The module `onnxruntime-node`, or a function that gives it. */
+  /** The module `onnxruntime-node`, or a function that returns it. Default: imported on first use. */
   readonly lib?: OnnxRuntime | (() => OnnxRuntime | Promise<OnnxRuntime>);
-  /** The module `@huggingface/tokenizers`, or a function that gives it. */
+  /** The module `@huggingface/tokenizers`, or a function that returns it. Default: imported on first use. */
   readonly tokenizers?: Tokenizers | (() => Tokenizers | Promise<Tokenizers>);
 }
 
-/** Texts a call; those of similar length are then run together. */
+/** Texts per batch, enough to group those of similar length. */
 const maxBatch = 256;
-/** Largest share of a run's tokens that may be padding. */
+/** Largest share of padding among the tokens of a run. */
 const maxPadding = 0.05;
-/** Of rows of length 1. Measured with MiniLM on real prompts: 0 for fp32, 1e-4 for fp16. Quantised texts run alone. */
+/** For rows of length 1. Measured with all-MiniLM-L6-v2 on 2,000 prompts: 0 for fp32, 1e-4 for fp16. */
 const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
 
 /**
- * A sentence-transformers model in ONNX, on the CPU: pooling (mean, cls, lasttoken, max), normalisation, longest text and prompts
- * are those of its own files, so rows equal those of `SentenceTransformer(folder).encode`.
+ * Embeds with a sentence-transformers model in ONNX, on the CPU. Pooling (mean, cls, lasttoken, max), normalization, maximum length and
+ * prompts come from the model's files, so rows equal those of `SentenceTransformer(folder).encode`.
  *
- * Equal texts of a batch are embedded once; the others run in order of length, at most 5 % of it padding, which is masked. Texts
- * that are cut are reported. Quantised graphs scale their numbers by all that runs together, so with those dtypes every text runs
- * alone.
+ * Equal texts of a batch are embedded once. The others run in order of length with at most 5 % padding, which is masked. Cut texts are
+ * reported. Quantized graphs scale their numbers by everything in a run, so with those dtypes every text runs alone.
  * Source: Reimers and Gurevych, "Sentence-BERT", EMNLP 2019.
  * @param folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`
- * @throws MissingDependencyError for an absent library; InputError for a folder without the files or a model of another make;
- * CorruptFileError for a damaged file; InvalidArgumentError for options out of range.
+ * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;
+ * CorruptFileError if a file is damaged; InvalidArgumentError if an option is out of range.
  */
 export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
   const { dtype = 'fp32', batchTokens = 1024 } = options;
   if (!Object.hasOwn(dtypeSuffixes, dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${Object.keys(dtypeSuffixes).join(', ')}, got ${dtype}`);
   }
-  if (!(Number.isInteger(batchTokens) && batchTokens >= 1)) {
-    throw new InvalidArgumentError(`batchTokens must be an integer ≥ 1, got ${batchTokens}`);
-  }
+  checkInteger('batchTokens', batchTokens, 1);
   const model = await readSentenceModelFolder(folder, dtype);
   const { normalize, lowercase, truncationSide } = model;
   const { pooling = model.pooling } = options;
@@ -84,11 +85,8 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
   });
   const tokenizer = new Tokenizer(model.tokenizer, model.tokenizerConfig);
   const { specialTokens, encode } = textEncoder(tokenizer, { maxTokens, truncationSide });
-  const isCount = Number.isInteger(maxTokens) || maxTokens === model.maxTokens;
-  if (!(isCount && maxTokens > specialTokens && maxTokens <= model.maxTokens)) {
-    throw new InvalidArgumentError(
-      `maxTokens must be an integer from ${specialTokens + 1} to the model's ${model.maxTokens}, got ${maxTokens}`,
-    );
+  if (maxTokens !== model.maxTokens || maxTokens <= specialTokens) {
+    checkInteger('maxTokens', maxTokens, specialTokens + 1, Math.min(model.maxTokens, Number.MAX_SAFE_INTEGER));
   }
   const fileDigests = await Promise.all(model.onnxFiles.map((file) => sha256File(file)));
   const settings = { pooling, normalize, lowercase, truncationSide, prompt, maxTokens };
@@ -103,7 +101,7 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
   });
   const graph = await loadSentenceGraph(model.onnxFiles[0]!, runtime);
   const read = (text: string) => encode(lowercase ? (prompt + text).toLowerCase() : prompt + text);
-  /** One row a text, in float64: hidden states → pooled → divided by its length when the model says so. */
+  /** One float64 row per text: hidden states → pooled → divided by its length if the model normalizes. */
   const embedRun = async (texts: readonly { readonly ids: readonly number[] }[]) => {
     const states = await graph.hiddenStates(texts.map(({ ids }) => ids));
     return texts.map(({ ids }, row) => {
@@ -136,17 +134,14 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
     async embedBatch(items, { signal } = {}) {
       signal?.throwIfAborted();
       const rows = items.length;
-      const data = new Float32Array(rows * dimensions); // a text without a token keeps zeros
-      const positions = new Map<string, number[]>();
-      items.forEach((text, position) => {
-        const same = positions.get(text);
-        if (same) same.push(position);
-        else positions.set(text, [position]);
+      const data = new Float32Array(rows * dimensions); // a text without tokens keeps zeros
+      const indicesOf = new Map<string, number[]>(); // text → indices in the batch
+      items.forEach((text, index) => {
+        const same = indicesOf.get(text);
+        if (same) same.push(index);
+        else indicesOf.set(text, [index]);
       });
-      const texts = [...positions].map(([text, at]) => ({
-        at,
-        ...read(text),
-      }));
+      const texts = Array.from(indicesOf, ([text, indices]) => ({ indices, ...read(text) }));
       const runs = tokenBudgetRuns(
         texts.filter(({ ids }) => ids.length > 0),
         batchTolerance === 0 ? 1 : batchTokens,
@@ -154,27 +149,27 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
       );
       for (const run of runs) {
         signal?.throwIfAborted();
-        if (released) throw new RarefyError('this sentence model was disposed; make a new one');
+        if (released) throw new RarefyError('this embedder was disposed; create a new one');
         const pending = embedRun(run);
         running.add(pending);
         const vectors = await pending.finally(() => running.delete(pending));
-        run.forEach(({ at }, index) => {
-          for (const position of at) data.set(vectors[index]!, position * dimensions);
+        run.forEach(({ indices }, row) => {
+          for (const index of indices) data.set(vectors[row]!, index * dimensions);
         });
       }
       signal?.throwIfAborted();
-      const truncated = texts.flatMap(({ at, truncated }) => (truncated ? at : [])).sort((a, b) => a - b);
+      const truncated = texts.flatMap(({ indices, truncated }) => (truncated ? indices : [])).sort((a, b) => a - b);
       return { embeddings: { data, rows, cols: dimensions }, truncated: Uint32Array.from(truncated) };
     },
     countTokens: (items) => Uint32Array.from(items, (text) => read(text).ids.length),
     async [Symbol.asyncDispose]() {
-      released ??= Promise.allSettled(running).then(() => graph.release()); // a graph freed while it runs ends the process
+      released ??= Promise.allSettled(running).then(() => graph.release()); // releasing a graph while it runs crashes the process
       await released;
     },
   };
 }
 
-/** The prompt of that name, of the model's default name, or none. */
+/** The prompt with this name, otherwise the model's default prompt, otherwise ''. */
 function choosePrompt({ prompts, defaultPromptName, includePrompt }: SentenceModelFolder, promptName?: string): string {
   const name = promptName ?? defaultPromptName;
   if (name === undefined) return '';
@@ -185,13 +180,13 @@ function choosePrompt({ prompts, defaultPromptName, includePrompt }: SentenceMod
   }
   if (prompt !== '' && !includePrompt) {
     throw new InputError(
-      'the model leaves the tokens of its prompts out of the row, which is not read; choose another model',
+      'the model excludes the tokens of its prompts from pooling, which is not supported; choose another model',
     );
   }
   return prompt;
 }
 
-/** v / |v|; zeros stay zeros. */
+/** v / |v|; a row of zeros is unchanged. */
 function toUnit(row: Float64Array): Float64Array {
   const length = Math.max(norm(row), 1e-12);
   return row.map((value) => value / length);

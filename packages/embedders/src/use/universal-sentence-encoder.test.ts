@@ -3,11 +3,11 @@ import { embed, InputError, InvalidArgumentError, type Matrix, RarefyError } fro
 import { activate } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeOnBackends } from '../../../tests/support/backends.js';
-import { universalSentenceEncoder } from './use.js';
+import { describeOnBackends } from '../../../../tests/support/backends.js';
+import { universalSentenceEncoder } from './universal-sentence-encoder.js';
 
 const golden = JSON.parse(
-  readFileSync(new URL('../../../tests/golden/universal-sentence-encoder.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../../tests/golden/universal-sentence-encoder.json', import.meta.url), 'utf8'),
 ) as { texts: string[]; embeddings: number[][] };
 
 describeOnBackends('the sentence encoder', () => {
@@ -26,7 +26,7 @@ describeOnBackends('the sentence encoder', () => {
     await expect(encoder.embedBatch(['late'])).rejects.toThrow(RarefyError);
   });
 
-  test('equals the reference embeddings, whatever the batch', async () => {
+  test('equals the reference embeddings with any batch size', async () => {
     for (const batchSize of [1, 5, 16]) {
       const rows = await embed(encoder, golden.texts, { batchSize });
       expect(largestDifference(rows, golden.embeddings.flat())).toBeLessThan(1e-5);
@@ -34,7 +34,7 @@ describeOnBackends('the sentence encoder', () => {
     expect(tf.getBackend()).toBe(backend);
   });
 
-  test('a text alone equals the text in a batch within batchTolerance, rows have length 1, repeats are equal', async () => {
+  test('a text alone equals the text in a batch within batchTolerance; rows have length 1; repeats are equal', async () => {
     const together = await embed(encoder, golden.texts);
     expect((await embed(encoder, golden.texts)).data).toEqual(together.data);
     const alone = await embed(encoder, golden.texts, { batchSize: 1 });
@@ -44,7 +44,7 @@ describeOnBackends('the sentence encoder', () => {
     }
   });
 
-  test('every text keeps its row: empty, blank, lone surrogate, very long', async () => {
+  test('every text gets its own row: empty, blank, lone surrogate, very long', async () => {
     const long = 'word '.repeat(20_000);
     const { embeddings, truncated } = await encoder.embedBatch([
       '',
@@ -66,7 +66,7 @@ describeOnBackends('the sentence encoder', () => {
     expect((await encoder.embedBatch([])).embeddings).toEqual({ data: new Float32Array(0), rows: 0, cols: 512 });
   });
 
-  test('no tensor stays behind, after an abort neither', async () => {
+  test('no tensor leaks, even after an abort', async () => {
     const count = tf.memory().numTensors;
     await embed(encoder, golden.texts, { batchSize: 4 });
     const reason = new Error('stop');
@@ -78,7 +78,7 @@ describeOnBackends('the sentence encoder', () => {
   });
 });
 
-test('the backend stays the caller’s, and a convolution still trains on it, which wasm cannot', async () => {
+test('the backend is unchanged, and a convolution still trains on it, which wasm cannot do', async () => {
   await activate('cpu');
   await using encoder = await universalSentenceEncoder();
   await encoder.embedBatch(['sea']);
@@ -98,7 +98,7 @@ test('the backend stays the caller’s, and a convolution still trains on it, wh
   tf.dispose([images, filter]);
 });
 
-test('wrong options and missing files are told', async () => {
+test('wrong options and missing files are errors', async () => {
   await expect(universalSentenceEncoder({ batchSize: 0 })).rejects.toThrow(InvalidArgumentError);
   await expect(universalSentenceEncoder({ folder: '/nowhere' })).rejects.toThrow(InputError);
 });
