@@ -1,6 +1,7 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
+import { fileExists } from '@rarefy/io';
 import { type Pooling, poolings } from './sentence-graph.js';
 
 /** Suffix of the ONNX file for each precision, by the names of transformers.js: `model.onnx`, `model_fp16.onnx`, … */
@@ -124,7 +125,7 @@ async function findOnnxFiles(folders: readonly string[], dtype: OnnxDtype): Prom
   const name = `model${dtypeSuffixes[dtype]}.onnx`;
   for (const folder of new Set(folders)) {
     for (const path of [join(folder, 'onnx', name), join(folder, name)]) {
-      if (await exists(path)) return (await exists(`${path}_data`)) ? [path, `${path}_data`] : [path];
+      if (await fileExists(path)) return (await fileExists(`${path}_data`)) ? [path, `${path}_data`] : [path];
     }
   }
   throw new InputError(
@@ -162,11 +163,4 @@ async function readJson(file: string): Promise<Json | undefined> {
 
 function positive(value: unknown): number | undefined {
   return typeof value === 'number' && value > 0 ? value : undefined;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
