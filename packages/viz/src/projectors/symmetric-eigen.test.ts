@@ -17,8 +17,8 @@ test('A v = λ v with orthonormal vectors, for random, singular and diagonal mat
   const random = counterRandom(5);
   const n = 12;
   const noise = Float64Array.from({ length: n * n }, (_, i) => random.uniform(i) - 0.5);
-  const gram = Float64Array.from({ length: n * n }, (_, at) => (Math.floor(at / n) % 3) * ((at % n) % 3)); // rank 1
-  const diagonal = Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? at % 5 : 0));
+  const gram = Float64Array.from({ length: n * n }, (_, index) => (Math.floor(index / n) % 3) * ((index % n) % 3)); // rank 1
+  const diagonal = Float64Array.from({ length: n * n }, (_, index) => (index % (n + 1) === 0 ? index % 5 : 0));
   for (const matrix of [noise, gram, diagonal, new Float64Array(n * n)]) {
     const { values, vectors } = symmetricEigen(matrix, n);
     const entry = (i: number, j: number) => matrix[Math.min(i, j) * n + Math.max(i, j)]!;

@@ -2,9 +2,9 @@ import { type CallOptions, counterRandom, type Matrix } from '@rarefy/core';
 import { symmetricEigen } from './symmetric-eigen.js';
 
 export interface PrincipalDirections {
-  /** Mean row: cols. */
+  /** Mean row, [cols]. */
   readonly mean: Float64Array;
-  /** Orthonormal rows of cols each, largest variance first. Fewer than asked for when the points vary in fewer directions. */
+  /** Orthonormal, [cols] each, largest variance first. Fewer than requested if the points vary in fewer directions. */
   readonly directions: readonly Float64Array[];
   /** Variance along each direction, dividing by the number of rows. */
   readonly variances: readonly number[];
@@ -16,12 +16,13 @@ const depth = 6; // powers of the covariance in one Krylov basis
 const maxRestarts = 100;
 
 /**
- * The `count` directions of largest variance, by a restarted block Krylov method: a basis of start vectors and their products
- * with the covariance, the best directions within it, and again from those. The covariance itself is never formed, so memory is
- * a few rows and any shape will do. About 20 passes over the points on text embeddings. Deterministic.
+ * The `count` directions of largest variance, by a restarted block Krylov method: it builds a basis of start vectors and their products
+ * with the covariance, finds the best directions within it, and starts again from those. The covariance is never formed, so memory is a
+ * few rows for any shape. About 20 passes over the points for text embeddings. Deterministic.
  *
- * Variance below float32 rounding of the points (1e-14 of their mean square) counts as none.
+ * A variance below the float32 rounding error of the points (1e-14 of their mean square) counts as 0.
  * Source: Musco and Musco, "Randomized block Krylov methods for stronger and faster approximate SVD", NeurIPS 2015.
+ * @throws the signal's reason on abort.
  */
 export async function principalDirections(
   points: Matrix,
@@ -36,20 +37,22 @@ export async function principalDirections(
   );
   const noise = 1e-14 * meanSquare(points);
   for (let restart = 1; ; restart++) {
-    // Orthonormal basis and its products with the covariance, block by block.
+    // An orthonormal basis and its products with the covariance, block by block.
     const basis: Float64Array[] = [];
     const products: Float64Array[] = [];
     for (let power = 0; power <= depth && start.length > 0; power++) {
-      const block = start.filter((vector) => orthonormalise(vector, basis));
+      const block = start.filter((vector) => orthonormalize(vector, basis));
       signal?.throwIfAborted();
       products.push(...covarianceTimes(block, points, mean));
       start = products.slice(products.length - block.length).map((product) => product.slice());
-      await new Promise((resolve) => setImmediate(resolve)); // lets an abort in
+      await new Promise((resolve) => setImmediate(resolve)); // lets an abort through
     }
     // Rayleigh-Ritz: eigenvectors of the covariance within the span of the basis.
     const size = basis.length;
     const { values, vectors } = symmetricEigen(
-      Float64Array.from({ length: size * size }, (_, at) => dot(basis[Math.floor(at / size)]!, products[at % size]!)),
+      Float64Array.from({ length: size * size }, (_, index) =>
+        dot(basis[Math.floor(index / size)]!, products[index % size]!),
+      ),
       size,
     );
     const combine = (parts: readonly Float64Array[], i: number) =>
@@ -67,25 +70,25 @@ export async function principalDirections(
   }
 }
 
-/** (1 / rows) Σ (x - mean) (x - mean)ᵀ v for every v of the block, in one pass over the points. */
+/** (1 / rows) Σ (x - mean) (x - mean)ᵀ v for each v of the block, in one pass over the points. */
 function covarianceTimes(
   block: readonly Float64Array[],
   { data, rows, cols }: Matrix,
   mean: Float64Array,
 ): Float64Array[] {
   const products = block.map(() => new Float64Array(cols));
-  const centred = new Float64Array(cols);
+  const centered = new Float64Array(cols);
   for (let row = 0; row < rows; row++) {
-    for (let j = 0, at = row * cols; j < cols; j++, at++) centred[j] = data[at]! - mean[j]!;
-    for (let i = 0; i < block.length; i++) addScaled(products[i]!, centred, dot(block[i]!, centred) / rows);
+    for (let j = 0; j < cols; j++) centered[j] = data[row * cols + j]! - mean[j]!;
+    for (let i = 0; i < block.length; i++) addScaled(products[i]!, centered, dot(block[i]!, centered) / rows);
   }
   return products;
 }
 
-/** Makes `vector` orthogonal to the basis and of length 1 and adds it; false, adding nothing, when the basis spans it already. */
-function orthonormalise(vector: Float64Array, basis: Float64Array[]): boolean {
+/** Makes `vector` orthogonal to the basis, with length 1, and adds it. Returns false and adds nothing if the basis spans it. */
+function orthonormalize(vector: Float64Array, basis: Float64Array[]): boolean {
   const before = norm(vector);
-  // Twice is enough (Kahan): once leaves rounding behind when the vector nearly lies in the span.
+  // Two passes are enough (Kahan); one leaves rounding errors if the vector is nearly in the span.
   for (let pass = 0; pass < 2; pass++) for (const other of basis) addScaled(vector, other, -dot(other, vector));
   const length = norm(vector);
   if (!(length > 1e-10 * before)) return false;
@@ -102,7 +105,7 @@ function meanRow({ data, rows, cols }: Matrix): Float64Array {
 
 function meanSquare({ data, rows }: Matrix): number {
   let sum = 0;
-  for (let at = 0; at < data.length; at++) sum += data[at]! ** 2;
+  for (const value of data) sum += value ** 2;
   return sum / Math.max(1, rows);
 }
 

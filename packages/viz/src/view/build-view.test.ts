@@ -6,14 +6,10 @@ import {
   ShapeError,
   type WorkEvent,
 } from '@rarefy/core';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { buildView } from './build-view.js';
-import { jsonExporter } from './exporters/json.js';
-import { firstCharacters } from './first-characters.js';
-import { pca } from './projectors/pca.js';
-import { scaleAxes } from './scale-axes.js';
-import { viewDensity } from './view-density.js';
+import { jsonExporter } from '../exporters/json.js';
+import { pca } from '../projectors/pca.js';
+import { buildView, scaleAxes, viewDensity } from './build-view.js';
 import { viewPoints } from './view-points.js';
 
 const prompts = [
@@ -31,7 +27,7 @@ const embeddings: Matrix = {
   cols: 4,
 };
 
-test('layout, density, sources and prompts are those of the parts', async () => {
+test('a view has the scaled layout, the density, the sources and the prompts', async () => {
   const events: WorkEvent[] = [];
   const onEvent = (event: WorkEvent) => events.push(event);
   const view = await buildView(prompts, embeddings, { projector: pca(), onEvent });
@@ -46,13 +42,13 @@ test('layout, density, sources and prompts are those of the parts', async () => 
   expect(events.some((event) => event.type === 'work-end' && event.task === 'pca')).toBe(true);
 });
 
-test('the default projector is umap by seed, so the same seed gives the same view', async () => {
+test('the default projector is umap, and the same seed gives the same view', async () => {
   const view = await buildView(prompts, embeddings, { seed: 3 });
   expect(await buildView(prompts, embeddings, { seed: 3 })).toEqual(view);
   expect((await buildView(prompts, embeddings, { seed: 4 })).layout).not.toEqual(view.layout);
 });
 
-test('points carry the fields of the file, in its order', async () => {
+test('points have the fields of the file, in order', async () => {
   const view = await buildView(prompts, embeddings, { projector: pca() });
   const points = viewPoints(view);
   points.forEach((point, row) => {
@@ -71,7 +67,7 @@ test('points carry the fields of the file, in its order', async () => {
   expect(JSON.parse(new TextDecoder().decode(files[0]!.bytes))).toEqual(points);
 });
 
-test('a flat layout has z = 0, an empty view an empty file', async () => {
+test('a 2D layout has z = 0; an empty view gives an empty file', async () => {
   const view = await buildView(prompts, embeddings, { projector: pca() });
   const flat = { ...view, layout: { data: Float32Array.from({ length: 14 }, (_, i) => i / 14), rows: 7, cols: 2 } };
   expect(viewPoints(flat).map(({ z }) => z)).toEqual([0, 0, 0, 0, 0, 0, 0]);
@@ -80,15 +76,7 @@ test('a flat layout has z = 0, an empty view an empty file', async () => {
     expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual([]);
 });
 
-test('the first characters are whole code points', () => {
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), fc.nat(20), (text, count) => {
-      expect(firstCharacters(text, count)).toBe([...text].slice(0, count).join(''));
-    }),
-  );
-});
-
-test('what does not fit together is told', async () => {
+test('parts that do not fit together are errors', async () => {
   await expect(buildView(prompts.slice(1), embeddings)).rejects.toThrow(ShapeError);
   const projector = (layout: Matrix): Projector => ({
     ...pca(),
@@ -110,4 +98,17 @@ test('what does not fit together is told', async () => {
   await expect(buildView(prompts, embeddings, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   const many = { ...view, ids: new Array<string>(1_000_001).fill('') };
   await expect(jsonExporter().export(many)[Symbol.asyncIterator]().next()).rejects.toThrow('1000001 points');
+});
+
+test('each axis spans [-1, 1]; a constant axis is 0; the input is unchanged', () => {
+  const layout = { data: Float32Array.of(0, 5, -3, 10, 5, 1, 5, 5, -1), rows: 3, cols: 3 };
+  const before = layout.data.slice();
+  expect(scaleAxes(layout)).toEqual({ data: Float32Array.of(-1, 0, -1, 1, 0, 1, 0, 0, 0), rows: 3, cols: 3 });
+  expect(layout.data).toEqual(before);
+});
+
+test('no rows, one row, and the full range of float32', () => {
+  expect(scaleAxes({ data: new Float32Array(0), rows: 0, cols: 3 }).data.length).toBe(0);
+  expect([...scaleAxes({ data: Float32Array.of(4, -2), rows: 1, cols: 2 }).data]).toEqual([0, 0]);
+  expect([...scaleAxes({ data: Float32Array.of(-3e38, 3e38, 0), rows: 3, cols: 1 }).data]).toEqual([-1, 1, 0]);
 });

@@ -1,14 +1,15 @@
 export interface SymmetricEigen {
   /** Largest first. */
   readonly values: Float64Array;
-  /** Row i belongs to value i; rows are orthonormal: n x n, row-major. */
+  /** Row i is the eigenvector of value i; rows are orthonormal. Row-major [n, n]. */
   readonly vectors: Float64Array;
 }
 
 /**
- * All eigenvalues and eigenvectors of a small symmetric matrix (n x n, row-major; only the upper half is read), by cyclic Jacobi
- * rotations until nothing is left off the diagonal. About 30 n³ operations. Deterministic.
+ * All eigenvalues and eigenvectors of a small symmetric matrix, by cyclic Jacobi rotations until the matrix is diagonal. About 30 n³
+ * operations. Deterministic.
  * Source: Golub and Van Loan, "Matrix Computations", section 8.5.
+ * @param matrix row-major [n, n]; only the upper half is read
  */
 export function symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen {
   const a = new Float64Array(n * n);
@@ -25,7 +26,7 @@ export function symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen 
   return { values: Float64Array.from(order, (i) => a[i * n + i]!), vectors };
 }
 
-/** One sweep over all pairs p < q. Returns whether anything was large enough to rotate. */
+/** Sweeps once over all pairs p < q. Returns whether an entry was large enough to rotate. */
 function rotateAll(a: Float64Array, rows: Float64Array, n: number): boolean {
   let rotated = false;
   for (let p = 0; p < n; p++) {

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { NotFiniteError } from '@rarefy/core';
 import { parseSafetensors, toFloat32, toFloat64 } from '@rarefy/io';
 import { expect, test } from 'vitest';
-import { viewDensity } from './view-density.js';
+import { viewDensity } from './build-view.js';
 
-const goldenPath = fileURLToPath(new URL('../../../tests/golden/density.safetensors', import.meta.url));
+const goldenPath = fileURLToPath(new URL('../../../../tests/golden/density.safetensors', import.meta.url));
 
 test('equals the reference density, scaled to [0, 1]', async () => {
   const golden = parseSafetensors(await readFile(goldenPath), 'density.safetensors');
@@ -21,7 +21,7 @@ test('equals the reference density, scaled to [0, 1]', async () => {
   expect([Math.min(...density), Math.max(...density)]).toEqual([0, 1]);
 });
 
-test('few rows use all others; rows that do not differ are 0', async () => {
+test('few rows use all other rows; equal densities give 0', async () => {
   expect(await viewDensity({ data: new Float32Array(0), rows: 0, cols: 2 })).toEqual(new Float32Array(0));
   expect(await viewDensity({ data: Float32Array.of(1, 2), rows: 1, cols: 2 })).toEqual(Float32Array.of(0));
   expect(await viewDensity({ data: new Float32Array(24).fill(2), rows: 12, cols: 2 })).toEqual(new Float32Array(12));

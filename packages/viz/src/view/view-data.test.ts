@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decodeView, encodeView } from './view-data.js';
 
-test('a view survives its JSON; prompts are cut to 200 characters', () => {
+test('decodeView returns the encoded view, with prompts cut to 200 characters', () => {
   const columns = {
     source: { type: 'category', codes: Uint32Array.of(1, 0), labels: ['a', '</b>'] },
     density: { type: 'number', values: Float32Array.of(0.3, 1) },
