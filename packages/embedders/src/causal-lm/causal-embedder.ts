@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { tokenBudgetRuns } from '../token-budget.js';
 import { meanPool } from './pooling.js';
 
-/** Rows projected between two time checks: about 10 ms for 768 columns on one core of a server CPU. */
+/** Rows projected between two time checks. */
 const projectedRows = 63;
 /** Any share of padding: it costs less than another pass through all layers. */
 const maxPadding = 1;
