@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type CallOptions, InputError } from '@rarefy/core';
 
-export interface StoredRow {
+interface StoredRow {
   /** SHA-256 of the item, in hexadecimal. */
   readonly key: string;
   /** Whether the embedder cut the item's text. */
@@ -13,7 +13,7 @@ export interface StoredRow {
 }
 
 /** Rows on disk, found by the key of their item. */
-export interface RowStore {
+interface RowStore {
   /** Returns undefined if there is no such row, or if its bytes are damaged. */
   find(key: string): Promise<StoredRow | undefined>;
   /** @throws InputError if the file system refuses. */

@@ -20,7 +20,7 @@ export interface CausalEmbedderOptions {
 }
 
 /** What differs between the ways to embed with a causal model. */
-export interface CausalPooling {
+interface CausalPooling {
   readonly name: string;
   readonly dimensions: number;
   /** Hidden states [batch, T, hidden] and their mask [batch, T] → [batch, width]; default the mean over real tokens. */

@@ -1,7 +1,7 @@
 import { type CallOptions, timeSlices } from '@rarefy/core';
 
 /** A factor R with RᵀR = G and as many rows as the rank of G. */
-export interface CholeskyFactor {
+interface CholeskyFactor {
   readonly rank: number;
   /** R, row-major [rank, n]: row k is zero in the columns order[0] to order[k - 1]. */
   readonly rows: Float64Array;

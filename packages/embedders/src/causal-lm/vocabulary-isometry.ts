@@ -3,7 +3,7 @@ import { pivotedCholesky } from './pivoted-cholesky.js';
 import { addTileProduct, packPanels, tileSize } from './tile-product.js';
 
 /** An output head: logits = W h + b. */
-export interface HeadValues {
+interface HeadValues {
   /** W, row-major [vocabulary, hidden]. */
   readonly weight: Float32Array;
   /** b, [vocabulary]. */
@@ -13,7 +13,7 @@ export interface HeadValues {
 }
 
 /** A linear map of hidden states that keeps inner products and distances of their logits. */
-export interface VocabularyIsometry {
+interface VocabularyIsometry {
   /** Numbers per row: the hidden size, plus one if the head has a bias. */
   readonly dimensions: number;
   /** Rank of the head; columns from here on are zero. */

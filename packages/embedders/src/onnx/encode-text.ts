@@ -1,13 +1,13 @@
 import type { Tokenizer } from '@huggingface/tokenizers';
 
-export interface EncodedText {
+interface EncodedText {
   /** Token ids, including special tokens. */
   readonly ids: readonly number[];
   /** Whether a part of the text is missing. */
   readonly truncated: boolean;
 }
 
-export interface TextLimits {
+interface TextLimits {
   /** Most tokens of a text, including special tokens. */
   readonly maxTokens: number;
   /** The end where longer texts lose tokens. */

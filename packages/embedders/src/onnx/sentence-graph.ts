@@ -30,14 +30,14 @@ export const poolings = ['mean', 'cls', 'lasttoken', 'max'] as const;
 export type Pooling = (typeof poolings)[number];
 
 /** Last hidden states of one padded run: [rows, T, width], row-major. */
-export interface HiddenStates {
+interface HiddenStates {
   readonly data: Float32Array;
   readonly T: number;
   readonly width: number;
 }
 
 /** A transformer graph, from token ids to last hidden states. */
-export interface SentenceGraph {
+interface SentenceGraph {
   /** Runs rows of token ids, padded on the right to the longest: [rows, T] → [rows, T, width]. */
   hiddenStates(rows: readonly (readonly number[])[]): Promise<HiddenStates>;
   release(): Promise<void>;

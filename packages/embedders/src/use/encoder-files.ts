@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { digest, InputError, importPeer } from '@rarefy/core';
 import type { io } from '@tensorflow/tfjs-core';
 
-export interface EncoderFiles {
+interface EncoderFiles {
   /** Graph and weights in the form that tfjs loads. */
   readonly graph: io.ModelArtifacts;
   /** Pieces and their scores, by id. */

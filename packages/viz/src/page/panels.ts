@@ -30,7 +30,7 @@ export function fillLegend(
 }
 
 /** What the card of a point shows. */
-export interface CardContent {
+interface CardContent {
   readonly color: string;
   readonly source: string;
   readonly prompt: string;

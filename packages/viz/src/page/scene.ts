@@ -16,7 +16,7 @@ import {
 import { OrbitControls } from 'three/addons/controls/OrbitControls.js';
 import { type Camera, depthOrder } from './point-geometry.js';
 
-export interface ScenePoints {
+interface ScenePoints {
   /** x, y, z of each point in [-1, 1]. */
   readonly coordinates: Float32Array;
   readonly sizes: Float32Array;
@@ -24,7 +24,7 @@ export interface ScenePoints {
   readonly colors: Float32Array;
 }
 
-export interface PointScene {
+interface PointScene {
   /** Fits the canvas to the window, of which the panel covers `left` and `bottom`; in CSS pixels. */
   resize(window: { width: number; height: number; left: number; bottom: number }): void;
   /** Colors of the background and of the frame around the points. */

@@ -1,7 +1,7 @@
 import { type CallOptions, counterRandom, type Matrix } from '@rarefy/core';
 import { symmetricEigen } from './symmetric-eigen.js';
 
-export interface PrincipalDirections {
+interface PrincipalDirections {
   /** Mean row, [cols]. */
   readonly mean: Float64Array;
   /** Orthonormal, [cols] each, largest variance first. Fewer than requested if the points vary in fewer directions. */

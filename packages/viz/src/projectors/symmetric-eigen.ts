@@ -1,4 +1,4 @@
-export interface SymmetricEigen {
+interface SymmetricEigen {
   /** Largest first. */
   readonly values: Float64Array;
   /** Row i is the eigenvector of value i; rows are orthonormal. Row-major [n, n]. */

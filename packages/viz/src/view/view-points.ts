@@ -2,7 +2,7 @@ import { type Column, type EmbeddingView, InvalidArgumentError, ShapeError } fro
 import { firstCharacters } from './view-text.js';
 
 /** The columns that exporters show, as {@link buildView} creates them. */
-export interface ViewColumns {
+interface ViewColumns {
   readonly source: Extract<Column, { type: 'category' }>;
   /** In [0, 1]; 1 is the most crowded. */
   readonly density: Extract<Column, { type: 'number' }>;
