@@ -1,13 +1,13 @@
-/** A multiple of 3, so that the texts of consecutive blocks join without padding. */
+/** Bytes per `btoa` call. A multiple of 3, so that consecutive blocks join without padding. */
 const blockBytes = 3 * 2 ** 13;
 
 /**
- * Numbers as base64 of their little-endian bytes: exact, and shorter than their JSON.
- * Fast in Node, where `Buffer` does it; browsers use `btoa`.
+ * Encodes the bytes of a typed array as base64: exact, and shorter than JSON numbers. Bytes are in the order of this platform,
+ * which is little-endian wherever Rarefy runs.
  */
 export function encodeBase64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
-  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   if (typeof Buffer !== 'undefined') return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   let text = '';
   for (let start = 0; start < bytes.length; start += blockBytes) {
     text += btoa(String.fromCharCode(...bytes.subarray(start, start + blockBytes)));
@@ -15,7 +15,7 @@ export function encodeBase64({ buffer, byteOffset, byteLength }: ArrayBufferView
   return text;
 }
 
-/** The bytes that a base64 text encodes. @throws DOMException (InvalidCharacterError) if `text` is not valid base64. */
+/** Decodes base64 to bytes. @throws DOMException (InvalidCharacterError) if `text` is not valid base64. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);

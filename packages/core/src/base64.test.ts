@@ -22,11 +22,11 @@ test.each(['with Buffer', 'without Buffer, as in a browser'])(
   },
 );
 
-test('doubles survive exactly', () => {
+test('doubles are restored exactly', () => {
   const values = Float64Array.of(0, -0, 1 / 3, Number.MAX_VALUE, Number.MIN_VALUE, Number.NaN, -Infinity);
   expect(new Float64Array(decodeBase64(encodeBase64(values)).buffer)).toEqual(values);
 });
 
-test('text that is not base64 is refused', () => {
+test('rejects text that is not base64', () => {
   for (const text of ['!', 'AAAAA', 'AA=A']) expect(() => decodeBase64(text)).toThrow();
 });

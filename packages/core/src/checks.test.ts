@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
-import { checkInteger, checkSeed } from './arguments.js';
-import { checkFinite, checkMatrix, checkShape, firstNotFinite } from './numbers.js';
+import { checkFinite, checkInteger, checkMatrix, checkSeed, checkShape, firstNotFinite } from './checks.js';
+import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 
-test('integers outside the range, and values that are not safe integers, are refused by name', () => {
+test('rejects integers outside the range and values that are not safe integers, by name', () => {
   for (const value of [0, 1.5, Number.NaN, Infinity, 2 ** 53]) {
     expect(() => checkInteger('k', value, 1)).toThrow(
       new InvalidArgumentError(`k must be an integer ≥ 1, got ${value}`),
@@ -16,7 +15,7 @@ test('integers outside the range, and values that are not safe integers, are ref
   checkSeed(-(2 ** 53) + 1);
 });
 
-test('the first NaN or infinity is named by position, or by row and column', () => {
+test('the error names the first NaN or infinity by position, or by row and column', () => {
   expect(firstNotFinite([1, 2])).toBe(-1);
   expect(firstNotFinite([Number.NaN, 2, Infinity], 1)).toBe(2);
   expect(firstNotFinite([1, Number.NaN], 0, 1)).toBe(-1);
@@ -30,7 +29,7 @@ test('the first NaN or infinity is named by position, or by row and column', () 
   expect(() => checkMatrix({ data, rows: 3, cols: 2 }, 'points', 10)).toThrow('in row 12, column 0');
 });
 
-test('sizes that do not agree and arrays of another type are refused', () => {
+test('rejects sizes that do not agree and arrays of another type', () => {
   const data = new Float32Array(6);
   for (const [rows, cols] of [
     [2, 2],

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { MissingDependencyError } from '../errors.js';
+import { MissingDependencyError } from './errors.js';
 import { importPeer } from './import-peer.js';
 
 const module = { answer: 42 };
@@ -11,7 +11,7 @@ async function failure(cause: unknown): Promise<MissingDependencyError> {
   return error;
 }
 
-test('a module that is handed in, or a function that gives it, is used without an import', async () => {
+test('a module from the caller, or a function that returns it, is used without an import', async () => {
   const load = vi.fn();
   expect(await importPeer({ ...peer, lib: module, load })).toBe(module);
   expect(await importPeer({ ...peer, lib: () => module, load })).toBe(module);
@@ -20,7 +20,7 @@ test('a module that is handed in, or a function that gives it, is used without a
   expect(await importPeer({ ...peer, lib: undefined, load: async () => module })).toBe(module);
 });
 
-test('an absent library is told with the line that installs it', async () => {
+test('the error for a library that is not installed has the install command', async () => {
   const name = 'rarefy-test-no-such-library';
   const error: unknown = await importPeer({ ...peer, name, load: () => import(/* @vite-ignore */ name) }).catch(
     (e) => e,
@@ -34,7 +34,7 @@ test('an absent library is told with the line that installs it', async () => {
   });
 });
 
-test('a library that is there and does not load is told with the cause, also when something that it needs is absent', async () => {
+test('the error for a library that does not load has the cause, also if one of its dependencies is not installed', async () => {
   const coded = (message: string, code: string) => Object.assign(new Error(message), { code });
   const causes = [
     coded('libcudart.so.11: cannot open shared object file.\nmore', 'ERR_DLOPEN_FAILED'),
