@@ -1,35 +1,32 @@
 import { describe, expect, test } from 'vitest';
-import type { Check } from './check.js';
-import { densityEstimatorChecks } from './checks/density-estimator-checks.js';
-import { embedderChecks } from './checks/embedder-checks.js';
-import { exporterChecks } from './checks/exporter-checks.js';
-import { loaderChecks } from './checks/loader-checks.js';
-import { loggerChecks } from './checks/logger-checks.js';
-import { neighborIndexChecks } from './checks/neighbor-index-checks.js';
-import { projectorChecks } from './checks/projector-checks.js';
-import { samplerChecks } from './checks/sampler-checks.js';
-import { densityMutants } from './mutants/density-mutants.js';
-import { embedderMutants } from './mutants/embedder-mutants.js';
-import { exporterMutants, readJson } from './mutants/exporter-mutants.js';
-import { indexMutants } from './mutants/index-mutants.js';
-import { loaderMutants, loaderRows, prefetchingLoader } from './mutants/loader-mutants.js';
-import { loggerMutants } from './mutants/logger-mutants.js';
-import type { Mutant } from './mutants/mutant.js';
-import { projectorMutants } from './mutants/projector-mutants.js';
-import { samplerMutants } from './mutants/sampler-mutants.js';
-import { deckSampler } from './reference/deck-sampler.js';
-import { landmarkProjector } from './reference/landmark-projector.js';
-import { learningSampler } from './reference/learning-sampler.js';
-import { letterEmbedder } from './reference/letter-embedder.js';
-import { memoryLogger } from './reference/memory-logger.js';
-import { naiveDensity } from './reference/naive-density.js';
-import { naiveExporter } from './reference/naive-exporter.js';
-import { naiveIndex } from './reference/naive-index.js';
-import { naiveLoader } from './reference/naive-loader.js';
-import { rouletteSampler } from './reference/roulette-sampler.js';
-import { runChecks } from './run-checks.js';
+import { type Check, runChecks } from '../src/check.js';
+import { densityEstimatorChecks } from '../src/checks/density-estimator-checks.js';
+import { embedderChecks } from '../src/checks/embedder-checks.js';
+import { exporterChecks } from '../src/checks/exporter-checks.js';
+import { loaderChecks } from '../src/checks/loader-checks.js';
+import { loggerChecks } from '../src/checks/logger-checks.js';
+import { neighborIndexChecks } from '../src/checks/neighbor-index-checks.js';
+import { projectorChecks } from '../src/checks/projector-checks.js';
+import { samplerChecks } from '../src/checks/sampler-checks.js';
+import { landmarkProjector } from '../src/reference/landmark-projector.js';
+import { letterEmbedder } from '../src/reference/letter-embedder.js';
+import { naiveDensity } from '../src/reference/naive-density.js';
+import { naiveExporter } from '../src/reference/naive-exporter.js';
+import { naiveIndex } from '../src/reference/naive-index.js';
+import { naiveLoader } from '../src/reference/naive-loader.js';
+import { deckSampler, learningSampler, rouletteSampler } from '../src/reference/samplers.js';
+import { densityMutants } from './density-mutants.js';
+import { embedderMutants } from './embedder-mutants.js';
+import { exporterMutants, readJson } from './exporter-mutants.js';
+import { indexMutants } from './index-mutants.js';
+import { loaderMutants, loaderRows, prefetchingLoader } from './loader-mutants.js';
+import { loggerMutants } from './logger-mutants.js';
+import { memoryLogger } from './memory-logger.js';
+import type { Mutant } from './mutant.js';
+import { projectorMutants } from './projector-mutants.js';
+import { samplerMutants } from './sampler-mutants.js';
 
-/** A suite holds what it promises: right components pass it, and each check catches the component that is broken its way. */
+/** Tests a suite: correct components pass it, and each check catches the mutants that are broken in its way. */
 function describeSuite<Subject>(
   name: string,
   checks: (subject: Subject) => Check[],
@@ -47,7 +44,7 @@ function describeSuite<Subject>(
     });
 
     const names = checks(Object.values(references)[0]!).map((check) => check.name);
-    test('every check is passed by a right component, has a mutant, a name of its own and a reason', () => {
+    test('every check is passed by a correct component and has a mutant, a unique name and a reason', () => {
       expect(names.filter((check) => !passed.has(check))).toEqual([]);
       const caught = new Set(mutants.map(({ caughtBy }) => caughtBy));
       expect(names.filter((check) => !caught.has(check))).toEqual([]);
@@ -61,7 +58,7 @@ function describeSuite<Subject>(
         const { results, passed, failed } = await runChecks(checks(mutant.subject));
         const failures = results.filter(({ status }) => status === 'failed').map((result) => result.name);
         expect(failures).toContain(mutant.caughtBy);
-        expect(passed, `${failures}`).toBeGreaterThan(failed); // it is broken in one way, not altogether
+        expect(passed, `${failures}`).toBeGreaterThan(failed); // a mutant is broken in one way only
       },
     );
   });
@@ -78,12 +75,14 @@ describeSuite(
       variants: variant(() => letterEmbedder({ maxCharacters: 9 })),
       countTensors: () => 0,
     },
-    'one that cuts and takes small batches': { create: () => letterEmbedder({ maxBatch: 16, maxCharacters: 150 }) },
+    'one that truncates and takes small batches': {
+      create: () => letterEmbedder({ maxBatch: 16, maxCharacters: 150 }),
+    },
   },
   embedderMutants,
 );
 describeSuite(
-  'neighbour index',
+  'neighbor index',
   neighborIndexChecks,
   {
     'euclidean distance': { create: naiveIndex, variants: variant(() => naiveIndex({ metric: 'dot' })) },
@@ -96,7 +95,7 @@ describeSuite(
   'density estimator',
   densityEstimatorChecks,
   {
-    'the naive one': {
+    'the naive density': {
       create: () => naiveDensity({ k: 5 }),
       variants: variant(() => naiveDensity({ k: 6 })),
       scalePower: -1,
@@ -108,14 +107,14 @@ describeSuite(
   'sampler',
   samplerChecks,
   {
-    'a roulette wheel': {
+    'roulette sampler': {
       create: () => rouletteSampler([4, 0, 1, 2, 3], { seed: 3 }),
       fromWeights: (weights) => rouletteSampler(weights, { seed: 4 }),
       variants: variant(() => rouletteSampler([4, 0, 1, 2, 3], { seed: 4 })),
     },
-    'a deck of cards': { create: () => deckSampler(11, { seed: 3 }), size: 11 },
-    'a deck that ends': { create: () => deckSampler(11, { seed: 3, epochs: 2 }), size: 11 },
-    'one that learns': { create: () => learningSampler(8, { seed: 3 }) },
+    'deck sampler': { create: () => deckSampler(11, { seed: 3 }), size: 11 },
+    'finite deck sampler': { create: () => deckSampler(11, { seed: 3, epochs: 2 }), size: 11 },
+    'learning sampler': { create: () => learningSampler(8, { seed: 3 }) },
   },
   samplerMutants,
 );
@@ -123,8 +122,8 @@ describeSuite(
   'loader',
   loaderChecks,
   {
-    'one that never draws ahead': { create: naiveLoader, rows: loaderRows, countTensors: () => 0 },
-    'one that draws ahead': { create: prefetchingLoader },
+    'without prefetch': { create: naiveLoader, rows: loaderRows, countTensors: () => 0 },
+    'with prefetch': { create: prefetchingLoader },
   },
   loaderMutants,
 );
@@ -140,9 +139,9 @@ describeSuite(
   {
     JSON: { create: () => naiveExporter('json'), read: readJson, variants: variant(() => naiveExporter('csv')) },
     CSV: { create: () => naiveExporter('csv') },
-    'values between tabs': { create: () => naiveExporter('tsv') },
-    'a page': { create: () => naiveExporter('html') },
+    TSV: { create: () => naiveExporter('tsv') },
+    HTML: { create: () => naiveExporter('html') },
   },
   exporterMutants,
 );
-describeSuite('logger', loggerChecks, { 'a list': { create: memoryLogger } }, loggerMutants);
+describeSuite('logger', loggerChecks, { 'memory logger': { create: memoryLogger } }, loggerMutants);

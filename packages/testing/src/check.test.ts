@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Check } from './check.js';
-import { CheckFailedError } from './check-failed-error.js';
-import { runChecks } from './run-checks.js';
+import { type Check, CheckFailedError, runChecks } from './check.js';
 
 const why = 'Users care.';
 const passing: Check = { name: 'passing', why, run() {} };
@@ -9,7 +7,7 @@ const failing: Check = {
   name: 'failing',
   why,
   async run() {
-    throw new Error('saw 3 where 2 is due');
+    throw new Error('expected 2, got 3');
   },
 };
 const unable: Check = {
@@ -19,38 +17,41 @@ const unable: Check = {
   run: failing.run,
 };
 
-test('a report counts, keeps the order, and goes on after a failure', async () => {
+test('a report counts, keeps the order and continues after a failure', async () => {
   const report = await runChecks([failing, unable, passing]);
   expect(report).toMatchObject({ passed: 1, failed: 1, skipped: 1 });
   expect(report.results.map(({ name }) => name)).toEqual(['failing', 'unable', 'passing']);
   const [failure, skip] = report.results;
-  expect(failure).toHaveProperty('error.message', 'failing: saw 3 where 2 is due. Users care.');
+  expect(failure).toHaveProperty('error.message', 'failing: expected 2, got 3. Users care.');
   expect(failure).toHaveProperty('error.code', 'RAREFY_CHECK_FAILED');
-  expect(failure).toHaveProperty('error.cause.message', 'saw 3 where 2 is due');
+  expect(failure).toHaveProperty('error.cause.message', 'expected 2, got 3');
   expect(skip).toHaveProperty('reason', 'needs wings');
 });
 
-test('results are told as they come, and an abort ends the run before the next check', async () => {
-  const told: string[] = [];
+test('results are reported as they come, and an abort ends the run before the next check', async () => {
+  const reported: string[] = [];
   const controller = new AbortController();
   const reason = new Error('enough');
   const run = runChecks([passing, failing, unable], {
     signal: controller.signal,
     onResult({ name, status }) {
-      told.push(`${name} ${status}`);
-      if (told.length === 2) controller.abort(reason);
+      reported.push(`${name} ${status}`);
+      if (reported.length === 2) controller.abort(reason);
     },
   });
   await expect(run).rejects.toBe(reason);
-  expect(told).toEqual(['passing passed', 'failing failed']);
+  expect(reported).toEqual(['passing passed', 'failing failed']);
 });
 
-test('a failure tells the seed of the inputs that it came from', async () => {
+test('the error of a failed check names the seed of its inputs', async () => {
   const { results } = await runChecks([{ ...failing, seed: 12 }]);
-  expect(results[0]).toHaveProperty('error.message', 'failing: saw 3 where 2 is due (inputs of seed 12). Users care.');
+  expect(results[0]).toHaveProperty(
+    'error.message',
+    'failing: expected 2, got 3 (random inputs of seed 12). Users care.',
+  );
 });
 
-test('an expected failure is skipped with its reason; one that passes fails; an unknown name is an error', async () => {
+test('an expected failure is skipped with its reason, an unexpected pass fails, and an unknown name is an error', async () => {
   const report = await runChecks([failing, passing], { expectedFailures: { failing: 'issue 7', passing: 'issue 8' } });
   expect(report).toMatchObject({ passed: 0, failed: 1, skipped: 1 });
   expect(report.results[0]).toHaveProperty('reason', 'expected to fail: issue 7');
@@ -58,7 +59,7 @@ test('an expected failure is skipped with its reason; one that passes fails; an 
   await expect(runChecks([passing], { expectedFailures: { absent: 'x' } })).rejects.toBeInstanceOf(CheckFailedError);
 });
 
-test('a component that cannot be made fails the checks that ask for it', async () => {
+test('a component that cannot be made fails the checks that need it', async () => {
   const requires = { capability: 'x', met: () => Promise.reject(new Error('no model')) };
   expect(await runChecks([{ ...passing, requires }])).toMatchObject({ failed: 1 });
 });

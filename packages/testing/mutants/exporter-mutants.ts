@@ -1,13 +1,13 @@
 import type { EmbeddingView, Exporter } from '@rarefy/core';
-import { hostile } from '../checks/exported-text.js';
-import type { ExportedFiles, ExporterSubject } from '../checks/exporter-checks.js';
-import { naiveExporter, type naiveFormats } from '../reference/naive-exporter.js';
-import { altered, identityMutants, type Mutant } from './mutant.js';
+import { hostilePrompts } from '../src/checks/exported-text.js';
+import { naiveExporter, type naiveFormats } from '../src/reference/naive-exporter.js';
+import type { ExportedFiles, ExporterSubject } from '../src/subjects.js';
+import { altered, identityMutants, type Mutant, turn } from './mutant.js';
 
 type Format = keyof typeof naiveFormats;
 type File = { readonly path: string; readonly bytes: Uint8Array };
 
-/** Reads what `naiveExporter('json')` writes. */
+/** Reads the file of `naiveExporter('json')`. */
 export function readJson(files: ExportedFiles): Partial<EmbeddingView> {
   const [bytes] = files.values();
   const rows = JSON.parse(new TextDecoder().decode(bytes)) as string[][];
@@ -35,7 +35,7 @@ const mutant = (
   },
 });
 
-/** The right exporter with every file passed through `change`. */
+/** The correct exporter with every file passed through `change`. */
 const files =
   (change: (file: File, view: EmbeddingView) => File) =>
   (right: Exporter['export']): Exporter['export'] =>
@@ -43,14 +43,14 @@ const files =
       for await (const file of right(view, options)) yield change(file, view);
     };
 
-/** The right exporter with the text of every file passed through `change`. */
+/** The correct exporter with the text of every file passed through `change`. */
 const text = (change: (text: string, view: EmbeddingView) => string) =>
   files(({ path, bytes }, view) => ({
     path,
     bytes: new TextEncoder().encode(change(new TextDecoder().decode(bytes), view)),
   }));
 
-/** The right exporter on other views than it was given. */
+/** The correct exporter with the view passed through `change`. */
 const views =
   (change: (view: EmbeddingView) => EmbeddingView) =>
   (right: Exporter['export']): Exporter['export'] =>
@@ -72,26 +72,26 @@ function cropped({ ids, layout, columns }: EmbeddingView, rows: number): Embeddi
   };
 }
 
-const asText = 'keeps strangers’ text from being more than text';
+const asText = 'keeps hostile prompts plain text';
 let written = 0;
 
 export const exporterMutants: readonly Mutant<ExporterSubject>[] = [
   ...identityMutants(() => naiveExporter('json')),
   mutant(
-    'writes beside its folder',
-    'writes files into its folder',
+    'writes outside its folder',
+    'writes files inside its folder',
     files(({ path, bytes }) => ({ path: `../${path}`, bytes })),
   ),
   mutant(
-    'moves every prompt to the point after it',
-    'reads back as the same view',
+    'moves every prompt to the next point',
+    'writes files that read back as the same view',
     text((json) => {
       const rows = JSON.parse(json) as string[][];
-      return JSON.stringify(rows.map(([id, , ...rest], at) => [id, rows.at(at - 1)![1], ...rest]));
+      return JSON.stringify(rows.map(([id, , ...rest], row) => [id, rows.at(row - 1)![1], ...rest]));
     }),
   ),
   mutant(
-    'writes prompts into a page as they are',
+    'writes prompts to a page without escaping',
     asText,
     text((page, { columns }) =>
       page.replace('</table>', () => (columns.prompt?.type === 'text' ? columns.prompt.values.join() : '')),
@@ -99,7 +99,7 @@ export const exporterMutants: readonly Mutant<ExporterSubject>[] = [
     'html',
   ),
   mutant(
-    'glues JSON together',
+    'concatenates JSON strings without escaping',
     asText,
     text((json, { columns }) =>
       columns.prompt?.type === 'text' && columns.prompt.values.length > 3
@@ -108,13 +108,13 @@ export const exporterMutants: readonly Mutant<ExporterSubject>[] = [
     ),
   ),
   mutant(
-    'leaves formulas in a table',
+    'does not escape formulas in CSV',
     asText,
     text((csv) => csv.replaceAll('"\'', '"')),
     'csv',
   ),
   mutant(
-    'does not quote cells',
+    'does not quote cells in CSV',
     asText,
     text((csv) => csv.replaceAll('"', '')),
     'csv',
@@ -127,45 +127,57 @@ export const exporterMutants: readonly Mutant<ExporterSubject>[] = [
   ),
   mutant(
     'loads a font',
-    'makes a page that asks for nothing',
+    'writes a page that makes no request',
     text((page) => page.replace('<table>', '<link rel="stylesheet" href="https://fonts.example/a.css"><table>')),
     'html',
   ),
   mutant(
-    'shows as many points as fit',
-    'refuses more points than it can show',
+    'drops the points above its limit',
+    'rejects more points than it can show',
     views((view) => (view.ids.length > 1_000 ? cropped(view, 1_000) : view)),
   ),
   mutant(
-    'writes nothing for nothing',
-    'shows or refuses an empty view',
+    'writes no file for an empty view',
+    'exports or rejects an empty view',
     (right) =>
       async function* (view, options) {
         if (view.ids.length > 0) yield* right(view, options);
       },
   ),
   mutant(
-    'cuts a view to its shortest part',
-    'refuses a view whose parts do not fit',
+    'cuts a view to the length of its shortest part',
+    'rejects a view whose parts differ in length',
     views((view) => {
       const { density } = view.columns;
       return cropped(view, Math.min(view.layout.rows, density?.type === 'number' ? density.values.length : 0));
     }),
   ),
   mutant(
-    'writes the time into the file',
-    'gives the same bytes twice',
+    'writes a counter to the file',
+    'returns the same result for the same input',
     text((page) => page.replace('<table>', () => `<table title="${written++}">`)),
     'html',
   ),
   mutant(
     'cleans the prompts in place',
-    'leaves the view as it is',
+    'does not modify its input',
     views((view) => {
       const { prompt } = view.columns;
-      if (prompt?.type === 'text' && prompt.values.length === hostile.length) (prompt.values as string[])[0] = 'clean';
+      if (prompt?.type === 'text' && prompt.values.length === hostilePrompts.length)
+        (prompt.values as string[])[0] = 'clean';
       return view;
     }),
   ),
-  mutant('is not stopped by its signal', 'stops when it is told to', (right) => (view) => right(view)),
+  mutant('ignores its signal', 'rejects if its signal is already aborted', (right) => (view) => right(view)),
+  mutant(
+    'hides the reason of an abort',
+    'rejects with the reason if it is aborted midway',
+    (right) =>
+      async function* (view, options) {
+        options?.signal?.throwIfAborted();
+        await turn();
+        if (options?.signal?.aborted) throw new Error('the file was closed');
+        yield* right(view, options);
+      },
+  ),
 ];

@@ -1,12 +1,13 @@
-import type { SamplerState } from '@rarefy/core';
-import type { LoadedBatch, Loader, LoaderSetting, LoaderSubject } from '../loader.js';
-import { naiveLoader } from '../reference/naive-loader.js';
+import type { LoadedBatch, Loader, SamplerState } from '@rarefy/core';
+import { naiveLoader } from '../src/reference/naive-loader.js';
+import type { LoaderSetting, LoaderSubject } from '../src/subjects.js';
 import { altered, type Mutant } from './mutant.js';
 
 type Make = LoaderSubject['create'];
+type Batch = LoadedBatch<string>;
 
-/** Each prompt `groupSize` times, copies together. */
-export const loaderRows = ({ prompts, groupSize }: LoadedBatch): string[] =>
+/** Each prompt `groupSize` times, with its copies next to each other. */
+export const loaderRows = ({ prompts, groupSize }: Batch): string[] =>
   prompts.flatMap((prompt) => Array<string>(groupSize).fill(prompt));
 
 const mutant = (name: string, caughtBy: string, create: Make): Mutant<LoaderSubject> => ({
@@ -15,26 +16,26 @@ const mutant = (name: string, caughtBy: string, create: Make): Mutant<LoaderSubj
   subject: { create, rows: loaderRows, countTensors: () => 0 },
 });
 
-/** The right loader with every batch passed through `change`. */
+/** The correct loader with every batch passed through `change`. */
 const batches =
-  (change: (batch: LoadedBatch, number: number, setting: LoaderSetting) => LoadedBatch): Make =>
+  (change: (batch: Batch, index: number) => Batch): Make =>
   (prompts, setting) => {
     const loader = naiveLoader(prompts, setting);
-    let number = 0;
+    let index = 0;
     return altered(loader, {
       async *[Symbol.asyncIterator]() {
-        for await (const batch of loader) yield change(batch, number++, setting);
+        for await (const batch of loader) yield change(batch, index++);
       },
     });
   };
 
-/** The right loader with another sampler than it was given. */
+/** The correct loader with its setting passed through `change`. */
 const sampling =
   (change: (setting: LoaderSetting) => LoaderSetting): Make =>
   (prompts, setting) =>
     naiveLoader(prompts, change(setting));
 
-/** Draws ahead into a queue that outlives a loop, with the ways in which that goes wrong. */
+/** Prefetches batches to a queue that is kept between loops, with optional faults. */
 function aheadLoader(
   prompts: readonly string[],
   setting: LoaderSetting,
@@ -45,12 +46,12 @@ function aheadLoader(
     readonly keepsQueue?: true;
     readonly losesQueue?: true;
   },
-): Loader {
+): Loader<Batch> {
   const { sampler, prefetch = sampler.capabilities.adaptive ? 0 : 2 } = setting;
   const { depth = prefetch } = faults;
   const inner = naiveLoader(prompts, { ...setting, signal: undefined as never });
-  let queue: LoadedBatch[] = [];
-  let place: unknown = inner.state();
+  let queue: Batch[] = [];
+  let current: unknown = inner.state();
   return {
     async *[Symbol.asyncIterator]() {
       if (faults.losesQueue) queue = [];
@@ -63,26 +64,26 @@ function aheadLoader(
         }
         const batch = queue.shift();
         if (!batch) return;
-        place = batch.state;
+        current = batch.state;
         yield faults.stateOfBatch ? { ...batch, state: sampler.state() } : batch;
       }
     },
-    state: () => (faults.state || queue.length === 0 ? inner.state() : place),
+    state: () => (faults.state || queue.length === 0 ? inner.state() : current),
     restore(state) {
       inner.restore(state);
-      place = state;
+      current = state;
       if (!faults.keepsQueue) queue = [];
     },
   };
 }
 
-/** A loader that draws ahead with one fault. */
+/** A prefetching loader with these faults. */
 const ahead =
   (faults: Parameters<typeof aheadLoader>[2]): Make =>
   (prompts, setting) =>
     aheadLoader(prompts, setting, faults);
 
-/** What the mutants that draw ahead are made from: right, and as fast as loaders are. */
+/** The correct prefetching loader. */
 export const prefetchingLoader: Make = ahead({});
 
 let tensors = 0;
@@ -90,16 +91,16 @@ let tensors = 0;
 export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
   mutant(
     'sorts every eighth batch',
-    'hands over what the sampler draws, in its order',
-    batches((batch, number) => {
-      if (number % 8 !== 7) return batch;
+    'yields what the sampler draws, in the same order',
+    batches((batch, index) => {
+      if (index % 8 !== 7) return batch;
       const positions = batch.positions.toSorted();
       return { ...batch, positions, prompts: Array.from(positions, (position) => `prompt ${position}`) };
     }),
   ),
   mutant(
-    'draws by fours and throws the rest away',
-    'hands over the same stream for any batch size',
+    'draws four at a time and drops the rest',
+    'yields the same stream for any batch size',
     sampling((setting) => ({
       ...setting,
       sampler: altered(setting.sampler, {
@@ -115,8 +116,8 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
     })),
   ),
   mutant(
-    'draws once to warm up its queue',
-    'hands over the same stream however much is drawn ahead',
+    'draws once to fill its queue',
+    'yields the same stream for any prefetch',
     sampling((setting) => {
       if (setting.prefetch === 5) setting.sampler.draw(1);
       return setting;
@@ -130,17 +131,21 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
       rows: ({ prompts, groupSize }) => Array<readonly string[]>(groupSize).fill(prompts).flat(),
     },
   },
-  mutant('passes on the chances of the batch before', 'passes on the chance of each draw', (prompts, setting) => {
-    let earlier: Float64Array | undefined;
-    return batches((batch) => {
-      const probabilities = earlier ?? batch.probabilities;
-      earlier = batch.probabilities;
-      return { ...batch, probabilities };
-    })(prompts, setting);
-  }),
   mutant(
-    'fills the last batch up with repeats',
-    'ends when the sampler does, without making prompts up',
+    'passes on the probabilities of the previous batch',
+    'passes on the probability of each draw',
+    (prompts, setting) => {
+      let earlier: Float64Array | undefined;
+      return batches((batch) => {
+        const probabilities = earlier ?? batch.probabilities;
+        earlier = batch.probabilities;
+        return { ...batch, probabilities };
+      })(prompts, setting);
+    },
+  ),
+  mutant(
+    'fills the last batch with repeats',
+    'ends with the sampler and makes up no prompts',
     sampling((setting) => ({
       ...setting,
       sampler: altered(setting.sampler, {
@@ -148,18 +153,18 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
           const draws = setting.sampler.draw(count);
           const { length } = draws.positions;
           if (length === count || length === 0) return draws;
-          return { positions: Int32Array.from({ length: count }, (_, at) => draws.positions[at % length]!) };
+          return { positions: Int32Array.from({ length: count }, (_, index) => draws.positions[index % length]!) };
         },
       }),
     })),
   ),
-  mutant('draws ahead of every sampler', 'does not draw ahead of a sampler that learns', (prompts, setting) =>
+  mutant('prefetches from every sampler', 'does not prefetch from an adaptive sampler', (prompts, setting) =>
     ahead({ depth: setting.prefetch ?? 2 })(prompts, setting),
   ),
-  mutant('takes a missing prompt for an empty one', 'refuses a position without a prompt', (prompts, setting) =>
+  mutant('replaces a missing prompt by an empty one', 'rejects a position without a prompt', (prompts, setting) =>
     naiveLoader([...prompts, ...Array<string>(20).fill('')], setting),
   ),
-  mutant('goes on from the array that it handed out', 'gives its batches away', (prompts, setting) => {
+  mutant('continues from the array that it yielded', 'does not reuse the arrays that it yields', (prompts, setting) => {
     let last: Int32Array | undefined;
     return batches((batch) => {
       const positions = last?.some((position) => position < 0) ? last : batch.positions;
@@ -168,18 +173,26 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
     })(prompts, setting);
   }),
   mutant(
-    'forgets what it drew ahead when a loop is left',
-    'goes on where a loop was left',
+    'drops prefetched batches when a loop is left',
+    'continues where a loop was left',
     ahead({ losesQueue: true }),
   ),
   mutant(
-    'saves what was drawn ahead with the batch',
-    'resumes after any batch, with batches drawn ahead',
+    'includes prefetched batches in the state of a batch',
+    'resumes after any batch, for any prefetch',
     ahead({ stateOfBatch: 'drawn last' }),
   ),
-  mutant('tells the place that it drew ahead to', 'tells its place between batches', ahead({ state: 'drawn last' })),
-  mutant('keeps what it drew ahead when it goes back', 'goes back to an earlier state', ahead({ keepsQueue: true })),
-  mutant('ignores a state that does not fit', 'refuses the state of another sampler', (prompts, setting) => {
+  mutant(
+    'includes prefetched batches in its own state',
+    'has a state between batches too',
+    ahead({ state: 'drawn last' }),
+  ),
+  mutant(
+    'keeps prefetched batches when it restores a state',
+    'restores an earlier state of its own',
+    ahead({ keepsQueue: true }),
+  ),
+  mutant('ignores the state of another sampler', 'rejects the state of another sampler', (prompts, setting) => {
     const loader = naiveLoader(prompts, setting);
     return altered(loader, {
       restore(state) {
@@ -187,8 +200,8 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
       },
     });
   }),
-  mutant('starts every loop with the last batch', 'never hands one batch to two loops', (prompts, setting) => {
-    let open: LoadedBatch | undefined;
+  mutant('starts every loop with the last batch', 'never yields a batch to two loops', (prompts, setting) => {
+    let open: Batch | undefined;
     const loader = naiveLoader(prompts, setting);
     return altered(loader, {
       async *[Symbol.asyncIterator]() {
@@ -204,7 +217,7 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
       },
     });
   }),
-  mutant('looks at its signal once', 'stops when it is told to', (prompts, { signal, ...setting }) => {
+  mutant('checks its signal only once', 'rejects if its signal is aborted', (prompts, { signal, ...setting }) => {
     const loader = naiveLoader(prompts, setting);
     return altered(loader, {
       async *[Symbol.asyncIterator]() {
@@ -214,8 +227,8 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
     });
   }),
   {
-    name: 'forgets a tensor when a loop is left',
-    caughtBy: 'leaves no tensor behind when a loop is left',
+    name: 'leaks a tensor when a loop is left',
+    caughtBy: 'frees its tensors if a loop is left',
     subject: {
       countTensors: () => tensors,
       create: (prompts, setting) => {

@@ -1,28 +1,36 @@
-import { type Matrix, type NeighborIndex, type Neighbors, RarefyError } from '@rarefy/core';
-import type { Subject } from '../check.js';
-import { naiveIndex } from '../reference/naive-index.js';
-import { altered, identityMutants, type Mutant, turn } from './mutant.js';
+import type { Matrix, NeighborIndex, Neighbors } from '@rarefy/core';
+import { naiveIndex } from '../src/reference/naive-index.js';
+import type { Subject } from '../src/subjects.js';
+import {
+  altered,
+  disposingOnce,
+  hidingReason,
+  identityMutants,
+  ignoringSignal,
+  type Mutant,
+  sharingInput,
+} from './mutant.js';
 
 type Search = NeighborIndex['search'];
 
-/** The right index with another `search`, and no self-join of its own. */
+/** The correct index with a changed `search` and no self-join. */
 function withSearch(change: (index: NeighborIndex) => Search, index = naiveIndex()): NeighborIndex {
   const { selfJoin: _, ...rest } = Object.getOwnPropertyDescriptors(index);
   return altered(Object.defineProperties({} as NeighborIndex, rest), { search: change(index) });
 }
 
-/** Columns of a wider answer: `width` of them, from `start` on, every `stride`-th. */
+/** Selects `width` columns of a wider result, every `stride`-th from `start` on. */
 function columns({ rows, k, ids, distances }: Neighbors, start: number, width: number, stride = 1): Neighbors {
-  const at = (cell: number) => Math.floor(cell / width) * k + start + (cell % width) * stride;
+  const source = (slot: number) => Math.floor(slot / width) * k + start + (slot % width) * stride;
   return {
     rows,
     k: width,
-    ids: Int32Array.from({ length: rows * width }, (_, cell) => ids[at(cell)]!),
-    distances: Float32Array.from({ length: rows * width }, (_, cell) => distances[at(cell)]!),
+    ids: Int32Array.from({ length: rows * width }, (_, slot) => ids[source(slot)]!),
+    distances: Float32Array.from({ length: rows * width }, (_, slot) => distances[source(slot)]!),
   };
 }
 
-/** The right index with another `add`. */
+/** The correct index with a changed `add`. */
 function withAdd(change: (index: NeighborIndex) => NeighborIndex['add'], index = naiveIndex()): NeighborIndex {
   return altered(index, { add: change(index) });
 }
@@ -35,13 +43,13 @@ const mutant = (name: string, caughtBy: string, create: () => NeighborIndex): Mu
 
 export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
   ...identityMutants(naiveIndex),
-  mutant('returns squared distances', 'returns known distances, smaller for nearer', () =>
+  mutant('returns squared distances', 'returns known distances, smaller for nearer rows', () =>
     withSearch((index) => async (queries, options) => {
       const found = await index.search(queries, options);
       return { ...found, distances: found.distances.map((distance) => distance * distance) };
     }),
   ),
-  mutant('divides by the length of a zero vector', 'puts a vector of zeros at a finite distance', () =>
+  mutant('divides by the length of a zero vector', 'returns finite distances for zero vectors', () =>
     withSearch(
       (index) => async (queries, options) => {
         const found = await index.search(queries, options);
@@ -50,12 +58,12 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       naiveIndex({ metric: 'cosine' }),
     ),
   ),
-  mutant('misses the nearest neighbour', 'finds the true neighbours', () =>
+  mutant('misses the nearest neighbor', 'finds the true neighbors', () =>
     withSearch((index) => async (queries, options) => {
       return columns(await index.search(queries, { ...options, k: options.k + 1 }), 1, options.k);
     }),
   ),
-  mutant('misses every other neighbour', 'finds nine of ten true neighbours of clustered points', () =>
+  mutant('misses every other neighbor', 'finds 90 % of the true neighbors of clustered points', () =>
     altered(
       withSearch((index) => async (queries, options) => {
         const { k } = options;
@@ -64,36 +72,33 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       { capabilities: { exact: false, incremental: true } },
     ),
   ),
-  mutant('puts ties in the order of falling ids', 'orders each row by distance, then by id', () =>
+  mutant('orders ties by decreasing id', 'orders neighbors by distance, then by id', () =>
     withSearch((index) => async (queries, options) => {
       const { rows, k, ids, distances } = await index.search(queries, options);
       for (let row = 0; row < rows; row++) {
-        const order = Array.from({ length: k }, (_, at) => row * k + at);
+        const order = Array.from({ length: k }, (_, rank) => row * k + rank);
         const sorted = order.toSorted((a, b) => distances[a]! - distances[b]! || ids[b]! - ids[a]!);
         ids.set(
-          sorted.map((at) => ids[at]!),
+          sorted.map((slot) => ids[slot]!),
           row * k,
         );
       }
       return { rows, k, ids, distances };
     }),
   ),
-  mutant(
-    'drops the first column instead of the row itself',
-    'leaves a row out by its id, also among its duplicates',
-    () =>
-      withSearch((index) => async (queries, { k, exclude, signal }) => {
-        if (!exclude) return index.search(queries, { k, signal });
-        return columns(await index.search(queries, { k: k + 1, signal }), 1, k);
-      }),
+  mutant('drops the first neighbor instead of the row itself', 'excludes a row by its id, even among duplicates', () =>
+    withSearch((index) => async (queries, { k, exclude, signal }) => {
+      if (!exclude) return index.search(queries, { k, signal });
+      return columns(await index.search(queries, { k: k + 1, signal }), 1, k);
+    }),
   ),
-  mutant('counts id -1 from the end', 'leaves nothing out for id -1', () =>
+  mutant('reads id -1 as the last row', 'excludes no row for id -1', () =>
     withSearch((index) => (queries, { exclude, ...options }) => {
       if (!exclude) return index.search(queries, options);
       return index.search(queries, { ...options, exclude: exclude.map((id) => (id < 0 ? index.size + id : id)) });
     }),
   ),
-  mutant('joins every row with itself', 'joins itself as it searches itself', () => {
+  mutant('includes every row in its own self-join', 'gives the same neighbors in a self-join as in a search', () => {
     const index = naiveIndex();
     const added: Matrix[] = [];
     return altered(index, {
@@ -104,7 +109,7 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       selfJoin: async (options) => index.search(added[0]!, options),
     });
   }),
-  mutant('adds the rows that it only was to join', 'joins rows that come in blocks as rows that were added', () => {
+  mutant('adds the rows that it should only join', 'gives rows in blocks the neighbors of rows in memory', () => {
     const index = naiveIndex();
     return altered(index, {
       async joinRows(points, options) {
@@ -113,7 +118,7 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       },
     });
   }),
-  mutant('counts rows anew in each block', 'joins rows that come in blocks as rows that were added', () =>
+  mutant('numbers the rows of each block from 0', 'gives rows in blocks the neighbors of rows in memory', () =>
     altered(naiveIndex(), {
       async joinRows(points, { k }) {
         const index = naiveIndex();
@@ -125,19 +130,19 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       },
     }),
   ),
-  mutant('repeats row 0 where rows are missing', 'fills up with id -1 at infinity when there are too few rows', () =>
+  mutant('returns row 0 for missing neighbors', 'returns id -1 and distance Infinity for missing neighbors', () =>
     withSearch((index) => async (queries, options) => {
       const found = await index.search(queries, options);
       return { ...found, ids: found.ids.map((id) => Math.max(0, id)) };
     }),
   ),
-  mutant('cannot search for nothing', 'gives no rows for no queries', () =>
+  mutant('fails if there are no queries', 'returns no rows for no queries', () =>
     withSearch((index) => async (queries, options) => {
       if (queries.rows === 0) throw new RangeError('invalid typed array length: 0');
       return index.search(queries, options);
     }),
   ),
-  mutant('keeps the last part only', 'holds the same rows when they come in parts', () => {
+  mutant('keeps only the last part', 'holds the same rows if they are added in parts', () => {
     let inner = naiveIndex();
     return altered(
       withSearch(() => (queries, options) => inner.search(queries, options)),
@@ -153,7 +158,7 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       },
     );
   }),
-  mutant('is sealed by its first search', 'takes rows after a search', () => {
+  mutant('ignores rows that are added after the first search', 'accepts rows after a search', () => {
     let sealed: NeighborIndex | undefined;
     const index = naiveIndex();
     const added: Matrix[] = [];
@@ -171,27 +176,31 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       },
     });
   }),
-  mutant('keeps the caller’s buffer', 'copies what it is given', () => {
-    const added: Matrix[] = [];
-    const index = naiveIndex();
-    return altered(
-      withSearch(
-        () => async (queries, options) => {
-          const fresh = naiveIndex();
-          for (const vectors of added) await fresh.add(vectors);
-          return fresh.search(queries, options);
+  mutant(
+    'keeps a reference to the buffer of the caller',
+    'copies the rows that it is given and does not modify them',
+    () => {
+      const added: Matrix[] = [];
+      const index = naiveIndex();
+      return altered(
+        withSearch(
+          () => async (queries, options) => {
+            const fresh = naiveIndex();
+            for (const vectors of added) await fresh.add(vectors);
+            return fresh.search(queries, options);
+          },
+          index,
+        ),
+        {
+          async add(vectors, options) {
+            await index.add(vectors, options);
+            added.push(vectors);
+          },
         },
-        index,
-      ),
-      {
-        async add(vectors, options) {
-          await index.add(vectors, options);
-          added.push(vectors);
-        },
-      },
-    );
-  }),
-  mutant('writes every answer into one buffer', 'gives its answers away', () => {
+      );
+    },
+  ),
+  mutant('writes every result to the same buffer', 'does not reuse the arrays that it returns', () => {
     const buffers = new Map<number, Neighbors>();
     return withSearch((index) => async (queries, options) => {
       const found = await index.search(queries, options);
@@ -202,58 +211,44 @@ export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
       return { ...found, ids: buffer.ids, distances: buffer.distances };
     });
   }),
-  mutant('keeps the query in a variable that all calls share', 'keeps searches apart that run at the same time', () => {
-    let current: Parameters<Search> | undefined;
-    return withSearch((index) => async (...given) => {
-      given[1].signal?.throwIfAborted();
-      current = given;
-      await turn();
-      given[1].signal?.throwIfAborted();
-      return index.search(...current);
-    });
-  }),
-  mutant('takes a NaN for a zero', 'refuses vectors that are no numbers', () =>
+  mutant('shares its input between concurrent calls', 'keeps concurrent calls separate', () =>
+    withSearch(({ search }) => sharingInput(search)),
+  ),
+  mutant('normalizes the queries in place', 'does not modify its input', () =>
+    withSearch((index) => async (queries, options) => {
+      if (queries.data.length > 0) queries.data[0] = queries.data[0]! * 1.0001;
+      return index.search(queries, options);
+    }),
+  ),
+  mutant('reads NaN as 0', 'rejects vectors with NaN or infinity', () =>
     withAdd(
       (index) => (vectors, options) =>
         index.add({ ...vectors, data: vectors.data.map((value) => (Number.isFinite(value) ? value : 0)) }, options),
     ),
   ),
-  mutant('cuts longer rows to its columns', 'refuses vectors of another shape', () =>
+  mutant('drops extra columns', 'rejects vectors of the wrong shape', () =>
     withAdd((index) => (vectors, options) => {
       if (vectors.cols !== 3 || index.size === 0) return index.add(vectors, options);
       return index.add({ data: vectors.data.slice(0, 2), rows: 1, cols: 2 }, options);
     }),
   ),
-  mutant('takes any k for at least 1', 'refuses a count that is no integer above 0', () =>
+  mutant('rounds k to an integer ≥ 1', 'rejects a k that is not an integer ≥ 1', () =>
     withSearch(
       (index) => (queries, options) =>
         index.search(queries, { ...options, k: Math.max(1, Math.floor(options.k) || 1) }),
     ),
   ),
-  mutant('is not stopped by its signal', 'stops when it is told to', () =>
-    withSearch(
-      (index) =>
-        (queries, { signal: _, ...options }) =>
-          index.search(queries, options),
-    ),
+  mutant('ignores its signal', 'rejects if its signal is already aborted', () =>
+    withSearch(({ search }) => ignoringSignal(search)),
   ),
-  mutant('turns an abort into an error of its own', 'stops in the middle of a search', () =>
-    withSearch((index) => async (queries, options) => {
-      options.signal?.throwIfAborted();
-      await turn();
-      if (options.signal?.aborted) throw new Error('the search thread ended');
-      return index.search(queries, options);
-    }),
+  mutant('ignores the signal of add', 'adds nothing if the signal of add is already aborted', () =>
+    withAdd((index) => (vectors) => index.add(vectors)),
   ),
-  mutant('frees its memory twice', 'can be disposed twice', () => {
-    let freed = 0;
-    return altered(naiveIndex(), {
-      async [Symbol.asyncDispose]() {
-        if (++freed === 2) throw new RarefyError('the index is freed already'); // the kit disposes once more
-      },
-    });
-  }),
-  mutant('answers from freed memory', 'makes up no neighbours after it was disposed', () => {
+  mutant('hides the reason of an abort', 'rejects with the reason if it is aborted midway', () =>
+    withSearch(({ search }) => hidingReason(search)),
+  ),
+  mutant('frees its memory twice', 'can be disposed twice', () => altered(naiveIndex(), disposingOnce())),
+  mutant('returns ids from freed memory', 'returns no wrong result after disposal', () => {
     let freed = false;
     const index = withSearch((right) => async (queries, options) => {
       const found = await right.search(queries, options);

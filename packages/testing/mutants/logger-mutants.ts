@@ -1,5 +1,6 @@
-import type { LoggerSubject, LoggerUnderTest, MetricLogger } from '../metric-logger.js';
-import { memoryLogger } from '../reference/memory-logger.js';
+import type { MetricLogger } from '@rarefy/core';
+import type { LoggerSubject, LoggerUnderTest } from '../src/subjects.js';
+import { loggedStep, memoryLogger } from './memory-logger.js';
 import { altered, type Mutant, turn } from './mutant.js';
 
 const mutant = (
@@ -17,11 +18,18 @@ const mutant = (
   },
 });
 
+/** The right logger with names and values of all metrics changed. */
+const metrics = (name: string, caughtBy: string, change: (name: string, value: number) => [string, number]) =>
+  mutant(name, caughtBy, ({ log }) => ({
+    log: (step, given) =>
+      log(step, Object.fromEntries(Object.entries(given).map(([key, value]) => change(key, value)))),
+  }));
+
 export const loggerMutants: readonly Mutant<LoggerSubject>[] = [
   mutant('writes every tenth step', 'writes every metric of every step, in order', ({ log }) => ({
     log: (step, metrics) => (step < 4 || step % 10 === 0 ? log(step, metrics) : undefined),
   })),
-  mutant('writes when it is closed', 'has a step written when log is done', ({ log }) => {
+  mutant('writes only when it is closed', 'has written a step when log returns', ({ log }) => {
     let waiting: Parameters<MetricLogger['log']>[] = [];
     return {
       log: (step, metrics) => void waiting.push([step, { ...metrics }]),
@@ -31,21 +39,15 @@ export const loggerMutants: readonly Mutant<LoggerSubject>[] = [
       },
     };
   }),
-  mutant('writes NaN as zero', 'takes NaN and infinities', ({ log }) => ({
-    log: (step, metrics) =>
-      log(step, Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value || 0]))),
-  })),
-  mutant('skips a step without metrics', 'takes steps without metrics and metrics of any size', ({ log }) => ({
+  metrics('writes NaN as zero', 'accepts NaN and infinities', (name, value) => [name, value || 0]),
+  mutant('skips steps without metrics', 'accepts steps without metrics and metrics of any size', ({ log }) => ({
     log: (step, metrics) => (Object.keys(metrics).length > 0 ? log(step, metrics) : undefined),
   })),
-  mutant('takes names for ASCII', 'takes names in any script', ({ log }) => ({
-    log: (step, metrics) =>
-      log(
-        step,
-        Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name.replace(/[^ -~]/g, '?'), value])),
-      ),
-  })),
-  mutant('sends steps as they are ready', 'keeps the order of steps that nobody waited for', ({ log }) => ({
+  metrics('writes names as ASCII', 'accepts names in any script', (name, value) => [
+    name.replace(/[^ -~]/g, '?'),
+    value,
+  ]),
+  mutant('writes steps as they become ready', 'keeps the order of steps that are not awaited', ({ log }) => ({
     async log(step, metrics) {
       if (step % 2 === 0) await turn();
       await log(step, metrics);
@@ -53,18 +55,13 @@ export const loggerMutants: readonly Mutant<LoggerSubject>[] = [
   })),
   {
     name: 'keeps the object that it is given',
-    caughtBy: 'copies the metrics and leaves them as they are',
+    caughtBy: 'copies the metrics and does not modify them',
     subject: {
       create() {
         const kept: Parameters<MetricLogger['log']>[] = [];
-        const finite = (value: number) => (Number.isFinite(value) ? value : null);
         return {
           logger: { log: (...given) => void kept.push(given), close() {} },
-          read: () =>
-            kept.map(([step, metrics]) => ({
-              step,
-              metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, finite(value)])),
-            })),
+          read: () => kept.map((given) => loggedStep(...given)),
         };
       },
     },
@@ -77,7 +74,7 @@ export const loggerMutants: readonly Mutant<LoggerSubject>[] = [
       },
     };
   }),
-  mutant('swallows what comes after closing', 'loses nothing that is logged after closing', ({ log }) => {
+  mutant('drops what is logged after close', 'writes or rejects what is logged after close', ({ log }) => {
     let closed = false;
     return {
       log: (step, metrics) => (closed ? undefined : log(step, metrics)),
