@@ -53,7 +53,7 @@ export const densityMutants: readonly Mutant<DensitySubject>[] = [
     'does not depend on the order of rows',
     fitted((value, row) => value * (1 + row / 1000)),
   ),
-  mutant('counts a row among its own neighbours', 'excludes each row from its own density', (estimator) => ({
+  mutant('counts a row among its own neighbors', 'excludes each row from its own density', (estimator) => ({
     async fit(given, options) {
       await estimator.fit(given, options);
       return estimator.score!(given);

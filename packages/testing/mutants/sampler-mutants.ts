@@ -110,7 +110,7 @@ export const samplerMutants: readonly Mutant<SamplerSubject>[] = [
   }),
   mutant('shares a random generator with other samplers', 'is independent of other samplers', (sampler) => {
     const start = sampler.state();
-    shared = 0; // a new one starts it again
+    shared = 0; // every new sampler resets it
     return {
       draw(count) {
         sampler.restore({ ...start, payload: shared });

@@ -17,9 +17,9 @@ export function ensureClose(
   ensure(actual.length === expected.length, `${what}: expected ${expected.length} values, got ${actual.length}`);
   const range = tolerance > 0 ? ` ± ${tolerance}` : '';
   for (let index = 0; index < expected.length; index++) {
-    const [seen, due] = [actual[index]! + 0, expected[index]! + 0];
-    const same = Object.is(seen, due) || Math.abs(seen - due) <= tolerance;
-    ensure(same, `${what}: expected ${due}${range} at index ${index}, got ${seen}`);
+    const [seen, wanted] = [actual[index]! + 0, expected[index]! + 0];
+    const same = Object.is(seen, wanted) || Math.abs(seen - wanted) <= tolerance;
+    ensure(same, `${what}: expected ${wanted}${range} at index ${index}, got ${seen}`);
   }
 }
 
@@ -41,9 +41,9 @@ export function ensureSame(actual: unknown, expected: unknown, what: string): vo
     return;
   }
   ensure(typeof actual === 'object' && actual !== null, `${what}: expected an object, got ${actual}`);
-  const [seen, due] = [Object.entries(actual), Object.entries(expected)];
-  ensure(seen.length === due.length, `${what}: expected ${due.length} entries, got ${seen.length}`);
-  for (const [key, value] of due) ensureSame(Reflect.get(actual, key), value, `${what}, ${key}`);
+  const [seen, wanted] = [Object.entries(actual), Object.entries(expected)];
+  ensure(seen.length === wanted.length, `${what}: expected ${wanted.length} entries, got ${seen.length}`);
+  for (const [key, value] of wanted) ensureSame(Reflect.get(actual, key), value, `${what}, ${key}`);
 }
 
 /** Awaits a call that must fail and returns the error. @throws Error if the call succeeds. */

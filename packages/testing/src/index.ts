@@ -1,7 +1,7 @@
 /**
  * Conformance checks for Rarefy components, and simple reference implementations.
  *
- * - A suite such as {@link samplerChecks} takes a {@link Subject}, which says how to make the component, and returns {@link Check}s.
+ * - A suite such as {@link samplerChecks} takes a {@link Subject}, which makes the component, and returns {@link Check}s.
  * - {@link runChecks} runs them without a test runner; `describeChecks` of `@rarefy/testing/vitest` makes them vitest tests.
  * - A check that needs something the component does not support is skipped and says what it needs.
  * - Reference implementations, such as {@link naiveIndex}, are slow and short, so that readers can verify them.

@@ -32,8 +32,8 @@ export interface DensitySubject extends Subject<DensityEstimator> {
   /** The power p such that scaling all points by s scales densities by s^p: -1 if density is 1 / distance. */
   readonly scalePower?: number;
   /**
-   * Whether a fit derives parameters from the points, such as a bandwidth or clusters. Removing a row then changes the parameters, so
-   * its leave-one-out density differs from its score under a fit of the other rows.
+   * Whether a fit derives parameters from the points, such as a bandwidth or clusters. Removing a row then changes the parameters,
+   * so its leave-one-out density differs from its score under a fit of the other rows.
    */
   readonly adapts?: boolean;
 }

@@ -29,35 +29,36 @@ export function ensureSameView({ ids, layout, columns }: Partial<EmbeddingView>,
     for (let row = 0; row < rows; row++) {
       for (let axis = 0; axis < layout.cols; axis++) {
         // A format for three dimensions may place a flat layout at z = 0.
-        const due = axis < expected.layout.cols ? expected.layout.data[row * expected.layout.cols + axis]! : 0;
+        const wanted = axis < expected.layout.cols ? expected.layout.data[row * expected.layout.cols + axis]! : 0;
         const seen = Math.fround(layout.data[row * layout.cols + axis]!);
-        ensure(seen === due, `expected point ${row} at ${due} on axis ${axis}, got ${seen}`);
+        ensure(seen === wanted, `expected point ${row} at ${wanted} on axis ${axis}, got ${seen}`);
       }
     }
   }
   for (const [name, column] of Object.entries(columns ?? {})) {
-    const due = expected.columns[name];
-    ensure(due !== undefined, `the files have a column ${name} that the view does not have`);
-    ensureSameColumn(column, due, name);
+    const wanted = expected.columns[name];
+    ensure(wanted !== undefined, `the files have a column ${name} that the view does not have`);
+    ensureSameColumn(column, wanted, name);
   }
 }
 
-function ensureSameColumn(column: Column, due: Column, name: string): void {
-  if (column.type === 'number' && due.type === 'number') ensureEqual(column.values, due.values, `column ${name}`);
-  else if (column.type === 'text' && due.type === 'text') ensureTexts(column.values, due.values, `column ${name}`);
-  else if (column.type === 'category' && due.type === 'category') {
-    const labels = ({ codes, labels }: typeof due) => Array.from(codes, (code) => labels[code]!);
-    ensureTexts(labels(column), labels(due), `column ${name}`);
-  } else ensure(false, `expected column ${name} to be of type ${due.type}, got ${column.type}`);
+function ensureSameColumn(column: Column, wanted: Column, name: string): void {
+  if (column.type === 'number' && wanted.type === 'number') ensureEqual(column.values, wanted.values, `column ${name}`);
+  else if (column.type === 'text' && wanted.type === 'text')
+    ensureTexts(column.values, wanted.values, `column ${name}`);
+  else if (column.type === 'category' && wanted.type === 'category') {
+    const labels = ({ codes, labels }: typeof wanted) => Array.from(codes, (code) => labels[code]!);
+    ensureTexts(labels(column), labels(wanted), `column ${name}`);
+  } else ensure(false, `expected column ${name} to be of type ${wanted.type}, got ${column.type}`);
 }
 
 /** Equal, or cut to 100 characters or more. Lone surrogates may be replaced, because UTF-8 cannot store them. */
 function ensureTexts(actual: readonly string[], expected: readonly string[], what: string): void {
   ensure(actual.length === expected.length, `${what}: expected ${expected.length} texts, got ${actual.length}`);
   for (const [row, text] of actual.entries()) {
-    const [seen, due] = [wellFormed(text), wellFormed(expected[row]!)];
-    const same = seen === due || (seen.length >= 100 && due.startsWith(seen));
-    ensure(same, `${what}: expected ${JSON.stringify(due)} at index ${row}, got ${JSON.stringify(text)}`);
+    const [seen, wanted] = [wellFormed(text), wellFormed(expected[row]!)];
+    const same = seen === wanted || (seen.length >= 100 && wanted.startsWith(seen));
+    ensure(same, `${what}: expected ${JSON.stringify(wanted)} at index ${row}, got ${JSON.stringify(text)}`);
   }
 }
 

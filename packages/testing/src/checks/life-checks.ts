@@ -6,8 +6,8 @@ import { ensure, ensureAborts, ensureAbortsMidway, ensureClose, ensureFailsOr, e
 type Arrays = Readonly<Record<string, Float32Array | Float64Array | Int32Array | Uint8Array>>;
 
 /**
- * The main method of a kind of component: `embedBatch`, `search`, `fit`, `project` or `export`. The checks of this file need to know no
- * more about a component.
+ * The main method of a kind of component: `embedBatch`, `search`, `fit`, `project` or `export`. The checks in this file work for
+ * every kind, because they use a component only through this interface.
  */
 export interface MainCall<Tested, Input> {
   /** Name of the method, for messages. */
@@ -172,7 +172,7 @@ function ensureResult<Tested, Input>(
 }
 
 function ensureEqualArrays(actual: Arrays, expected: Arrays, tolerance: number, what: string): void {
-  const [seen, due] = [Object.keys(actual), Object.keys(expected)];
-  ensure(seen.join() === due.join(), `${what}: expected [${due}], got [${seen}]`);
-  for (const name of due) ensureClose(actual[name]!, expected[name]!, tolerance, `${what}, ${name}`);
+  const [seen, wanted] = [Object.keys(actual), Object.keys(expected)];
+  ensure(seen.join() === wanted.join(), `${what}: expected [${wanted}], got [${seen}]`);
+  for (const name of wanted) ensureClose(actual[name]!, expected[name]!, tolerance, `${what}, ${name}`);
 }

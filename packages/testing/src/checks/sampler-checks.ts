@@ -9,8 +9,8 @@ import { samplerStateChecks } from './sampler-state-checks.js';
 const length = 40; // draws that streams are compared over
 
 /**
- * The checks of every sampler. A sampler passes or fails the same way each time, because `create` uses one seed. A correct sampler
- * fails for its seed with probability 1e-6, about.
+ * The checks of every sampler. `create` uses one seed, so a sampler passes or fails the same way each time. For a random seed, a
+ * correct sampler fails with a probability of about 1e-6.
  */
 export function samplerChecks(subject: SamplerSubject): Check[] {
   return componentChecks('sampler', subject, [

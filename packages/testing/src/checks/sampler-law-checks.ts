@@ -137,7 +137,8 @@ function hasConstantProbabilities(sampler: Sampler): boolean {
 }
 
 /**
- * Pearson's chi-square test of independent draws against their probabilities. Positions with fewer than 5 expected draws are pooled.
+ * Pearson's chi-square test of independent draws against their probabilities. Positions with fewer than 5 expected draws are
+ * pooled.
  * @throws Error if the test rejects at level 1e-6.
  */
 function ensureFrequencies(positions: Int32Array, probabilities: Float64Array): void {
@@ -167,8 +168,8 @@ function ensureFrequencies(positions: Int32Array, probabilities: Float64Array): 
 }
 
 /**
- * Time of a draw from `other`, divided by the time of a draw from `base`. The fastest of 15 interleaved rounds each: other processes
- * make a round slower but never faster, so the ratio of the fastest rounds is stable on a busy machine.
+ * Time of a draw from `other`, divided by the time of a draw from `base`: the fastest of 15 interleaved rounds each. Other
+ * processes make a round slower but never faster, so this ratio is stable on a busy machine.
  */
 function costRatio(base: Sampler, other: Sampler): number {
   const fastest = [Infinity, Infinity];

@@ -2,8 +2,8 @@ import { checkMatrix, InvalidArgumentError, type Matrix, type Projector } from '
 import { naiveDistance } from './naive-index.js';
 
 /**
- * Uses the Euclidean distances of each row to 2 or 3 landmarks as its coordinates, so near rows stay near. The landmarks are rows far
- * from each other. Yields the final layout twice, like a projector that works in rounds.
+ * Uses the Euclidean distances of each row to 2 or 3 landmarks as its coordinates, so near rows stay near. The landmarks are rows
+ * that are far from each other. Yields the final layout twice, like a projector that works in rounds.
  */
 export function landmarkProjector(): Projector {
   return {
