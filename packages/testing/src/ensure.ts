@@ -7,19 +7,23 @@ export function ensure(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(message);
 }
 
-/** @throws Error at the first difference above `tolerance`, in absolute value. 0 and -0 are equal, and so are two NaN. */
+/**
+ * @param what noun phrase for the message, such as `densities of shuffled rows`
+ * @throws Error at the first difference above `tolerance`, in absolute value. 0 and -0 are equal, and so are two NaN.
+ */
 export function ensureClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   tolerance: number,
   what: string,
 ): void {
-  ensure(actual.length === expected.length, `${what}: expected ${expected.length} values, got ${actual.length}`);
-  const range = tolerance > 0 ? ` ± ${tolerance}` : '';
-  for (let index = 0; index < expected.length; index++) {
+  const length = expected.length;
+  ensure(actual.length === length, `expected ${what} to have ${length} values, got ${actual.length}`);
+  const range = tolerance > 0 ? ` ± ${Number(tolerance.toPrecision(2))}` : '';
+  for (let index = 0; index < length; index++) {
     const [seen, wanted] = [actual[index]! + 0, expected[index]! + 0];
     const same = Object.is(seen, wanted) || Math.abs(seen - wanted) <= tolerance;
-    ensure(same, `${what}: expected ${wanted}${range} at index ${index}, got ${seen}`);
+    ensure(same, `expected ${what} to be ${wanted}${range} at index ${index}, got ${seen}`);
   }
 }
 
@@ -31,19 +35,20 @@ export function ensureEqual(actual: ArrayLike<number>, expected: ArrayLike<numbe
 /** @throws Error at the first value that is NaN or infinite. */
 export function ensureFinite(values: ArrayLike<number>, what: string): void {
   const bad = Array.prototype.findIndex.call(values, (value) => !Number.isFinite(value));
-  ensure(bad < 0, `${what}: expected finite numbers, got ${values[bad]} at index ${bad}`);
+  ensure(bad < 0, `expected ${what} to be finite, got ${values[bad]} at index ${bad}`);
 }
 
-/** @throws Error at the first difference between two values of plain objects, lists and typed arrays. */
-export function ensureSame(actual: unknown, expected: unknown, what: string): void {
-  if (typeof expected !== 'object' || expected === null) {
-    ensure(Object.is(actual, expected), `${what}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
+/** Compares plain objects, lists and typed arrays. @throws Error at the first difference, with its path. */
+export function ensureUnchanged(actual: unknown, original: unknown, what: string, path = ''): void {
+  if (typeof original !== 'object' || original === null) {
+    const same = Object.is(actual, original);
+    ensure(same, `${what} changed: ${path} was ${JSON.stringify(original)} and is ${JSON.stringify(actual)}`);
     return;
   }
-  ensure(typeof actual === 'object' && actual !== null, `${what}: expected an object, got ${actual}`);
-  const [seen, wanted] = [Object.entries(actual), Object.entries(expected)];
-  ensure(seen.length === wanted.length, `${what}: expected ${wanted.length} entries, got ${seen.length}`);
-  for (const [key, value] of wanted) ensureSame(Reflect.get(actual, key), value, `${what}, ${key}`);
+  const [entries, before] = [Object.entries(actual as object), Object.entries(original)];
+  const length = before.length;
+  ensure(entries.length === length, `${what} changed: ${path} had ${length} entries and has ${entries.length}`);
+  for (const [key, value] of before) ensureUnchanged(Reflect.get(actual as object, key), value, what, `${path}/${key}`);
 }
 
 /** Awaits a call that must fail and returns the error. @throws Error if the call succeeds. */

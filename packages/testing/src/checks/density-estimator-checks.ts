@@ -240,7 +240,11 @@ const fitChecks: readonly ComponentCheck<DensityEstimator>[] = [
     requires: scores,
     async run({ create, seed }) {
       const estimator = await create();
-      await ensureFailsWith(() => estimator.score!(clusters([0.1], 2, 16, seed)), NotFittedError, 'score before fit');
+      await ensureFailsWith(
+        () => estimator.score!(clusters([0.1], 2, 16, seed)),
+        NotFittedError,
+        'a score before a fit',
+      );
     },
   },
   {

@@ -112,7 +112,7 @@ function rowChecks(texts: readonly string[]): ComponentCheck<Embedder>[] {
         const embedder = await create();
         const forward = split(await embedRows(embedder, texts));
         const backward = split(await embedRows(embedder, texts.toReversed())).reverse();
-        ensureRows(backward, forward, embedder, 'if the batch is reversed');
+        ensureRows(backward, forward, embedder, 'of a reversed batch');
       },
     },
     {
@@ -121,7 +121,7 @@ function rowChecks(texts: readonly string[]): ComponentCheck<Embedder>[] {
       async run({ create }) {
         const embedder = await create();
         const together = split(await embedRows(embedder, texts));
-        ensureRows(await embedAlone(embedder, texts), together, embedder, 'if each text is embedded alone');
+        ensureRows(await embedAlone(embedder, texts), together, embedder, 'embedded alone');
       },
     },
     {

@@ -54,11 +54,11 @@ function ensureSameColumn(column: Column, wanted: Column, name: string): void {
 
 /** Equal, or cut to 100 characters or more. Lone surrogates may be replaced, because UTF-8 cannot store them. */
 function ensureTexts(actual: readonly string[], expected: readonly string[], what: string): void {
-  ensure(actual.length === expected.length, `${what}: expected ${expected.length} texts, got ${actual.length}`);
+  ensure(actual.length === expected.length, `expected ${what} to have ${expected.length} texts, got ${actual.length}`);
   for (const [row, text] of actual.entries()) {
     const [seen, wanted] = [wellFormed(text), wellFormed(expected[row]!)];
     const same = seen === wanted || (seen.length >= 100 && wanted.startsWith(seen));
-    ensure(same, `${what}: expected ${JSON.stringify(wanted)} at index ${row}, got ${JSON.stringify(text)}`);
+    ensure(same, `expected ${what} to be ${JSON.stringify(wanted)} at index ${row}, got ${JSON.stringify(text)}`);
   }
 }
 

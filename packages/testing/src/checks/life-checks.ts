@@ -1,6 +1,6 @@
 import { RarefyError } from '@rarefy/core';
 import type { ComponentCheck } from '../component-checks.js';
-import { ensure, ensureAborts, ensureAbortsMidway, ensureClose, ensureFailsOr, ensureSame } from '../ensure.js';
+import { ensure, ensureAborts, ensureAbortsMidway, ensureClose, ensureFailsOr, ensureUnchanged } from '../ensure.js';
 
 /** The arrays of a result, by name. They belong to the caller. */
 type Arrays = Readonly<Record<string, Float32Array | Float64Array | Int32Array | Uint8Array>>;
@@ -31,7 +31,7 @@ export function leavesInputUnchanged<Tested, Input>(main: MainCall<Tested, Input
       const component = await main.ready(create);
       const [input] = main.inputs();
       await main.call(component, input);
-      ensureSame(input, main.inputs()[0], `the input after ${main.method}`);
+      ensureUnchanged(input, main.inputs()[0], `the input of ${main.method}`, 'input');
     },
   };
 }
@@ -46,7 +46,7 @@ export function leavesResultsToCaller<Tested, Input>(main: MainCall<Tested, Inpu
       const held = await main.call(component, input);
       const kept = copy(held);
       await main.call(component, other);
-      ensureEqualArrays(held, kept, 0, 'an earlier result, after another call');
+      ensureEqualArrays(held, kept, 0, 'of an earlier result after another call');
       for (const values of Object.values(held)) values.fill(7);
       ensureResult(main, component, await main.call(component, input), kept, 'after the caller overwrote a result');
     },
@@ -82,8 +82,8 @@ export function repeatsResults<Tested, Input>(
       const component = await main.ready(create);
       const [input] = main.inputs();
       const first = copy(await main.call(component, input));
-      ensureEqualArrays(await main.call(component, input), first, 0, 'a second call');
-      ensureEqualArrays(await main.call(await main.ready(create), input), first, 0, 'an equal component');
+      ensureEqualArrays(await main.call(component, input), first, 0, 'of a second call');
+      ensureEqualArrays(await main.call(await main.ready(create), input), first, 0, 'of an equal component');
     },
   };
 }
@@ -160,19 +160,19 @@ function copy(arrays: Arrays): Arrays {
   return Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values.slice()]));
 }
 
-/** Compares a result within the tolerance of the component. */
+/** Compares a result within the tolerance of the component. @param when phrase for the message, such as `after disposal` */
 function ensureResult<Tested, Input>(
-  { method, tolerance }: MainCall<Tested, Input>,
+  { tolerance }: MainCall<Tested, Input>,
   component: Tested,
   actual: Arrays,
   expected: Arrays,
   when: string,
 ): void {
-  ensureEqualArrays(actual, expected, tolerance?.(component) ?? 0, `the result of ${method} ${when}`);
+  ensureEqualArrays(actual, expected, tolerance?.(component) ?? 0, when);
 }
 
-function ensureEqualArrays(actual: Arrays, expected: Arrays, tolerance: number, what: string): void {
+function ensureEqualArrays(actual: Arrays, expected: Arrays, tolerance: number, when: string): void {
   const [seen, wanted] = [Object.keys(actual), Object.keys(expected)];
-  ensure(seen.join() === wanted.join(), `${what}: expected [${wanted}], got [${seen}]`);
-  for (const name of wanted) ensureClose(actual[name]!, expected[name]!, tolerance, `${what}, ${name}`);
+  ensure(seen.join() === wanted.join(), `expected the arrays ${when} to be [${wanted}], got [${seen}]`);
+  for (const name of wanted) ensureClose(actual[name]!, expected[name]!, tolerance, `${name} ${when}`);
 }

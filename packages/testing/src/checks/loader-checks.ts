@@ -104,7 +104,7 @@ function orderChecks(loader: Make, { rows }: LoaderSubject): Check[] {
           ensureEqual(
             positions,
             alone.draw(4).positions,
-            `positions of batch ${++step}, with feedback after each batch`,
+            `positions of batch ${++step} with feedback after each batch`,
           );
           const rewards = Float32Array.from(positions, (position) => position % 2);
           for (const learner of [sampler, alone]) learner.observe!({ step, positions, rewards });
@@ -169,7 +169,7 @@ function stateChecks(loader: Make): Check[] {
             const resumed = await loader({ prefetch: later });
             resumed.restore(throughJson(state));
             const rest = await take(resumed, 7 - index);
-            const what = `positions after batch ${index}, saved at prefetch ${prefetch} and resumed at prefetch ${later}`;
+            const what = `positions after batch ${index} saved at prefetch ${prefetch} and resumed at prefetch ${later}`;
             ensureEqual(positionsOf(rest), positionsOf(batches.slice(index + 1)), what);
           }
         }
@@ -186,7 +186,11 @@ function stateChecks(loader: Make): Check[] {
             resumed.restore(throughJson(saved.state()));
             const [expected] = await take(saved, 1);
             const [actual] = await take(resumed, 1);
-            ensureEqual(actual!.positions, expected!.positions, `batch ${batch}, resumed from the loader's state`);
+            ensureEqual(
+              actual!.positions,
+              expected!.positions,
+              `positions of batch ${batch} after resuming from the loader's state`,
+            );
           }
         }
       },

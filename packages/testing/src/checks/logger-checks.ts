@@ -26,17 +26,20 @@ export function loggerChecks({ create, precision = 0 }: LoggerSubject): Check[] 
   };
   const ensureSteps = (actual: readonly LoggedStep[], expected: readonly Step[], what: string) => {
     const list = (steps: readonly { step: number }[]) => steps.map(({ step }) => step).join(', ');
-    ensure(list(actual) === list(expected), `${what}: expected the steps [${list(expected)}], got [${list(actual)}]`);
+    ensure(
+      list(actual) === list(expected),
+      `expected ${what} to read back as the steps [${list(expected)}], got [${list(actual)}]`,
+    );
     for (const [index, { step, metrics }] of expected.entries()) {
       const read = actual[index]!.metrics;
       const [names, found] = [Object.keys(metrics).join(', '), Object.keys(read).join(', ')];
-      ensure(found === names, `${what}: expected the metrics [${names}] in step ${step}, got [${found}]`);
+      ensure(found === names, `expected step ${step} of ${what} to have the metrics [${names}], got [${found}]`);
       for (const [name, value] of Object.entries(metrics)) {
         const seen = read[name]!;
         const same = Number.isFinite(value)
           ? seen !== null && Math.abs(seen - value) <= precision * Math.abs(value)
           : seen === null;
-        ensure(same, `${what}: expected ${name} of step ${step} to be ${value}, got ${seen}`);
+        ensure(same, `expected ${name} in step ${step} of ${what} to be ${value}, got ${seen}`);
       }
     }
   };

@@ -125,7 +125,7 @@ export const neighborChecks: readonly ComponentCheck<NeighborIndex>[] = [
       const index = await filled(create, points);
       const plain = await index.search(points, { k: 3 });
       const none = await index.search(points, { k: 3, exclude: new Int32Array(30).fill(-1) });
-      ensureEqual(none.ids, plain.ids, 'ids if id -1 is excluded');
+      ensureEqual(none.ids, plain.ids, 'ids with id -1 excluded');
     },
   },
   {
@@ -138,8 +138,8 @@ export const neighborChecks: readonly ComponentCheck<NeighborIndex>[] = [
       const index = await filled(create, points);
       const joined = await index.selfJoin!({ k: 7 });
       const found = await index.search(points, { k: 7, exclude: ownIds(63) });
-      ensureEqual(joined.ids, found.ids, 'ids of the self-join, compared with the search');
-      ensureEqual(joined.distances, found.distances, 'distances of the self-join, compared with the search');
+      ensureEqual(joined.ids, found.ids, 'ids of the self-join');
+      ensureEqual(joined.distances, found.distances, 'distances of the self-join');
     },
   },
   {
@@ -152,8 +152,8 @@ export const neighborChecks: readonly ComponentCheck<NeighborIndex>[] = [
       const index = await create();
       const joined = await index.joinRows!(sourceOf(points), { k: 7 });
       const found = await (await filled(create, points)).search(points, { k: 7, exclude: ownIds(63) });
-      ensureEqual(joined.ids, found.ids, 'ids of joinRows, compared with the search');
-      ensureEqual(joined.distances, found.distances, 'distances of joinRows, compared with the search');
+      ensureEqual(joined.ids, found.ids, 'ids of joinRows');
+      ensureEqual(joined.distances, found.distances, 'distances of joinRows');
       ensure(index.size === 0, `expected an empty index after joinRows, got ${index.size} rows`);
     },
   },

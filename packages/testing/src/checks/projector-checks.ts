@@ -150,7 +150,7 @@ async function lastLayout(projector: Projector, points: Matrix, options: Project
 function ensureLayout({ data, rows, cols }: Matrix, points: number, dimensions: number, what: string): void {
   ensure(
     rows === points && cols === dimensions && data.length === rows * cols,
-    `${what}: expected ${points} x ${dimensions}, got ${rows} x ${cols} with ${data.length} numbers`,
+    `expected ${what} to be ${points} x ${dimensions}, got ${rows} x ${cols} with ${data.length} numbers`,
   );
   ensureFinite(data, what);
 }

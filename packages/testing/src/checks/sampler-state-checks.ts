@@ -163,7 +163,7 @@ const feedbackChecks: readonly ComponentCheck<Sampler>[] = [
       for (let step = 21; step <= 25; step++) {
         const expected = sampler.draw(batch).positions;
         const { positions } = resumed.draw(batch);
-        ensureEqual(positions, expected, `positions of step ${step}, after feedback and a resume`);
+        ensureEqual(positions, expected, `positions of step ${step} after feedback and a resume`);
         teach(sampler, step, expected);
         teach(resumed, step, positions);
       }
