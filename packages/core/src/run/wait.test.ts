@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { retryDelay, sleep } from './wait.js';
 
@@ -63,6 +64,14 @@ describe('retryDelay', () => {
       const delays = [1, 2, 3, 7, 8, 50].map((attempt) => retryDelay(attempt, header, 0.5, now));
       expect(delays, `${header}`).toEqual([125, 250, 500, 8000, 10_000, 10_000]);
     }
-    expect(retryDelay(1, null, 0, now)).toBe(0);
+    const cases = fc.property(
+      fc.integer({ min: 1, max: 100 }),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (attempt, random) => {
+        const limit = Math.min(20_000, 250 * 2 ** (attempt - 1));
+        expect(retryDelay(attempt, null, random, now)).toBeCloseTo(random * limit, 6);
+      },
+    );
+    fc.assert(cases, { numRuns: 200, seed: 1 });
   });
 });
