@@ -1,10 +1,7 @@
 import { InvalidArgumentError } from '@rarefy/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { distinctN } from './distinct-n.js';
-import { emDashPer1000Words } from './em-dash-rate.js';
-import { vocabularyRatio } from './vocabulary-ratio.js';
-import { words } from './words.js';
+import { distinctN, emDashPer1000Words, vocabularyRatio, words } from './text-metrics.js';
 
 const texts = fc.array(fc.array(fc.constantFrom('a', 'b', 'c', 'd', "e'f"), { maxLength: 8 }), {
   minLength: 1,
@@ -26,12 +23,12 @@ describe('words', () => {
 });
 
 describe('vocabularyRatio', () => {
-  test('by hand: 5 distinct of 7, over the texts together', () => {
+  test('5 distinct words of 7, over the texts together', () => {
     expect(vocabularyRatio(['The cat saw the dog.', 'A CAT!'])).toBe(5 / 7);
     expect(vocabularyRatio(['', '…'])).toBeNaN();
   });
 
-  test('is in (0, 1], ignores order, and halves when everything is said twice', () => {
+  test('is in (0, 1], ignores order, and halves when every text is repeated', () => {
     fc.assert(
       fc.property(texts, (lists) => {
         const ratio = vocabularyRatio(joined(lists));
@@ -48,19 +45,19 @@ describe('vocabularyRatio', () => {
 });
 
 describe('distinctN', () => {
-  test('by hand: bigrams a b, b a, a b | b c; none crosses from one text to the next', () => {
+  test('bigrams a b, b a, a b | b c: none spans two texts', () => {
     expect(distinctN(['a b a b', 'b c'], 2)).toBe(3 / 4);
     expect(distinctN(['a b a b', 'b c'], 4)).toBe(1);
     expect(distinctN(['a', 'b'], 2)).toBeNaN();
   });
 
-  test('equals counting by an independent rule', () => {
+  test('equals an independent count', () => {
     fc.assert(
       fc.property(texts, fc.integer({ min: 1, max: 4 }), (lists, n) => {
         const grams = lists.flatMap((list) =>
           list.flatMap((_, end) => (end + 1 < n ? [] : [list.slice(end + 1 - n, end + 1)])),
         );
-        const distinct = grams.filter((gram, place) => grams.findIndex((other) => `${other}` === `${gram}`) === place);
+        const distinct = grams.filter((gram, index) => grams.findIndex((other) => `${other}` === `${gram}`) === index);
         expect(distinctN(joined(lists), n)).toBe(distinct.length / grams.length);
       }),
       { seed: 3 },
@@ -80,11 +77,11 @@ describe('emDashPer1000Words', () => {
     ['caf\u00e9--bar a--b--c', 3],
     ['one – two - three well-known', 0],
     ['---\n<!-- note --> run --fast -- 2--3 x-- --y a --- b', 0],
-  ])('%j holds %i', (text, dashes) => {
+  ])('%j has %i', (text, dashes) => {
     expect(emDashPer1000Words([text])).toBeCloseTo((1000 * dashes) / words(text).length, 9);
   });
 
-  test('counts over the texts together; NaN without words', () => {
+  test('counts over all texts together; NaN without words', () => {
     expect(emDashPer1000Words(['a — b', 'c d e f g h'])).toBe(125);
     expect(emDashPer1000Words(['—'])).toBeNaN();
     expect(emDashPer1000Words([])).toBeNaN();
