@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { activate } from '../backend/choose-backend.js';
-import type { CausalLanguageModel } from '../causal-language-model.js';
-import { initialWeights, languageModel } from '../language-model.js';
+import { loadLanguageModel } from '../checkpoint/model-folder.js';
+import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { initialWeights, languageModel, weightsDigest } from '../families/language-model.js';
 import { trainBytePairTokenizer } from '../tokenizer/train-bpe.js';
-import { loadLanguageModel } from './model-folder.js';
 import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from './training-checkpoint.js';
-import { weightsDigest } from './weights-digest.js';
 
 const tokenizer = trainBytePairTokenizer(['one two three'], { vocabularySize: 280 });
 const config = {
@@ -39,7 +38,7 @@ afterEach(async () => {
 const save = (step: number) =>
   saveTrainingCheckpoint(folder, { model, tokenizer, config }, { step, optimizer, state: { draws: step } });
 
-test('what was saved comes back, and its folder is a model folder', async () => {
+test('a saved checkpoint loads unchanged, and its folder is a model folder', async () => {
   const path = await save(7);
   expect(await loadTrainingState(path)).toEqual({ step: 7, optimizer, state: { draws: 7 } });
   const loaded = await loadLanguageModel(path);
@@ -48,7 +47,7 @@ test('what was saved comes back, and its folder is a model folder', async () => 
   loaded.model.dispose();
 });
 
-test('the newest ones are kept, and a half-written one is none', async () => {
+test('the newest checkpoints are kept, and an incomplete one does not count', async () => {
   for (const step of [5, 10, 999_999, 1_000_000]) await save(step);
   await mkdir(join(folder, 'step-2000000.tmp'));
   expect((await readdir(folder)).sort()).toEqual(['step-1000000', 'step-2000000.tmp', 'step-999999']);
@@ -56,7 +55,7 @@ test('the newest ones are kept, and a half-written one is none', async () => {
   expect(await latestCheckpoint(join(folder, 'nothing'))).toBeUndefined();
 });
 
-test('one flipped bit in any file, a missing file and a cut one are told', async () => {
+test('a flipped bit in any file, a missing file and a truncated file are detected', async () => {
   const path = await save(1);
   for (const name of await readdir(path)) {
     const whole = await readFile(join(path, name));

@@ -1,35 +1,42 @@
-import { type CallOptions, type CounterRandom, counterRandom, InvalidArgumentError } from '@rarefy/core';
+import { type CallOptions, type CounterRandom, checkInteger, counterRandom, InvalidArgumentError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { CacheShape, CausalLanguageModel } from './causal-language-model.js';
-import { disposeCache, keyValueCache } from './layers/context.js';
-import { padLeft } from './pad.js';
+import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { type CacheShape, disposeCache, type KeyValueCache, keyValueCache } from '../layers/forward-context.js';
+import { padLeft } from '../layers/padding.js';
 import { type SamplingOptions, sampleToken } from './sample-token.js';
 
 export interface GenerateOptions extends SamplingOptions, CallOptions {
-  /** Most new tokens a completion, the stop token included. */
+  /** Most new tokens per completion, including the stop token. */
   readonly maxNewTokens: number;
-  /** Token that ends a completion. */
+  /** The token that ends a completion. */
   readonly stopId: number;
-  /** Completions of each prompt; default 1. */
+  /** Completions per prompt; default 1. */
   readonly samplesPerPrompt?: number;
   readonly seed: number;
-  /** Index of each completion's own random stream; default its place in the result. Makes a completion independent of its batch. */
+  /**
+   * Number of the random stream of each completion; default: its index in the result. Makes completions independent of the
+   * batch.
+   */
   readonly streams?: ArrayLike<number>;
-  /** Whether to keep keys and values of earlier tokens, where the model can; default true. Without, each token costs a whole forward pass. */
+  /**
+   * Whether to keep keys and values of earlier tokens, if the model can; default true. Otherwise each token takes a whole
+   * forward pass.
+   */
   readonly cache?: boolean;
 }
 
 export interface GeneratedCompletion {
-  /** New tokens, the stop token included when it came. */
+  /** The new tokens, including the stop token if it was generated. */
   readonly ids: Int32Array;
-  /** Whether the stop token came before `maxNewTokens`. */
+  /** Whether the stop token was generated within `maxNewTokens`. */
   readonly terminated: boolean;
 }
 
 /**
- * Continues each prompt `samplesPerPrompt` times; completions of one prompt lie together. Prompts are read once each, padded
- * on the left. Token t of completion i is drawn by uniform t of stream i of the seed, so the text does not depend on the batch.
- * @throws InvalidArgumentError for an empty prompt, or when prompt and completion do not fit the model's positions.
+ * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
+ * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
+ * depend on the batch.
+ * @throws InvalidArgumentError if a prompt is empty, or a prompt and its completion do not fit the model's positions.
  */
 export async function generate(
   model: CausalLanguageModel,
@@ -60,7 +67,7 @@ export async function generate(
       const values = (await logits.data()) as Float32Array;
       logits.dispose();
       for (let row = 0; row < count; row++) {
-        // Finished rows go on with the stop token, so that shapes stay fixed; their tokens are dropped below.
+        // Finished rows continue with the stop token, so that shapes stay fixed; these tokens are cut off below.
         const id = open[row] ? sampleToken(values, row * size, size, options, streams[row]!.uniform(index)) : stopId;
         tokens[row]!.push(id);
         if (id === stopId) open[row] = 0;
@@ -129,20 +136,20 @@ function wholeSteps(model: CausalLanguageModel, prompts: readonly Int32Array[], 
   };
 }
 
-/** Logits of the last column, which is a real token in every row of a left-padded batch. */
+/** Logits of the last column: a real token in every row of a left-padded batch. */
 function lastColumn(model: CausalLanguageModel, hidden: tf.Tensor3D): tf.Tensor2D {
   const [batch, length, width] = hidden.shape;
   return model.logits(tf.reshape(tf.slice(hidden, [0, length - 1, 0], [batch, 1, width]), [batch, width]));
 }
 
-/** Each row `times` times, copies together. */
+/** Repeats each row `times` times; copies are adjacent. */
 function repeatRows(x: tf.Tensor, times: number): tf.Tensor {
   const [rows, ...rest] = x.shape as [number, ...number[]];
   const width = rest.reduce((product, size) => product * size, 1);
   return tf.tidy(() => tf.reshape(tf.tile(tf.reshape(x, [rows, 1, width]), [1, times, 1]), [rows * times, ...rest]));
 }
 
-function repeatCache(cache: ReturnType<typeof keyValueCache>, times: number): void {
+function repeatCache(cache: KeyValueCache, times: number): void {
   const repeat = <Kept extends tf.Tensor>(tensor: Kept): Kept => {
     const repeated = repeatRows(tensor, times) as Kept;
     tensor.dispose();
@@ -161,14 +168,13 @@ function checkLengths(
   longest: number,
   maxNewTokens: number,
 ): void {
-  if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1))
-    throw new InvalidArgumentError(`maxNewTokens must be an integer ≥ 1, got ${maxNewTokens}`);
+  checkInteger('maxNewTokens', maxNewTokens, 1);
   const empty = prompts.findIndex((prompt) => prompt.length === 0);
-  if (empty >= 0) throw new InvalidArgumentError(`prompt ${empty} has no tokens; a prompt needs at least one`);
+  if (empty >= 0) throw new InvalidArgumentError(`prompt ${empty} has no tokens; give it at least one`);
   const { maxPositions } = model.description;
   if (longest + maxNewTokens > maxPositions) {
     throw new InvalidArgumentError(
-      `a prompt of ${longest} tokens and ${maxNewTokens} new ones do not fit the ${maxPositions} positions of the model; cut the prompt`,
+      `a prompt of ${longest} tokens and ${maxNewTokens} new tokens do not fit into the ${maxPositions} positions of the model; cut the prompt`,
     );
   }
 }

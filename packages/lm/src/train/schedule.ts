@@ -1,9 +1,9 @@
-import { InvalidArgumentError } from '@rarefy/core';
+import { checkInteger, InvalidArgumentError } from '@rarefy/core';
 
-/** The learning rate of a step, 1 for the first, in a run of `steps`, as a share of the highest rate: in [0, 1]. */
+/** Learning rate of a step (the first is 1) in a run of `steps`, as a share of the highest rate: in [0, 1]. */
 export type Schedule = (step: number, steps: number) => number;
 
-/** What follows the warmup: the full rate, a straight line to 0, or half a cosine to 0. */
+/** What follows the warmup: the full rate, linear decay to 0, or cosine decay to 0. */
 export type ScheduleType = 'constant' | 'linear' | 'cosine';
 
 const shapes: Readonly<Record<ScheduleType, (done: number) => number>> = {
@@ -13,18 +13,16 @@ const shapes: Readonly<Record<ScheduleType, (done: number) => number>> = {
 };
 
 /**
- * The schedules of Hugging Face's transformers: the first step of a warmup has rate 0, and the step after a run's last would.
- * @param options.warmupSteps steps in which the rate rises in a straight line; an integer ≥ 0, default 0
- * @throws InvalidArgumentError
+ * The schedules of Hugging Face transformers. The first step of a warmup has rate 0; a decay reaches 0 one step after the last.
+ * @param options.warmupSteps steps in which the rate rises linearly; an integer ≥ 0, default 0
+ * @throws InvalidArgumentError if `type` is unknown or `warmupSteps` is not an integer ≥ 0.
  */
 export function learningRateSchedule(type: ScheduleType, options: { readonly warmupSteps?: number } = {}): Schedule {
   const { warmupSteps = 0 } = options;
   if (!Object.hasOwn(shapes, type)) {
     throw new InvalidArgumentError(`type must be 'constant', 'linear' or 'cosine', got '${type}'`);
   }
-  if (!(Number.isInteger(warmupSteps) && warmupSteps >= 0)) {
-    throw new InvalidArgumentError(`warmupSteps must be an integer ≥ 0, got ${warmupSteps}`);
-  }
+  checkInteger('warmupSteps', warmupSteps, 0);
   return (step, steps) => {
     const taken = step - 1;
     if (taken < warmupSteps) return taken / warmupSteps;

@@ -3,15 +3,15 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { readSafetensors, sha256File, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
-import type { AdamWState } from '../train/adamw.js';
-import { saveLanguageModel } from './model-folder.js';
+import { saveLanguageModel } from '../checkpoint/model-folder.js';
+import type { AdamWState } from './adamw.js';
 
-/** All that a run needs to go on: weights are in the folder's model files, the rest here. */
+/** What a run needs to resume, except the weights, which are in the model files of the same folder. */
 export interface TrainingState {
-  /** Steps done. */
+  /** Number of finished steps. */
   readonly step: number;
   readonly optimizer: AdamWState;
-  /** What else the trainer needs, as JSON: options that must not change, loader and sampler state. */
+  /** State of the trainer as JSON: settings that must not change, state of loader and sampler. */
   readonly state: unknown;
 }
 
@@ -20,8 +20,8 @@ const optimizerFile = 'optimizer.safetensors';
 const stepFolder = (step: number) => `step-${String(step).padStart(6, '0')}`;
 
 /**
- * Saves a checkpoint as `<folder>/step-000010`, whole or not at all: written beside, checksummed, renamed. Keeps the newest
- * `keep` ones.
+ * Saves a checkpoint as `<folder>/step-000010`, whole or not at all: writes it to another name, adds checksums and renames it.
+ * Then removes all but the newest `keep` checkpoints.
  */
 export async function saveTrainingCheckpoint(
   folder: string,
@@ -51,25 +51,28 @@ export async function saveTrainingCheckpoint(
   return target;
 }
 
-/** The newest checkpoint in a folder, or undefined when there is none. Half-written ones are no checkpoints. */
+/** Path of the newest checkpoint in a folder; undefined if there is none. Incomplete checkpoints do not count. */
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
   return (await checkpointFolders(folder)).at(-1);
 }
 
-/** Reads what {@link saveTrainingCheckpoint} wrote, but for the model. @throws CorruptFileError when any file is damaged. */
+/**
+ * Reads what {@link saveTrainingCheckpoint} wrote, except the model.
+ * @throws InputError if there is no checkpoint; CorruptFileError if any of its files is damaged or missing.
+ */
 export async function loadTrainingState(checkpoint: string): Promise<TrainingState> {
   const path = join(checkpoint, stateFile);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new InputError(`${path} cannot be read: ${checkpoint} is no training checkpoint`, { cause });
+    throw new InputError(`cannot read ${path}: ${checkpoint} is not a training checkpoint`, { cause });
   });
   const saved = parseState(text, path);
   for (const [name, expected] of Object.entries(saved.files)) {
     if (basename(name) !== name)
-      throw new CorruptFileError(`${path} names a file outside its folder: ${JSON.stringify(name)}`);
+      throw new CorruptFileError(`${path} lists a file outside its folder: ${JSON.stringify(name)}`);
     const actual = await sha256File(join(checkpoint, name)).catch(() => 'missing');
     if (actual !== expected) {
       throw new CorruptFileError(
-        `${join(checkpoint, name)} is damaged (its checksum differs); remove ${checkpoint} to go on from an earlier checkpoint`,
+        `${join(checkpoint, name)} is damaged (its checksum differs); remove ${checkpoint} to resume from an earlier checkpoint`,
       );
     }
   }
@@ -83,12 +86,12 @@ function parseState(text: string, path: string): { step: number; state: unknown;
     const { checksum: expected, ...body } = JSON.parse(text);
     if (body.version === 1 && checksum(body) === expected) return body;
   } catch {
-    // told below
+    // reported below
   }
-  throw new CorruptFileError(`${path} is damaged; remove ${dirname(path)} to go on from an earlier checkpoint`);
+  throw new CorruptFileError(`${path} is damaged; remove ${dirname(path)} to resume from an earlier checkpoint`);
 }
 
-/** Of the file's own content, since it is the one that names the others' checksums. */
+/** Checksum of the content of `trainer.json` itself, which holds the checksums of the other files. */
 function checksum(body: object): string {
   return createHash('sha256').update(JSON.stringify(body)).digest('hex');
 }

@@ -1,25 +1,28 @@
 import { ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from './causal-language-model.js';
-import { rewardHeadName } from './checkpoint/model-folder.js';
 import type { WeightValues } from './language-model.js';
 
-/** A language model whose last token's hidden state is turned into one number (Ouyang et al. 2022). */
+/** Name of the reward head in a weight file, as in transformers' sequence classification models. */
+export const rewardHeadName = 'score.weight';
+
+/** A language model with a head that maps the hidden state of the last token to one number (Ouyang et al. 2022). */
 export interface RewardModel {
   readonly model: CausalLanguageModel;
-  /** The weights that rewards depend on: the model's, but for an output head of its own, and `score.weight` [1, hidden]. */
+  /** The weights that rewards depend on: those of the model without an untied output head, and `score.weight` [1, hidden]. */
   readonly parameters: Readonly<Record<string, tf.Variable>>;
   /** Rewards of right-padded rows, int32 [batch, T]: float32 [batch]. */
   score(ids: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor1D;
-  /** The head's weight, for saving beside the model's. */
+  /** The weight of the head, for saving it with the model. */
   head(): Promise<ReadonlyMap<string, WeightValues>>;
+  /** Frees the head and the language model. */
   dispose(): void;
 }
 
 /**
- * Puts a reward head on a language model, which it takes over.
- * @param weights weights of a file that may hold `score.weight`; a new head starts at zero, where every reward is 0
- * @throws ShapeError when the head in the file is not 1 x hidden.
+ * Adds a reward head to a language model. The result owns the model and disposes it.
+ * @param weights weights of a file that may hold `score.weight`; without it the head starts at zero, and so does every reward
+ * @throws ShapeError if the head in the file is not 1 x hidden.
  */
 export function rewardModel(
   model: CausalLanguageModel,
@@ -41,7 +44,7 @@ export function rewardModel(
       tf.tidy(() => {
         const hidden = model.hiddenStates(ids, mask);
         const real = tf.cast(mask, 'float32');
-        // 1 in the last real column of each row: where nothing real comes after.
+        // 1 in the last real column of each row: the one with no real column after it.
         const last = tf.mul(real, tf.cast(tf.equal(tf.cumsum(real, 1, true, true), 0), 'float32'));
         const state = tf.sum(tf.mul(hidden, tf.expandDims(last, 2)), 1) as tf.Tensor2D;
         return tf.reshape(tf.matMul(state, weight as unknown as tf.Tensor2D, false, true), [-1]) as tf.Tensor1D;

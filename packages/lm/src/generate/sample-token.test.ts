@@ -2,11 +2,11 @@ import { counterRandom } from '@rarefy/core';
 import { expect, test } from 'vitest';
 import { sampleToken } from './sample-token.js';
 
-const logits = Float32Array.from([99, 2, 1, 0, 3, -1, 2, 98]); // the row is in the middle: ids 0 to 5
+const logits = Float32Array.from([99, 2, 1, 0, 3, -1, 2, 98]); // the row is the middle six: ids 0 to 5
 const draw = (options: Parameters<typeof sampleToken>[3], uniform: number) =>
   sampleToken(logits, 1, 6, options, uniform);
 
-/** Counts of 60,000 draws against the exact shares: chi-square; false alarm below 1e-6 for up to 5 degrees of freedom. */
+/** Chi-square test of 60,000 draws against the exact probabilities; false alarm below 1e-6 for up to 5 degrees of freedom. */
 function expectShares(options: Parameters<typeof sampleToken>[3], shares: readonly number[]) {
   const random = counterRandom(11);
   const counts = new Float64Array(6);
@@ -30,19 +30,19 @@ test('draws follow the softmax at any temperature', () => {
   );
 });
 
-test('top-k keeps k tokens, the smaller id of a tie', () => {
+test('top-k keeps k tokens, and the smaller id of a tie', () => {
   expectShares({ topK: 2 }, [Math.exp(2), 0, 0, Math.exp(3), 0, 0]);
   expectShares({ topK: 99 }, row.map(Math.exp));
 });
 
-test('top-p keeps the fewest tokens that hold the share, and always one', () => {
+test('top-p keeps the fewest tokens that reach the probability, and at least one', () => {
   const e = row.map(Math.exp);
   const total = e.reduce((sum, share) => sum + share, 0);
   expectShares({ topP: (e[3]! + e[0]!) / total - 1e-9 }, [e[0]!, 0, 0, e[3]!, 0, 0]);
   expectShares({ topP: 1e-12 }, [0, 0, 0, 1, 0, 0]);
 });
 
-test('temperature 0 takes the first of the largest', () => {
+test('temperature 0 takes the smallest id with the largest logit', () => {
   expect(draw({ temperature: 0 }, 0.999)).toBe(3);
   expect(sampleToken(Float32Array.from([1, 5, 5]), 0, 3, { temperature: 0 }, 0)).toBe(1);
 });

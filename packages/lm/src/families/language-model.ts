@@ -1,13 +1,12 @@
-import { counterRandom, InputError, ShapeError } from '@rarefy/core';
+import { counterRandom, digest, InputError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { headLogits } from '../layers/basic-layers.js';
+import { forwardContext } from '../layers/forward-context.js';
 import type { CausalLanguageModel, ModelFamily } from './causal-language-model.js';
-import { configReader } from './families/config-reader.js';
-import type { Family } from './families/family.js';
-import { gpt2 } from './families/gpt2.js';
-import { llama } from './families/llama.js';
-import { nanochat } from './families/nanochat.js';
-import { forwardContext } from './layers/context.js';
-import { headLogits } from './layers/head-logits.js';
+import { configReader } from './config.js';
+import { decoderHiddenStates, type Family } from './decoder.js';
+import { gpt2 } from './gpt2.js';
+import { llama, nanochat } from './rotary-family.js';
 
 const families: Readonly<Record<ModelFamily, Family>> = { gpt2, llama, nanochat };
 
@@ -18,9 +17,10 @@ export interface WeightValues {
 }
 
 /**
- * A model from a config.json and its weights, on the current tfjs backend.
- * @param weights by name, as a Hugging Face file holds them; names that are no weights of the family are ignored
- * @throws InputError for an unknown family or config; ShapeError naming a weight that is missing or has another shape.
+ * Builds a model from a config.json and its weights, on the current tfjs backend.
+ * @param config the parsed config.json
+ * @param weights by name, as a Hugging Face file holds them; names that the family does not use are ignored
+ * @throws InputError if the family or the config is not supported; ShapeError naming a weight that is missing or has another shape.
  */
 export function languageModel(config: unknown, weights: ReadonlyMap<string, WeightValues>): CausalLanguageModel {
   const reader = configReader(config);
@@ -30,21 +30,23 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
     const canonical = family.canonicalName(name);
     if (canonical !== undefined) found.set(canonical, values);
   }
-  const { layers: asked } = family.describe(reader);
-  if (asked > found.size) {
-    throw new ShapeError(`config.json asks for ${asked} layers, and there are ${found.size} weights for all of them`);
+  const { layers, heads: _, keyValueHeads, headSize, ...description } = family.describe(reader);
+  // Before the shapes of all layers are listed: a damaged config may ask for billions of layers.
+  if (layers > found.size) {
+    throw new ShapeError(`config.json asks for ${layers} layers, and the file has only ${found.size} weights`);
   }
   const shapes = family.parameterShapes(reader);
   for (const [name, shape] of Object.entries(shapes)) {
     const values = found.get(name);
     if (!values)
-      throw new ShapeError(`the weights lack '${name}' (${shape.join(' x ')}); is this a ${reader.modelType} model?`);
+      throw new ShapeError(
+        `the weight '${name}' (${shape.join(' x ')}) is missing; is this a ${reader.modelType} model?`,
+      );
     if (values.shape.join() !== shape.join()) {
       throw new ShapeError(`'${name}' is ${values.shape.join(' x ')} and config.json asks for ${shape.join(' x ')}`);
     }
   }
-  const { layers, heads: _, keyValueHeads, headSize, ...description } = family.describe(reader);
-  const network = family.build(reader);
+  const decoder = family.build(reader);
   const parameters = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
       const initial = tf.tensor(found.get(name)!.data, [...shape], 'float32');
@@ -64,9 +66,10 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
     parameters,
     head,
     hiddenStates: (ids, mask, options = {}) => {
-      const hidden = tf.tidy(() =>
-        network.hiddenStates(parameters, ids, forwardContext(description.maxPositions, ids, mask, options)),
-      );
+      const hidden = tf.tidy(() => {
+        const context = forwardContext(description.maxPositions, ids, mask, options);
+        return decoderHiddenStates(decoder, layers, parameters, ids, context);
+      });
       if (options.cache) options.cache.filled += ids.shape[1];
       return hidden;
     },
@@ -74,27 +77,23 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
     forward: (ids, mask, options = {}) => {
       const hiddenStates = model.hiddenStates(ids, mask, options);
       const [batch, length, width] = hiddenStates.shape;
-      const logits = tf.tidy(
-        () =>
-          tf.reshape(model.logits(tf.reshape(hiddenStates, [batch * length, width])), [
-            batch,
-            length,
-            -1,
-          ]) as tf.Tensor3D,
-      );
+      const logits = tf.tidy(() => {
+        const rows = model.logits(tf.reshape(hiddenStates, [batch * length, width]));
+        return tf.reshape(rows, [batch, length, -1]) as tf.Tensor3D;
+      });
       return { logits, hiddenStates };
     },
     dispose() {
       tf.dispose(parameters);
-      network.dispose();
+      decoder.dispose();
     },
   };
   return model;
 }
 
 /**
- * Fresh weights for a config.json: normal with standard deviation `initializer_range` (0.02), residual projections divided
- * by √(2 · layers), norms 1 and biases 0 (Radford et al. 2019). A pure function of the seed.
+ * Random initial weights for a config.json: normal with standard deviation `initializer_range` (default 0.02), residual
+ * projections divided by √(2 · layers), norms 1 and biases 0 (Radford et al. 2019). A pure function of its arguments.
  */
 export function initialWeights(config: unknown, seed: number): Map<string, WeightValues> {
   const reader = configReader(config);
@@ -109,7 +108,7 @@ export function initialWeights(config: unknown, seed: number): Map<string, Weigh
     else {
       const stream = random.fork(index);
       const scale = family.residualWeights.test(name) ? deviation / Math.sqrt(2 * layers) : deviation;
-      // Box-Muller, one normal a pair of uniforms; 1 - u keeps the logarithm finite.
+      // Box-Muller: one normal number per pair of uniforms. 1 - u keeps the logarithm finite.
       for (let i = 0; i < data.length; i++) {
         const radius = Math.sqrt(-2 * Math.log(1 - stream.uniform(2 * i)));
         data[i] = scale * radius * Math.cos(2 * Math.PI * stream.uniform(2 * i + 1));
@@ -120,10 +119,19 @@ export function initialWeights(config: unknown, seed: number): Map<string, Weigh
   return weights;
 }
 
+/** Digest of all weights in the order of their names, as 16 hex digits. It changes whenever a weight changes. */
+export async function weightsDigest(model: CausalLanguageModel): Promise<string> {
+  let chain = '0000000000000000';
+  for (const name of Object.keys(model.parameters).sort()) {
+    chain = digest((await model.parameters[name]!.data()) as Float32Array, chain);
+  }
+  return chain;
+}
+
 function familyOf(modelType: string): Family {
   const family = Object.hasOwn(families, modelType) ? families[modelType as ModelFamily] : undefined;
   if (family) return family;
   throw new InputError(
-    `model_type '${modelType}' is not supported; the families are ${Object.keys(families).join(', ')}`,
+    `model_type '${modelType}' is not supported; use a model of ${Object.keys(families).join(', ')}`,
   );
 }

@@ -1,15 +1,19 @@
 export interface SamplingOptions {
-  /** Logits are divided by it; 0 takes the most likely token. Default 1. */
+  /** Divides the logits; 0 always takes the most likely token. Default 1. */
   readonly temperature?: number;
-  /** Only the k most likely tokens; 0 for all. Default 0. */
+  /** Samples from the k most likely tokens only; 0 for all. Default 0. */
   readonly topK?: number;
-  /** Only the most likely tokens that together hold at least this share; 1 for all. Default 1 (Holtzman et al. 2020). */
+  /**
+   * Samples from the most likely tokens that together have at least this probability; 1 for all. Default 1 (Holtzman et al.
+   * 2020).
+   */
   readonly topP?: number;
 }
 
 /**
- * One token from `size` logits at `offset`, drawn by `uniform` in [0, 1). Temperature comes first, then top-k, then top-p.
- * Computed in float64, ties in favour of the smaller id; a pure function of its arguments.
+ * Samples one token from `size` logits at `offset`. Applies temperature, then top-k, then top-p. Computed in float64; among
+ * equal logits the smaller id comes first. A pure function of its arguments.
+ * @param uniform in [0, 1)
  */
 export function sampleToken(
   logits: Float32Array,
@@ -37,7 +41,7 @@ export function sampleToken(
     remaining -= shares[id]!;
     if (remaining < 0) return id;
   }
-  return last; // rounding left the last representable uniform beyond the sum
+  return last; // rounding can leave a uniform close to 1 beyond the sum
 }
 
 /** Sets every share outside the top k and the top p to 0. */

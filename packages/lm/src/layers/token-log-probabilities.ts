@@ -2,14 +2,14 @@ import { InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * Log-probability of each row's token under softmax(logits / temperature): [n].
+ * Log-probability of one token per row under softmax(logits / temperature): [n].
  *
- * One differentiable op, in which only the logits are kept between forward and backward: the gradient
- * dy · (onehot(id) - softmax) / temperature comes from them and the [n] normalisers.
+ * One differentiable op that keeps only the logits and [n] normalizers between forward and backward pass. The gradient is
+ * dy · (onehot(id) - softmax) / temperature.
  * @param logits [n, vocabulary], finite
  * @param ids int32 [n], each in [0, vocabulary)
- * @param temperature > 0; the one that the tokens were sampled with
- * @throws ShapeError, InvalidArgumentError
+ * @param temperature the temperature that the tokens were sampled with, > 0; default 1
+ * @throws ShapeError if `ids` is not int32 [n]; InvalidArgumentError if `temperature` is not finite and > 0.
  */
 export function tokenLogProbabilities(logits: tf.Tensor2D, ids: tf.Tensor1D, temperature = 1): tf.Tensor1D {
   checkTemperature(temperature);
@@ -19,23 +19,23 @@ export function tokenLogProbabilities(logits: tf.Tensor2D, ids: tf.Tensor1D, tem
   }
   return tf.customGrad<tf.Tensor1D>((input, save) => {
     const kept = input as tf.Tensor2D;
-    const places = tf.stack([tf.range(0, rows, 1, 'int32'), ids], 1); // [n, 2]
+    const indices = tf.stack([tf.range(0, rows, 1, 'int32'), ids], 1); // [n, 2]
     const normalizers = tf.logSumExp(scaled(kept, temperature), 1); // [n]
-    const value = tf.sub<tf.Tensor1D>(scaled(tf.gatherND(kept, places), temperature), normalizers);
-    (save as tf.GradSaveFunc)([kept, places, normalizers]);
+    const value = tf.sub<tf.Tensor1D>(scaled(tf.gatherND(kept, indices), temperature), normalizers);
+    (save as tf.GradSaveFunc)([kept, indices, normalizers]);
     const gradFunc = (dy: tf.Tensor1D, saved: tf.Tensor[]) =>
       tf.tidy(() => {
-        const [kept, places, normalizers] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
+        const [kept, indices, normalizers] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
         const slope = scaled(dy, temperature); // [n]
         const softmax = tf.exp(tf.sub(scaled(kept, temperature), tf.expandDims(normalizers, 1)));
-        return tf.sub(tf.scatterND(places, slope, kept.shape), tf.mul(softmax, tf.expandDims(slope, 1)));
+        return tf.sub(tf.scatterND(indices, slope, kept.shape), tf.mul(softmax, tf.expandDims(slope, 1)));
       });
     return { value, gradFunc };
   })(logits);
 }
 
 /**
- * Entropy of softmax(logits / temperature) of each row, in nats: [n]. A metric: no gradient flows through it.
+ * Entropy of softmax(logits / temperature) of each row, in nats: [n]. A metric: its gradient is zero.
  * @param logits [n, vocabulary], finite
  */
 export function tokenEntropies(logits: tf.Tensor2D, temperature = 1): tf.Tensor1D {

@@ -1,22 +1,22 @@
 import { ShapeError } from '@rarefy/core';
 import type { Variable } from '@tensorflow/tfjs-core';
-import type { CausalLanguageModel, ForwardModel, OutputHead } from './causal-language-model.js';
-import { headLogits } from './layers/head-logits.js';
+import { headLogits, type OutputHead } from '../layers/basic-layers.js';
+import type { CausalLanguageModel, ForwardModel } from './causal-language-model.js';
 
 export interface ForwardModelOptions {
-  /** The output head, which makes logits of hidden states; weight [vocabulary, hidden] and bias [vocabulary] stay the caller's. */
+  /** The output head: weight [vocabulary, hidden] and optionally bias [vocabulary]. The caller keeps and disposes both. */
   readonly head: OutputHead;
-  /** Longest row of tokens that the model reads. */
+  /** Most tokens per row. */
   readonly maxPositions: number;
-  /** Weights to train and save, by name; default none: the model can then embed and generate. */
+  /** Weights to train and save, by name. Default: none; the model can then embed and generate. */
   readonly parameters?: Readonly<Record<string, Variable>>;
 }
 
 /**
- * A user's own tfjs model as a language model: embedders, generation and training then take it like any other. It has no
- * key/value cache. Disposing it leaves the caller's weights alone.
- * @throws ShapeError for a bias of another length than the vocabulary; later when `forward` gives hidden states of another width
- * than the head takes.
+ * Makes a language model of your own tfjs model, for embedders, generation and training. It has no key/value cache. Disposing
+ * it does not free your weights.
+ * @throws ShapeError if the bias and the vocabulary have different lengths; `hiddenStates` throws it if `forward` returns
+ *   hidden states of another width than the head.
  */
 export function fromForwardModel(
   { forward }: ForwardModel,
@@ -25,7 +25,7 @@ export function fromForwardModel(
   const [vocabularySize, hiddenSize] = head.weight.shape;
   const { bias, softCap } = head;
   if (bias !== undefined && bias.size !== vocabularySize) {
-    throw new ShapeError(`the head has ${bias.size} biases for a vocabulary of ${vocabularySize}; give one a token`);
+    throw new ShapeError(`the head has ${bias.size} biases for a vocabulary of ${vocabularySize}; give one per token`);
   }
   return {
     description: {
@@ -43,7 +43,9 @@ export function fromForwardModel(
       logits.dispose();
       const width = hiddenStates.shape[2];
       if (width === hiddenSize) return hiddenStates;
-      throw new ShapeError(`forward gave hidden states ${width} wide and the head takes ${hiddenSize}`);
+      throw new ShapeError(
+        `forward returned hidden states of width ${width}, and the head takes ${hiddenSize}; give the head of this model`,
+      );
     },
     logits: (hiddenStates) => headLogits(hiddenStates, head),
     dispose() {},

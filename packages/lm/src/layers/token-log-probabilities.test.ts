@@ -1,7 +1,7 @@
 import { counterRandom, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { describeOnBackends } from '../../../tests/support/backends.js';
+import { describeOnBackends } from '../../../../tests/support/backends.js';
 import { tokenEntropies, tokenLogProbabilities } from './token-log-probabilities.js';
 
 const rows = 7;
@@ -43,7 +43,7 @@ describeOnBackends('token log-probabilities', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  test('keep no second copy of the logits for the backward pass', () => {
+  test('do not keep a second copy of the logits for the backward pass', () => {
     const logits = tf.zeros<tf.Rank.R2>([20, 500]);
     const ids = tf.zeros<tf.Rank.R1>([20], 'int32');
     let kept = 0;
@@ -53,7 +53,7 @@ describeOnBackends('token log-probabilities', () => {
       kept = tf.memory().numBytes - before;
       return tf.sum(result);
     })(logits);
-    // Where cloning copies (wasm) the kept logits count as new; two copies would be 80,000 bytes.
+    // On wasm, where cloning copies, the kept logits count as new. Two copies would be 80,000 bytes.
     expect(kept).toBeLessThan(20 * 500 * 4 + 1000);
     tf.dispose([logits, ids, grad]);
   });
@@ -65,7 +65,7 @@ describeOnBackends('token log-probabilities', () => {
     expect(log).toBeCloseTo(-10 - Math.log1p(Math.exp(-10)), 4);
   });
 
-  test('entropies equal float64 and pass no gradient', async () => {
+  test('entropies equal float64 and have a zero gradient', async () => {
     const before = tf.memory().numTensors;
     const logits = tf.tensor2d(values, [rows, vocabulary]);
     const found = tokenEntropies(logits, 0.7);

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { afterAll, expect, test } from 'vitest';
-import { loadTokenizer } from './load-tokenizer.js';
-import { saveTokenizer } from './save-tokenizer.js';
-import { tokenizerFromJson } from './tokenizer-from-json.js';
+import { tokenizerFromJson } from './tokenizer.js';
+import { loadTokenizer, saveTokenizer } from './tokenizer-files.js';
 import { trainBytePairTokenizer } from './train-bpe.js';
 
 interface Llama {
@@ -14,7 +13,7 @@ interface Llama {
 }
 
 /**
- * A tokenizer of Llama's kind (bytes as fallback, `▁` for spaces, BOS put before every text) trained and run by Python's
+ * A Llama-style tokenizer (byte fallback, `▁` for spaces, BOS before every text), trained and run with Python's
  * `tokenizers` 0.23.3, with `encode_special_tokens = True` and `encode(text, add_special_tokens=False)`.
  */
 const { json, cases } = (
@@ -26,7 +25,7 @@ const { json, cases } = (
 const folder = mkdtempSync(join(tmpdir(), 'rarefy-tokenizer-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('a file of another maker gives the ids and texts that Python gives, without BOS', () => {
+test('a file written by another library gives the same ids and texts as in Python, without BOS', () => {
   const llama = tokenizerFromJson(json);
   for (const { text, ids, decoded } of cases) {
     expect([...llama.encode(text)], JSON.stringify(text)).toEqual(ids);
@@ -36,7 +35,7 @@ test('a file of another maker gives the ids and texts that Python gives, without
   expect(llama.specialId('[tool]')).toBeUndefined();
 });
 
-test('added tokens that are not special stay text, and the config may name special ones', () => {
+test('added tokens that are not special are text, and the config can name special tokens', () => {
   const tool = json.added_tokens.find(({ content }) => content === '[tool]')!.id as number;
   const config = { eos_token: { content: '[tool]' }, add_bos_token: true, additional_special_tokens: ['[none]'] };
   expect(tokenizerFromJson(json).encode('x [tool]')).toContain(tool);
@@ -46,13 +45,13 @@ test('added tokens that are not special stay text, and the config may name speci
   expect(tokenizerFromJson(json, config).specialId('[none]')).toBeUndefined();
 });
 
-test('special tokens in the vocabulary are out of reach even where whole words skip the merges', () => {
+test('text never becomes a special token of the vocabulary, even if whole words skip the merges', () => {
   const model = { type: 'BPE', ignore_merges: true, vocab: { a: 0, '<end>': 1 }, merges: [] };
   const tokenizer = tokenizerFromJson({ model, added_tokens: [{ id: 1, content: '<end>', special: true }] });
   expect(tokenizer.encode('<end>')).not.toContain(1);
 });
 
-test('what is saved loads again, from the folder or the file', async () => {
+test('a saved tokenizer loads from the folder and from the file', async () => {
   const trained = trainBytePairTokenizer(['one two, one three'], { vocabularySize: 270 });
   const saved = join(folder, 'new', 'folder');
   await saveTokenizer(saved, trained);
@@ -66,18 +65,18 @@ test('what is saved loads again, from the folder or the file', async () => {
   await expect(saveTokenizer(saved, trained, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
 });
 
-test('a missing file says what to give', async () => {
+test('the error for a missing file says what to give', async () => {
   await expect(loadTokenizer(join(folder, 'nowhere'))).rejects.toThrow(InputError);
   await expect(loadTokenizer(join(folder, 'nowhere'))).rejects.toThrow('there is no tokenizer at');
-  await expect(loadTokenizer(folder)).rejects.toThrow('holds no tokenizer.json');
+  await expect(loadTokenizer(folder)).rejects.toThrow('has no tokenizer.json');
 });
 
-test('a file cut short is corrupt', async () => {
+test('a truncated file is corrupt', async () => {
   const file = join(folder, 'tokenizer.json');
   for (const text of [JSON.stringify(json).slice(0, 3000), '', '{"model": \u0000}']) {
     writeFileSync(file, text);
     await expect(loadTokenizer(folder)).rejects.toThrow(CorruptFileError);
-    await expect(loadTokenizer(folder)).rejects.toThrow('is no whole JSON');
+    await expect(loadTokenizer(folder)).rejects.toThrow('is not valid JSON');
   }
 });
 

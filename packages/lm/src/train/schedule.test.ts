@@ -5,7 +5,7 @@ import { learningRateSchedule } from './schedule.js';
 const types = ['constant', 'linear', 'cosine'] as const;
 
 test.each([
-  // Worked out from get_constant_schedule_with_warmup, get_linear_… and get_cosine_… of Hugging Face transformers, times 8.
+  // Derived from get_constant_schedule_with_warmup, get_linear_… and get_cosine_… of Hugging Face transformers, times 8.
   ['constant', [0, 2, 4, 6, 8, 8, 8, 8, 8, 8, 8, 8]],
   ['linear', [0, 2, 4, 6, 8, 7, 6, 5, 4, 3, 2, 1]],
   [
@@ -19,7 +19,7 @@ test.each([
   });
 });
 
-test('without warmup the first step has the full rate; after the last one it stays at 0', () => {
+test('without warmup the first step has the full rate; after the last step the rate stays 0', () => {
   for (const type of types) expect(learningRateSchedule(type)(1, 10)).toBe(1);
   for (const step of [11, 12, 1000]) {
     expect(learningRateSchedule('linear')(step, 10)).toBe(0);
@@ -28,7 +28,7 @@ test('without warmup the first step has the full rate; after the last one it sta
   }
 });
 
-test('never leaves [0, 1], and never rises after the warmup, however short the run', () => {
+test('stays in [0, 1] and never rises after the warmup, even in short runs', () => {
   for (const type of types) {
     for (const steps of [1, 7, 50]) {
       const schedule = learningRateSchedule(type, { warmupSteps: 7 });
@@ -41,7 +41,7 @@ test('never leaves [0, 1], and never rises after the warmup, however short the r
   }
 });
 
-test('wrong options are refused', () => {
+test('invalid options are refused', () => {
   expect(() => learningRateSchedule('step' as 'linear')).toThrow("got 'step'");
   expect(() => learningRateSchedule('toString' as 'linear')).toThrow(InvalidArgumentError);
   for (const warmupSteps of [-1, 0.5, Number.NaN]) {
