@@ -1,11 +1,28 @@
+import { InvalidArgumentError } from '@rarefy/core';
+import { words } from '@rarefy/diversity';
 import { chatFormat, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RewardFunction } from './reward-function.js';
 
 /**
- * Rewards completions by a trained reward model, each read as the whole answer to its prompt, in the reward model's own tokens.
- * Rows longer than the model's positions lose the beginning of the prompt. Deterministic.
- * @param options.batchSize rows a forward pass; default 32
+ * Rewards completions of about `target` words: 1 - |words - target| / target. It is 1 at the target, 0 for an empty text and at
+ * twice the target, and negative beyond, without bound.
+ * @param options.target number of words, as `words` of `@rarefy/diversity` counts them; > 0
+ * @throws InvalidArgumentError if `target` is not finite and > 0.
+ */
+export function lengthReward(options: { readonly target: number }): RewardFunction {
+  const { target } = options;
+  if (!(target > 0 && target < Infinity)) {
+    throw new InvalidArgumentError(`target must be a number of words > 0, got ${target}`);
+  }
+  return (completions) =>
+    Float64Array.from(completions, ({ text }) => 1 - Math.abs(words(text).length - target) / target);
+}
+
+/**
+ * Rewards completions with a trained reward model, which reads each as the complete answer to its prompt, in its own tokens.
+ * If a row is longer than the model's positions, the prompt loses its beginning. Deterministic.
+ * @param options.batchSize rows per forward pass; default 32
  */
 export function rewardModelReward(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
 import { weightedSampler } from '@rarefy/samplers';
 import { expect, test } from 'vitest';
+import { grpoLoader } from './grpo-loader.js';
 import { importanceWeights } from './importance.js';
-import { grpoLoader } from './loader.js';
 
 const size = 40;
 const prompts = Array.from({ length: size }, (_, position) => ({ prompt: `${position}` }));
@@ -11,7 +11,7 @@ const weights = Float64Array.from({ length: size }, (_, position) => 1 + (positi
 const uniform = new Float64Array(size).fill(1 / size);
 const skewed = Float64Array.from({ length: size }, (_, position) => (position + 1) / ((size * (size + 1)) / 2));
 
-/** Mean and its standard error of w · f over 64,000 draws of the loader. */
+/** Mean of w · f over 64,000 draws of the loader, and its standard error. */
 async function weightedMean(
   options: Partial<Parameters<typeof grpoLoader>[1]>,
 ): Promise<{ mean: number; error: number }> {
@@ -33,7 +33,7 @@ async function weightedMean(
 const expectation = (p: Float64Array) =>
   p.reduce((sum, probability, position) => sum + probability * value(position), 0);
 
-test('full importance makes means over draws those of the target: E_q[w f] = E_p[f] (5 standard errors)', async () => {
+test('with full importance, means over draws estimate means under the target: E_q[w f] = E_p[f] (5 standard errors)', async () => {
   for (const [target, options] of [
     [uniform, {}],
     [skewed, { target: skewed }],
@@ -43,14 +43,14 @@ test('full importance makes means over draws those of the target: E_q[w f] = E_p
   }
 });
 
-test('without importance they are those of the draws, which are others', async () => {
+test('without importance, means over draws differ from means under the target', async () => {
   const { mean, error } = await weightedMean({});
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   expect(Math.abs(mean - expectation(weights.map((weight) => weight / total)))).toBeLessThan(5 * error);
   expect(Math.abs(mean - expectation(uniform))).toBeGreaterThan(5 * error);
 });
 
-test('beta goes from none to full', () => {
+test('beta interpolates between none and full', () => {
   const positions = Int32Array.of(0, 1);
   const q = Float64Array.of(0.5, 0.01);
   expect([...importanceWeights(positions, q, 'none', 10)]).toEqual([1, 1]);
@@ -59,7 +59,7 @@ test('beta goes from none to full', () => {
   expect(importanceWeights(positions, q, { beta: 0.5 }, 10)[1]).toBeCloseTo(Math.sqrt(10), 12);
 });
 
-test('impossible chances, targets and samplers are refused', async () => {
+test('invalid probabilities and targets, and samplers without probabilities, are refused', async () => {
   const weigh = (q: number, importance: Parameters<typeof importanceWeights>[2], target?: Float64Array) => () =>
     importanceWeights(Int32Array.of(0), Float64Array.of(q), importance, 2, target);
   expect(weigh(0.5, { beta: 2 })).toThrow(InvalidArgumentError);
@@ -68,5 +68,7 @@ test('impossible chances, targets and samplers are refused', async () => {
   expect(weigh(0.5, 'full', Float64Array.of(Number.NaN, 1))).toThrow(InvalidWeightsError);
   const silent = { ...weightedSampler(weights, { seed: 1 }), draw: () => ({ positions: Int32Array.of(1) }) };
   const loader = grpoLoader(prompts, { sampler: silent, batchSize: 1, importance: 'full' });
-  await expect(loader[Symbol.asyncIterator]().next()).rejects.toThrow('importance needs the chance of each draw');
+  await expect(loader[Symbol.asyncIterator]().next()).rejects.toThrow(
+    'importance weights need the probability of each draw',
+  );
 });

@@ -1,8 +1,7 @@
 import { loaderChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import * as tf from '@tensorflow/tfjs';
-import { grpoLoader, type PromptBatch } from './loader.js';
-import { promptRows } from './prompt-rows.js';
+import { grpoLoader, type PromptBatch, promptRows } from './grpo-loader.js';
 
 describeChecks(
   'grpoLoader',

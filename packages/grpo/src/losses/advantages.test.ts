@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 import { groupAdvantages } from './advantages.js';
 
 const golden = JSON.parse(
-  readFileSync(new URL('../../../tests/golden/golden.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../../tests/golden/golden.json', import.meta.url), 'utf8'),
 ).advantages;
 
-test.each(['group', 'batch', 'none'] as const)('%s: the values that TRL gives', (scaleRewards) => {
+test.each(['group', 'batch', 'none'] as const)('%s: the same values as TRL', (scaleRewards) => {
   const { advantages, zeroSpread, means } = groupAdvantages(Float64Array.from(golden.rewards.flat()), 4, {
     scaleRewards,
   });
@@ -29,7 +29,7 @@ const batches = fc.tuple(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 1, ma
   }),
 );
 
-test('each group sums to 0, keeps its order, and forgets a constant added to it', () => {
+test('each group sums to 0, keeps its order, and does not change with an added constant', () => {
   fc.assert(
     fc.property(batches, fc.constantFrom('group', 'batch', 'none'), ({ groupSize, rewards }, scaleRewards) => {
       const values = Float64Array.from(rewards);
@@ -57,7 +57,7 @@ test('each group sums to 0, keeps its order, and forgets a constant added to it'
   );
 });
 
-test('a group of equal rewards has advantage 0 exactly, and so has a group of one', () => {
+test('a group of equal rewards, and a group of one, have advantage 0 exactly', () => {
   // 0.1 + 0.1 + 0.1 is not 0.3: a plain mean would leave 1e-13 here.
   const { advantages, zeroSpread, deviations } = groupAdvantages(Float64Array.of(0.1, 0.1, 0.1, 1, 2, 3), 3);
   expect(Array.from(advantages.subarray(0, 3))).toEqual([0, 0, 0]);
@@ -66,7 +66,7 @@ test('a group of equal rewards has advantage 0 exactly, and so has a group of on
   expect(Array.from(groupAdvantages(Float64Array.of(5, -7), 1).advantages)).toEqual([0, 0]);
 });
 
-test('what cannot be used is refused, with the row', () => {
+test('invalid input is refused, naming the row', () => {
   expect(() => groupAdvantages(Float64Array.of(1, 2, Number.NaN, 4), 2)).toThrow(TrainingError);
   expect(() => groupAdvantages(Float64Array.of(1, 2, 3, -Infinity), 2)).toThrow('the reward of row 3 is -Infinity');
   for (const [length, groupSize] of [

@@ -6,23 +6,24 @@ import {
   tokenLogProbabilities,
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
-import { completionLogits, completionLogProbabilities } from './completion-log-probabilities.js';
-import type { BatchTotals, PolicyBatch, PolicyLoss } from './losses/loss.js';
-import { completionBatch, type Rollout } from './rollout.js';
+import type { PolicyLoss } from './losses/policy-losses.js';
+import type { BatchTotals, PolicyBatch } from './losses/surrogate.js';
+import { completionLogits, completionLogProbabilities } from './rollout/completion-log-probabilities.js';
+import { completionBatch, type Rollout } from './rollout/rollout.js';
 
 export interface LearnOptions {
   readonly loss: PolicyLoss;
   readonly reference?: CausalLanguageModel;
   readonly temperature: number;
-  /** Optimizer steps on the rollout. */
+  /** Number of optimizer steps on the rollout. */
   readonly numIterations: number;
-  /** How much each completion counts in the loss; default 1. */
+  /** Factor of each completion in the loss; default 1. */
   readonly sequenceWeights?: Float64Array | undefined;
-  /** Completions a forward pass; default all. */
+  /** Completions per forward pass; default: all. */
   readonly microBatchSize?: number;
 }
 
-/** Some rows of a rollout, with all that the loss takes but the log-probabilities in training. */
+/** Some rows of a rollout, with the inputs of the loss except the log-probabilities under the policy in training. */
 interface MicroBatch {
   readonly start: number;
   readonly end: number;
@@ -30,8 +31,8 @@ interface MicroBatch {
 }
 
 /**
- * The optimizer steps on one rollout, through `update`. Metrics are those of the first step, when the policy is still the one
- * that wrote; `tokens` counts prompts and completions.
+ * Runs the optimizer steps on one rollout through `update`. Metrics are those of the first step, when the policy is still the
+ * one that generated the completions. `tokens` counts the tokens of prompts and completions.
  */
 export async function learnFromRollout(
   model: CausalLanguageModel,
@@ -51,7 +52,7 @@ export async function learnFromRollout(
     for (const [name, value] of Object.entries(values)) metrics[name] = (metrics[name] ?? 0) + value;
   };
   const microBatches = splitRollout(model, written, advantages, options);
-  const first: tf.Tensor2D[] = []; // log-probabilities of the first step, for its metrics
+  const first: tf.Tensor2D[] = []; // log-probabilities of the first step, for the metrics
   try {
     for (let iteration = 0; iteration < numIterations; iteration++) {
       const updated = await update(
@@ -97,7 +98,7 @@ function splitRollout(
         mask: batch.completionMask,
         advantages: column(advantages),
         ...(sequenceWeights ? { sequenceWeights: column(sequenceWeights) } : {}),
-        // Only later optimizer steps differ from the policy that wrote.
+        // Needed only by later optimizer steps, whose policy differs from the one that generated the completions.
         ...(numIterations > 1 ? { oldLogProbabilities: frozen(model) } : {}),
         ...(reference ? { referenceLogProbabilities: frozen(reference) } : {}),
       };

@@ -1,7 +1,10 @@
 import { type CausalLanguageModel, tokenLogProbabilities } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Prompts padded on the left and completions on the right: int32 [rows, P] and [rows, C]; masks are 1 for real tokens. */
+/**
+ * Prompts padded on the left, int32 [rows, P], and completions padded on the right, int32 [rows, C]. Masks are 1 for real
+ * tokens.
+ */
 export interface CompletionBatch {
   readonly promptIds: tf.Tensor2D;
   readonly promptMask: tf.Tensor2D;
@@ -10,15 +13,15 @@ export interface CompletionBatch {
 }
 
 export interface CompletionLogProbabilityOptions {
-  /** Logits are divided by it, as they were when the tokens were drawn; default 1. */
+  /** Divides the logits, as when the tokens were sampled; default 1. */
   readonly temperature?: number;
-  /** int32 [rows, P + C]; default counts real tokens only. */
+  /** int32 [rows, P + C]; default: counts real tokens only. */
   readonly positions?: tf.Tensor2D;
 }
 
 /**
- * Logits that predict each completion token, and the tokens: [rows · C, vocabulary] and int32 [rows · C]. Only completion
- * columns go through the output head. Call inside a tidy.
+ * The logits that predict each completion token, [rows · C, vocabulary], and the tokens, int32 [rows · C]. Computes logits of
+ * completion columns only. Call inside a tidy.
  */
 export function completionLogits(
   model: CausalLanguageModel,
@@ -37,7 +40,7 @@ export function completionLogits(
   };
 }
 
-/** Log-probability of each completion token under the model: [rows, C]; padding columns hold numbers that the mask must drop. */
+/** Log-probability of each completion token under the model: [rows, C]. Values at padding are meaningless; mask them out. */
 export function completionLogProbabilities(
   model: CausalLanguageModel,
   batch: CompletionBatch,

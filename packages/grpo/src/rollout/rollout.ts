@@ -1,17 +1,29 @@
 import type { CallOptions } from '@rarefy/core';
 import { chatFormat, generate, type LoadedModel, padLeft, padRight, type SamplingOptions } from '@rarefy/lm';
 import type { CompletionBatch } from './completion-log-probabilities.js';
-import type { Completion } from './rewards/reward-function.js';
+
+/** One completion of a prompt, as rewards see it. */
+export interface Completion {
+  readonly prompt: string;
+  /** Text of the completion alone, without special tokens. */
+  readonly text: string;
+  /** Row number of the prompt in the data set. */
+  readonly position: number;
+  /** Tokens of the completion, including the stop token if it was generated. */
+  readonly ids: Int32Array;
+  /** Whether the stop token was generated before the length limit. */
+  readonly terminated: boolean;
+}
 
 export interface RolloutOptions extends SamplingOptions, CallOptions {
-  /** Completions of each prompt. */
+  /** Completions per prompt. */
   readonly groupSize: number;
-  /** Longest prompt in tokens, chat marks included; the beginning of the text is cut. */
+  /** Most tokens per prompt, including special tokens; a longer text loses its beginning. */
   readonly maxPromptLength: number;
-  /** Most new tokens, the stop token included. */
+  /** Most new tokens per completion, including the stop token. */
   readonly maxCompletionLength: number;
   readonly seed: number;
-  /** Index of the first prompt in its stream of draws: names the random streams, so that no two draws share one. */
+  /** Index of the first prompt in the stream of draws. It selects the random streams, so that no two draws share one. */
   readonly first: number;
 }
 
@@ -20,15 +32,16 @@ export interface RolloutPrompt {
   readonly prompt: string;
 }
 
-/** Completions of a batch of prompts, those of one prompt together, and the tokens they were made from. */
+/** Completions of a batch of prompts, and the prompt tokens they continue. */
 export interface Rollout {
+  /** [prompts · groupSize]; completions of the same prompt are adjacent. */
   readonly completions: readonly Completion[];
-  /** One row a prompt. */
+  /** One row per prompt. */
   readonly promptIds: readonly Int32Array[];
   readonly groupSize: number;
 }
 
-/** Lets the policy answer each prompt `groupSize` times. A completion depends on weights, prompt, seed and draw, never on its batch. */
+/** Generates `groupSize` completions per prompt. A completion depends on weights, prompt, seed and draw, not on its batch. */
 export async function rollout(
   { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly RolloutPrompt[],
@@ -51,7 +64,7 @@ export async function rollout(
   return { completions, promptIds, groupSize };
 }
 
-/** Tensors of some of a rollout's completions, for the loss. Call inside a tidy. */
+/** Completions `start` to `end` - 1 of a rollout as tensors, for the loss. Call inside a tidy. */
 export function completionBatch(
   { completions, promptIds, groupSize }: Rollout,
   start = 0,

@@ -5,13 +5,12 @@ import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { casesOf } from '../../../tests/support/exhaustive.js';
-import { type GrpoLoader, grpoLoader, type LoaderState, type PromptBatch } from './loader.js';
-import { promptRows } from './prompt-rows.js';
+import { casesOf } from '../../../../tests/support/exhaustive.js';
+import { type GrpoLoader, grpoLoader, type LoaderState, type PromptBatch, promptRows } from './grpo-loader.js';
 
 const prompts = Array.from({ length: 10 }, (_, index) => `prompt ${index}`);
 
-/** Draw n is position 7n + shift mod 10; `shift` can be changed as weights can, and is what `observe` changes. */
+/** Draw n is position 7n + shift mod 10. `shift` can be changed like weights, and `observe` changes it. */
 function testSampler({ length = Infinity, adaptive = false, plain = false } = {}) {
   let drawn = 0;
   let version = 0;
@@ -55,7 +54,7 @@ async function take<Prompt>(loader: GrpoLoader<Prompt>, count: number): Promise<
 const json = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value));
 
 describe('grpoLoader', () => {
-  test("hands over the sampler's draws in order, each with its prompt and what the sampler told", async () => {
+  test('hands over the draws of the sampler in order, with their prompts and probabilities', async () => {
     const loader = grpoLoader(prompts, { sampler: testSampler(), batchSize: 3, groupSize: 2 });
     const batches = await take(loader, 3);
     expect(batches.map(({ positions }) => [...positions])).toEqual([
@@ -75,20 +74,20 @@ describe('grpoLoader', () => {
     expect([loader.size, loader.sampler.kind]).toEqual([10, 'sampler']);
   });
 
-  test('fills in what a sampler does not tell', async () => {
+  test('fills in what a sampler does not report', async () => {
     const [, second] = await take(grpoLoader(prompts, { sampler: testSampler({ plain: true }) }), 2);
     expect(second).toMatchObject({ first: 32, version: 0, staleness: 0, probabilities: undefined, groupSize: 8 });
     expect(second!.positions.length).toBe(32);
   });
 
-  test('promptRows repeats each prompt groupSize times, copies together', async () => {
+  test('promptRows repeats each prompt groupSize times, with adjacent copies', async () => {
     const [batch] = await take(grpoLoader(prompts, { sampler: testSampler(), batchSize: 2, groupSize: 3 }), 1);
     const rows = promptRows(batch!);
     expect([...rows.positions]).toEqual([0, 0, 0, 7, 7, 7]);
     expect(rows.prompts).toEqual([...rows.positions].map((position) => prompts[position]));
   });
 
-  test('from the state after any batch the same batches follow, whatever was drawn ahead before and after', async () => {
+  test('the state after any batch gives the same batches that follow, independent of what was drawn ahead before and after', async () => {
     const settings = fc.record({
       batchSize: fc.integer({ min: 1, max: 5 }),
       before: fc.integer({ min: 0, max: 4 }),
@@ -107,7 +106,7 @@ describe('grpoLoader', () => {
         resumed.restore(state);
         expect(resumed.state()).toEqual(state);
         expect(shown([...head, ...(await take(resumed, 10 - consumed))])).toEqual(shown(whole));
-        // The first loader goes on as well, and can itself be set back.
+        // The first loader also continues, and can itself be set back.
         expect(shown(await take(loader, 10 - consumed))).toEqual(shown(whole).slice(consumed));
         loader.restore(state);
         expect(shown(await take(loader, 1))).toEqual(shown(whole).slice(consumed, consumed + 1));
@@ -129,11 +128,11 @@ describe('grpoLoader', () => {
       return seen;
     };
     // Batches 3 and 4 were drawn before the first update, batch 5 between the two.
-    expect(await staleness(2)).toEqual([[0, 0], [0, 0], [0, 1], [0, 2], [1, 1], [2, 0], [2, 0]]); // biome-ignore format: one row a step
+    expect(await staleness(2)).toEqual([[0, 0], [0, 0], [0, 1], [0, 2], [1, 1], [2, 0], [2, 0]]); // biome-ignore format: one row per step
     expect(await staleness(0)).toEqual([[0, 0], [0, 0], [1, 0], [2, 0], [2, 0], [2, 0], [2, 0]]); // biome-ignore format: the same
   });
 
-  test('a sampler that learns is not drawn from ahead, and state() holds what it has learned', async () => {
+  test('nothing is drawn ahead from a sampler that learns, and state() contains what it learned', async () => {
     const run = async (sampler: Sampler, state?: LoaderState) => {
       const loader = grpoLoader(prompts, { sampler, batchSize: 2 });
       if (state) loader.restore(state);
@@ -156,17 +155,17 @@ describe('grpoLoader', () => {
     expect(second.state.step).toBe(6);
   });
 
-  test('a run with updates, resumed after any of 1,000 steps, is the run that was not', async () => {
+  test('a run with updates, resumed after any of 1,000 steps, equals an uninterrupted run', async () => {
     const steps = casesOf(100, 1000);
     const random = counterRandom(8);
     const create = () => {
       const sampler = weightedSampler(new Float64Array(10).fill(1), { seed: 3 });
       return { sampler, loader: grpoLoader(prompts, { sampler, batchSize: 3 }) };
     };
-    /** What comes during a step is in the state after it. */
+    /** Updates during a step are in the state after it. */
     const step = async ({ sampler, loader }: ReturnType<typeof create>) => {
       const [batch] = await take(loader, 1);
-      const at = (place: number) => random.uniform(8 * batch!.step + place);
+      const at = (index: number) => random.uniform(8 * batch!.step + index);
       if (at(0) < 0.5) {
         const positions = Int32Array.of(Math.floor(10 * at(1)), Math.floor(10 * at(2)));
         sampler.update({ version: batch!.step, positions, weights: Float64Array.of(at(3), 1 + at(4)) });
@@ -185,7 +184,7 @@ describe('grpoLoader', () => {
     }
   });
 
-  test('shards of any number go on from one state, whatever was drawn ahead', async () => {
+  test('any number of shards continues from one state, independent of what was drawn ahead', async () => {
     const create = () => mixtureSampler([{ sampler: uniformSampler(10, { seed: 4 }), weight: 1 }], { seed: 5 });
     const ranksOf = (worldSize: number) =>
       Array.from({ length: worldSize }, (_, rank) =>
@@ -195,7 +194,7 @@ describe('grpoLoader', () => {
           prefetch: rank,
         }),
       );
-    /** The stream of `batches` of 12 draws over all ranks. */
+    /** The stream of `batches` batches of 12 draws over all ranks. */
     const together = async (ranks: readonly GrpoLoader<string>[], batches: number) => {
       const drawn = await Promise.all(ranks.map((rank) => take(rank, batches)));
       const shares = drawn.map((share) => share.flatMap(({ positions }) => [...positions]));
@@ -215,7 +214,7 @@ describe('grpoLoader', () => {
     }
   });
 
-  test('the data set may grow: prompts first, then their weights', async () => {
+  test('the data set can grow: prompts first, then their weights', async () => {
     const growing = prompts.slice(0, 3);
     const sampler = weightedSampler([1, 1, 1], { seed: 2 });
     const loader = grpoLoader(growing, { sampler, batchSize: 20, importance: 'full' });
@@ -239,7 +238,7 @@ describe('grpoLoader', () => {
     expect(await take(grpoLoader(prompts, { sampler: testSampler({ length: 0 }) }), Infinity)).toEqual([]);
   });
 
-  test('has one consumer at a time, and is free again after return, throw and abort', async () => {
+  test('takes one consumer at a time, and another after return, throw and abort', async () => {
     const stop = new AbortController();
     const loader = grpoLoader(prompts, { sampler: testSampler(), batchSize: 1, signal: stop.signal });
     const first = loader[Symbol.asyncIterator]();
@@ -251,18 +250,18 @@ describe('grpoLoader', () => {
       for await (const batch of loader) if (batch.step === 3) throw failure;
     };
     await expect(failing()).rejects.toBe(failure);
-    expect((await take(loader, 1))[0]!.step).toBe(4); // nothing skipped, nothing repeated
+    expect((await take(loader, 1))[0]!.step).toBe(4); // no batch is skipped or repeated
 
     const reason = new Error('enough');
     const aborted = async () => {
       for await (const batch of loader) if (batch.step === 6) stop.abort(reason);
     };
     await expect(aborted()).rejects.toBe(reason);
-    await expect(aborted()).rejects.toBe(reason); // not: has a consumer
+    await expect(aborted()).rejects.toBe(reason); // and not the error for a second consumer
   });
 
   test.each(['left early', 'thrown out of', 'aborted'])(
-    '%s at 200 random points, it keeps its place and leaves nothing running',
+    '%s at 200 random points, it continues with the next batch and leaves nothing running',
     async (way) => {
       const random = counterRandom(21);
       const rejections: unknown[] = [];
@@ -307,13 +306,13 @@ describe('grpoLoader', () => {
       process.off('unhandledRejection', note);
       expect(rejections).toEqual([]);
       const active = () => process.getActiveResourcesInfo().length;
-      // The test runner's own come and go.
+      // Those of the test runner come and go.
       for (let turn = 0; turn < 400 && active() > handles; turn++) await new Promise((go) => setTimeout(go, 5));
       expect(active()).toBeLessThanOrEqual(handles);
     },
   );
 
-  test('refuses wrong options, positions without a prompt and foreign states', async () => {
+  test('refuses invalid options, positions without a prompt and states of other loaders', async () => {
     const sampler = testSampler();
     expect(() => grpoLoader(prompts, { sampler, batchSize: 0 })).toThrow('batchSize must be an integer ≥ 1, got 0');
     expect(() => grpoLoader(prompts, { sampler, groupSize: 1.5 })).toThrow('groupSize');
@@ -331,7 +330,7 @@ describe('grpoLoader', () => {
     expect((await take(loader, 1))[0]!.step).toBe(2); // a refused state changes nothing
   });
 
-  test('a state with any bit changed is refused, or the same batches follow', async () => {
+  test('a state with a changed bit is refused, or gives the same batches', async () => {
     const create = (): { sampler: WeightedSampler; loader: GrpoLoader<string> } => {
       const sampler = weightedSampler([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], { seed: 1 });
       return { sampler, loader: grpoLoader(prompts, { sampler, batchSize: 3 }) };
@@ -358,7 +357,7 @@ describe('grpoLoader', () => {
     expect(refused).toBeGreaterThan(4 * bytes.length);
   });
 
-  test('what is wrong with importance is told before anything is drawn', () => {
+  test('invalid importance options are refused before anything is drawn', () => {
     const sampler = testSampler();
     const { drawn } = sampler.state().payload as { drawn: number };
     expect(() => grpoLoader(prompts, { sampler, importance: { beta: 2 } })).toThrow(
@@ -369,7 +368,7 @@ describe('grpoLoader', () => {
     expect(sampler.state().payload).toMatchObject({ drawn });
   });
 
-  test('a draw ahead that fails leaves the place of what was handed over', async () => {
+  test('a failing draw ahead does not change the state of what was handed over', async () => {
     const create = (broken: (positions: Int32Array) => ArrayLike<number>) => {
       const inner = testSampler();
       const draw: Sampler['draw'] = (count) => {
@@ -380,9 +379,9 @@ describe('grpoLoader', () => {
     };
     for (const broken of [() => [0.5, 1], () => [1, 2, 3], () => [1, -1], () => [Number.NaN, 0]]) {
       const loader = grpoLoader(prompts, { sampler: create(broken), batchSize: 2, prefetch: 3 });
-      const place = json(loader.state());
+      const before = json(loader.state());
       await expect(take(loader, 1)).rejects.toThrow(InvalidArgumentError);
-      expect(loader.state()).toEqual(place);
+      expect(loader.state()).toEqual(before);
       const resumed = grpoLoader(prompts, { sampler: testSampler(), batchSize: 2 });
       resumed.restore(json(loader.state()));
       expect((await take(resumed, 1))[0]).toMatchObject({ step: 1, positions: Int32Array.of(0, 7) });
@@ -391,21 +390,21 @@ describe('grpoLoader', () => {
 });
 
 describe('toDataset', () => {
-  test('gives the same batches, makes no tensors, and shares the place with the loader', async () => {
+  test('gives the same batches, creates no tensors, and shares one stream with the loader', async () => {
     const options = { batchSize: 3, groupSize: 2 };
     const expected = await take(grpoLoader(prompts, { sampler: testSampler({ length: 13 }), ...options }), Infinity);
     const loader = grpoLoader(prompts, { sampler: testSampler({ length: 13 }), ...options });
     const tensors = tf.memory().numTensors;
     const dataset = await loader.toDataset();
     const seen: unknown[] = [];
-    await dataset.take(2).forEachAsync((batch) => void seen.push(batch)); // dropped half-way
+    await dataset.take(2).forEachAsync((batch) => void seen.push(batch)); // dropped early
     seen.push(...(await take(loader, 1)));
     await dataset.forEachAsync((batch) => void seen.push(batch));
     expect(seen).toEqual(expected);
     expect(tf.memory().numTensors).toBe(tensors);
   });
 
-  test('takes the module that it is given', async () => {
+  test('uses the given module', async () => {
     const lib = await import('@tensorflow/tfjs-data');
     const loader = grpoLoader(prompts, { sampler: testSampler(), batchSize: 1 });
     const iterator = await (await loader.toDataset({ lib: { generator: lib.generator } })).iterator();

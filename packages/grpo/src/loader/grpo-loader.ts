@@ -1,107 +1,106 @@
 import {
+  checkInteger,
   type Draws,
   digest,
   InvalidArgumentError,
+  type LoadedBatch,
+  type Loader,
   type Sampler,
   type SamplerState,
-  type Stateful,
   StateMismatchError,
 } from '@rarefy/core';
-import { type Importance, importanceWeights } from './importance.js';
-import type { BatchDataset, DatasetOptions } from './to-dataset.js';
-import { toDataset } from './to-dataset.js';
+import { checkImportance, type Importance, importanceWeights } from './importance.js';
+import { type BatchDataset, type DatasetOptions, toDataset } from './to-dataset.js';
 
 /** Small JSON. */
 export interface LoaderState {
   readonly version: 1;
-  /** Batches handed over so far. */
+  /** Number of batches handed over. */
   readonly step: number;
-  /** Draws in those batches. */
+  /** Number of draws in those batches. */
   readonly draws: number;
-  /** Of these two numbers; the sampler guards its own state. */
+  /** Digest of these two numbers. The sampler guards its own state. */
   readonly digest: string;
   readonly sampler: SamplerState;
 }
 
-/** The prompts of one step, each drawn prompt once; `promptRows` gives the rows of the step, `groupSize` a prompt. */
-export interface PromptBatch<Prompt> {
+/** The prompts of one step, each drawn prompt once. {@link promptRows} repeats each prompt `groupSize` times. */
+export interface PromptBatch<Prompt> extends LoadedBatch<Prompt> {
   /** 1 for the first batch of the run. */
   readonly step: number;
-  /** Row number of each prompt in the data set: [batchSize]. */
-  readonly positions: Int32Array;
-  readonly prompts: readonly Prompt[];
-  /** Completions to write for each prompt. */
-  readonly groupSize: number;
-  /** Chance that each draw had when it was made, if the sampler tells. */
-  readonly probabilities?: Float64Array | undefined;
-  /** (p / q)^beta of each draw, unless `importance` is `none`. */
+  /** (p / q)^beta of each draw: [batchSize]; undefined if `importance` is `none`. */
   readonly importance?: Float64Array | undefined;
-  /** Index of the batch's first draw in the sampler's stream. */
+  /** Index of the first draw of the batch in the stream of the sampler. */
   readonly first: number;
   /** Weight version that the batch was drawn with. */
   readonly version: number;
-  /** Weight versions between the draw and the hand-over: updates that this batch, drawn ahead, does not know of. */
+  /** Weight versions between the draw and the hand-over: updates that came too late for this batch, which was drawn ahead. */
   readonly staleness: number;
   /**
-   * The loader's state right after this batch's draws: restored, it gives the batches that follow. Updates and feedback that the
-   * sampler gets later are not in it; `loader.state()` has them.
+   * The state of the loader right after the draws of this batch: restoring it gives the batches that follow. It does not contain
+   * updates and feedback that the sampler receives later; `loader.state()` does.
    */
   readonly state: LoaderState;
 }
 
 export interface LoaderOptions {
   readonly sampler: Sampler;
-  /** Prompts a batch; default 32. */
+  /** Prompts per batch; default 32. */
   readonly batchSize?: number;
-  /** Completions a prompt; default 8. */
+  /** Completions per prompt; default 8. */
   readonly groupSize?: number;
-  /** Whether draws carry (p / q)^beta for the loss; default `none`. The sampler must tell its probabilities. */
+  /**
+   * Importance weights (p / q)^beta of the draws, for the loss; default `none`. Others need a sampler that reports
+   * probabilities.
+   */
   readonly importance?: Importance;
-  /** p of every position, summing to 1; default uniform. */
+  /** p of every position, summing to 1; default: uniform. */
   readonly target?: Float64Array;
   /**
-   * Batches drawn ahead; default 0. Without updates and feedback the stream is the same for any number. Updates and feedback reach
-   * a batch drawn ahead no more: see `staleness`. Drawing takes microseconds, so nothing is gained in speed.
+   * Batches drawn ahead; default 0. Without updates and feedback the stream does not depend on it. Updates and feedback do not
+   * reach a batch that is already drawn: see `staleness`. Drawing takes microseconds, so drawing ahead is not faster.
    */
   readonly prefetch?: number;
-  /** Ends the iteration with the signal's reason, before the next batch. */
+  /** Ends the iteration with its reason, before the next batch. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * An online stream of batches. One consumer at a time; leaving the loop keeps the place, and the next loop goes on with the
- * batch after the last one handed over.
+ * An online stream of batches. One consumer at a time; after a loop that is left early, the next loop continues with the next
+ * batch.
  */
-export interface GrpoLoader<Prompt> extends AsyncIterable<PromptBatch<Prompt>>, Stateful<LoaderState> {
-  /** The one the loader draws from. */
+export interface GrpoLoader<Prompt> extends Loader<PromptBatch<Prompt>> {
+  /** The sampler that the loader draws from. */
   readonly sampler: Sampler;
-  /** Number of prompts in the data set now: it may grow, prompts first, then their weights. */
+  /** Number of prompts in the data set. It may grow during a run: add prompts first, then their weights. */
   readonly size: number;
-  /** What decides the batches beside the sampler, as JSON: a resumed run must have the same. */
+  /** What decides the batches besides the sampler, as JSON: a resumed run must have the same settings. */
   readonly settings: Readonly<Record<string, unknown>>;
   /**
-   * The state after the last batch handed over. With nothing drawn ahead it is the sampler's state now, so it holds the updates and
-   * the feedback since; else it equals that batch's `state`.
+   * The state after the last batch handed over. Without batches drawn ahead it is the current state of the sampler, including
+   * updates and feedback since then; otherwise it equals the `state` of that batch.
    */
   state(): LoaderState;
-  /** The same batches as a `tf.data.Dataset`, from `@tensorflow/tfjs-data`. It shares the loader's place. */
-  toDataset(options?: DatasetOptions): Promise<BatchDataset<Prompt>>;
+  restore(state: LoaderState): void;
+  /** The same batches as a `tf.data.Dataset` of `@tensorflow/tfjs-data`. Both share one stream. */
+  toDataset(options?: DatasetOptions): Promise<BatchDataset<PromptBatch<Prompt>>>;
 }
 
 /**
- * Feeds GRPO from any sampler, whose draws are prompt positions. Ends when the sampler does; a partial last batch is dropped.
- * @param prompts of any type; a draw's position is an index into them; not copied
- * @throws InvalidArgumentError for a wrong option, a position without a prompt, or a second consumer
+ * Feeds GRPO from any sampler of prompt positions. Ends when the sampler ends; a partial last batch is dropped.
+ * @param prompts of any type; position p is `prompts[p]`; not copied
+ * @throws InvalidArgumentError if an option is out of range; while iterating, if the sampler draws a position without a prompt,
+ *   or there is a second consumer.
  */
 export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOptions): GrpoLoader<Prompt> {
   const { sampler, batchSize = 32, groupSize = 8, importance = 'none', target, prefetch = 0, signal } = options;
   checkInteger('batchSize', batchSize, 1);
   checkInteger('groupSize', groupSize, 1);
   checkInteger('prefetch', prefetch, 0);
-  importanceWeights(new Int32Array(0), new Float64Array(0), importance, prompts.length, target); // refuses wrong ones at once
-  let ahead: PromptBatch<Prompt>[] = []; // drawn, not handed over; they outlive a loop that is left early
-  let drawn = { step: 0, draws: 0 };
-  let handedOver: LoaderState | undefined; // known once anything is drawn
+  checkImportance(importance, prompts.length, target);
+  let ahead: PromptBatch<Prompt>[] = []; // drawn but not handed over; kept when a loop is left early
+  let drawn: Count = { step: 0, draws: 0 };
+  let handedOver: LoaderState | undefined; // undefined until something is drawn
   let newestVersion = 0;
   let finished = false;
   let consumed = false;
@@ -133,19 +132,20 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
 
   const weigh = ({ positions, probabilities }: Draws): Float64Array => {
     if (!probabilities) {
-      throw new InvalidArgumentError('importance needs the chance of each draw, and this sampler does not tell it');
+      throw new InvalidArgumentError(
+        'importance weights need the probability of each draw, and this sampler does not report it; use another sampler or importance none',
+      );
     }
     return importanceWeights(positions, probabilities, importance, prompts.length, target);
   };
 
   const next = (): PromptBatch<Prompt> | undefined => {
     handedOver ??= snapshot();
-    // The newest draw is made at the moment of the hand-over, so it tells the version then in force.
     while (ahead.length <= prefetch && !finished) drawBatch();
     const batch = ahead.shift();
     if (!batch) return undefined;
     handedOver = batch.state;
-    return { ...batch, staleness: newestVersion - batch.version };
+    return { ...batch, staleness: (sampler.weightsVersion ?? newestVersion) - batch.version };
   };
 
   async function* iterate(): AsyncGenerator<PromptBatch<Prompt>, void, undefined> {
@@ -176,10 +176,10 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
     [Symbol.asyncIterator]: iterate,
     state: () => (ahead.length > 0 ? handedOver! : snapshot()),
     restore(state) {
-      const place = placeIn(state);
+      const count = countOf(state);
       sampler.restore(state.sampler);
       ahead = [];
-      drawn = place;
+      drawn = count;
       handedOver = undefined;
       finished = false;
     },
@@ -188,21 +188,39 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
   return loader;
 }
 
-interface Place {
+/** The rows of one step, batchSize x groupSize: row r is completion r % groupSize of prompt floor(r / groupSize). */
+export interface PromptRows<Prompt> {
+  readonly prompts: Prompt[];
+  readonly positions: Int32Array;
+}
+
+/** Repeats each prompt of the batch `groupSize` times; copies are adjacent, as `groupAdvantages` expects them. */
+export function promptRows<Prompt>(batch: PromptBatch<Prompt>): PromptRows<Prompt> {
+  const { prompts, positions, groupSize } = batch;
+  return {
+    prompts: prompts.flatMap((prompt) => Array<Prompt>(groupSize).fill(prompt)),
+    positions: Int32Array.from(
+      { length: positions.length * groupSize },
+      (_, row) => positions[Math.floor(row / groupSize)]!,
+    ),
+  };
+}
+
+interface Count {
   readonly step: number;
   readonly draws: number;
 }
 
-const digestOf = ({ step, draws }: Place) => digest([step, draws]);
+const digestOf = ({ step, draws }: Count) => digest([step, draws]);
 
-/** @throws StateMismatchError when it is no state of a loader, or damaged. */
-function placeIn(state: LoaderState): Place {
+/** @throws StateMismatchError if `state` is not the state of a loader, or is damaged. */
+function countOf(state: LoaderState): Count {
   const { version, step, draws, digest: saved } = (state ?? {}) as Partial<LoaderState>;
   if (version === 1 && typeof step === 'number' && typeof draws === 'number' && saved === digestOf({ step, draws })) {
     return { step, draws };
   }
   const seen = String(JSON.stringify(state)).slice(0, 200);
-  throw new StateMismatchError(`this is no loader state of version 1, or a damaged one: ${seen}`);
+  throw new StateMismatchError(`this is not a valid loader state of version 1: ${seen}`);
 }
 
 function checkPositions({ positions }: Draws, batchSize: number, prompts: number): void {
@@ -214,9 +232,4 @@ function checkPositions({ positions }: Draws, batchSize: number, prompts: number
   throw new InvalidArgumentError(
     `the sampler drew position ${positions[bad]} and there are ${prompts} prompts; build it from the same prompts`,
   );
-}
-
-function checkInteger(name: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new InvalidArgumentError(`${name} must be an integer ≥ ${least}, got ${value}`);
 }

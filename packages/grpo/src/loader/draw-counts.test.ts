@@ -2,7 +2,7 @@ import { StateMismatchError } from '@rarefy/core';
 import { expect, test } from 'vitest';
 import { drawCounts } from './draw-counts.js';
 
-test('draws are counted, those of positions that came later too', () => {
+test('draws are counted, including those of positions added later', () => {
   const counts = drawCounts(3);
   counts.add(Int32Array.of(0, 2, 0));
   expect([...counts.counts]).toEqual([2, 0, 1]);
@@ -11,7 +11,7 @@ test('draws are counted, those of positions that came later too', () => {
   expect([counts.distinct, counts.total]).toEqual([3, 5]);
 });
 
-test('a state is restored where there are as many positions or more, and refused where there are fewer', () => {
+test('a state is restored for as many positions or more, and refused for fewer', () => {
   const counts = drawCounts(3);
   counts.add(Int32Array.of(1, 1, 3));
   for (const size of [4, 6]) {

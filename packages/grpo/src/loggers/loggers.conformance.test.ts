@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { type LoggedStep, loggerChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { afterAll } from 'vitest';
-import { combineLoggers } from './loggers/combine-loggers.js';
-import { consoleLogger } from './loggers/console-logger.js';
-import { jsonlLogger } from './loggers/jsonl-logger.js';
+import { combineLoggers, consoleLogger } from './basic-loggers.js';
+import { jsonlLogger } from './jsonl-logger.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'loggers-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -40,7 +39,7 @@ function readLine(line: string): LoggedStep {
 describeChecks('jsonlLogger', loggerChecks({ create: jsonl }));
 describeChecks('consoleLogger', loggerChecks({ create: onConsole, precision: 5e-4 }));
 describeChecks(
-  'combineLoggers, as the second reads',
+  'combineLoggers, read from the second logger',
   loggerChecks({
     create() {
       const { logger, read } = jsonl();

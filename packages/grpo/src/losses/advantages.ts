@@ -1,13 +1,12 @@
-import { InvalidArgumentError, ShapeError, TrainingError } from '@rarefy/core';
-import { meanAndDeviation } from './mean-and-deviation.js';
+import { firstNotFinite, InvalidArgumentError, ShapeError, TrainingError } from '@rarefy/core';
 
-/** What a reward's distance to its group's mean is divided by: the deviation of its group, of all rewards, or nothing. */
+/** What divides the difference of a reward and its group mean: the standard deviation of the group, of all rewards, or 1. */
 export type ScaleRewards = 'group' | 'batch' | 'none';
 
 export interface GroupAdvantages {
-  /** One a reward, in order. */
+  /** One per reward, in order. */
   readonly advantages: Float64Array;
-  /** Share of groups whose rewards are all equal (see `hasSpread`): nothing is learned from them. */
+  /** Share of groups whose rewards are all equal (see {@link hasSpread}): nothing is learned from them. */
   readonly zeroSpread: number;
   /** Mean reward of each group. */
   readonly means: Float64Array;
@@ -15,19 +14,19 @@ export interface GroupAdvantages {
   readonly deviations: Float64Array;
 }
 
-/** Whether a group of this deviation has anything to teach; below, its rewards differ by rounding alone. */
+/** Whether rewards with this standard deviation differ by more than rounding. */
 export function hasSpread(deviation: number): boolean {
   return deviation > 1e-8;
 }
 
-/** Keeps the division finite; TRL's value. */
+/** Keeps the division finite; the same value as in TRL. */
 const deviationFloor = 1e-4;
 
 /**
- * How much better each completion is than its group: (reward - group mean) / (deviation + 1e-4), in float64, as TRL does
- * (Shao et al. 2024; `none` is Dr. GRPO's, Liu et al. 2025).
- * @param rewards one a completion; those of one prompt lie together
- * @throws ShapeError when the rewards do not make whole groups; TrainingError naming the row of a NaN or infinity
+ * Group-relative advantages: (reward - group mean) / (deviation + 1e-4), in float64, as in TRL (Shao et al. 2024; `none` is
+ * Dr. GRPO, Liu et al. 2025).
+ * @param rewards one per completion; completions of the same prompt are adjacent
+ * @throws ShapeError if the rewards do not form whole groups; TrainingError naming the first row that is NaN or infinite.
  */
 export function groupAdvantages(
   rewards: Float64Array,
@@ -40,9 +39,9 @@ export function groupAdvantages(
   }
   const groups = rewards.length / groupSize;
   if (!(Number.isInteger(groupSize) && groupSize >= 1 && Number.isInteger(groups) && groups >= 1)) {
-    throw new ShapeError(`${rewards.length} rewards do not make whole groups of ${groupSize}`);
+    throw new ShapeError(`${rewards.length} rewards do not form whole groups of ${groupSize}`);
   }
-  const bad = rewards.findIndex((reward) => !Number.isFinite(reward));
+  const bad = firstNotFinite(rewards);
   if (bad >= 0) throw new TrainingError(`the reward of row ${bad} is ${rewards[bad]}; rewards must be finite`);
 
   const batchDeviation = meanAndDeviation(rewards).deviation;
@@ -61,4 +60,18 @@ export function groupAdvantages(
     if (!hasSpread(deviation)) withoutSpread++;
   }
   return { advantages, zeroSpread: withoutSpread / groups, means, deviations };
+}
+
+/**
+ * Mean and sample standard deviation (n - 1; 0 for one value), in float64. Sums differences to the first value, so that equal
+ * values have deviation 0 exactly. An empty array gives mean NaN and deviation 0.
+ */
+export function meanAndDeviation(values: Float64Array): { mean: number; deviation: number } {
+  const first = values[0] ?? Number.NaN;
+  let sum = 0;
+  for (const value of values) sum += value - first;
+  const mean = first + sum / values.length;
+  let squares = 0;
+  for (const value of values) squares += (value - mean) ** 2;
+  return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
 }

@@ -1,18 +1,16 @@
-import { type CallOptions, counterRandom } from '@rarefy/core';
+import { type CallOptions, counterRandom, startProgress } from '@rarefy/core';
+import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
 import type { LoadedModel, SamplingOptions } from '@rarefy/lm';
-import { emDashPer1000Words } from '../diversity/em-dash-rate.js';
-import { vocabularyRatio } from '../diversity/vocabulary-ratio.js';
-import type { Completion, NamedReward } from '../rewards/reward-function.js';
-import { scoreCompletions } from '../rewards/score-completions.js';
-import { rollout } from '../rollout.js';
+import { type NamedReward, scoreCompletions } from '../rewards/reward-function.js';
+import { type Completion, rollout } from '../rollout/rollout.js';
 
 export interface EvaluatePolicyOptions extends SamplingOptions, CallOptions {
   readonly rewards: readonly NamedReward[];
-  /** Completions a prompt; default 1. */
+  /** Completions per prompt; default 1. */
   readonly groupSize?: number;
   readonly maxPromptLength: number;
   readonly maxCompletionLength: number;
-  /** Prompts generated together; default 16. */
+  /** Prompts per batch of generation; default 16. */
   readonly batchSize?: number;
   readonly seed: number;
 }
@@ -22,33 +20,26 @@ export interface PolicyEvaluation {
   readonly completions: readonly Completion[];
   /** Mean of the weighted sum of rewards. */
   readonly rewardMean: number;
-  /** Distinct words over words, of all completions together. */
+  /** Distinct words / all words of all completions together. */
   readonly vocabularyRatio: number;
   readonly emDashPer1000Words: number;
 }
 
-/** Lets a policy answer prompts and measures the answers. The same prompts, seed and weights give the same figures. */
+/** Generates answers to prompts and measures them. Deterministic: the same prompts, seed and weights give the same numbers. */
 export async function evaluatePolicy(
   policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly string[],
   { rewards, groupSize = 1, batchSize = 16, seed, signal, onEvent, ...generation }: EvaluatePolicyOptions,
 ): Promise<PolicyEvaluation> {
   const completions: Completion[] = [];
-  const started = performance.now();
-  onEvent?.({ type: 'work-start', task: 'evaluate', total: prompts.length });
+  const progress = startProgress('evaluate', prompts.length, onEvent);
   for (let first = 0; first < prompts.length; first += batchSize) {
     const batch = prompts.slice(first, first + batchSize).map((prompt, index) => ({ prompt, position: first + index }));
-    const written = await rollout(policy, batch, {
-      ...generation,
-      groupSize,
-      seed,
-      first,
-      signal,
-    });
+    const written = await rollout(policy, batch, { ...generation, groupSize, seed, first, signal });
     completions.push(...written.completions);
-    onEvent?.({ type: 'work-progress', task: 'evaluate', done: first + batch.length, total: prompts.length });
+    progress.report(first + batch.length);
   }
-  onEvent?.({ type: 'work-end', task: 'evaluate', done: prompts.length, elapsedMs: performance.now() - started });
+  progress.end();
   const { total } = await scoreCompletions(rewards, completions, { signal });
   const texts = completions.map(({ text }) => text);
   return {
@@ -59,7 +50,7 @@ export async function evaluatePolicy(
   };
 }
 
-/** Sets some prompts aside for evaluation: `count` of `size` positions, chosen by the seed, in ascending order. */
+/** Positions to hold out for evaluation: `count` of `size`, chosen by the seed, in ascending order. */
 export function heldOutPositions(size: number, count: number, seed: number): Int32Array {
   const random = counterRandom(seed);
   const keys = Float64Array.from({ length: size }, (_, position) => random.uniform(position));
@@ -67,7 +58,7 @@ export function heldOutPositions(size: number, count: number, seed: number): Int
   return Int32Array.from(order.slice(0, count)).sort();
 }
 
-/** Share of a run's draws that went to some positions. @param counts how often each position was drawn */
+/** Share of the draws of a run that went to `positions`. @param counts how often each position was drawn */
 export function drawShare(counts: Uint32Array, positions: Int32Array): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   return positions.reduce((sum, position) => sum + counts[position]!, 0) / total;
