@@ -11,7 +11,7 @@ export interface ScoredBatch<Prompt> {
 }
 
 /** All groups of a step, and those that are learned from. */
-export interface GatheredGroups<Prompt> {
+interface GatheredGroups<Prompt> {
   readonly batches: readonly PromptBatch<Prompt>[];
   /** Completions of all groups; `scores` and `advantages` are also of all groups. */
   readonly written: Rollout;

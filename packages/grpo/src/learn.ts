@@ -11,7 +11,7 @@ import type { BatchTotals, PolicyBatch } from './losses/surrogate.js';
 import { completionLogits, completionLogProbabilities } from './rollout/completion-log-probabilities.js';
 import { completionBatch, type Rollout } from './rollout/rollout.js';
 
-export interface LearnOptions {
+interface LearnOptions {
   readonly loss: PolicyLoss;
   readonly reference?: CausalLanguageModel;
   readonly temperature: number;

@@ -6,10 +6,7 @@ import { type GroupAdvantages, meanAndDeviation } from './losses/advantages.js';
 import type { RewardScores } from './rewards/reward-function.js';
 import type { Completion } from './rollout/rollout.js';
 
-/**
- * TRL's `reward`, `reward_std` (mean of the group deviations), `frac_reward_zero_std`, `rewards/<name>/mean` and
- * `rewards/<name>/std`.
- */
+/** TRL's `reward`, `reward_std` (mean of the group deviations), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`. */
 export function rewardMetrics(
   { rewards }: RewardScores,
   { means, deviations, zeroSpread }: GroupAdvantages,

@@ -14,10 +14,7 @@ import * as tf from '@tensorflow/tfjs-core';
 export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Pairs per step; default 16. */
   readonly batchSize?: number;
-  /**
-   * Most tokens per row; default: the model's positions. Pairs with a longer row are left out, as in TRL: a cut answer is
-   * another answer.
-   */
+  /** Most tokens per row; default: the model's positions. Pairs with a longer row are left out, as in TRL, not cut. */
   readonly maxLength?: number;
   /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;

@@ -49,10 +49,7 @@ export interface LoaderOptions {
   readonly batchSize?: number;
   /** Completions per prompt; default 8. */
   readonly groupSize?: number;
-  /**
-   * Importance weights (p / q)^beta of the draws, for the loss; default `none`. Others need a sampler that reports
-   * probabilities.
-   */
+  /** Importance weights (p / q)^beta of the draws, for the loss; default `none`. Others need a sampler that reports q. */
   readonly importance?: Importance;
   /** p of every position, summing to 1; default: uniform. */
   readonly target?: Float64Array;
@@ -65,10 +62,7 @@ export interface LoaderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * An online stream of batches. One consumer at a time; after a loop that is left early, the next loop continues with the next
- * batch.
- */
+/** An online stream of batches. One consumer at a time; a loop that follows one left early continues with the next batch. */
 export interface GrpoLoader<Prompt> extends Loader<PromptBatch<Prompt>> {
   /** The sampler that the loader draws from. */
   readonly sampler: Sampler;

@@ -14,10 +14,7 @@ import {
  */
 export interface PolicyLoss {
   readonly name: string;
-  /**
-   * @throws ShapeError if shapes do not match; InvalidArgumentError if `beta` needs reference log-probabilities that are
-   *   missing.
-   */
+  /** @throws ShapeError if shapes do not match; InvalidArgumentError if `beta` is not 0 and reference values are missing. */
   loss(batch: PolicyBatch, totals: BatchTotals): tf.Scalar;
   /** Means over the tokens of the whole batch, under TRL's names. Not differentiable; call it outside the gradient. */
   metrics(batch: PolicyBatch, totals: BatchTotals): Promise<Record<string, number>>;

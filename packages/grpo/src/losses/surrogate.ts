@@ -11,10 +11,7 @@ export interface PolicyBatch {
   readonly referenceLogProbabilities?: tf.Tensor2D;
   /** [B] */
   readonly advantages: tf.Tensor1D;
-  /**
-   * [B]: factor of each sequence in the loss, such as the importance weight of its draw; default 1. It does not change the
-   * totals.
-   */
+  /** [B]: factor of each sequence in the loss, such as the importance weight of its draw; default 1. Totals stay the same. */
   readonly sequenceWeights?: tf.Tensor1D;
   /** [B, T], any dtype: 1 for tokens of the completion including the stop token, 0 for padding. */
   readonly mask: tf.Tensor2D;

@@ -1,10 +1,7 @@
 import { type CallOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import type { Completion } from '../rollout/rollout.js';
 
-/**
- * Scores completions: one finite reward per completion, in order; larger is better. Completions of the same prompt are
- * adjacent.
- */
+/** Scores completions: one finite reward each, in order; larger is better. Completions of the same prompt are adjacent. */
 export type RewardFunction = (
   completions: readonly Completion[],
   options?: CallOptions,

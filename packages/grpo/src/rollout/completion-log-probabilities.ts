@@ -1,10 +1,7 @@
 import { type CausalLanguageModel, tokenLogProbabilities } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 
-/**
- * Prompts padded on the left, int32 [rows, P], and completions padded on the right, int32 [rows, C]. Masks are 1 for real
- * tokens.
- */
+/** Prompts padded on the left, int32 [rows, P]; completions padded on the right, int32 [rows, C]. Masks are 1 for real tokens. */
 export interface CompletionBatch {
   readonly promptIds: tf.Tensor2D;
   readonly promptMask: tf.Tensor2D;

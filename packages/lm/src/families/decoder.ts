@@ -8,7 +8,7 @@ import type { ConfigReader } from './config.js';
 export type Parameters = Readonly<Record<string, tf.Tensor>>;
 
 /** The sizes of a model, including those that only its layers need. */
-export interface FamilyDescription extends ModelDescription, CacheShape {
+interface FamilyDescription extends ModelDescription, CacheShape {
   readonly heads: number;
 }
 
@@ -36,14 +36,14 @@ export interface Decoder {
 }
 
 /** One forward pass. All activations are [batch, T, hidden]. */
-export interface DecoderPass {
+interface DecoderPass {
   readonly embedded: tf.Tensor;
   layer(index: number): DecoderLayer;
   finalNorm(x: tf.Tensor): tf.Tensor;
 }
 
 /** The parts of one layer. Both norms are inside the parts. */
-export interface DecoderLayer {
+interface DecoderLayer {
   /** Query [batch, heads, T, headSize], key and value [batch, keyValueHeads, T, headSize], with rotary positions applied. */
   queryKeyValue(x: tf.Tensor): readonly [query: tf.Tensor, key: tf.Tensor, value: tf.Tensor];
   /** Output projection of the attention: [batch, T, heads · headSize] → [batch, T, hidden]. */

@@ -7,7 +7,7 @@ import { type ConfigReader, rotaryBase } from './config.js';
 import type { Family } from './decoder.js';
 
 /** What a family with rotary positions and RMS norm decides for itself. */
-export interface RotaryVariant {
+interface RotaryVariant {
   readonly family: ModelFamily;
   /** Activation if config.json names none. */
   readonly activation: string;
@@ -17,17 +17,18 @@ export interface RotaryVariant {
   readonly normalizesEmbeddingAndHeads: boolean;
   /** Whether queries and keys are rotated by the negative angle. */
   readonly rotatesBackward: boolean;
-  /** Whether the feed-forward part is gated: contract(activation(gate(x)) · expand(x)). */
+  /** Projections of contract(activation(gate(x)) · expand(x)), or of contract(activation(expand(x))) without a gate. */
   readonly feedForward: { readonly gate?: string; readonly expand: string; readonly contract: string };
   /** Whether logits are soft-capped at `final_logit_softcapping`. */
   readonly hasSoftCap: boolean;
   isTied(config: ConfigReader): boolean;
-  hasBias(config: ConfigReader, part: 'attention' | 'mlp'): boolean;
+  /** Whether a projection, such as `mlp.up_proj`, has a bias. */
+  hasBias(config: ConfigReader, projection: string): boolean;
   canonicalName(name: string): string | undefined;
 }
 
 /** A family of decoders with rotary positions (Su et al. 2021), RMS norm, and grouped key/value heads. */
-export function rotaryFamily(variant: RotaryVariant): Family {
+function rotaryFamily(variant: RotaryVariant): Family {
   const { gate, expand, contract } = variant.feedForward;
 
   const describe: Family['describe'] = (config) => {
@@ -53,16 +54,13 @@ export function rotaryFamily(variant: RotaryVariant): Family {
     parameterShapes(config) {
       const { vocabularySize, hiddenSize, layers, heads, keyValueHeads, headSize } = describe(config);
       const inner = config.integer('intermediate_size');
-      const projections: [name: string, out: number, into: number, hasBias: boolean][] = [
-        ['self_attn.q_proj', heads * headSize, hiddenSize, variant.hasBias(config, 'attention')],
-        ['self_attn.k_proj', keyValueHeads * headSize, hiddenSize, variant.hasBias(config, 'attention')],
-        ['self_attn.v_proj', keyValueHeads * headSize, hiddenSize, variant.hasBias(config, 'attention')],
-        ['self_attn.o_proj', hiddenSize, heads * headSize, variant.hasBias(config, 'attention')],
-        ...(gate
-          ? [[gate, inner, hiddenSize, variant.hasBias(config, 'mlp')] as [string, number, number, boolean]]
-          : []),
-        [expand, inner, hiddenSize, variant.hasBias(config, 'mlp')],
-        [contract, hiddenSize, inner, variant.hasBias(config, 'mlp')],
+      const projections: [name: string, out: number, into: number][] = [
+        ['self_attn.q_proj', heads * headSize, hiddenSize],
+        ['self_attn.k_proj', keyValueHeads * headSize, hiddenSize],
+        ['self_attn.v_proj', keyValueHeads * headSize, hiddenSize],
+        ['self_attn.o_proj', hiddenSize, heads * headSize],
+        ...(gate ? [gate, expand] : [expand]).map((name): [string, number, number] => [name, inner, hiddenSize]),
+        [contract, hiddenSize, inner],
       ];
       const shapes: Record<string, readonly number[]> = { 'model.embed_tokens.weight': [vocabularySize, hiddenSize] };
       if (variant.hasNormWeights) shapes['model.norm.weight'] = [hiddenSize];
@@ -73,9 +71,9 @@ export function rotaryFamily(variant: RotaryVariant): Family {
           shapes[`${prefix}.input_layernorm.weight`] = [hiddenSize];
           shapes[`${prefix}.post_attention_layernorm.weight`] = [hiddenSize];
         }
-        for (const [name, out, into, hasBias] of projections) {
+        for (const [name, out, into] of projections) {
           shapes[`${prefix}.${name}.weight`] = [out, into];
-          if (hasBias) shapes[`${prefix}.${name}.bias`] = [out];
+          if (variant.hasBias(config, name)) shapes[`${prefix}.${name}.bias`] = [out];
         }
       }
       return shapes;
@@ -145,7 +143,7 @@ export const llama: Family = rotaryFamily({
   feedForward: { gate: 'mlp.gate_proj', expand: 'mlp.up_proj', contract: 'mlp.down_proj' },
   hasSoftCap: false,
   isTied: (config) => config.boolean('tie_word_embeddings', false),
-  hasBias: (config, part) => config.boolean(`${part}_bias`, false),
+  hasBias: (config, name) => config.boolean(name.startsWith('mlp.') ? 'mlp_bias' : 'attention_bias', false),
   canonicalName: (name) => (name.endsWith('.rotary_emb.inv_freq') ? undefined : name),
 });
 

@@ -13,15 +13,9 @@ export interface GenerateOptions extends SamplingOptions, CallOptions {
   /** Completions per prompt; default 1. */
   readonly samplesPerPrompt?: number;
   readonly seed: number;
-  /**
-   * Number of the random stream of each completion; default: its index in the result. Makes completions independent of the
-   * batch.
-   */
+  /** Random stream of each completion; default: its index in the result. Makes completions independent of the batch. */
   readonly streams?: ArrayLike<number>;
-  /**
-   * Whether to keep keys and values of earlier tokens, if the model can; default true. Otherwise each token takes a whole
-   * forward pass.
-   */
+  /** Whether to keep keys and values of earlier tokens, if the model can; default true. Without, each token takes a whole pass. */
   readonly cache?: boolean;
 }
 

@@ -3,10 +3,7 @@ export interface SamplingOptions {
   readonly temperature?: number;
   /** Samples from the k most likely tokens only; 0 for all. Default 0. */
   readonly topK?: number;
-  /**
-   * Samples from the most likely tokens that together have at least this probability; 1 for all. Default 1 (Holtzman et al.
-   * 2020).
-   */
+  /** Samples from the most likely tokens with at least this total probability; 1 for all. Default 1 (Holtzman et al. 2020). */
   readonly topP?: number;
 }
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Cosine and sine of the angles of every position: [positions, headSize / 2] each. */
-export interface RotaryTable {
+interface RotaryTable {
   readonly cos: tf.Tensor2D;
   readonly sin: tf.Tensor2D;
 }

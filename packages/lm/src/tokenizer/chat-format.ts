@@ -1,21 +1,18 @@
 import { InputError, InvalidArgumentError } from '@rarefy/core';
 import type { Tokenizer } from './tokenizer.js';
 
-export interface ChatPrompt {
+interface ChatPrompt {
   readonly ids: Int32Array;
   /** Whether text was cut to fit `maxTokens`. */
   readonly truncated: boolean;
 }
 
-export interface ChatConversation extends ChatPrompt {
+interface ChatConversation extends ChatPrompt {
   /** Index of the first trained id: the answer and the stop token start here. */
   readonly answerStart: number;
 }
 
-/**
- * How one exchange of user and assistant is written in tokens. Text never becomes a special token, and special tokens are never
- * cut.
- */
+/** How an exchange of user and assistant is written in tokens. Text never becomes a special token; special tokens are never cut. */
 export interface ChatFormat {
   readonly name: 'nanochat' | 'chatml' | 'plain';
   /** The token that ends an answer. */

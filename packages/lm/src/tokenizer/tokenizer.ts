@@ -108,10 +108,7 @@ function checked(json: unknown, source: string): TokenizerJson {
   return { added_tokens: added, model: model as TokenizerJson['model'] };
 }
 
-/**
- * The special tokens of a config: fields such as `eos_token`, each a string or an object with a `content`, and the additional
- * ones.
- */
+/** The special tokens of a config: fields such as `eos_token` (a string or an object with `content`) and the additional ones. */
 function tokensNamedIn(config: unknown): Set<string> {
   const names = new Set<string>();
   for (const [key, value] of Object.entries(asRecord(config))) {

@@ -2,7 +2,7 @@ import { checkInteger, InvalidArgumentError } from '@rarefy/core';
 import { learnMerges } from './learn-merges.js';
 import { type Tokenizer, tokenizerFromJson } from './tokenizer.js';
 
-export interface TrainBytePairOptions {
+interface TrainBytePairOptions {
   /** Number of all tokens: 256 bytes, merges and special tokens. The result is smaller if the texts have no more pairs to merge. */
   readonly vocabularySize: number;
   /** They get the last ids, in this order. Default: the tokens of nanochat's conversation format, and padding. */

@@ -9,10 +9,7 @@ export interface TrainingExample {
 /** The examples of a step, from 0: a pure function of the step, so that a resumed run sees the same as an uninterrupted one. */
 export type ExamplesAt = (step: number) => readonly TrainingExample[];
 
-/**
- * Random windows of `length` tokens from one long row, for pre-training.
- * @throws InputError if the row is shorter than `length`.
- */
+/** Random windows of `length` tokens of one long row, for pre-training. @throws InputError if the row is shorter than `length`. */
 export function windows(tokens: Int32Array, options: { length: number; batchSize: number; seed: number }): ExamplesAt {
   const { length, batchSize, seed } = options;
   if (tokens.length < length)

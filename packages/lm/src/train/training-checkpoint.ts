@@ -7,7 +7,7 @@ import { saveLanguageModel } from '../checkpoint/model-folder.js';
 import type { AdamWState } from './adamw.js';
 
 /** What a run needs to resume, except the weights, which are in the model files of the same folder. */
-export interface TrainingState {
+interface TrainingState {
   /** Number of finished steps. */
   readonly step: number;
   readonly optimizer: AdamWState;

@@ -1,9 +1,6 @@
 import { InputError } from '@rarefy/core';
 
-/**
- * Layout of one type: a block of `bytes` holds `values` values. `read` decodes the block at byte `at` into `out` from index
- * `to`.
- */
+/** A type: a block of `bytes` holds `values` values. `read` decodes the block at byte `at` into `out` from index `to`. */
 interface BlockType {
   readonly values: number;
   readonly bytes: number;
