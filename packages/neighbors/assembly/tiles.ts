@@ -3,7 +3,7 @@
 import { A, AT, blockRows, bound, GH, GN, GROUP, H, N, PANEL, Q, S, steps } from './layout';
 import { errorOf, push } from './lists';
 
-/** Of this worker alone: thresholds of the rows of two groups, then 8 values. */
+/** Scratch memory of this worker: thresholds of the rows of two groups, then 8 values. */
 let scratch: usize = 0;
 
 export function setScratch(p: usize): void {
@@ -22,7 +22,6 @@ export function joinBlocks(first: i32, second: i32): void {
 function joinGroups(a: i32, b: i32): void {
   const i = a * GROUP;
   const j = b * GROUP;
-  // Filling has norm 0 and so has a zero row, but only filling makes up whole groups at the end.
   thresholds(scratch, i, b);
   thresholds(scratch + (GROUP << 2), j, a);
   const panelBytes = (<usize>steps * PANEL) << 2;
@@ -39,7 +38,7 @@ function joinGroups(a: i32, b: i32): void {
   }
 }
 
-/** A - U - error of the rows of the group that begins at a position, against any row of another group. */
+/** A - U - error of the rows of the group that begins at `position`, against any row of another group. */
 function thresholds(out: usize, position: i32, other: i32): void {
   const g = <usize>other << 2;
   const norm = f32x4.splat(<f32>bound * load<f32>(GN + g));
@@ -60,7 +59,7 @@ function mac(sum: v128, x: v128, y: v128): v128 {
 function tile(x: usize, y: usize, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32, isDiagonal: bool): void {
   const zero = i32x4.splat(0);
   let s00 = zero, s01 = zero, s10 = zero, s11 = zero, s20 = zero, s21 = zero, s30 = zero, s31 = zero;
-  // One step a turn: with two, their operands leave too few registers for the sums, and one of these goes through memory.
+  // One step per iteration: two would leave too few registers for the sums.
   for (const end = y + ((<usize>steps * PANEL) << 2); y < end; y += PANEL << 2, x += PANEL << 2) {
     const y0 = v128.load(y);
     const y1 = v128.load(y, 16);
@@ -83,7 +82,7 @@ function tile(x: usize, y: usize, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32
   scan(s30, s31, i, r + 3, j, c, a, b, isDiagonal);
 }
 
-/** Tests one row of a tile against the thresholds of both sides, and takes in the few pairs that pass. */
+/** Tests one row of a tile against the thresholds of both sides, and adds the few pairs that pass as candidates. */
 function scan(low: v128, high: v128, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32, isDiagonal: bool): void {
   const row = i + r;
   const oi = <usize>row << 2;
@@ -103,7 +102,7 @@ function scan(low: v128, high: v128, i: i32, r: i32, j: i32, c: i32, a: i32, b: 
   let forRow = i32x4.bitmask(r0) | (i32x4.bitmask(r1) << 4);
   let forColumns = i32x4.bitmask(c0) | (i32x4.bitmask(c1) << 4);
   if (isDiagonal) {
-    // Each pair once, and no row with itself.
+    // Each pair once, and no row paired with itself.
     const above = (0xff << (row - (j + c) + 1)) & 0xff;
     forRow &= above;
     forColumns &= above;

@@ -1,15 +1,12 @@
-import type { CallOptions, Neighbors } from '@rarefy/core';
-import type { RowDistance } from './canonical-distance.js';
-import { neighborLists } from './neighbor-lists.js';
-import type { Rows } from './rows.js';
-import { timeSlices } from './time-slices.js';
+import { type CallOptions, type Neighbors, startProgress, timeSlices } from '@rarefy/core';
+import type { RowDistance, Rows } from '../distance/canonical-distance.js';
+import { neighborLists } from '../rows/neighbor-lists.js';
 
-/** Two blocks of rows of this many bytes stay in a core's second-level cache. */
+/** Two blocks of rows of this size stay in a core's second-level cache. */
 const blockBytes = 2 ** 18;
 
 /**
- * The k nearest other rows of every row. Each pair of rows is computed once and offered to both; a row is left out of its own
- * list by position. O(n²) time, O(n k) memory.
+ * The k nearest other rows of every row. Each pair of rows is computed once and offered to both. O(n²) time, O(n k) memory.
  */
 export async function selfJoinRows(
   points: Rows,
@@ -17,11 +14,9 @@ export async function selfJoinRows(
   distance: RowDistance,
   { signal, onEvent }: CallOptions,
 ): Promise<Neighbors> {
-  const task = 'self-join';
   const total = points.rows;
-  const started = performance.now();
   const slices = timeSlices(signal);
-  onEvent?.({ type: 'work-start', task, total });
+  const progress = startProgress('self-join', total, onEvent);
   const lists = neighborLists(total, k);
   const block = blockRows(points);
   for (let top = 0; top < total; top += block) {
@@ -37,14 +32,14 @@ export async function selfJoinRows(
         if (slices.due()) await slices.pause();
       }
     }
-    onEvent?.({ type: 'work-progress', task, done: bottom, total });
+    progress.report(bottom);
   }
   const neighbors = await lists.finish(slices);
-  onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
+  progress.end();
   return neighbors;
 }
 
-/** The k nearest rows of every query. @param exclude one id a query to leave out; -1 leaves none out */
+/** The k nearest rows of every query. @param exclude one id per query to leave out, or -1 */
 export async function searchRows(
   queries: Rows,
   points: Rows,
@@ -53,11 +48,9 @@ export async function searchRows(
   exclude: Int32Array | undefined,
   { signal, onEvent }: CallOptions,
 ): Promise<Neighbors> {
-  const task = 'search';
   const total = queries.rows;
-  const started = performance.now();
   const slices = timeSlices(signal);
-  onEvent?.({ type: 'work-start', task, total });
+  const progress = startProgress('search', total, onEvent);
   const lists = neighborLists(total, k);
   const block = blockRows(queries);
   for (let top = 0; top < total; top += block) {
@@ -70,10 +63,10 @@ export async function searchRows(
         if (slices.due()) await slices.pause();
       }
     }
-    onEvent?.({ type: 'work-progress', task, done: bottom, total });
+    progress.report(bottom);
   }
   const neighbors = await lists.finish(slices);
-  onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
+  progress.end();
   return neighbors;
 }
 

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { type Matrix, RarefyError, type RowSource, type WorkEvent } from '@rarefy/core';
 import { afterEach, expect, test, vi } from 'vitest';
 import { difference, matrixOf, normal, uniforms } from '../../../../tests/support/exact-rows.js';
-import { exactNeighbors } from './exact-neighbors.js';
+import { exactNeighbors } from './exact.js';
 
 /** Every thread that this process starts. */
 const workers: Worker[] = [];
@@ -109,7 +109,7 @@ test('what a source throws comes through, and ends the workers', async () => {
 test('a worker that dies fails the join with a typed error, and the others are ended', async () => {
   const { joining } = await during(() => void workers[0]!.terminate());
   await expect(joining).rejects.toBeInstanceOf(RarefyError);
-  await expect(joining).rejects.toThrow('a worker that looks for neighbours failed');
+  await expect(joining).rejects.toThrow('a worker thread failed while searching for neighbors');
 });
 
 test('a worker that cannot be started is told, and the first ones are ended', async () => {

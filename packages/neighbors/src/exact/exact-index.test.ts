@@ -12,7 +12,7 @@ import { neighborIndexChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exactIndex } from './exact-index.js';
+import { exactIndex } from './exact.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 
@@ -211,9 +211,9 @@ test('bad input is refused with the place, and nothing of it is kept', async () 
   await index.add({ data: Float32Array.from([1, 2, 3, 4]), rows: 2, cols: 2 });
   const nan = { data: Float32Array.from([1, 2, 3, Number.NaN]), rows: 2, cols: 2 };
   const infinite = { data: Float32Array.from([1, Infinity]), rows: 1, cols: 2 };
-  await expect(index.add(nan)).rejects.toThrow('vectors hold NaN in row 1, column 1');
+  await expect(index.add(nan)).rejects.toThrow('vectors have NaN in row 1, column 1');
   await expect(index.add(infinite)).rejects.toBeInstanceOf(NotFiniteError);
-  await expect(index.search(infinite, { k: 1 })).rejects.toThrow('queries hold Infinity in row 0, column 1');
+  await expect(index.search(infinite, { k: 1 })).rejects.toThrow('queries have Infinity in row 0, column 1');
   await expect(index.add({ data: new Float32Array(3), rows: 1, cols: 3 })).rejects.toThrow('vectors have 3 columns');
   await expect(index.add({ data: new Float32Array(3), rows: 2, cols: 2 })).rejects.toBeInstanceOf(ShapeError);
   await expect(index.add({ data: new Float32Array(0), rows: 3, cols: 0 })).rejects.toThrow('without columns');

@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { fastEngines } from '../../../../tests/support/exact-engines.js';
 import { difference, hardValues, matrixOf, normal, pickRows, uniforms } from '../../../../tests/support/exact-rows.js';
 import { casesOf, isExhaustive } from '../../../../tests/support/exhaustive.js';
-import { exactIndex } from './exact-index.js';
-import { type ExactNeighbors, exactNeighbors } from './exact-neighbors.js';
+import { type ExactNeighbors, exactIndex, exactNeighbors } from './exact.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 
@@ -213,7 +212,7 @@ describe('parts of the rows in memory at a time', () => {
         ...source,
         read: async (start, end) => matrixOf(end - start, 10, () => (start <= 500 && end > 500 ? Number.NaN : 1)),
       };
-      await expect(exactNeighbors(nan, { k: 2, engine, memoryBytes })).rejects.toThrow('points hold NaN in row');
+      await expect(exactNeighbors(nan, { k: 2, engine, memoryBytes })).rejects.toThrow('points have NaN in row');
     }
   });
 });

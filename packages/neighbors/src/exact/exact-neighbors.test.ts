@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { fastEngines } from '../../../../tests/support/exact-engines.js';
 import { difference, hardValues, matrixOf, normal, pickRows, uniforms } from '../../../../tests/support/exact-rows.js';
 import { casesOf, isExhaustive } from '../../../../tests/support/exhaustive.js';
-import { type ExactNeighborsOptions, exactNeighbors } from './exact-neighbors.js';
+import { type ExactNeighborsOptions, exactNeighbors } from './exact.js';
 
 /** Rows, columns and k of the shapes that take longer. */
 const longShapes = [
@@ -252,7 +252,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
           const searching = exactNeighbors(points, { k: 2, engine });
           await expect(searching).rejects.toBeInstanceOf(NotFiniteError);
           await expect(searching).rejects.toThrow(
-            `points hold ${value} in row ${Math.floor(at / 4)}, column ${at % 4}; remove or mend that row`,
+            `points have ${value} in row ${Math.floor(at / 4)}, column ${at % 4}; remove or correct that row`,
           );
         }
       }
@@ -274,11 +274,11 @@ test('options out of range are refused', async () => {
     await expect(exactNeighbors(points, { k })).rejects.toThrow(`k must be an integer ≥ 1, got ${k}`);
   }
   for (const workers of [0, 1.5, 257]) {
-    await expect(exactNeighbors(points, { k: 1, workers })).rejects.toThrow('workers must be an integer from 1 to 256');
+    await expect(exactNeighbors(points, { k: 1, workers })).rejects.toThrow('workers must be an integer in [1, 256]');
   }
-  await expect(exactNeighbors(points, { k: 1, memoryBytes: 0 })).rejects.toThrow('memoryBytes must be above 0');
+  await expect(exactNeighbors(points, { k: 1, memoryBytes: 0 })).rejects.toThrow('memoryBytes must be > 0');
   await expect(exactNeighbors(points, { k: 1, engine: 'wasm', memoryBytes: 1e5 })).rejects.toThrow(
-    'memoryBytes = 100000 is too little for two rows of 2 columns and 1 neighbours: they take ',
+    'memoryBytes = 100000 is too little for two rows of 2 columns and 1 neighbors, which take ',
   );
   await expect(exactNeighbors(points, { k: 2 ** 30 })).rejects.toThrow('k must be at most 2147483647 / rows');
   const doubles = { ...points, data: Float64Array.from(points.data) as unknown as Float32Array };

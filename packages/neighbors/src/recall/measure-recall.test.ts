@@ -1,9 +1,9 @@
 import { counterRandom, InvalidArgumentError, type Metric, type Neighbors, ShapeError, selfJoin } from '@rarefy/core';
 import { clusters, normalPoints, rowsOf } from '@rarefy/testing';
 import { describe, expect, test } from 'vitest';
-import { exactIndex } from '../exact/exact-index.js';
+import { exactIndex } from '../exact/exact.js';
+import { sampleRows } from '../rows/sample-rows.js';
 import { measureRecall } from './measure-recall.js';
-import { sampleRows } from './sample-rows.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 

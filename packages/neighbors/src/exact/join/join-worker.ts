@@ -1,5 +1,5 @@
-import { servePhases } from '../../kernels/serve-phases.js';
-import { bindJoin } from './phases.js';
+import { servePhases } from '../../workers/phases.js';
+import { bindJoin } from './join-phases.js';
 
-// The script of a worker: bundled into one text, which imports nothing.
+// The script of a worker thread.
 servePhases(bindJoin);
