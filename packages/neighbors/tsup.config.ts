@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
-import { type WorkerName, wasmBytes, wasmNames, workerFiles, workerScript } from './src/workers/assets.js';
+import { wasmBytes, wasmNames, workerScript } from './src/workers/assets.js';
 
 export default defineConfig({
   ...library([
@@ -19,17 +19,15 @@ export default defineConfig({
       setup(build) {
         build.onLoad({ filter: /[\\/]workers[\\/]assets\.ts$/ }, async () => {
           const modules: Record<string, string> = {};
-          const scripts: Record<string, string> = {};
           for (const name of wasmNames) modules[name] = Buffer.from(await wasmBytes(name)).toString('base64');
-          for (const name of Object.keys(workerFiles) as WorkerName[]) scripts[name] = await workerScript(name);
           const contents = `import { decodeBase64 } from '@rarefy/core';
 const modules = ${JSON.stringify(modules)};
-const scripts = ${JSON.stringify(scripts)};
+const script = ${JSON.stringify(await workerScript())};
 export async function wasmBytes(name) {
   return decodeBase64(modules[name]);
 }
-export async function workerScript(name) {
-  return scripts[name];
+export async function workerScript() {
+  return script;
 }
 `;
           return { contents, loader: 'js' };

@@ -50,13 +50,11 @@ export function distance(i: i32, j: i32): f32 {
   return lengths == 0 ? 1 : <f32>max<f64>(0, 1 - innerProduct(i, j) / lengths);
 }
 
-// @ts-ignore: decorator
 @inline
 function two(p: usize, offset: usize): v128 {
   return f64x2.promote_low_f32x4(v128.load64_zero(p + offset));
 }
 
-// @ts-ignore: decorator
 @inline
 function total(a: v128, b: v128, c: v128, d: v128): f64 {
   const s = f64x2.add(f64x2.add(a, c), f64x2.add(b, d));

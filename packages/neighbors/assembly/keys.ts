@@ -1,7 +1,6 @@
 // 8-byte keys that sort by a float32 first, and a 64-bit hash.
 
 /** The bits of a float32, changed so that unsigned integers compare as the numbers do. */
-// @ts-ignore: decorator
 @inline
 export function orderedBits(value: f32): u32 {
   const bits = reinterpret<i32>(value);
@@ -9,14 +8,12 @@ export function orderedBits(value: f32): u32 {
 }
 
 /** The number of ordered bits. */
-// @ts-ignore: decorator
 @inline
 export function fromOrderedBits(ordered: u32): f32 {
   return reinterpret<f32>(ordered >> 31 ? ordered & 0x7fffffff : ~ordered);
 }
 
 /** The finalizer of splitmix64. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
-// @ts-ignore: decorator
 @inline
 export function mix64(value: u64): u64 {
   let z = value + 0x9e3779b97f4a7c15;

@@ -1,5 +1,14 @@
 // The layout of a join in the shared memory. The host writes these numbers (join-memory.ts); every worker reads them.
 
+import { setWords } from './words';
+
+/** Words that workers share. */
+export const BAD: i32 = 2; // first row with a NaN or infinity
+export const RESIDUAL: i32 = 3; // largest residual per norm of its row, in multiples of 2^-30
+export const SCANS: i32 = 4; // rows that were scanned in full
+export const POOL_NEXT: i32 = 5; // larger lists taken so far
+export const LOCKS: i32 = 16; // one lock per block from here on
+
 export const EUCLIDEAN: i32 = 0;
 export const COSINE: i32 = 1;
 export const DOT: i32 = 2;
@@ -47,8 +56,6 @@ export let LARGER: usize = 0; // int32 [position]: 1 + the list of the pool that
 export let POOL: usize = 0; // uint64 [poolRows][poolCap]: larger lists, for rows with more than `cap` candidates
 export let poolCap: i32 = 0;
 export let poolRows: i32 = 0;
-/** Address of the number of larger lists taken so far, which workers share. */
-export let poolNext: usize = 0;
 
 /** Power of two that rows are multiplied by; 1 / that. */
 export let unit: f64 = 1;
@@ -62,45 +69,46 @@ export let centerNorm: f64 = 0;
 /** Error of a canonical distance below the normal range of float32, in scaled units. */
 export let tiny: f64 = 0;
 
-export function setup(p: usize): void {
-  metric = load<i32>(p);
-  stride = load<i32>(p, 4);
+/** Reads the parameters at `p`. Runs before each phase. */
+export function setup(p: usize, worker: i32): void {
+  setWords(p, worker);
+  metric = load<i32>(p, 16);
+  stride = load<i32>(p, 20);
   steps = stride >> 1;
-  k = load<i32>(p, 8);
-  cap = load<i32>(p, 12);
-  blockRows = load<i32>(p, 16);
-  split = load<i32>(p, 20);
-  positions = load<i32>(p, 24);
-  isMutual = load<i32>(p, 28);
-  unit = load<f64>(p, 32);
-  bound = load<f64>(p, 40);
-  largest = load<f64>(p, 48);
-  centerNorm = load<f64>(p, 56);
+  k = load<i32>(p, 24);
+  cap = load<i32>(p, 28);
+  blockRows = load<i32>(p, 32);
+  split = load<i32>(p, 36);
+  positions = load<i32>(p, 40);
+  isMutual = load<i32>(p, 44);
+  unit = load<f64>(p, 48);
+  bound = load<f64>(p, 56);
+  largest = load<f64>(p, 64);
+  centerNorm = load<f64>(p, 72);
   inverseUnit = 1 / unit;
   // 2^-150 is half of the smallest float32.
   tiny = 7.006492321624085e-46 * (metric == DOT ? unit * unit : unit);
-  X = load<u32>(p, 64);
-  squared = load<u32>(p, 68);
-  hashes = load<u32>(p, 72);
-  ids = load<u32>(p, 76);
-  centered = load<u32>(p, 80);
-  center = load<u32>(p, 84);
-  rowAt = load<u32>(p, 88);
-  Q = load<u32>(p, 92);
-  S = load<u32>(p, 96);
-  A = load<u32>(p, 100);
-  N = load<u32>(p, 104);
-  H = load<u32>(p, 108);
-  U = load<u32>(p, 112);
-  AT = load<u32>(p, 116);
-  LEN = load<u32>(p, 120);
-  KEPT = load<u32>(p, 124);
-  LISTS = load<u32>(p, 128);
-  GN = load<u32>(p, 132);
-  GH = load<u32>(p, 136);
-  LARGER = load<u32>(p, 140);
-  POOL = load<u32>(p, 144);
-  poolCap = load<i32>(p, 160);
-  poolRows = load<i32>(p, 164);
-  poolNext = load<u32>(p, 168);
+  X = load<u32>(p, 80);
+  squared = load<u32>(p, 84);
+  hashes = load<u32>(p, 88);
+  ids = load<u32>(p, 92);
+  centered = load<u32>(p, 96);
+  center = load<u32>(p, 100);
+  rowAt = load<u32>(p, 104);
+  Q = load<u32>(p, 108);
+  S = load<u32>(p, 112);
+  A = load<u32>(p, 116);
+  N = load<u32>(p, 120);
+  H = load<u32>(p, 124);
+  U = load<u32>(p, 128);
+  AT = load<u32>(p, 132);
+  LEN = load<u32>(p, 136);
+  KEPT = load<u32>(p, 140);
+  LISTS = load<u32>(p, 144);
+  GN = load<u32>(p, 148);
+  GH = load<u32>(p, 152);
+  LARGER = load<u32>(p, 156);
+  POOL = load<u32>(p, 160);
+  poolCap = load<i32>(p, 164);
+  poolRows = load<i32>(p, 168);
 }

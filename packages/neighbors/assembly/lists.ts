@@ -1,34 +1,30 @@
 // Lists of 8-byte keys: the ordered bits of a float32, then a 32-bit number that breaks ties.
 
 import { fromOrderedBits, orderedBits } from './keys';
-import { A, AT, bound, cap, GH, GN, GROUP, H, k, KEPT, LEN, N, LARGER, POOL, poolCap, poolNext, poolRows, U } from './layout';
+import { A, AT, bound, cap, GH, GN, GROUP, H, k, KEPT, LEN, N, LARGER, POOL, poolCap, POOL_NEXT, poolRows, U } from './layout';
+import { wordAt } from './words';
 
-// @ts-ignore: decorator
 @inline
 export function keyOf(value: f32, tie: i32): u64 {
   return (<u64>orderedBits(value) << 32) | <u64><u32>tie;
 }
 
-// @ts-ignore: decorator
 @inline
 export function valueOf(key: u64): f32 {
   return fromOrderedBits(<u32>(key >> 32));
 }
 
-// @ts-ignore: decorator
 @inline
 export function at(list: usize, i: i32): u64 {
   return load<u64>(list + (<usize>i << 3));
 }
 
-// @ts-ignore: decorator
 @inline
 export function put(list: usize, i: i32, key: u64): void {
   store<u64>(list + (<usize>i << 3), key);
 }
 
 /** Bound of the error of a pair's value, for the row at a position and any row of a group. */
-// @ts-ignore: decorator
 @inline
 export function errorOf(position: i32, group: i32): f32 {
   const o = <usize>position << 2;
@@ -37,7 +33,6 @@ export function errorOf(position: i32, group: i32): f32 {
 }
 
 /** Address of the candidates of the row at a position. */
-// @ts-ignore: decorator
 @inline
 export function candidates(position: i32): usize {
   const slot = load<i32>(LARGER + (<usize>position << 2));
@@ -45,7 +40,6 @@ export function candidates(position: i32): usize {
 }
 
 /** Number of candidates that the row at a position has room for. */
-// @ts-ignore: decorator
 @inline
 function roomOf(position: i32): i32 {
   return load<i32>(LARGER + (<usize>position << 2)) == 0 ? cap : poolCap;
@@ -54,9 +48,9 @@ function roomOf(position: i32): i32 {
 /** Moves the first candidates of a row to a larger list, once per row. Returns whether one was free. */
 function enlarge(position: i32, kept: i32): bool {
   if (load<i32>(LARGER + (<usize>position << 2)) != 0 || poolRows == 0) return false;
-  const slot = atomic.add<i32>(poolNext, 1);
+  const slot = atomic.add<i32>(wordAt(POOL_NEXT), 1);
   if (slot >= poolRows) {
-    atomic.sub<i32>(poolNext, 1); // so that the number stays bounded
+    atomic.sub<i32>(wordAt(POOL_NEXT), 1); // so that the number stays bounded
     return false;
   }
   const from = candidates(position);

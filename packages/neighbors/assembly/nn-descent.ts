@@ -4,43 +4,58 @@
 // smallest by (hash, id). So the graph does not depend on the threads or their timing. One lock per row protects its lists.
 
 import { fromOrderedBits, mix64, orderedBits } from './keys';
+import { scratch, setWords, wordAt } from './words';
 
-let rows: usize = 0; // count x rowBytes: int16, padded with zeros
+// The phases are functions of items [from, to) and of a value: rows, unless their comment says otherwise.
+
+/** Words that workers share. */
+const FRESH: i32 = 2; // leaves of the first tree, then fresh entries of a round
+const HITS: i32 = 3; // pairs that `check` found
+
+let total: i32 = 0; // number of rows
 let rowBytes: usize = 0;
-let facts: usize = 0; // count x 4 f32: scale; half the squared length, or a constant; value of the last entry; unused
-let graph: usize = 0; // count x width x u64, see entry()
 let width: i32 = 0;
-let locks: usize = 0; // count x i32
-let freshLists: usize = 0; // count x most x u64: hash << 32 | id
-let freshCounts: usize = 0; // count x i32
-let oldLists: usize = 0;
-let oldCounts: usize = 0;
-let most: i32 = 0;
-let scratch: usize = 0; // memory of this thread alone
+let most: i32 = 0; // entries of a candidate list
 let seed: u64 = 0;
+let mostHits: i32 = 0;
+let rows: usize = 0; // int16 [total][rowBytes / 2], padded with zeros
+let facts: usize = 0; // float32 [total][4]: scale; half the squared length, or a constant; value of the last entry; unused
+let graph: usize = 0; // uint64 [total][width]: see entry()
+let locks: usize = 0; // int32 [total]
+let freshCounts: usize = 0; // int32 [total]
+let oldCounts: usize = 0; // int32 [total]
+let order: usize = 0; // int32 [total]: the first tree's order of the rows
+let freshLists: usize = 0; // uint64 [total][most]: hash << 32 | id
+let oldLists: usize = 0; // uint64 [total][most]
+let forest: usize = 0; // int32 [trees - 1][2][total]: order and spare room of the other trees, where the candidate lists are later
+let queries: usize = 0; // int32 [queries]: rows whose neighbors are checked
+let limits: usize = 0; // float32 [queries]
+let hits: usize = 0; // int32 [mostHits][2]: query and row
 
 const empty: u64 = 0xff800000ffffffff; // +Infinity without an id
 
-export function setRows(rowsAt: usize, bytes: i32, factsAt: usize, scratchAt: usize): void {
-  rows = rowsAt;
-  rowBytes = bytes;
-  facts = factsAt;
-  scratch = scratchAt;
-}
-
-export function setGraph(graphAt: usize, entries: i32, locksAt: usize, seedLow: i32, seedHigh: i32): void {
-  graph = graphAt;
-  width = entries;
-  locks = locksAt;
-  seed = (<u64>(<u32>seedHigh) << 32) | <u64>(<u32>seedLow);
-}
-
-export function setLists(freshAt: usize, freshCountsAt: usize, oldAt: usize, oldCountsAt: usize, entries: i32): void {
-  freshLists = freshAt;
-  freshCounts = freshCountsAt;
-  oldLists = oldAt;
-  oldCounts = oldCountsAt;
-  most = entries;
+/** Reads the parameters at `p`, which the host writes (descent-memory.ts). Runs before each phase. */
+export function setup(p: usize, worker: i32): void {
+  setWords(p, worker);
+  total = load<i32>(p, 12);
+  rowBytes = load<u32>(p, 16);
+  width = load<i32>(p, 20);
+  most = load<i32>(p, 24);
+  mostHits = load<i32>(p, 28);
+  seed = load<u64>(p, 32);
+  rows = load<u32>(p, 40);
+  facts = load<u32>(p, 44);
+  graph = load<u32>(p, 48);
+  locks = load<u32>(p, 52);
+  freshCounts = load<u32>(p, 56);
+  oldCounts = load<u32>(p, 60);
+  order = load<u32>(p, 64);
+  freshLists = load<u32>(p, 68);
+  oldLists = load<u32>(p, 72);
+  forest = load<u32>(p, 76);
+  queries = load<u32>(p, 80);
+  limits = load<u32>(p, 84);
+  hits = load<u32>(p, 88);
 }
 
 @inline
@@ -141,69 +156,54 @@ function offer(row: i32, key: u64): void {
 // The rows of a local join, gathered in this thread's scratch: ids, addresses, scales, halves, values of the last entries.
 const mostJoined: usize = 512;
 
-@inline
-function idAt(): usize {
-  return scratch;
-}
-@inline
-function addressAt(): usize {
-  return scratch + (mostJoined << 2);
-}
-@inline
-function scaleAt(): usize {
-  return scratch + (mostJoined << 3);
-}
-@inline
-function halfAt(): usize {
-  return scratch + mostJoined * 12;
-}
-@inline
-function limitAt(): usize {
-  return scratch + mostJoined * 16;
-}
+const ADDRESS: usize = mostJoined << 2;
+const SCALE: usize = mostJoined << 3;
+const HALF: usize = mostJoined * 12;
+const LIMIT: usize = mostJoined * 16;
+const REST: usize = mostJoined * 20;
 
 function gather(to: i32, id: i32): void {
   const at = <usize>to << 2;
-  store<i32>(idAt() + at, id);
-  store<u32>(addressAt() + at, <u32>(rows + <usize>id * rowBytes));
-  store<f32>(scaleAt() + at, scaleOf(id));
-  store<f32>(halfAt() + at, halfOf(id));
-  store<f32>(limitAt() + at, limitOf(id));
+  store<i32>(scratch + at, id);
+  store<u32>(scratch + at, <u32>(rows + <usize>id * rowBytes), ADDRESS);
+  store<f32>(scratch + at, scaleOf(id), SCALE);
+  store<f32>(scratch + at, halfOf(id), HALF);
+  store<f32>(scratch + at, limitOf(id), LIMIT);
 }
 
 /** The values of the row at `p` with gathered rows b to b + 3, or with row `last` in place of rows after it. */
 @inline
 function valuesOfFour(p: usize, scale: v128, half: v128, b: i32, last: i32): v128 {
-  const at = <usize>b << 2;
-  const addresses = addressAt();
+  const at = scratch + (<usize>b << 2);
   const sums = products(
     p,
-    load<u32>(addresses + at),
-    load<u32>(addresses + (<usize>min(b + 1, last) << 2)),
-    load<u32>(addresses + (<usize>min(b + 2, last) << 2)),
-    load<u32>(addresses + (<usize>min(b + 3, last) << 2)),
+    load<u32>(at, ADDRESS),
+    load<u32>(scratch + (<usize>min(b + 1, last) << 2), ADDRESS),
+    load<u32>(scratch + (<usize>min(b + 2, last) << 2), ADDRESS),
+    load<u32>(scratch + (<usize>min(b + 3, last) << 2), ADDRESS),
   );
-  const product = f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, v128.load(scaleAt() + at)));
-  return f32x4.sub(f32x4.add(half, v128.load(halfAt() + at)), product);
+  const product = f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, v128.load(at, SCALE)));
+  return f32x4.sub(f32x4.add(half, v128.load(at, HALF)), product);
 }
 
 /** Offers gathered row `a` and each gathered row before `end` to each other. */
 function joinOne(a: i32, end: i32): void {
-  const p = load<u32>(addressAt() + (<usize>a << 2));
-  const id = load<i32>(idAt() + (<usize>a << 2));
-  const scale = f32x4.splat(load<f32>(scaleAt() + (<usize>a << 2)));
-  const half = f32x4.splat(load<f32>(halfAt() + (<usize>a << 2)));
-  const limit = f32x4.splat(load<f32>(limitAt() + (<usize>a << 2)));
+  const own = scratch + (<usize>a << 2);
+  const p = load<u32>(own, ADDRESS);
+  const id = load<i32>(own);
+  const scale = f32x4.splat(load<f32>(own, SCALE));
+  const half = f32x4.splat(load<f32>(own, HALF));
+  const limit = f32x4.splat(load<f32>(own, LIMIT));
   for (let b = 0; b < end; b += 4) {
-    const at = <usize>b << 2;
+    const at = scratch + (<usize>b << 2);
     const values = valuesOfFour(p, scale, half, b, end - 1);
-    let hits = i32x4.bitmask(f32x4.le(values, f32x4.max(limit, v128.load(limitAt() + at))));
+    let hits = i32x4.bitmask(f32x4.le(values, f32x4.max(limit, v128.load(at, LIMIT))));
     if (b + 4 > end) hits &= (1 << (end - b)) - 1;
     if (!hits) continue;
-    if (hits & 1) pair(id, load<i32>(idAt() + at), f32x4.extract_lane(values, 0));
-    if (hits & 2) pair(id, load<i32>(idAt() + at, 4), f32x4.extract_lane(values, 1));
-    if (hits & 4) pair(id, load<i32>(idAt() + at, 8), f32x4.extract_lane(values, 2));
-    if (hits & 8) pair(id, load<i32>(idAt() + at, 12), f32x4.extract_lane(values, 3));
+    if (hits & 1) pair(id, load<i32>(at), f32x4.extract_lane(values, 0));
+    if (hits & 2) pair(id, load<i32>(at, 4), f32x4.extract_lane(values, 1));
+    if (hits & 4) pair(id, load<i32>(at, 8), f32x4.extract_lane(values, 2));
+    if (hits & 8) pair(id, load<i32>(at, 12), f32x4.extract_lane(values, 3));
   }
 }
 
@@ -220,7 +220,8 @@ function pair(i: i32, j: i32, value: f32): void {
   if (toJ < last(j)) offer(j, toJ);
 }
 
-export function clear(from: i32, to: i32): void {
+/** Empties the lists. */
+export function clear(from: i32, to: i32, _: i32): void {
   const end = graph + ((<usize>to * <usize>width) << 3);
   for (let at = graph + ((<usize>from * <usize>width) << 3); at < end; at += 8) store<u64>(at, empty);
 }
@@ -232,18 +233,19 @@ function joinAll(ids: usize, count: i32): void {
 }
 
 /**
- * Builds a projection tree over the `count` ids from address `order`: a node with more than `leaf` rows is split by which of two of
- * its rows is nearer. If `starts` is 0, the rows of each leaf are joined; otherwise each leaf's first position is stored there.
+ * Builds a projection tree over all ids, in `order`: a node with more than `leaf` rows is split by which of two of its rows is
+ * nearer. If `starts` is 0, the rows of each leaf are joined; otherwise each leaf's first position is stored there.
  * @param spare room for as many ids @returns the number of leaves
  * Source: Dasgupta and Freund, "Random projection trees and low dimensional manifolds", STOC 2008.
  */
-export function tree(order: usize, count: i32, leaf: i32, number: i32, spare: usize, starts: usize): i32 {
-  const stack = scratch + mostJoined * 20;
+function tree(order: usize, leaf: i32, number: i32, spare: usize, starts: usize): i32 {
+  const stack = scratch + REST;
   const direction = stack + 16384;
   let depth: usize = 8;
   let leaves = 0;
+  for (let id = 0; id < total; id++) store<i32>(order + (<usize>id << 2), id);
   store<i32>(stack, 0);
-  store<i32>(stack, count, 4);
+  store<i32>(stack, total, 4);
   while (depth > 0) {
     depth -= 8;
     const low = load<i32>(stack + depth);
@@ -270,6 +272,19 @@ export function tree(order: usize, count: i32, leaf: i32, number: i32, spare: us
     depth += 16;
   }
   return leaves;
+}
+
+/** Builds the first tree, and counts its leaves. One item; the value is the size of a leaf. */
+export function firstTree(_from: i32, _to: i32, leaf: i32): void {
+  atomic.store<i32>(wordAt(FRESH), tree(order, leaf, 0, forest, freshCounts));
+}
+
+/** Builds the other trees and joins their leaves. The items are trees; the value is the size of a leaf. */
+export function trees(from: i32, to: i32, leaf: i32): void {
+  for (let number = from; number < to; number++) {
+    const own = forest + ((<usize>total * <usize>number) << 3);
+    tree(own, leaf, number + 1, own + (<usize>total << 2), 0);
+  }
 }
 
 /** Stable partition: ids of rows nearer to row a than to row b come first. @returns the position of the first of the others */
@@ -328,10 +343,10 @@ function split(order: usize, low: i32, high: i32, a: i32, b: i32, direction: usi
   return left;
 }
 
-/** Moves row order[i] to row i, for all rows. `order` is a permutation; it is overwritten. */
-export function permute(order: usize, count: i32): void {
+/** Moves row order[i] to row i, for all rows; overwrites the order. One item. */
+export function permute(_from: i32, _to: i32, _: i32): void {
   const held = scratch;
-  for (let start = 0; start < count; start++) {
+  for (let start = 0; start < total; start++) {
     if (load<i32>(order + (<usize>start << 2)) < 0) continue;
     memory.copy(held, rows + <usize>start * rowBytes, rowBytes);
     const fact = v128.load(facts + (<usize>start << 4));
@@ -349,11 +364,11 @@ export function permute(order: usize, count: i32): void {
   }
 }
 
-/** Joins all pairs of rows of each leaf, for leaves `from` to `to` - 1. The rows of leaf l are starts[l] to starts[l + 1] - 1. */
-export function joinLeaves(starts: usize, from: i32, to: i32): void {
+/** Joins all pairs of rows of each leaf. The items are leaves; the rows of leaf l are forest[l] to forest[l + 1] - 1. */
+export function leaves(from: i32, to: i32, _: i32): void {
   for (let leaf = from; leaf < to; leaf++) {
-    const low = load<i32>(starts + (<usize>leaf << 2));
-    const high = load<i32>(starts + (<usize>leaf << 2), 4);
+    const low = load<i32>(forest + (<usize>leaf << 2));
+    const high = load<i32>(forest + (<usize>leaf << 2), 4);
     for (let id = low; id < high; id++) gather(id - low, id);
     for (let at = 1; at < high - low; at++) joinOne(at, at);
   }
@@ -380,10 +395,10 @@ function propose(lists: usize, counts: usize, row: i32, key: u64): void {
   unlock(row);
 }
 
-/** Proposes each fresh entry of rows `from` to `to` - 1 as a candidate to both of its rows. @returns the number of fresh entries */
-export function sampleFresh(from: i32, to: i32, round: i32): i32 {
+/** Proposes each fresh entry as a candidate to both of its rows, and counts them. The value is the round. */
+export function fresh(from: i32, to: i32, round: i32): void {
   const salt = mix64(seed ^ (<u64>(round + 1) << 40));
-  let fresh = 0;
+  let count = 0;
   for (let i = from; i < to; i++) {
     let at = graph + ((<usize>i * <usize>width) << 3);
     for (const end = at + (<usize>width << 3); at < end; at += 8) {
@@ -394,14 +409,14 @@ export function sampleFresh(from: i32, to: i32, round: i32): i32 {
       const hash = mix64(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
       propose(freshLists, freshCounts, i, hash | <u64>j);
       propose(freshLists, freshCounts, j, hash | <u64>i);
-      fresh++;
+      count++;
     }
   }
-  return fresh;
+  atomic.add<i32>(wordAt(FRESH), count);
 }
 
-/** Proposes each old entry of rows `from` to `to` - 1 to those of its rows that have fresh candidates. Runs after sampleFresh. */
-export function sampleOld(from: i32, to: i32, round: i32): void {
+/** Proposes each old entry to those of its rows that have fresh candidates. Runs after `fresh`, with the same round. */
+export function old(from: i32, to: i32, round: i32): void {
   const salt = mix64(seed ^ (<u64>(round + 1) << 40));
   for (let i = from; i < to; i++) {
     const isActive = load<i32>(freshCounts + (<usize>i << 2)) > 0;
@@ -420,22 +435,22 @@ export function sampleOld(from: i32, to: i32, round: i32): void {
   }
 }
 
-/** Joins the candidates of each of rows `from` to `to` - 1: fresh ones with fresh and with old ones. */
-export function join(from: i32, to: i32): void {
+/** Joins the candidates of each row: fresh ones with fresh and with old ones. */
+export function join(from: i32, to: i32, _: i32): void {
   for (let i = from; i < to; i++) {
-    const fresh = load<i32>(freshCounts + (<usize>i << 2));
-    if (fresh == 0) continue;
-    const old = load<i32>(oldCounts + (<usize>i << 2));
+    const freshCount = load<i32>(freshCounts + (<usize>i << 2));
+    if (freshCount == 0) continue;
+    const oldCount = load<i32>(oldCounts + (<usize>i << 2));
     let at = oldLists + ((<usize>i * <usize>most) << 3);
-    for (let c = 0; c < old; c++, at += 8) gather(c, <i32>load<u32>(at));
+    for (let c = 0; c < oldCount; c++, at += 8) gather(c, <i32>load<u32>(at));
     at = freshLists + ((<usize>i * <usize>most) << 3);
-    for (let c = 0; c < fresh; c++, at += 8) gather(old + c, <i32>load<u32>(at));
-    for (let c = 0; c < fresh; c++) joinOne(old + c, old + c);
+    for (let c = 0; c < freshCount; c++, at += 8) gather(oldCount + c, <i32>load<u32>(at));
+    for (let c = 0; c < freshCount; c++) joinOne(oldCount + c, oldCount + c);
   }
 }
 
-/** Marks the entries of rows `from` to `to` - 1 that are fresh candidates as old. Runs before the joins of the round. */
-export function age(from: i32, to: i32): void {
+/** Marks the entries that are fresh candidates as old. Runs before the joins of the round. */
+export function age(from: i32, to: i32, _: i32): void {
   for (let i = from; i < to; i++) {
     const count = load<i32>(freshCounts + (<usize>i << 2));
     if (count == 0) continue;
@@ -456,10 +471,10 @@ export function age(from: i32, to: i32): void {
 }
 
 /**
- * Finds the pairs of a query and a row of `from` to `to` - 1 whose value is at most the query's limit. `queries` are i32 row
- * numbers, `limits` f32. Pairs are appended to `hits`, i32 x 2, up to `room` of them; the count at `counter` includes all.
+ * Finds the pairs of a query and a row whose value is at most the query's limit, and appends them to `hits`, up to `mostHits`; the count
+ * includes all. The value is the number of queries.
  */
-export function check(from: i32, to: i32, queries: usize, limits: usize, count: i32, counter: usize, hits: usize, room: i32): void {
+export function check(from: i32, to: i32, count: i32): void {
   for (let id = from; id < to; id++) gather(id - from, id);
   const end = to - from;
   for (let query = 0; query < count; query++) {
@@ -474,8 +489,8 @@ export function check(from: i32, to: i32, queries: usize, limits: usize, count: 
       for (; near; near &= near - 1) {
         const id = from + b + ctz(near);
         if (id == own) continue;
-        const index = atomic.add<i32>(counter, 1);
-        if (index >= room) continue;
+        const index = atomic.add<i32>(wordAt(HITS), 1);
+        if (index >= mostHits) continue;
         store<i32>(hits + (<usize>index << 3), query);
         store<i32>(hits + (<usize>index << 3), id, 4);
       }

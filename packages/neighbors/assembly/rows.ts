@@ -1,11 +1,12 @@
 // What is computed once per row: hash, norm, int16 values and the bounds of their error.
 
-import { scan } from './equal-rows';
+import { scan as scanAt } from './equal-rows';
 import {
-  A, AT, center, centered, centerNorm, COSINE, DOT, EUCLIDEAN, GH, GN, GROUP, H, hashes, inverseUnit, isMutual, k, LARGER, largest,
-  LEN, LISTS, metric, N, PANEL, Q, rowAt, S, split, squared, steps, stride, tiny, U, unit, X,
+  A, AT, BAD, center, centered, centerNorm, COSINE, DOT, EUCLIDEAN, GH, GN, GROUP, H, hashes, inverseUnit, isMutual, k, LARGER, largest,
+  LEN, LISTS, metric, N, PANEL, Q, RESIDUAL, rowAt, S, split, squared, steps, stride, tiny, U, unit, X,
 } from './layout';
 import { valueOf } from './lists';
+import { lowerWord, raiseWord } from './words';
 
 /** 2^-100: with smaller scales, products of two scales would leave the range of float32. */
 const MIN_SCALE: f64 = 7.888609052210118e-31;
@@ -14,16 +15,16 @@ const ROUNDING: f64 = 3.814697265625e-6;
 /** 2^-120: far above the spacing of float32 numbers near 0. */
 const SMALLEST: f64 = 7.52316384526264e-37;
 
-/** Hash and |x|² of rows [first, last). Returns the first row with a NaN or infinity, or -1. */
-export function scanRows(first: i32, last: i32): i32 {
+/** Hash and |x|² of rows [first, end). */
+export function scan(first: i32, end: i32, _: i32): void {
   const source = X + ((<usize>first * stride) << 2);
-  const bad = scan(source, stride, last - first, hashes + (<usize>first << 4), squared + (<usize>first << 3));
-  return bad < 0 ? -1 : first + bad;
+  const bad = scanAt(source, stride, end - first, hashes + (<usize>first << 4), squared + (<usize>first << 3));
+  if (bad >= 0) lowerWord(BAD, first + bad);
 }
 
-/** |x - center|² of rows [first, last). */
-export function measureRows(first: i32, last: i32): void {
-  for (let row = first; row < last; row++) {
+/** |x - center|² of rows [first, end). */
+export function measure(first: i32, end: i32, _: i32): void {
+  for (let row = first; row < end; row++) {
     let p = X + ((<usize>row * stride) << 2);
     let sum = f64x2.splat(0);
     for (let c = center, end = center + (<usize>stride << 3); c < end; c += 16, p += 8) {
@@ -34,11 +35,11 @@ export function measureRows(first: i32, last: i32): void {
   }
 }
 
-/** Scale, int16 values and bounds of positions [first, last), whole groups. Returns the largest residual per norm of its row. */
-export function quantize(first: i32, last: i32): f64 {
+/** Scale, int16 values and bounds of positions [first, end), which are whole groups. */
+export function quantize(first: i32, end: i32, _: i32): void {
   let worst: f64 = 0;
-  for (let position = first; position < last; position++) worst = max(worst, quantizeRow(position));
-  for (let group = first / GROUP; group < last / GROUP; group++) {
+  for (let position = first; position < end; position++) worst = max(worst, quantizeRow(position));
+  for (let group = first / GROUP; group < end / GROUP; group++) {
     let norm: f32 = 0;
     let rest: f32 = 0;
     for (let position = group * GROUP; position < (group + 1) * GROUP; position++) {
@@ -48,9 +49,10 @@ export function quantize(first: i32, last: i32): f64 {
     store<f32>(GN + (<usize>group << 2), norm);
     store<f32>(GH + (<usize>group << 2), rest);
   }
-  return worst;
+  raiseWord(RESIDUAL, <i32>ceil(worst * 1073741824));
 }
 
+/** Returns the residual as a share of the norm. */
 function quantizeRow(position: i32): f64 {
   const o = <usize>position << 2;
   const row = load<i32>(rowAt + o);
@@ -120,7 +122,6 @@ function quantizeRow(position: i32): f64 {
   return residual / n;
 }
 
-// @ts-ignore: decorator
 @inline
 function centeredPair(x: usize, c: i32, factor: f64): v128 {
   const y = f64x2.promote_low_f32x4(v128.load64_zero(x + (<usize>c << 2)));

@@ -1,24 +1,58 @@
 // All pairs of two blocks of rows, in tiles of 4 x 8 int16 products whose int32 sums are exact.
 
-import { A, AT, blockRows, bound, GH, GN, GROUP, H, N, PANEL, Q, S, steps } from './layout';
+import { A, AT, blockRows, bound, GH, GN, GROUP, H, LOCKS, N, PANEL, positions, Q, S, split, steps } from './layout';
 import { errorOf, push } from './lists';
+import { scratch, wordAt } from './words';
 
-/** Scratch memory of this worker: thresholds of the rows of two groups, then 8 values. */
-let scratch: usize = 0;
-
-export function setScratch(p: usize): void {
-  scratch = p;
+/** Joins pairs [first, end) of blocks. Consecutive pairs have different blocks, so that locks hardly ever wait. */
+export function join(first: i32, end: i32, _: i32): void {
+  for (let pair = first; pair < end; pair++) joinPair(pair);
 }
 
-/** Offers every pair of rows of two blocks (first ≤ second) to both of its rows. */
-export function joinBlocks(first: i32, second: i32): void {
+/** Each number is another pair of a block of the first segment and one of the second, or of any two blocks if there is one segment. */
+function joinPair(pair: i32): void {
+  const blocks = positions / blockRows;
+  const own = split / blockRows;
+  const other = blocks - own;
+  if (other == 0) {
+    // With the blocks in a circle, the pairs at distance 0, 1, ... up to half of the circle.
+    const a = pair % blocks;
+    const b = (a + pair / blocks) % blocks;
+    joinBlocks(min(a, b), max(a, b));
+    return;
+  }
+  const narrow = min(own, other);
+  const a = pair % narrow;
+  const b = (a + pair / narrow) % max(own, other);
+  if (own <= other) joinBlocks(a, own + b);
+  else joinBlocks(b, own + a);
+}
+
+/** Offers every pair of rows of two blocks (first ≤ second) to both of its rows. Blocks are locked in order, to avoid deadlocks. */
+function joinBlocks(first: i32, second: i32): void {
+  lock(first);
+  if (first != second) lock(second);
   const groups = blockRows / GROUP;
   for (let b = second * groups; b < (second + 1) * groups; b++) {
     const end = first == second ? b + 1 : (first + 1) * groups;
     for (let a = first * groups; a < end; a++) joinGroups(a, b);
   }
+  unlock(first);
+  if (first != second) unlock(second);
 }
 
+function lock(block: i32): void {
+  const word = wordAt(LOCKS + block);
+  while (atomic.cmpxchg<i32>(word, 0, 1) != 0) atomic.wait<i32>(word, 1, -1);
+}
+
+function unlock(block: i32): void {
+  const word = wordAt(LOCKS + block);
+  atomic.store<i32>(word, 0);
+  atomic.notify(word, 1);
+}
+
+/** The scratch memory holds thresholds of the rows of both groups, then 8 values. */
 function joinGroups(a: i32, b: i32): void {
   const i = a * GROUP;
   const j = b * GROUP;
@@ -49,7 +83,6 @@ function thresholds(out: usize, position: i32, other: i32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function mac(sum: v128, x: v128, y: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(x, y));

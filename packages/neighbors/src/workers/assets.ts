@@ -4,20 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-// The wasm modules and the scripts of worker threads. Running from source, they are compiled on first use by this file. The build
-// replaces this file with one that holds the finished bytes and texts (tsup.config.ts), so a published package needs no compiler.
+// The wasm modules and the script of worker threads. Running from source, they are compiled on first use by this file. The build
+// replaces this file with one that holds the finished bytes and text (tsup.config.ts), so a published package needs no compiler.
 
 /** The wasm modules: files of the folder `assembly`. */
 export const wasmNames = ['equal-rows', 'join', 'nn-descent'] as const;
 
-/** The scripts of worker threads, each named for the wasm module that it runs: files under `src`. */
-export const workerFiles = {
-  join: 'exact/join/join-worker.ts',
-  'nn-descent': 'graph/nn-descent/descent-worker.ts',
-} as const;
-
 export type WasmName = (typeof wasmNames)[number];
-export type WorkerName = keyof typeof workerFiles;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const cache = join(root, 'node_modules', '.cache', 'wasm');
@@ -70,10 +63,10 @@ async function compile(name: string, sources: ReadonlyMap<string, string>): Prom
   return Uint8Array.from(bytes);
 }
 
-/** The script of a worker, with everything it imports. */
-export async function workerScript(name: WorkerName): Promise<string> {
+/** The script of worker threads, with everything it imports. */
+export async function workerScript(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`../${workerFiles[name]}`, import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))],
     bundle: true,
     write: false,
     minify: true,

@@ -1,56 +1,45 @@
 import { RarefyError, timeSlices } from '@rarefy/core';
-import { type WorkerName, workerScript } from './assets.js';
-import { type BindPhases, type Phase, type RunPhase, taskWords, type WorkerStart } from './phases.js';
+import { type WasmName, workerScript } from './assets.js';
+import { beginPhase, type Phase, tasksOf, taskWords, type WorkerStart } from './phases.js';
 import { startWorker, type WorkerHandle } from './threads.js';
 import { loadWasmModule } from './wasm-module.js';
 
 /** Runs phases one after the other, on worker threads or on the calling thread. */
-export interface Crew<Name extends string> extends AsyncDisposable {
+export interface Crew extends AsyncDisposable {
   /** An instance of the wasm module on the calling thread, for short work. */
   readonly exports: WebAssembly.Exports;
   /** Runs all tasks of a phase. `onTasks` receives the number of finished tasks, at the beginning and from time to time. */
-  run(phase: Phase<Name>, onTasks?: (done: number) => void): Promise<void>;
+  run(phase: Phase, onTasks?: (done: number) => void): Promise<void>;
 }
 
-export interface CrewOptions<Details, Name extends string> {
-  readonly name: WorkerName;
-  readonly memory: WebAssembly.Memory;
-  /** Address of the words that workers share. */
-  readonly wordsAt: number;
-  readonly details: Details;
-  readonly bind: BindPhases<Details, Name>;
+export interface CrewOptions extends Omit<WorkerStart, 'module' | 'worker'> {
+  readonly name: WasmName;
   /** Worker threads; with 0 the tasks run on the calling thread, with pauses. */
   readonly workers: number;
   readonly signal: AbortSignal | undefined;
 }
 
 /** @throws RarefyError if a worker does not start; the crew's `run` throws it if a worker fails. */
-export async function startCrew<Details, Name extends string>({
-  name,
-  memory,
-  wordsAt,
-  details,
-  bind,
-  workers,
-  signal,
-}: CrewOptions<Details, Name>): Promise<Crew<Name>> {
+export async function startCrew({ name, workers, signal, ...shared }: CrewOptions): Promise<Crew> {
   const module = await loadWasmModule(name);
-  const startOf = (worker: number): WorkerStart<Details> => ({ module, memory, wordsAt, details, worker });
+  const { memory, wordsAt } = shared;
+  const startOf = (worker: number): WorkerStart => ({ ...shared, module, worker });
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-  const runPhase = bind(exports, startOf(0));
-  if (workers === 0) return { exports, ...inlineCrew(runPhase, signal) };
+  (exports.setup as (parametersAt: number, worker: number) => void)(shared.parametersAt, 0);
+  if (workers === 0) return { exports, ...inlineCrew(exports, startOf(0), signal) };
   const words = new Int32Array(memory.buffer, wordsAt);
-  return { exports, ...(await workerCrew(await workerScript(name), workers, startOf, words, signal)) };
+  return { exports, ...(await workerCrew(await workerScript(), workers, startOf, words, signal)) };
 }
 
-function inlineCrew<Name extends string>(runPhase: RunPhase<Name>, signal: AbortSignal | undefined) {
+function inlineCrew(exports: WebAssembly.Exports, start: WorkerStart, signal: AbortSignal | undefined) {
   const slices = timeSlices(signal);
   return {
-    async run(phase: Phase<Name>, onTasks?: (done: number) => void) {
+    async run(phase: Phase, onTasks?: (done: number) => void) {
       signal?.throwIfAborted();
       onTasks?.(0);
-      const runTask = runPhase(phase);
-      for (let task = 0; task < phase.tasks; task++) {
+      const runTask = beginPhase(exports, start, phase);
+      const tasks = tasksOf(phase);
+      for (let task = 0; task < tasks; task++) {
         runTask(task);
         if (!slices.due()) continue;
         onTasks?.(task + 1);
@@ -65,10 +54,10 @@ function inlineCrew<Name extends string>(runPhase: RunPhase<Name>, signal: Abort
 const reportMs = 50;
 
 /** An abort ends the threads at once, wherever they are. */
-async function workerCrew<Details>(
+async function workerCrew(
   script: string,
   count: number,
-  startOf: (worker: number) => WorkerStart<Details>,
+  startOf: (worker: number) => WorkerStart,
   words: Int32Array,
   signal: AbortSignal | undefined,
 ) {
@@ -94,7 +83,7 @@ async function workerCrew<Details>(
     },
   };
   const crew = {
-    async run({ ...phase }: Phase, onTasks?: (done: number) => void) {
+    async run(phase: Phase, onTasks?: (done: number) => void) {
       if (failure) throw failure.error;
       Atomics.store(words, taskWords.next, 0);
       Atomics.store(words, taskWords.done, 0);

@@ -7,24 +7,21 @@ import { noGroups } from '../../rows/equal-rows.js';
 import { readerOf } from '../../rows/row-reader.js';
 import { appendRows, noRows } from '../../rows/rows.js';
 import { startCrew } from '../../workers/crew.js';
-import { type JoinMemory, joinMemory, scratchBytes } from './join-memory.js';
-import { bindJoin } from './join-phases.js';
+import { type JoinMemory, joinMemory } from './join-memory.js';
 import { joinSegments, readSegment } from './join-segments.js';
 
 // The values and errors of the wasm module (assembly/tiles.ts, assembly/lists.ts), computed in the same way from its memory.
 function valuesOf({ memory, addresses, stride, parametersAt, rowAt }: JoinMemory) {
   const { buffer } = memory;
   const positions = rowAt.length;
-  const float32 = (name: string, length = positions) => new Float32Array(buffer, addresses[name]!, length);
-  const [scales, halves, norms, rests] = ['scales', 'halves', 'norms', 'rests'].map((name) => float32(name)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
+  const float32 = (name: keyof typeof addresses, length = positions) =>
+    new Float32Array(buffer, addresses[name], length);
+  const [scales, halves, norms, rests] = (['scales', 'halves', 'norms', 'rests'] as const).map((name) =>
+    float32(name),
+  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
   const [groupNorms, groupRests] = [float32('groupNorms', positions / 32), float32('groupRests', positions / 32)];
-  const panels = new Int16Array(buffer, addresses.panels!, stride * positions);
-  const [unit, bound] = new Float64Array(buffer, parametersAt + 32, 2);
+  const panels = new Int16Array(buffer, addresses.panels, stride * positions);
+  const [unit, bound] = new Float64Array(buffer, parametersAt + 48, 2);
   const entry = (position: number, column: number) =>
     panels[((position >> 3) * (stride >> 1) + (column >> 1)) * 16 + (position & 7) * 2 + (column & 1)]!;
   const f = Math.fround;
@@ -49,10 +46,9 @@ async function worstShare(points: Matrix, metric: Metric): Promise<number> {
   const slices = timeSlices(undefined);
   const rows = await appendRows(noRows, reader, slices);
   const memory = joinMemory({ metric, stride: rows.stride, k: 3, rows: [rows.rows, 0], crowded: 0 });
-  const { wordsAt, parametersAt, scratchAt, rowAt } = memory;
-  const details = { parametersAt, scratchAt, scratchBytes };
-  const start = { name: 'join', memory: memory.memory, wordsAt, details, bind: bindJoin } as const;
-  const crew = await startCrew({ ...start, workers: 0, signal: undefined });
+  const { wordsAt, parametersAt, rowAt } = memory;
+  const shared = { memory: memory.memory, wordsAt, parametersAt };
+  const crew = await startCrew({ name: 'join', ...shared, workers: 0, signal: undefined });
   const tools = { memory, crew, slices };
   const side = {
     reader,

@@ -2,8 +2,6 @@ import type { Metric } from '@rarefy/core';
 import { metrics } from '../../distance/canonical-distance.js';
 import { mostWorkers } from '../../workers/threads.js';
 import { layOut, sharedMemory } from '../../workers/wasm-module.js';
-import { controlWords, poolWord } from './join-phases.js';
-
 /** Sizes of one join. */
 export interface JoinShape {
   readonly metric: Metric;
@@ -36,32 +34,15 @@ export interface JoinParameters {
   readonly centerNorm: number;
 }
 
-/** The data of a join in one shared memory: the counterpart of `assembly/layout.ts`. */
-export interface JoinMemory extends JoinShape {
-  readonly memory: WebAssembly.Memory;
-  /** Addresses of the module's arrays, by name. */
-  readonly addresses: Readonly<Record<string, number>>;
-  readonly blockRows: number;
-  readonly parametersAt: number;
-  /** Words that workers share, followed by one lock per block. */
-  readonly wordsAt: number;
-  readonly scratchAt: number;
-  readonly x: Float32Array;
-  readonly squared: Float64Array;
-  readonly hashes: Uint32Array;
-  readonly ids: Int32Array;
-  /** |row - center|² of each row. */
-  readonly centered: Float64Array;
-  readonly center: Float64Array;
-  /** Row of each position, or -1 for padding. */
-  readonly rowAt: Int32Array;
-  /** k pairs per position: id and distance as ordered bits, both `noEntry` if missing. */
-  readonly lists: Uint32Array;
-  setParameters(parameters: JoinParameters): void;
-}
+/** The data of a join in one shared memory: the counterpart of `assembly/layout.ts`, which explains it. */
+export type JoinMemory = ReturnType<typeof joinMemory>;
+/** Words that workers share, as indices. */
+export const control = { bad: 2, residual: 3, scans: 4, pool: 5, locks: 16 } as const;
+/** The unit of the word `residual`. A residual's share of its row is at most sqrt(columns) / 65534. */
+export const residualUnit = 2 ** -30;
 
 /** Bytes that each worker has for a few values of its own. */
-export const scratchBytes = 512;
+const scratchBytes = 512;
 /** Two blocks of int16 rows of this size stay in a core's second-level cache. */
 const blockBytes = 2 ** 18;
 /** Rows that share a bound in the module. */
@@ -74,7 +55,7 @@ function layoutOf({ stride, k, rows, crowded }: JoinShape) {
   const blocks = Math.ceil(rows[0] / blockRows) + Math.ceil(rows[1] / blockRows);
   const positions = blocks * blockRows;
   const poolCap = Math.max(1024, 4 * cap);
-  const own = layOut({ parameters: 256, scratch: scratchBytes * mostWorkers, words: 4 * (controlWords + blocks) });
+  const own = layOut({ parameters: 256, scratch: scratchBytes * mostWorkers, words: 4 * (control.locks + blocks) });
   /** In the order in which the module reads their addresses. */
   const arrays = {
     x: 4 * stride * all,
@@ -107,17 +88,17 @@ function layoutOf({ stride, k, rows, crowded }: JoinShape) {
 export const joinBytes = (shape: JoinShape): number => layoutOf(shape).bytes;
 
 /** @throws RarefyError if the memory cannot be allocated. */
-export function joinMemory(shape: JoinShape): JoinMemory {
+export function joinMemory(shape: JoinShape) {
   const { blockRows, cap, poolCap, all, positions, own, addresses, bytes } = layoutOf(shape);
-  const { metric, stride, k } = shape;
+  const { metric, stride, k, crowded } = shape;
   const memory = sharedMemory(bytes, 'set memoryBytes lower');
   const { buffer } = memory;
   const setParameters = ({ split, positions, isMutual, unit, bound, largest, centerNorm }: JoinParameters) => {
     const words = new Uint32Array(buffer, own.parameters, 64);
-    words.set([metrics.indexOf(metric), stride, k, cap, blockRows, split, positions, isMutual ? 1 : 0]);
-    new Float64Array(buffer, own.parameters + 32, 4).set([unit, bound, largest, centerNorm]);
-    words.set(Object.values(addresses), 16);
-    words.set([poolCap, shape.crowded, own.words + 4 * poolWord], 40);
+    words.set([own.words, own.scratch, scratchBytes]);
+    words.set([metrics.indexOf(metric), stride, k, cap, blockRows, split, positions, isMutual ? 1 : 0], 4);
+    new Float64Array(buffer, own.parameters + 48, 4).set([unit, bound, largest, centerNorm]);
+    words.set([...Object.values(addresses), poolCap, crowded], 20);
   };
   // Enough for the phases that do not know positions yet.
   setParameters({ split: 0, positions: 0, isMutual: true, unit: 1, bound: 0, largest: 0, centerNorm: 0 });
@@ -128,14 +109,16 @@ export function joinMemory(shape: JoinShape): JoinMemory {
     blockRows,
     parametersAt: own.parameters,
     wordsAt: own.words,
-    scratchAt: own.scratch,
+    words: new Int32Array(buffer, own.words),
     x: new Float32Array(buffer, addresses.x, stride * all),
     squared: new Float64Array(buffer, addresses.squared, all),
     hashes: new Uint32Array(buffer, addresses.hashes, 4 * all),
     ids: new Int32Array(buffer, addresses.ids, all),
     centered: new Float64Array(buffer, addresses.centered, all),
     center: new Float64Array(buffer, addresses.center, stride),
+    /** Row of each position, or -1 for padding. */
     rowAt: new Int32Array(buffer, addresses.rowAt, positions),
+    /** k pairs per position: id and distance as ordered bits, both `noEntry` if missing. */
     lists: new Uint32Array(buffer, addresses.lists, 2 * k * positions),
     setParameters,
   };

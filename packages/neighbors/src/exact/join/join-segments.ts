@@ -4,8 +4,7 @@ import type { RowReader } from '../../rows/row-reader.js';
 import { notFiniteRow } from '../../rows/rows.js';
 import type { Crew } from '../../workers/crew.js';
 import { phaseOf } from '../../workers/phases.js';
-import type { JoinMemory, JoinParameters } from './join-memory.js';
-import { control, type JoinPhase, joinPhase, noBadRow, residualUnit } from './join-phases.js';
+import { control, type JoinMemory, type JoinParameters, residualUnit } from './join-memory.js';
 import { orderByNorm } from './order-by-norm.js';
 
 /** Rows [start, end). */
@@ -36,7 +35,7 @@ export interface LoadedSegment {
 /** What computes a join. */
 export interface JoinTools {
   readonly memory: JoinMemory;
-  readonly crew: Crew<JoinPhase>;
+  readonly crew: Crew;
   readonly slices: TimeSlices;
 }
 
@@ -56,10 +55,9 @@ export async function readSegment(
   const loaded = { side, segment, first: half * memory.rows[0], rows: end - start };
   await side.reader.copy(start, end, x.subarray(loaded.first * stride), stride, slices);
   for (let row = 0; row < loaded.rows; row++) ids[loaded.first + row] = start + row;
-  const words = wordsOf(memory);
-  Atomics.store(words, control.bad, noBadRow);
+  Atomics.store(memory.words, control.bad, noBadRow);
   await rowPhase(tools, 'scan', loaded);
-  const bad = Atomics.load(words, control.bad);
+  const bad = Atomics.load(memory.words, control.bad);
   if (bad === noBadRow) return loaded;
   const values = x.subarray(bad * stride, bad * stride + side.reader.cols);
   throw notFiniteRow(values, bad - loaded.first + start, side.reader.name);
@@ -104,14 +102,14 @@ export async function joinSegments(
   await copyLists(memory, 'in', first.side, 0, split, slices);
   if (second) await copyLists(memory, 'in', second.side, split, positions, slices);
 
-  const words = wordsOf(memory);
+  const { words } = memory;
   for (const word of [control.residual, control.scans, control.pool]) Atomics.store(words, word, 0);
   const blocks = { items: positions, taskItems: blockRows };
   memory.setParameters({ ...parameters, bound: 0 });
   await crew.run(phaseOf('quantize', blocks));
   memory.setParameters(withBound(parameters, Atomics.load(words, control.residual) * residualUnit));
-  const phase = joinPhase(split / blockRows, positions / blockRows);
-  await crew.run(phase, (done) => onTasks(done, phase.tasks));
+  const pairs = blockPairs(split / blockRows, positions / blockRows);
+  await crew.run(phaseOf('join', { items: pairs, taskItems: 1 }), (done) => onTasks(done, pairs));
   await crew.run(phaseOf('rank', blocks));
 
   await copyLists(memory, 'out', first.side, 0, split, slices);
@@ -119,7 +117,12 @@ export async function joinSegments(
   return Atomics.load(words, control.scans);
 }
 
-const wordsOf = ({ memory, wordsAt }: JoinMemory): Int32Array => new Int32Array(memory.buffer, wordsAt);
+const noBadRow = 2 ** 31 - 1;
+
+/** Number of pairs of blocks [0, split) with blocks [split, blocks), or of all blocks with each other if `split` is `blocks`. */
+function blockPairs(split: number, blocks: number): number {
+  return split < blocks ? split * (blocks - split) : (blocks * (blocks + 1)) / 2;
+}
 
 /** A phase over the rows of a loaded segment. */
 async function rowPhase({ memory, crew }: JoinTools, name: 'scan' | 'measure', { first, rows }: LoadedSegment) {

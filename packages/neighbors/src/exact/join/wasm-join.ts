@@ -14,8 +14,7 @@ import type { RowReader } from '../../rows/row-reader.js';
 import { startCrew } from '../../workers/crew.js';
 import { workerCount } from '../../workers/threads.js';
 import { mostMemoryBytes } from '../../workers/wasm-module.js';
-import { type JoinShape, joinBytes, joinMemory, scratchBytes } from './join-memory.js';
-import { bindJoin } from './join-phases.js';
+import { type JoinShape, joinBytes, joinMemory } from './join-memory.js';
 import {
   groupSegment,
   type JoinSide,
@@ -139,8 +138,7 @@ async function withTools<Result>(
     name: 'join',
     memory: memory.memory,
     wordsAt: memory.wordsAt,
-    details: { parametersAt: memory.parametersAt, scratchAt: memory.scratchAt, scratchBytes },
-    bind: bindJoin,
+    parametersAt: memory.parametersAt,
     workers: workerCount(workers, products >= largeProducts),
     signal,
   });

@@ -6,8 +6,7 @@ import { sampleRows } from '../../rows/sample-rows.js';
 import type { Crew } from '../../workers/crew.js';
 import { phaseOf } from '../../workers/phases.js';
 import type { ScannedRows } from '../scan-rows.js';
-import { type DescentMemory, mostHits, mostQueries, roundingOf } from './descent-memory.js';
-import { control, type DescentPhase } from './descent-phases.js';
+import { control, type DescentMemory, mostHits, mostQueries, roundingOf } from './descent-memory.js';
 
 /** A graph, with the quantized rows that it was built from. */
 export interface CheckedGraph {
@@ -15,7 +14,7 @@ export interface CheckedGraph {
   readonly reader: RowReader;
   readonly scanned: ScannedRows;
   readonly layout: DescentMemory;
-  readonly crew: Crew<DescentPhase>;
+  readonly crew: Crew;
   /** The row at each position. */
   readonly rowAt: Int32Array;
   readonly metric: Metric;
@@ -79,7 +78,7 @@ async function nearRows(
 ): Promise<number[][] | undefined> {
   const { scanned, layout, crew, rowAt } = graph;
   const { buffer } = layout.memory;
-  const words = new Int32Array(buffer, layout.words, 16);
+  const words = new Int32Array(buffer, layout.wordsAt, 16);
   const queries = Int32Array.from(sampled, (row) => positionOf[scanned.heads[row]!]!);
   new Int32Array(buffer, layout.queries, sampled.length).set(queries);
   new Float32Array(buffer, layout.limits, sampled.length).set(limitsOf(graph, sampled, queries, k));

@@ -1,7 +1,6 @@
 import type { Crew } from '../../workers/crew.js';
 import { phaseOf } from '../../workers/phases.js';
-import type { DescentMemory } from './descent-memory.js';
-import { control, type DescentPhase } from './descent-phases.js';
+import { control, type DescentMemory } from './descent-memory.js';
 
 const leafRows = 64;
 const taskRows = 512;
@@ -17,13 +16,13 @@ const fewFresh = 0.003;
  */
 export async function descend(
   layout: DescentMemory,
-  crew: Crew<DescentPhase>,
+  crew: Crew,
   rounds: number,
   onRound: (done: number) => void,
 ): Promise<Int32Array> {
   const { memory, rows, width, trees } = layout;
   const int32 = (address: number, length: number) => new Int32Array(memory.buffer, address, length);
-  const words = int32(layout.words, 16);
+  const words = int32(layout.wordsAt, 16);
   await crew.run(phaseOf('clear', { items: rows, taskItems: 65536 }));
 
   await crew.run(phaseOf('firstTree', { items: 1, taskItems: 1, value: leafRows }));

@@ -18,8 +18,7 @@ import { mostWorkers, workerCount } from '../../workers/threads.js';
 import { type ScannedRows, scanRows } from '../scan-rows.js';
 import { checkGraph } from './check-graph.js';
 import { descend } from './descend.js';
-import { descentMemory, mostHits } from './descent-memory.js';
-import { bindDescent, type DescentModule } from './descent-phases.js';
+import { descentMemory } from './descent-memory.js';
 import { quantizeRows } from './quantize-rows.js';
 import { rankEntries } from './rank-entries.js';
 import { rowBlocks } from './row-blocks.js';
@@ -91,14 +90,12 @@ export async function descentGraph(
 
   const { distinct, squares } = scanned;
   const workers = workerCount(options.workers, distinct.length * cols >= largeNumbers);
-  const shape = { rows: distinct.length, cols, width, candidates, trees, workers: Math.max(1, workers) };
+  const shape = { rows: distinct.length, cols, width, candidates, trees, workers: Math.max(1, workers), seed };
   const layout = descentMemory(shape);
-  const { memory, words: wordsAt } = layout;
-  const details = { layout, seed, mostHits };
-  const crew = await startCrew({ name: 'nn-descent', memory, wordsAt, details, bind: bindDescent, workers, signal });
+  const { memory, parametersAt, wordsAt } = layout;
+  const crew = await startCrew({ name: 'nn-descent', memory, parametersAt, wordsAt, workers, signal });
   try {
-    const module = crew.exports as unknown as DescentModule;
-    const unit = await quantizeRows(reader, scanned, layout, module, metric, slices);
+    const unit = await quantizeRows(reader, scanned, layout, crew, metric, slices);
     const order = await descend(layout, crew, rounds, (round) => {
       progress.report(Math.floor(rows * Math.min(0.9, 0.3 + 0.1 * round)));
     });

@@ -12,41 +12,17 @@ export interface DescentShape {
   readonly candidates: number;
   readonly trees: number;
   readonly workers: number;
+  readonly seed: number;
 }
 
-/** The data of a search in one shared memory, as addresses. Rows are known by their positions, which the first tree decides. */
-export interface DescentMemory extends DescentShape {
-  readonly memory: WebAssembly.Memory;
-  /** Columns of a float32 row in the stage, a multiple of 8. */
-  readonly stride: number;
-  readonly rowBytes: number;
-  /** Words that workers share. */
-  readonly words: number;
-  readonly rowsAt: number;
-  /** Four float32 per row; the first is the scale of its int16 values. */
-  readonly facts: number;
-  readonly graph: number;
-  readonly locks: number;
-  readonly fresh: number;
-  readonly freshCounts: number;
-  readonly old: number;
-  readonly oldCounts: number;
-  /** The first tree's order of the rows; int32. */
-  readonly order: number;
-  /** Order and spare room of every other tree. The candidates use the same memory later. */
-  readonly forest: number;
-  readonly mean: number;
-  /** Float32 rows that are about to be quantized. */
-  readonly stage: number;
-  readonly stageRows: number;
-  /** Rows whose neighbors are checked, their limits, and the rows found within the limits. */
-  readonly queries: number;
-  readonly limits: number;
-  readonly hits: number;
-  readonly scratch: number;
-  readonly scratchBytes: number;
-}
+/**
+ * The data of a search in one shared memory, as addresses; `assembly/nn-descent.ts` explains them. Rows are known by their positions,
+ * which the first tree decides.
+ */
+export type DescentMemory = ReturnType<typeof descentMemory>;
 
+/** Words that workers share, as indices. */
+export const control = { fresh: 2, hits: 3 } as const;
 export const mostQueries = 2 ** 14;
 export const mostHits = 2 ** 18;
 
@@ -65,14 +41,14 @@ const stageBytes = 2 ** 21;
  * Allocates the memory: per row, 2 bytes per column (rounded up to 16 columns) and about 30 + 8 width + 16 candidates bytes.
  * @throws RarefyError if it exceeds what a wasm memory can have, or cannot be allocated.
  */
-export function descentMemory(shape: DescentShape): DescentMemory {
-  const { rows, cols, width, candidates, trees, workers } = shape;
+export function descentMemory(shape: DescentShape) {
+  const { rows, cols, width, candidates, trees, workers, seed } = shape;
   const stride = paddedColumns(cols);
   const rowBytes = Math.ceil(cols / 16) * 32;
   const stageRows = Math.max(1, Math.min(rows, Math.floor(stageBytes / (4 * stride))));
   const scratchBytes = 32768 + rowBytes;
-  const graph = layOut({
-    words: 64,
+  const own = layOut({ parameters: 128, words: 64, scratch: scratchBytes * workers });
+  const graph = {
     rowsAt: rows * rowBytes,
     facts: 16 * rows,
     graph: 8 * rows * width,
@@ -80,27 +56,27 @@ export function descentMemory(shape: DescentShape): DescentMemory {
     freshCounts: 4 * rows,
     oldCounts: 4 * rows,
     order: 4 * rows,
-  });
-  const lists = layOut({ fresh: 8 * rows * candidates, old: 8 * rows * candidates }, graph.end);
-  const forest = layOut({ forest: 8 * rows * Math.max(1, trees - 1) + 64 }, graph.end);
-  const rest = layOut(
-    {
-      mean: 8 * stride,
-      stage: 4 * stride * stageRows,
-      queries: 4 * mostQueries,
-      limits: 4 * mostQueries,
-      hits: 8 * mostHits,
-      scratch: scratchBytes * workers,
-    },
-    Math.max(lists.end, forest.end),
-  );
-  if (rest.end > mostMemoryBytes) {
-    const gib = (rest.end / 2 ** 30).toFixed(1);
+  };
+  const graphLayout = layOut(graph, own.end);
+  // The forest and the candidates use the same memory, one after the other.
+  const lists = layOut({ fresh: 8 * rows * candidates, old: 8 * rows * candidates }, graphLayout.end);
+  const forest = layOut({ forest: 8 * rows * Math.max(1, trees - 1) + 64 }, graphLayout.end);
+  const check = { queries: 4 * mostQueries, limits: 4 * mostQueries, hits: 8 * mostHits };
+  const checkLayout = layOut(check, Math.max(lists.end, forest.end));
+  // Float32 rows that are about to be quantized, and what is subtracted from them.
+  const stage = layOut({ mean: 8 * stride, stage: 4 * stride * stageRows }, checkLayout.end);
+  if (stage.end > mostMemoryBytes) {
+    const gib = (stage.end / 2 ** 30).toFixed(1);
     throw new RarefyError(
       `NN-descent on ${rows} distinct rows of ${cols} columns needs ${gib} GiB and can use 4; join parts of the rows, or reduce their columns`,
     );
   }
-  const memory = sharedMemory(rest.end, 'use fewer rows, columns or trees');
-  const addresses = { ...graph.addresses, ...lists.addresses, ...forest.addresses, ...rest.addresses };
-  return { ...shape, ...addresses, memory, stride, rowBytes, stageRows, scratchBytes };
+  const memory = sharedMemory(stage.end, 'use fewer rows, columns or trees');
+  // In the order in which the module reads them.
+  const addresses = { ...graphLayout.addresses, ...lists.addresses, ...forest.addresses, ...checkLayout.addresses };
+  const { parameters: parametersAt, words: wordsAt, scratch } = own.addresses;
+  const numbers = [wordsAt, scratch, scratchBytes, rows, rowBytes, width, candidates, mostHits];
+  const seedWords = [seed | 0, Math.floor(seed / 2 ** 32) | 0];
+  new Uint32Array(memory.buffer, parametersAt).set([...numbers, ...seedWords, ...Object.values(addresses)]);
+  return { ...shape, ...addresses, ...stage.addresses, memory, parametersAt, wordsAt, stride, rowBytes, stageRows };
 }
