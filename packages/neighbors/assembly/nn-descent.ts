@@ -226,10 +226,9 @@ export function clear(from: i32, to: i32, _: i32): void {
   for (let at = graph + ((<usize>from * <usize>width) << 3); at < end; at += 8) store<u64>(at, empty);
 }
 
-/** Joins all pairs of the `count` rows whose ids begin at address `ids`. */
-function joinAll(ids: usize, count: i32): void {
-  for (let at = 0; at < count; at++) gather(at, load<i32>(ids + (<usize>at << 2)));
-  for (let at = 1; at < count; at++) joinOne(at, at);
+/** Joins all pairs of the first `count` gathered rows. */
+function joinAll(count: i32): void {
+  for (let a = 1; a < count; a++) joinOne(a, a);
 }
 
 /**
@@ -253,7 +252,10 @@ function tree(order: usize, leaf: i32, number: i32, spare: usize, starts: usize)
     const size = high - low;
     if (size <= leaf) {
       if (starts) store<i32>(starts + (<usize>leaves << 2), low);
-      else joinAll(order + (<usize>low << 2), size);
+      else {
+        for (let at = low; at < high; at++) gather(at - low, load<i32>(order + (<usize>at << 2)));
+        joinAll(size);
+      }
       leaves++;
       continue;
     }
@@ -370,7 +372,7 @@ export function leaves(from: i32, to: i32, _: i32): void {
     const low = load<i32>(forest + (<usize>leaf << 2));
     const high = load<i32>(forest + (<usize>leaf << 2), 4);
     for (let id = low; id < high; id++) gather(id - low, id);
-    for (let at = 1; at < high - low; at++) joinOne(at, at);
+    joinAll(high - low);
   }
 }
 
@@ -397,42 +399,35 @@ function propose(lists: usize, counts: usize, row: i32, key: u64): void {
 
 /** Proposes each fresh entry as a candidate to both of its rows, and counts them. The value is the round. */
 export function fresh(from: i32, to: i32, round: i32): void {
-  const salt = mix64(seed ^ (<u64>(round + 1) << 40));
-  let count = 0;
-  for (let i = from; i < to; i++) {
-    let at = graph + ((<usize>i * <usize>width) << 3);
-    for (const end = at + (<usize>width << 3); at < end; at += 8) {
-      const key = load<u64>(at);
-      if (key == empty) break;
-      if (<i32>key & 1) continue;
-      const j = <i32>((<u32>key) >> 1);
-      const hash = mix64(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
-      propose(freshLists, freshCounts, i, hash | <u64>j);
-      propose(freshLists, freshCounts, j, hash | <u64>i);
-      count++;
-    }
-  }
-  atomic.add<i32>(wordAt(FRESH), count);
+  atomic.add<i32>(wordAt(FRESH), sample(from, to, round, freshLists, freshCounts, 0));
 }
 
 /** Proposes each old entry to those of its rows that have fresh candidates. Runs after `fresh`, with the same round. */
 export function old(from: i32, to: i32, round: i32): void {
+  sample(from, to, round, oldLists, oldCounts, 1);
+}
+
+/** Proposes the entries whose mark is `isOld`. @returns the number of entries proposed to any row */
+function sample(from: i32, to: i32, round: i32, lists: usize, counts: usize, isOld: i32): i32 {
   const salt = mix64(seed ^ (<u64>(round + 1) << 40));
+  let count = 0;
   for (let i = from; i < to; i++) {
-    const isActive = load<i32>(freshCounts + (<usize>i << 2)) > 0;
+    const isActive = !isOld || load<i32>(freshCounts + (<usize>i << 2)) > 0;
     let at = graph + ((<usize>i * <usize>width) << 3);
     for (const end = at + (<usize>width << 3); at < end; at += 8) {
       const key = load<u64>(at);
       if (key == empty) break;
-      if (!(<i32>key & 1)) continue;
+      if ((<i32>key & 1) != isOld) continue;
       const j = <i32>((<u32>key) >> 1);
-      const isOtherActive = load<i32>(freshCounts + (<usize>j << 2)) > 0;
+      const isOtherActive = !isOld || load<i32>(freshCounts + (<usize>j << 2)) > 0;
       if (!isActive && !isOtherActive) continue;
       const hash = mix64(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
-      if (isActive) propose(oldLists, oldCounts, i, hash | <u64>j);
-      if (isOtherActive) propose(oldLists, oldCounts, j, hash | <u64>i);
+      if (isActive) propose(lists, counts, i, hash | <u64>j);
+      if (isOtherActive) propose(lists, counts, j, hash | <u64>i);
+      count++;
     }
   }
+  return count;
 }
 
 /** Joins the candidates of each row: fresh ones with fresh and with old ones. */

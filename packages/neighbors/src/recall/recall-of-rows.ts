@@ -7,12 +7,12 @@ import {
   ShapeError,
   timeSlices,
 } from '@rarefy/core';
-import { canonicalDistance, paddedColumns, type Rows } from '../distance/canonical-distance.js';
+import { canonicalDistance, type Rows } from '../distance/canonical-distance.js';
 import { searchRows } from '../exact/all-pairs.js';
 import { chooseEngine, defaultMemoryBytes } from '../exact/engine.js';
 import { wasmSearch } from '../exact/join/wasm-join.js';
 import { type RowReader, rowsReader } from '../rows/row-reader.js';
-import { appendRows, noRows } from '../rows/rows.js';
+import { appendRows, gatherRows, noRows } from '../rows/rows.js';
 import { sampleRows } from '../rows/sample-rows.js';
 import { countFound } from './report-recall.js';
 
@@ -37,42 +37,23 @@ export async function recallOfRows(
     );
   }
   const sampled = sampleRows(points.rows, sample, seed);
-  const queries = emptySample(sampled, points.squaredNorms, points.cols);
-  copySampled(queries, sampled, points, 0);
-  const memoryBytes = defaultMemoryBytes;
-  return recallOfSample(queries, sampled, rowsReader(points, 'points'), neighbors, { metric, memoryBytes, ...call });
+  const reader = rowsReader(points, 'points');
+  const options = { metric, memoryBytes: defaultMemoryBytes, ...call };
+  return recallOfSample(reader, points.squaredNorms, sampled, neighbors, options);
 }
 
-/** Room for a copy of some rows. @param squares x · x of all rows */
-export function emptySample(sampled: Int32Array, squares: Float64Array, cols: number): Rows {
-  const stride = paddedColumns(cols);
-  const squaredNorms = Float64Array.from(sampled, (row) => squares[row]!);
-  return { data: new Float32Array(sampled.length * stride), squaredNorms, rows: sampled.length, cols, stride };
-}
-
-/** Copies the sampled rows that are in a block, which begins with row `start`. */
-export function copySampled(sample: Rows, sampled: Int32Array, { data, rows, stride }: Rows, start: number): void {
-  for (const [index, row] of sampled.entries()) {
-    if (row < start || row >= start + rows) continue;
-    sample.data.set(data.subarray((row - start) * stride, (row - start + 1) * stride), index * stride);
-  }
-}
-
-/**
- * The recall of the lists of some rows.
- * @param queries a copy of the rows `sampled`
- * @param points reads all rows
- */
+/** The recall of the lists of the rows `sampled`. @param squares x · x of every row */
 export async function recallOfSample(
-  queries: Rows,
-  sampled: Int32Array,
   points: RowReader,
+  squares: Float64Array,
+  sampled: Int32Array,
   neighbors: Neighbors,
   options: CallOptions & { readonly metric: Metric; readonly memoryBytes: number },
 ): Promise<MeasuredRecall> {
   const { metric, memoryBytes, signal } = options;
   const k = Math.min(neighbors.k, points.rows - 1);
   if (sampled.length === 0 || k < 1) return { value: 1, sampledRows: sampled.length };
+  const queries = await gatherRows(points, sampled, squares, timeSlices(signal));
   const { distances } = await exactLists(queries, sampled, points, { k, metric, memoryBytes, signal });
   let found = 0;
   sampled.forEach((row, index) => {

@@ -1,59 +1,54 @@
 import type { Neighbors, TimeSlices } from '@rarefy/core';
-import { fromOrderedBits, noEntry } from '../distance/ordered-bits.js';
 import type { RowGroups } from './equal-rows.js';
 
-/** Lists of neighbors that name one row of each group of equal rows. */
-export interface GroupLists {
-  /** `width` pairs per row: the first row of a group, and its distance as ordered bits; both {@link noEntry} if missing. */
-  readonly lists: Uint32Array;
-  readonly width: number;
-  /** Groups of the rows that the lists name. */
-  readonly groups: RowGroups;
-}
-
 /**
- * The k nearest other rows of every row, from the lists of the first row of each group. Groups are replaced by their members.
+ * The k nearest other rows of every row. Groups of equal rows are replaced by their members.
+ * @param nearest neighbors of the first row of each group, which are first rows of groups too
  * @param ownDistance distance between a row of the group of `head` and a row equal to it
  */
 export async function expandSelfJoin(
-  rows: number,
+  nearest: Neighbors,
   k: number,
-  { lists, width, groups }: GroupLists,
+  { heads, next }: RowGroups,
   ownDistance: (head: number) => number,
   slices: TimeSlices,
 ): Promise<Neighbors> {
-  const { heads, next } = groups;
+  const { rows } = nearest;
   const neighbors = missingNeighbors(rows, k);
-  const nearest = nearestRows(k + 1); // one more than k, since a row is in the list of its own group
+  const list = sortedList(k + 1); // one more than k, since a row is in the list of its own group
   for (let row = 0; row < rows; row++) {
     if (row % 64 === 0 && slices.due()) await slices.pause();
     if (heads[row] !== row) continue;
-    nearest.clear();
-    nearest.offerGroups(lists, row * width, width, next);
-    if (next[row]! >= 0) nearest.offerGroup(row, ownDistance(row), next);
+    list.clear();
+    list.offerGroups(nearest, row, next);
+    if (next[row]! >= 0) list.offerGroup(row, ownDistance(row), next);
     for (let member = row, written = 1; member >= 0; member = next[member]!, written++) {
-      nearest.write(neighbors, member, member);
+      list.write(neighbors, member, member);
       if (written % 1024 === 0 && slices.due()) await slices.pause();
     }
   }
   return neighbors;
 }
 
-/** The k nearest rows of every query. Groups are replaced by their members. @param exclude one id per query to leave out, or -1 */
+/**
+ * The k nearest rows of every query. Groups of equal rows are replaced by their members.
+ * @param nearest neighbors of each query, which are first rows of groups
+ * @param exclude one id per query to leave out, or -1
+ */
 export async function expandSearch(
-  queries: number,
+  nearest: Neighbors,
   k: number,
-  { lists, width, groups }: GroupLists,
+  { next }: RowGroups,
   exclude: Int32Array | undefined,
   slices: TimeSlices,
 ): Promise<Neighbors> {
-  const neighbors = missingNeighbors(queries, k);
-  const nearest = nearestRows(k + 1); // one more than k, since one may be excluded
-  for (let query = 0; query < queries; query++) {
+  const neighbors = missingNeighbors(nearest.rows, k);
+  const list = sortedList(k + 1); // one more than k, since one may be excluded
+  for (let query = 0; query < nearest.rows; query++) {
     if (query % 64 === 0 && slices.due()) await slices.pause();
-    nearest.clear();
-    nearest.offerGroups(lists, query * width, width, groups.next);
-    nearest.write(neighbors, query, exclude?.[query] ?? -1);
+    list.clear();
+    list.offerGroups(nearest, query, next);
+    list.write(neighbors, query, exclude?.[query] ?? -1);
   }
   return neighbors;
 }
@@ -64,7 +59,7 @@ function missingNeighbors(rows: number, k: number): Neighbors {
 }
 
 /** The nearest of the rows that are offered, by (distance, id), at most `capacity`. */
-function nearestRows(capacity: number) {
+function sortedList(capacity: number) {
   const ids = new Int32Array(capacity);
   const distances = new Float32Array(capacity);
   let size = 0;
@@ -95,10 +90,10 @@ function nearestRows(capacity: number) {
       size = 0;
     },
     offerGroup,
-    /** Offers the groups of one list of `width` pairs. */
-    offerGroups(lists: Uint32Array, start: number, width: number, next: Int32Array) {
-      for (let entry = start; entry < start + width && lists[2 * entry] !== noEntry; entry++) {
-        offerGroup(lists[2 * entry]!, fromOrderedBits(lists[2 * entry + 1]!), next);
+    /** Offers the groups in one row's list. */
+    offerGroups({ k, ids, distances }: Neighbors, row: number, next: Int32Array) {
+      for (let cell = row * k; cell < (row + 1) * k && ids[cell]! >= 0; cell++) {
+        offerGroup(ids[cell]!, distances[cell]!, next);
       }
     },
     /** Writes the nearest to a row's list, leaving out one id. */

@@ -50,6 +50,23 @@ function withRoomFor(earlier: Rows, added: number, cols: number): Rows {
   return { data, squaredNorms, rows, cols, stride };
 }
 
+/** A copy of some rows. @param squares x · x of every row of the reader */
+export async function gatherRows(
+  reader: RowReader,
+  rows: Int32Array,
+  squares: Float64Array,
+  slices: TimeSlices,
+): Promise<Rows> {
+  const stride = paddedColumns(reader.cols);
+  const data = new Float32Array(rows.length * stride);
+  for (let index = 0, end = 0; index < rows.length; index = end) {
+    for (end = index + 1; end < rows.length && rows[end] === rows[end - 1]! + 1; ) end++; // consecutive rows are read together
+    await reader.copy(rows[index]!, rows[end - 1]! + 1, data.subarray(index * stride), stride, slices);
+  }
+  const squaredNorms = Float64Array.from(rows, (row) => squares[row]!);
+  return { data, squaredNorms, rows: rows.length, cols: reader.cols, stride };
+}
+
 /** The error for a row with a NaN or infinity. @param row its number, for the message */
 export function notFiniteRow(values: Float32Array, row: number, name: string): Error {
   const column = values.findIndex((value) => !Number.isFinite(value));

@@ -44,3 +44,12 @@ export function sharedMemory(bytes: number, remedy: string): WebAssembly.Memory 
     throw new RarefyError(`${size} MiB of shared memory for neighbors are not available; ${remedy}`, { cause });
   }
 }
+
+const value = new Float32Array(1);
+const bits = new Uint32Array(value.buffer);
+
+/** The float32 whose bits the wasm modules put into an order that unsigned integers compare; see `assembly/keys.ts`. */
+export function fromOrderedBits(ordered: number): number {
+  bits[0] = ordered >>> 31 ? ordered & 0x7fffffff : ~ordered;
+  return value[0]!;
+}

@@ -118,7 +118,7 @@ export function joinMemory(shape: JoinShape) {
     center: new Float64Array(buffer, addresses.center, stride),
     /** Row of each position, or -1 for padding. */
     rowAt: new Int32Array(buffer, addresses.rowAt, positions),
-    /** k pairs per position: id and distance as ordered bits, both `noEntry` if missing. */
+    /** k pairs per position: id and distance as ordered bits, both 0xffffffff if missing. */
     lists: new Uint32Array(buffer, addresses.lists, 2 * k * positions),
     setParameters,
   };

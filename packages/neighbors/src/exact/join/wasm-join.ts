@@ -7,13 +7,12 @@ import {
   timeSlices,
 } from '@rarefy/core';
 import { distanceToEqualRow, paddedColumns } from '../../distance/canonical-distance.js';
-import { noEntry } from '../../distance/ordered-bits.js';
 import { distinctRows, noGroups } from '../../rows/equal-rows.js';
 import { expandSearch, expandSelfJoin } from '../../rows/expand-groups.js';
 import type { RowReader } from '../../rows/row-reader.js';
 import { startCrew } from '../../workers/crew.js';
 import { workerCount } from '../../workers/threads.js';
-import { mostMemoryBytes } from '../../workers/wasm-module.js';
+import { fromOrderedBits, mostMemoryBytes } from '../../workers/wasm-module.js';
 import { type JoinShape, joinBytes, joinMemory } from './join-memory.js';
 import {
   groupSegment,
@@ -75,7 +74,8 @@ export async function wasmSelfJoin(reader: RowReader, options: WasmJoinOptions):
   });
   const { groups, squared } = side;
   const ownDistance = (row: number) => distanceToEqualRow(metric, squared[row]!);
-  const neighbors = await expandSelfJoin(rows, k, { lists, width, groups }, ownDistance, timeSlices(signal));
+  const nearest = neighborsOf(lists, rows, width);
+  const neighbors = await expandSelfJoin(nearest, k, groups, ownDistance, timeSlices(signal));
   return { neighbors, fullScans, distinctRows: distinctRows(groups).length };
 }
 
@@ -115,7 +115,8 @@ export async function wasmSearch(
     return scans;
   });
   const { groups } = pointSide;
-  const neighbors = await expandSearch(queries.rows, k, { lists, width, groups }, exclude, timeSlices(signal));
+  const nearest = neighborsOf(lists, queries.rows, width);
+  const neighbors = await expandSearch(nearest, k, groups, exclude, timeSlices(signal));
   return { neighbors, fullScans, distinctRows: distinctRows(groups).length };
 }
 
@@ -158,7 +159,18 @@ function sideOf(reader: RowReader): JoinSide {
   return { reader, groups: noGroups(reader.rows), squared: new Float64Array(reader.rows) };
 }
 
-const emptyLists = (rows: number, k: number): Uint32Array => new Uint32Array(2 * k * rows).fill(noEntry);
+/** Lists of pairs, as the wasm module keeps them: an id, and the bits of a distance in an order that unsigned integers compare. */
+const emptyLists = (rows: number, k: number): Uint32Array => new Uint32Array(2 * k * rows).fill(0xffffffff);
+
+function neighborsOf(lists: Uint32Array, rows: number, k: number): Neighbors {
+  const ids = new Int32Array(rows * k);
+  const distances = new Float32Array(rows * k);
+  for (let cell = 0; cell < ids.length; cell++) {
+    ids[cell] = lists[2 * cell]!; // 0xffffffff, for a missing neighbor, becomes -1
+    distances[cell] = fromOrderedBits(lists[2 * cell + 1]!);
+  }
+  return { rows, k, ids, distances };
+}
 
 /** Divides rows into segments of at most `most` rows, of nearly equal size. */
 function segmentsOf(rows: number, most: number): Segment[] {

@@ -7,19 +7,17 @@ import {
   timeSlices,
 } from '@rarefy/core';
 import { canonicalDistance, distanceToEqualRow, paddedColumns, type Rows } from '../../distance/canonical-distance.js';
-import { noEntry, orderedBits } from '../../distance/ordered-bits.js';
 import { libraryRows } from '../../engines/candidates/library-rows.js';
 import { blockwiseMemoryBytes } from '../../exact/engine.js';
 import { joinRows } from '../../exact/join-rows.js';
-import { copySampled, emptySample, recallOfSample } from '../../recall/recall-of-rows.js';
+import { recallOfSample } from '../../recall/recall-of-rows.js';
 import { withRecall } from '../../recall/report-recall.js';
 import { expandSelfJoin } from '../../rows/expand-groups.js';
-import { neighborLists } from '../../rows/neighbor-lists.js';
 import type { RowReader } from '../../rows/row-reader.js';
-import { squareRange, unitScale } from '../../rows/rows.js';
+import { gatherRows, squareRange, unitScale } from '../../rows/rows.js';
 import { sampleRows } from '../../rows/sample-rows.js';
+import { blocksOf, type QueryBlock, rankInBlocks } from '../rank-blocks.js';
 import { type ScannedRows, scanRows } from '../scan-rows.js';
-import { rankFromSource } from './rank-from-source.js';
 import { floatEncoder, int8Encoder, type RowEncoder } from './row-encoder.js';
 import {
   type GraphSettings,
@@ -71,19 +69,26 @@ export async function joinByGraph(
     progress.end();
     return graph;
   }
+  const { squares } = scanned;
   const source = await distinctSource(reader, scanned, options, slices);
   const store = usearchStore(Index, reader.cols, options, source.byDifference);
   await addToGraph(store, source, threads, slices, (share) => progress.report(Math.floor(rows * 0.45 * share)));
-  const sampled = sampleRows(rows, recallSample, 0);
-  const sample = emptySample(sampled, scanned.squares, reader.cols);
-  const ranked = await searchGraph(store, source, wanted, options, slices, {
-    onBlock: (block, start) => copySampled(sample, sampled, block, start),
-    onShare: (share) => progress.report(Math.floor(rows * (0.5 + 0.45 * share))),
-  });
-  const neighbors = await withCopies(ranked, scanned, metric, slices);
+  const nearest = await rankInBlocks(
+    { reader, squares, distance: canonicalDistance[metric] },
+    k,
+    wanted,
+    options.blockBytes,
+    (block) =>
+      findInGraph(store, source, block, wanted, threads, slices, (share) => {
+        progress.report(Math.floor(rows * (0.5 + 0.45 * share)));
+      }),
+    slices,
+  );
+  const ownDistance = (row: number) => distanceToEqualRow(metric, squares[row]!);
+  const neighbors = await expandSelfJoin(nearest, k, scanned, ownDistance, slices);
   const call = { metric, memoryBytes: blockwiseMemoryBytes, signal };
-  const recall = await recallOfSample(sample, sampled, reader, neighbors, call);
-  const graph = withRecall(neighbors, recall, task, onEvent);
+  const sampled = sampleRows(rows, recallSample, 0);
+  const graph = withRecall(neighbors, await recallOfSample(reader, squares, sampled, neighbors, call), task, onEvent);
   progress.end();
   return graph;
 }
@@ -115,46 +120,18 @@ async function distinctSource(
 }
 
 /** Rows spread over the source, in the form of libraries. */
-async function sampleNumbers(source: DistinctSource, slices: TimeSlices): Promise<Float32Array> {
-  const { rows, cols } = source.reader;
-  const parts = Math.ceil(Math.min(learnedRows, rows) / sampledTogether);
-  const numbers = new Float32Array(parts * sampledTogether * cols);
-  const buffer = new Float32Array(sampledTogether * paddedColumns(cols));
-  for (let part = 0; part < parts; part++) {
-    const start = Math.floor((part * (rows - sampledTogether)) / Math.max(1, parts - 1));
-    const block = await readBlock(source, start, start + sampledTogether, buffer, slices);
-    const taken = libraryRows(block, source.metric, source.scale).slice(0, sampledTogether);
-    numbers.set(taken, part * sampledTogether * cols);
-  }
-  return numbers;
-}
-
-/** Reads rows [start, end) into a buffer. */
-async function readBlock(
-  { reader, scanned }: DistinctSource,
-  start: number,
-  end: number,
-  data: Float32Array,
+async function sampleNumbers(
+  { reader, scanned, metric, scale }: DistinctSource,
   slices: TimeSlices,
-): Promise<Rows> {
-  const stride = paddedColumns(reader.cols);
-  await reader.copy(start, end, data, stride, slices);
-  return { data, squaredNorms: scanned.squares.subarray(start, end), rows: end - start, cols: reader.cols, stride };
-}
-
-/** A block of rows that was read. */
-interface SourceBlock {
-  readonly block: Rows;
-  readonly start: number;
-}
-
-/** Reads all rows in blocks. All blocks share one buffer, since a new one for each would mean two in memory at a time. */
-async function* blocksOf(source: DistinctSource, blockRows: number, slices: TimeSlices): AsyncGenerator<SourceBlock> {
-  const { rows, cols } = source.reader;
-  const buffer = new Float32Array(Math.min(blockRows, rows) * paddedColumns(cols));
-  for (let start = 0; start < rows; start += blockRows) {
-    yield { block: await readBlock(source, start, Math.min(start + blockRows, rows), buffer, slices), start };
-  }
+): Promise<Float32Array> {
+  const { rows } = reader;
+  const parts = Math.ceil(Math.min(learnedRows, rows) / sampledTogether);
+  const sampled = Int32Array.from({ length: parts * sampledTogether }, (_, index) => {
+    const part = Math.floor(index / sampledTogether);
+    return Math.floor((part * (rows - sampledTogether)) / Math.max(1, parts - 1)) + (index % sampledTogether);
+  });
+  const gathered = await gatherRows(reader, sampled, scanned.squares, slices);
+  return libraryRows(gathered, metric, scale).slice(0, sampled.length);
 }
 
 /** Rows for one call of usearch: the distinct ones among consecutive rows of a block. */
@@ -168,7 +145,8 @@ interface CallRows {
 
 function* callsOf(
   { reader, scanned, metric, scale, encode }: DistinctSource,
-  { block, start }: SourceBlock,
+  block: Rows,
+  start: number,
 ): Generator<CallRows> {
   const { heads } = scanned;
   const prepared = libraryRows(block, metric, scale);
@@ -192,9 +170,9 @@ async function addToGraph(
   onShare: (share: number) => void,
 ): Promise<void> {
   const blockRows = Math.max(1, Math.floor(addNumbers / paddedColumns(source.reader.cols)));
-  for await (const block of blocksOf(source, blockRows, slices)) {
-    for (const { members, vectors, share } of callsOf(source, block)) {
-      const keys = BigUint64Array.from(members, (member) => BigInt(block.start + member));
+  for await (const { queries: block, start } of blocksOf(source.reader, source.scanned.squares, blockRows, slices)) {
+    for (const { members, vectors, share } of callsOf(source, block, start)) {
+      const keys = BigUint64Array.from(members, (member) => BigInt(start + member));
       store.add(keys, vectors, threads);
       if (!slices.due()) continue;
       onShare(share);
@@ -203,66 +181,23 @@ async function addToGraph(
   }
 }
 
-interface SearchEvents {
-  /** Receives each block of rows; its memory is used again for the next one. */
-  onBlock(block: Rows, start: number): void;
-  onShare(share: number): void;
-}
-
-/** Finds and ranks the neighbors of each distinct row among the distinct rows. The lists of other rows stay empty. */
-async function searchGraph(
+/** Finds the candidates of the distinct rows of a block, which are distinct rows too. */
+async function findInGraph(
   store: UsearchStore,
   source: DistinctSource,
+  { queries, start, ids }: QueryBlock,
   wanted: number,
-  { k, metric, threads, blockBytes }: GraphJoinOptions,
+  threads: number,
   slices: TimeSlices,
-  { onBlock, onShare }: SearchEvents,
-): Promise<Neighbors> {
-  const { reader, scanned } = source;
-  const { rows, cols } = reader;
-  const lists = neighborLists(rows, k);
-  const starts = new Int32Array(rows + 1);
-  const rowBytes = 4 * paddedColumns(cols) + 8 * wanted;
-  const blockRows = Math.max(1, Math.min(rows, Math.floor(blockBytes / rowBytes)));
-  const ids = new Int32Array(blockRows * wanted);
-  for await (const { block, start } of blocksOf(source, blockRows, slices)) {
-    ids.fill(-1);
-    for (const { members, vectors, share } of callsOf(source, { block, start })) {
-      searchStore(store, vectors, members.length, wanted, threads, (query, rank, key) => {
-        const member = members[query]!;
-        if (key !== start + member) ids[member * wanted + rank] = key;
-      });
-      if (!slices.due()) continue;
-      onShare(share);
-      await slices.pause();
-    }
-    onBlock(block, start);
-    const candidates = { queries: block, start, ids, count: wanted };
-    await rankFromSource(candidates, reader, scanned.squares, lists, canonicalDistance[metric], starts, slices);
-    for (let row = start; row < start + block.rows; row++) {
-      lists.sort(row);
-      if (row % 256 === 0 && slices.due()) await slices.pause();
-    }
+  onShare: (share: number) => void,
+): Promise<void> {
+  for (const { members, vectors, share } of callsOf(source, queries, start)) {
+    searchStore(store, vectors, members.length, wanted, threads, (query, rank, key) => {
+      const member = members[query]!;
+      if (key !== start + member) ids[member * wanted + rank] = key;
+    });
+    if (!slices.due()) continue;
+    onShare(share);
+    await slices.pause();
   }
-  return lists.neighbors;
-}
-
-/** The graph of all rows, from that of the first rows of groups of equal rows. */
-async function withCopies(
-  ranked: Neighbors,
-  scanned: ScannedRows,
-  metric: Metric,
-  slices: TimeSlices,
-): Promise<Neighbors> {
-  const { rows, k, ids, distances } = ranked;
-  if (scanned.distinct.length === rows) return ranked;
-  const lists = new Uint32Array(2 * rows * k).fill(noEntry);
-  for (let cell = 0; cell < ids.length; cell++) {
-    if (cell % 65536 === 0 && slices.due()) await slices.pause();
-    if (ids[cell]! < 0) continue;
-    lists[2 * cell] = ids[cell]!;
-    lists[2 * cell + 1] = orderedBits(distances[cell]!);
-  }
-  const ownDistance = (row: number) => distanceToEqualRow(metric, scanned.squares[row]!);
-  return expandSelfJoin(rows, k, { lists, width: k, groups: scanned }, ownDistance, slices);
 }

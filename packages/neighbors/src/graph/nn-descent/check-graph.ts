@@ -2,6 +2,7 @@ import type { MeasuredRecall, Metric, Neighbors, TimeSlices } from '@rarefy/core
 import { canonicalDistance, type Rows } from '../../distance/canonical-distance.js';
 import { countFound } from '../../recall/report-recall.js';
 import type { RowReader } from '../../rows/row-reader.js';
+import { gatherRows } from '../../rows/rows.js';
 import { sampleRows } from '../../rows/sample-rows.js';
 import type { Crew } from '../../workers/crew.js';
 import { phaseOf } from '../../workers/phases.js';
@@ -45,7 +46,7 @@ export async function checkGraph(
     const { batch, near } = await nearRowsOfBatch(graph, sampled.subarray(start, start + mostQueries), k, positionOf);
     start += batch.length;
     if (!near) continue;
-    const gathered = await gatherRows(graph, batch, near, slices);
+    const gathered = await gather(graph, batch, near, slices);
     for (const [query, row] of batch.entries()) {
       const farthest = trueFarthest(graph, row, near[query]!, gathered, k);
       found += countFound(neighbors, row, k, farthest, metric);
@@ -128,23 +129,17 @@ interface GatheredRows {
 }
 
 /** Reads the sampled rows and their near rows. */
-async function gatherRows(
-  { reader, scanned, layout }: CheckedGraph,
+async function gather(
+  { reader, scanned }: CheckedGraph,
   sampled: Int32Array,
   near: readonly (readonly number[])[],
   slices: TimeSlices,
 ): Promise<GatheredRows> {
   const wanted = new Set(near.flat());
   for (const row of sampled) wanted.add(scanned.heads[row]!);
-  const order = [...wanted].sort((a, b) => a - b);
-  const { stride } = layout;
-  const data = new Float32Array(order.length * stride);
-  for (const [index, row] of order.entries()) {
-    await reader.copy(row, row + 1, data.subarray(index * stride), stride, slices);
-  }
-  const squaredNorms = Float64Array.from(order, (row) => scanned.squares[row]!);
-  const rows = { data, squaredNorms, rows: order.length, cols: reader.cols, stride };
-  return { rows, indexOf: new Map(order.map((row, index) => [row, index])) };
+  const order = Int32Array.from(wanted).sort();
+  const rows = await gatherRows(reader, order, scanned.squares, slices);
+  return { rows, indexOf: new Map(Array.from(order, (row, index) => [row, index])) };
 }
 
 /** Distance of a row's true k-th neighbor; +Infinity if it has fewer. @param near its near rows, one per group of equal rows */

@@ -8,7 +8,7 @@ import {
   startProgress,
   timeSlices,
 } from '@rarefy/core';
-import { checkMetric, distanceToEqualRow } from '../../distance/canonical-distance.js';
+import { canonicalDistance, checkMetric, distanceToEqualRow } from '../../distance/canonical-distance.js';
 import { joinRows } from '../../exact/join-rows.js';
 import { withRecall } from '../../recall/report-recall.js';
 import { expandSelfJoin } from '../../rows/expand-groups.js';
@@ -21,7 +21,6 @@ import { descend } from './descend.js';
 import { descentMemory } from './descent-memory.js';
 import { quantizeRows } from './quantize-rows.js';
 import { rankEntries } from './rank-entries.js';
-import { rowBlocks } from './row-blocks.js';
 
 export interface NnDescentSettings {
   /** Default `euclidean`. */
@@ -100,10 +99,10 @@ export async function descentGraph(
       progress.report(Math.floor(rows * Math.min(0.9, 0.3 + 0.1 * round)));
     });
     const rowAt = order.map((index) => distinct[index]!);
-    const blocks = rowBlocks(reader, squares, blockBytes);
-    const ranked = await rankEntries(layout, rowAt, k, rows, blocks, metric, slices);
+    const ranked = { reader, squares, distance: canonicalDistance[metric] };
+    const nearest = await rankEntries(layout, rowAt, ranked, k, blockBytes, slices);
     const ownDistance = (row: number) => distanceToEqualRow(metric, squares[row]!);
-    const neighbors = await expandSelfJoin(rows, k, { ...ranked, groups: scanned }, ownDistance, slices);
+    const neighbors = await expandSelfJoin(nearest, k, scanned, ownDistance, slices);
     const graph = { neighbors, reader, scanned, layout, crew, rowAt, metric, unit };
     return finish(neighbors, await checkGraph(graph, recallSample, seed, slices));
   } finally {
