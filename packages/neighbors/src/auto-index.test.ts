@@ -7,7 +7,7 @@ import { exactNeighbors } from './exact/exact.js';
 import { nnDescent } from './graph/nn-descent/nn-descent.js';
 
 const spreads = Array.from({ length: 20 }, (_, cluster) => 0.1 + 0.02 * cluster);
-/** 2,000 different unit rows, and 1,000 copies of some. */
+/** 2,000 distinct unit rows, and 1,000 copies of some. */
 const points = rowsOf(
   clusters(spreads, 100, 16, 1),
   [...Array(3000).keys()].map((at) => (at < 2000 ? at : (at * 7) % 1000)),
@@ -31,7 +31,7 @@ async function joined(exactUpTo: number, metric: Metric, rows: Matrix = points) 
   return { graph, messages };
 }
 
-test('is exact up to so many different rows, and tells when it is not', async () => {
+test('is exact up to a number of distinct rows, and reports when it is not', async () => {
   for (const metric of ['euclidean', 'cosine', 'dot'] satisfies Metric[]) {
     const { ids, distances } = await exactNeighbors(points, { k: 5, metric });
     for (const exactUpTo of [5000, 2000, Infinity]) {
@@ -51,7 +51,7 @@ test('is exact up to so many different rows, and tells when it is not', async ()
   expect(() => autoIndex({ exactUpTo: Number.NaN })).toThrow(InvalidArgumentError);
 });
 
-test('by inner product of rows of different lengths it stays exact', async () => {
+test('stays exact by inner product if rows have different lengths', async () => {
   const long = { ...points, data: points.data.map((value, at) => value * (1 + (Math.floor(at / 16) % 5))) };
   const { ids, distances } = await exactNeighbors(long, { k: 5, metric: 'dot' });
   const { graph, messages } = await joined(100, 'dot', long);
@@ -59,7 +59,7 @@ test('by inner product of rows of different lengths it stays exact', async () =>
   expect(messages[0]).toContain('of different lengths are joined exactly');
 });
 
-test('rows from a source are joined as rows that were added', async () => {
+test('rows from a source are joined like rows that were added', async () => {
   const { data, rows, cols } = points;
   const source = {
     rows,

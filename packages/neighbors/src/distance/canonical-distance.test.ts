@@ -2,7 +2,7 @@ import { counterRandom, type Matrix, type Metric } from '@rarefy/core';
 import { expect, test } from 'vitest';
 import { exactIndex } from '../exact/exact.js';
 
-/** The definition, word for word: column c in lane c % 8, lanes added in a fixed order, one rounding. */
+/** The definition, literally: column c in lane c % 8, lanes added in a fixed order, rounded once. */
 function byDefinition(metric: Metric, x: Float32Array, y: Float32Array): number {
   const sum = (term: (column: number) => number) => {
     const lane = new Float64Array(8);
@@ -46,7 +46,7 @@ test.each(['euclidean', 'cosine', 'dot'] as const)(
   },
 );
 
-test('parallel rows are at a cosine distance of 0 where rounding puts their cosine above 1', async () => {
+test('parallel rows have a cosine distance of 0 even if rounding makes their cosine larger than 1', async () => {
   const x = Float32Array.of(
     -0.006159086711704731,
     0.2096882164478302,

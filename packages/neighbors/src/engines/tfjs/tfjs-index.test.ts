@@ -20,7 +20,7 @@ for (const metric of metrics) {
   );
 }
 
-test('equals exactIndex to the bit on rows that float32 finds hard, in blocks, and leaves no tensor', async () => {
+test('equals exactIndex to the bit on rows that are hard for float32, in blocks, and leaves no tensor', async () => {
   const plain = normalPoints(120, 7, 1);
   const scaled = (value: (x: number, at: number) => number): Matrix => ({ ...plain, data: plain.data.map(value) });
   const sets = [
@@ -48,7 +48,7 @@ test('equals exactIndex to the bit on rows that float32 finds hard, in blocks, a
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('blocks without rows are refused: they would never hold them all', async () => {
+test('blocks without rows are refused', async () => {
   for (const blockRows of [0, -1, 1.5, Number.NaN]) {
     await expect(tfjsIndex({ blockRows })).rejects.toThrow(`blockRows must be an integer ≥ 1, got ${blockRows}`);
   }
@@ -68,7 +68,7 @@ test('a search keeps no tensor', async () => {
 
 describe('a backend of unknown precision', () => {
   beforeAll(() => {
-    // The cpu backend with products of 4 decimal digits, as a GPU may make them.
+    // The cpu backend with products rounded to 4 decimal digits, as on a GPU.
     tf.copyRegisteredKernels('cpu', 'coarse');
     const product = tf.getKernel('BatchMatMul', 'cpu').kernelFunc;
     tf.unregisterKernel('BatchMatMul', 'coarse');
@@ -92,7 +92,7 @@ describe('a backend of unknown precision', () => {
 
   describeChecks('tfjsIndex', neighborIndexChecks({ create: () => tfjsIndex() }));
 
-  test('promises nothing, and tells the recall that it reached', async () => {
+  test('is not exact, and reports its recall', async () => {
     const index = await tfjsIndex();
     expect(index.capabilities.exact).toBe(false);
     expect(index.fingerprint).toBe('tfjs-index:metric=euclidean,backend=coarse');
@@ -100,14 +100,14 @@ describe('a backend of unknown precision', () => {
     const warnings: string[] = [];
     const onEvent = (event: WorkEvent) => event.type === 'work-warning' && warnings.push(event.code);
     expect((await selfJoin(index, points, { k: 10, onEvent })).recall).toEqual({ value: 1, sampledRows: 200 });
-    // Rows so near to each other that such products cannot tell them apart.
+    // Rows so near to each other that these products cannot distinguish them.
     const near = { ...points, data: points.data.map((value, at) => 1 + 1e-4 * value * (at % 7)) };
     const { recall } = await selfJoin(await tfjsIndex(), near, { k: 10, onEvent });
     expect(recall!.value).toBeLessThan(0.95);
     expect(warnings).toEqual(['low-recall']);
   });
 
-  test('an index works on the backend that it was made on', async () => {
+  test('an index works only on the backend that it was created on', async () => {
     const index = await tfjsIndex();
     await index.add(normalPoints(10, 3, 3));
     await tf.setBackend('cpu');

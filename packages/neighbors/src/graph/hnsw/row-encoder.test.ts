@@ -2,8 +2,8 @@ import { normalPoints } from '@rarefy/testing';
 import { expect, test } from 'vitest';
 import { int8Encoder } from './row-encoder.js';
 
-test('takes off each column its median and puts the largest number at 127, in equal steps', () => {
-  // Medians 10 and -1; what is left of them: -4 to 4 and -2 to 2.
+test('subtracts the median of each column and maps the largest number to 127, in equal steps', () => {
+  // Medians 10 and -1; differences from them are -4 to 4 and -2 to 2.
   const sample = Float32Array.of(6, -3, 8, -2, 10, -1, 12, 0, 14, 1);
   const encode = int8Encoder(sample, 2, true);
   const step = 127 / 4;
@@ -12,13 +12,13 @@ test('takes off each column its median and puts the largest number at 127, in eq
   expect(Array.from(encode(Float32Array.of(1e9, -1e9)))).toEqual([127, -127]);
 });
 
-test('without a centre the sign stays, and zeros are zeros', () => {
+test('without a center, signs stay and zeros are zeros', () => {
   const encode = int8Encoder(Float32Array.of(1, 2, -4, 2), 2, false);
   expect(Array.from(encode(Float32Array.of(0, 4, -2, 1)))).toEqual([0, 127, -63, 32]);
   expect(Array.from(int8Encoder(new Float32Array(4), 2, true)(Float32Array.of(0, 0)))).toEqual([0, 0]);
 });
 
-test('a huge row among twenty does not make the steps coarse, and no number is off by more than half a step', () => {
+test('one huge row of twenty does not make the steps coarse, and the error is at most half a step', () => {
   const { data } = normalPoints(20, 30, 1);
   const huge = data.slice();
   huge.fill(1e6, 0, 30);

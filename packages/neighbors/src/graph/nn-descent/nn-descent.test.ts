@@ -20,10 +20,10 @@ import { nnDescent, nnDescentIndex } from './nn-descent.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 const spreads = Array.from({ length: 40 }, (_, cluster) => 0.1 + 0.01 * cluster);
-/** 4,000 unit rows in 40 clusters, whose neighbourhoods reach into each other. */
+/** 4,000 unit rows in 40 overlapping clusters. */
 const points = clusters(spreads, 100, 24, 1);
 
-/** Fails unless both graphs hold the same bytes; a comparison of so many numbers one by one takes seconds. */
+/** Expects that both graphs have the same bytes. Comparing so many numbers one by one would take seconds. */
 function expectSame(actual: Neighbors, expected: Neighbors): void {
   const bytes = ({ ids, distances }: Neighbors) =>
     [ids, distances].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength));
@@ -52,7 +52,7 @@ for (const metric of metrics) {
 }
 
 describe.each(metrics)('%s', (metric) => {
-  test('finds nearly all neighbours, at their canonical distances, in order', async () => {
+  test('finds nearly all neighbors, at their canonical distances, in order', async () => {
     const graph = await nnDescent(points, { k: 10, metric });
     expect(graph.recall.sampledRows).toBe(1000);
     expect(graph.recall.value).toBeGreaterThan(0.98);
@@ -77,7 +77,7 @@ describe.each(metrics)('%s', (metric) => {
     expect(known).toBeGreaterThan(0.98 * graph.ids.length);
   });
 
-  test('the same bytes on this thread and on 1, 2, 4 and 8 workers, from a matrix and from rows in blocks', async () => {
+  test('returns the same bytes on this thread and on 1, 2, 4 and 8 workers, from a matrix and from rows in blocks', async () => {
     const expected = await nnDescent(points, { k: 7, metric, seed: 3 });
     for (let run = 0; run < casesOf(1, 5); run++) {
       for (const workers of [1, 2, 4, 8]) {
@@ -94,7 +94,7 @@ describe.each(metrics)('%s', (metric) => {
   });
 });
 
-/** The graph of rows that come from a source. */
+/** The graph of rows from a source, and the number of reads. */
 async function fromSource({ data, rows, cols }: Matrix, options: Parameters<typeof nnDescent>[1]) {
   let reads = 0;
   const source: RowSource = {
@@ -159,14 +159,14 @@ test('clusters that are far apart, and some of them smaller than k', async () =>
   expect(await measureRecall(apart, graph)).toEqual(graph.recall);
 });
 
-test('differences far below the extent of the data are lost in int16, and recall tells', async () => {
+test('differences far below the extent of the data are lost in int16, and recall shows it', async () => {
   const wide = { ...points, data: points.data.map((x, at) => x * 10 ** ((Math.floor(at / 24) % 7) - 3)) };
   const graph = await nnDescent(wide, { k: 10 });
   expect(graph.recall.value).toBeLessThan(0.95);
   expect(await measureRecall(wide, graph)).toEqual(graph.recall);
 });
 
-test('few rows, k beyond them, and rows that are all equal are answered exactly', async () => {
+test('few rows, k above their number, and equal rows have exact results', async () => {
   for (const [rows, k] of [
     [0, 3],
     [1, 3],
@@ -186,7 +186,7 @@ test('few rows, k beyond them, and rows that are all equal are answered exactly'
   expect(graph.distances.every((distance) => distance === 0)).toBe(true);
 });
 
-test('recall is told honestly: within 0.01 of the truth, with a warning below 0.95', async () => {
+test('the reported recall is within 0.01 of the truth, with a warning below 0.95', async () => {
   const sets = [
     normalPoints(2500, 384, 1), // no structure at all: every approximate search fails here
     clusters(spreads, 60, 32, 2),
@@ -248,7 +248,7 @@ test('an abort stops the work with its reason, on this thread and on workers', a
   }
 });
 
-test('the index joins what was added in parts, beside rows that it is searched for', async () => {
+test('the index joins rows that were added in parts, and can be searched', async () => {
   const index = nnDescentIndex({ seed: 3 });
   for (let start = 0; start < 4000; start += 1700) {
     await index.add(
