@@ -29,8 +29,9 @@ export interface SelfJoin {
   /** rows x k; +Infinity for a missing neighbor. */
   readonly distances: Float32Array;
   /**
-   * Distinct rows that were compared with all others because the int16 products could not tell enough of them apart. Many of them make
-   * a join slow. If k is a quarter of the distinct rows or more, it is all rows. The same for any threads and instruction set.
+   * Distinct rows that were compared with all others because the int16 products could not tell enough of them apart. Many of them
+   * make a join slow. If k is a quarter of the distinct rows or more, it is all rows. The same for any threads and instruction
+   * set.
    */
   readonly fullScans: number;
   /** Number of groups of equal rows; 0 and -0 are equal. */
@@ -43,12 +44,12 @@ const progressMs = 100;
 
 /**
  * The k nearest other rows of every row: the same bytes as `exactIndex({ metric }).selfJoin` of `@rarefy/neighbors/exact`, for any
- * number of threads on any CPU. O(rows² cols) time. Memory besides `data`: 2 bytes per number and about 8 (2 k + 16) per row. Computes
- * on other threads; an abort ends it within milliseconds.
+ * number of threads on any CPU. O(rows² cols) time. Memory besides `data`: 2 bytes per number and about 8 (2 k + 16) per row.
+ * Computes on other threads; an abort ends it within milliseconds.
  * @param data rows x cols, row-major, on an ArrayBuffer or SharedArrayBuffer. It is read in place: do not write to it, transfer or
  * resize it before the promise settles.
- * @throws ShapeError if the sizes do not agree; NotFiniteError naming the first row with NaN or infinity; InvalidArgumentError if an
- * option is out of range; MissingDependencyError if the addon is not built; the signal's reason after an abort.
+ * @throws ShapeError if the sizes do not agree; NotFiniteError naming the first row with NaN or infinity; InvalidArgumentError if
+ * an option is out of range; MissingDependencyError if the addon is not built; the signal's reason after an abort.
  */
 export async function selfJoin(
   data: Float32Array,

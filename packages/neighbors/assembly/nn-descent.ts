@@ -466,8 +466,8 @@ export function age(from: i32, to: i32, _: i32): void {
 }
 
 /**
- * Finds the pairs of a query and a row whose value is at most the query's limit, and appends them to `hits`, up to `mostHits`; the count
- * includes all. The value is the number of queries.
+ * Finds the pairs of a query and a row whose value is at most the query's limit, and appends them to `hits`, up to `mostHits`; the
+ * count includes all. The value is the number of queries.
  */
 export function check(from: i32, to: i32, count: i32): void {
   for (let id = from; id < to; id++) gather(id - from, id);

@@ -9,7 +9,9 @@ export function join(first: i32, end: i32, _: i32): void {
   for (let pair = first; pair < end; pair++) joinPair(pair);
 }
 
-/** Each number is another pair of a block of the first segment and one of the second, or of any two blocks if there is one segment. */
+/**
+ * Each number is another pair of a block of the first segment and one of the second, or of any two blocks if there is one segment.
+ */
 function joinPair(pair: i32): void {
   const blocks = positions / blockRows;
   const own = split / blockRows;

@@ -26,9 +26,10 @@ export interface AutoIndexOptions
 const lengthSpread = 0.01;
 
 /**
- * The default index for density. Its self-join is exact for up to `exactUpTo` distinct rows, and NN-descent's for more. In that case an
- * event says so and reports the measured recall, which the graph carries too. For `dot`, the self-join is exact for any number of rows
- * unless their lengths differ by less than 1 %, because NN-descent needs that. `search` is always exact. Vectors are copied.
+ * The default index for density. Its self-join is exact for up to `exactUpTo` distinct rows, and NN-descent's for more. In that
+ * case an event says so and reports the measured recall, which the graph carries too. For `dot`, the self-join is exact for any
+ * number of rows unless their lengths differ by less than 1 %, because NN-descent needs that. `search` is always exact. Vectors
+ * are copied.
  * @throws InvalidArgumentError if an option is out of range.
  */
 export function autoIndex({ exactUpTo = mostExactRows, ...settings }: AutoIndexOptions = {}): NeighborIndex {

@@ -38,7 +38,9 @@ export async function searchRows(
   });
 }
 
-/** Calls `compare` for each row of `x` and each block [left, right) of `y`; if they are the same, only for blocks from the row on. */
+/**
+ * Calls `compare` for each row of `x` and each block [left, right) of `y`; if they are the same, only for blocks from the row on.
+ */
 async function inBlocks(
   task: string,
   x: Rows,

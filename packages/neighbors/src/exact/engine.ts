@@ -6,8 +6,8 @@ import { importNative, type NativeNeighbors } from './native.js';
 /**
  * The engine that computes exact neighbors; all engines return the same bytes.
  * - `wasm`: SIMD code in worker threads.
- * - `native`: the optional package `@rarefy/neighbors-native`, for self-joins of rows in memory; searches, and joins of rows that are
- *   read in blocks, use wasm.
+ * - `native`: the optional package `@rarefy/neighbors-native`, for self-joins of rows in memory; searches, and joins of rows that
+ *   are read in blocks, use wasm.
  * - `typescript`: float64 loops over all pairs, on the calling thread.
  * - `auto`: native if it is installed, otherwise wasm; typescript for inputs that are too small for the others to pay off.
  */

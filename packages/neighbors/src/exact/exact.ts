@@ -24,9 +24,9 @@ export interface ExactNeighborsOptions extends CallOptions, ExactEngineOptions {
  * Time grows with the square of the number of distinct rows. The wasm engine takes about 3.2 KB of shared memory per row of 384
  * columns at k = 20, and 8 KB more for a row among many near copies. Rows beyond `memoryBytes` are joined in parts and read from
  * `points` once per part. The rows must not change until the promise settles.
- * @throws ShapeError if `points` is not a valid matrix; NotFiniteError naming the first row with NaN or infinity; InvalidArgumentError
- * if an option is out of range; MissingDependencyError if the engine is `native` and the package is not installed; RarefyError if
- * there is not enough memory or a worker fails.
+ * @throws ShapeError if `points` is not a valid matrix; NotFiniteError naming the first row with NaN or infinity;
+ * InvalidArgumentError if an option is out of range; MissingDependencyError if the engine is `native` and the package is not
+ * installed; RarefyError if there is not enough memory or a worker fails.
  */
 export async function exactNeighbors(
   points: Matrix | RowSource,

@@ -14,8 +14,8 @@ export interface ExactNeighbors extends Neighbors {
   /** Number of groups of equal rows. When rows are joined in parts, equal rows of different parts count separately. */
   readonly distinctRows: number;
   /**
-   * Rows whose distances to all other rows were computed because the pre-filter could not tell which are nearest. They cost time but
-   * are not errors. The number depends on the order of work. 0 for `typescript`, which has no pre-filter.
+   * Rows whose distances to all other rows were computed because the pre-filter could not tell which are nearest. They cost time
+   * but are not errors. The number depends on the order of work. 0 for `typescript`, which has no pre-filter.
    */
   readonly fullScans: number;
 }

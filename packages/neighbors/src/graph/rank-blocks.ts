@@ -26,8 +26,8 @@ const bufferNumbers = 2 ** 20;
 const gapNumbers = 2 ** 14;
 
 /**
- * The k nearest of `count` candidates of each row, by (canonical distance, id). Goes over the rows in blocks: `findCandidates` fills in
- * the candidates of a block, which are then ranked. Rows without candidates get empty lists.
+ * The k nearest of `count` candidates of each row, by (canonical distance, id). Goes over the rows in blocks: `findCandidates`
+ * fills in the candidates of a block, which are then ranked. Rows without candidates get empty lists.
  * @param blockBytes of the rows and candidates of a block; does not change the result
  */
 export async function rankInBlocks(
@@ -94,8 +94,8 @@ async function rankDirectly(
 }
 
 /**
- * Ranks candidates that are read again. They are sorted by row over all queries of the block, so the needed ranges of the source are
- * read once, in order.
+ * Ranks candidates that are read again. They are sorted by row over all queries of the block, so the needed ranges of the source
+ * are read once, in order.
  */
 async function rankFromSource(
   { queries, start, ids }: QueryBlock,

@@ -1,6 +1,7 @@
 import { beginPhase, type Phase, tasksOf, taskWords, type WorkerStart } from './phases.js';
 
-// The script of a worker thread. The first message starts it; each later one is a phase, of which it takes tasks until none is left.
+// The script of a worker thread. The first message starts it; each later one is a phase, of which it takes tasks until none is
+// left.
 
 let exports: WebAssembly.Exports;
 let started: WorkerStart;

@@ -19,7 +19,8 @@ impl Bounds {
     }
 }
 
-/// The candidates of one block. The upper half of an entry is v + error, an upper bound, as ordered bits; the lower half is the row.
+/// The candidates of one block. The upper half of an entry is v + error, an upper bound, as ordered bits; the lower half is the
+/// row.
 pub struct Candidates {
     block: usize,
     lists: Vec<Vec<u64>>,

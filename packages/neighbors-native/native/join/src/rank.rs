@@ -78,7 +78,8 @@ impl Ranking<'_> {
             measure(self.isa, self.metric, self.points, point, part);
         }
         // One more than k, since a member is not its own neighbor. The first `wanted` groups by (distance, first member) contain
-        // the first `wanted` rows by (distance, id), because each earlier group has a row that comes before all rows of a later one.
+        // the first `wanted` rows by (distance, id), because each earlier group has a row that comes before all rows of a later
+        // one.
         let wanted = self.k + 1;
         let first = |&(distance, other): &(f32, u32)| order_of(distance, members(other)[0]);
         if near.len() > wanted {

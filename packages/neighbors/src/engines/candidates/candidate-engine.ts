@@ -4,7 +4,9 @@ import type { LibraryRows } from './library-rows.js';
 export interface Candidates {
   /** queries x count; ids that are no row are ignored. */
   readonly ids: ArrayLike<number | bigint>;
-  /** queries x count: squared lengths for `euclidean`, otherwise minus inner products, nearest first. Used of exact engines only. */
+  /**
+   * queries x count: squared lengths for `euclidean`, otherwise minus inner products, nearest first. Used of exact engines only.
+   */
   readonly values?: ArrayLike<number>;
 }
 

@@ -3,8 +3,8 @@ import type { Metric } from '@rarefy/core';
 /**
  * Returns a function that gives a lower bound of the canonical distance of any row whose value in float32 arithmetic is at least
  * `value`. It covers any order of summation, with or without fused multiply-add: |fl(x · y) - x · y| ≤ d u |x| |y| / (1 - d u).
- * Its arguments: `value`, a squared length or minus an inner product, of rows in the library's scale; `norm`, the length of the query
- * in that scale; `largestNorm`, the largest length of the stored rows. It returns -Infinity if there is no bound.
+ * Its arguments: `value`, a squared length or minus an inner product, of rows in the library's scale; `norm`, the length of the
+ * query in that scale; `largestNorm`, the largest length of the stored rows. It returns -Infinity if there is no bound.
  * Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 3.1.
  */
 export function float32Bound(

@@ -2,8 +2,8 @@ import type { Metric } from '@rarefy/core';
 import type { Rows } from '../../distance/canonical-distance.js';
 
 /**
- * Rows in the form that libraries take: float32 without padding, normalized to length 1 for `cosine`, and otherwise multiplied by one
- * power of two so that the squares of ordinary rows stay in the range of float32.
+ * Rows in the form that libraries take: float32 without padding, normalized to length 1 for `cosine`, and otherwise multiplied by
+ * one power of two so that the squares of ordinary rows stay in the range of float32.
  */
 export interface LibraryRows {
   readonly rows: number;

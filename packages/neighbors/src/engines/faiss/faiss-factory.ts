@@ -24,8 +24,8 @@ const ranges: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 /**
- * Parses the factory strings whose training needs are known: `Flat`, `SQ8`, `PQ16x8`, `HNSW32`, `IVF256` and their combinations, such
- * as `IVF256,Flat`.
+ * Parses the factory strings whose training needs are known: `Flat`, `SQ8`, `PQ16x8`, `HNSW32`, `IVF256` and their combinations,
+ * such as `IVF256,Flat`.
  * @throws InvalidArgumentError for any other string, or a number out of range.
  */
 export function parseFaissFactory(text: string): FaissFactory {

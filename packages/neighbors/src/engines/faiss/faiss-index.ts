@@ -36,14 +36,14 @@ export interface FaissIndexOptions {
 const numbersPerCall = 2 ** 15;
 
 /**
- * An index of faiss. Its results are ranked again by the canonical distance, so that distances and the order of ties agree with every
- * other index. `Flat` asks faiss for more candidates until float32 rounding cannot hide a neighbor, and equals `exactIndex`. The other
- * kinds are approximate: a self-join comes with its recall, and warns below 0.95.
+ * An index of faiss. Its results are ranked again by the canonical distance, so that distances and the order of ties agree with
+ * every other index. `Flat` asks faiss for more candidates until float32 rounding cannot hide a neighbor, and equals `exactIndex`.
+ * The other kinds are approximate: a self-join comes with its recall, and warns below 0.95.
  *
- * The faiss index is built on the first search after an `add`, in parts of some tens of milliseconds, because faiss-node takes plain
- * arrays and computes on the calling thread. Training (IVF, PQ, SQ) is one blocking call; with fewer rows than training needs, all
- * rows are compared. Faiss searches one list of an IVF, and max(16, candidates) rows of an HNSW; faiss-node cannot change that.
- * OMP_NUM_THREADS sets the number of threads; with more than one, building an HNSW is not deterministic.
+ * The faiss index is built on the first search after an `add`, in parts of some tens of milliseconds, because faiss-node takes
+ * plain arrays and computes on the calling thread. Training (IVF, PQ, SQ) is one blocking call; with fewer rows than training
+ * needs, all rows are compared. Faiss searches one list of an IVF, and max(16, candidates) rows of an HNSW; faiss-node cannot
+ * change that. OMP_NUM_THREADS sets the number of threads; with more than one, building an HNSW is not deterministic.
  * @throws MissingDependencyError without faiss-node; InvalidArgumentError for an unknown metric or factory.
  */
 export async function faissIndex(options: FaissIndexOptions = {}): Promise<NeighborIndex> {

@@ -14,14 +14,14 @@ export interface TfjsIndexOptions {
 const float32Backends = ['cpu', 'wasm'];
 
 /**
- * An index that compares all rows with every query by matMul and topk, on the tfjs backend that is active when the index is created.
- * The same backend must be active at each search. It is meant for GPUs; on a CPU, `exactIndex` is faster. Candidates are ranked by the
- * canonical distance.
+ * An index that compares all rows with every query by matMul and topk, on the tfjs backend that is active when the index is
+ * created. The same backend must be active at each search. It is meant for GPUs; on a CPU, `exactIndex` is faster. Candidates are
+ * ranked by the canonical distance.
  *
- * On `cpu`, `wasm` and tfjs-node without a GPU the result is exact: more candidates are requested until float32 rounding cannot hide a
- * neighbor. On any other backend (webgl, webgpu, tfjs-node with a GPU) the precision of a product is not known, so
- * `capabilities.exact` is false and a self-join comes with its measured recall. The index holds the rows as float32 tensors, which are
- * freed when it is disposed; no other tensor stays.
+ * On `cpu`, `wasm` and tfjs-node without a GPU the result is exact: more candidates are requested until float32 rounding cannot
+ * hide a neighbor. On any other backend (webgl, webgpu, tfjs-node with a GPU) the precision of a product is not known, so
+ * `capabilities.exact` is false and a self-join comes with its measured recall. The index holds the rows as float32 tensors, which
+ * are freed when it is disposed; no other tensor stays.
  * @throws InvalidArgumentError if an option is out of range; RarefyError if there is no backend.
  */
 export async function tfjsIndex({

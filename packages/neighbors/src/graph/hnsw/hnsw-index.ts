@@ -11,10 +11,10 @@ export interface HnswIndexOptions {
   /** Default `euclidean`. */
   readonly metric?: Metric;
   /**
-   * How usearch stores the rows; default `bfloat16`, 2 bytes per column. Neighbors are always ranked by float32 rows. `int8` takes 1
-   * byte per column, in equal steps: 127 of them to the largest number of about 1,024 sampled rows, or to 3 times the largest number
-   * of the 90th-percentile row if that is less. Each column's median is subtracted first, except for `dot`, unless rows that are read
-   * in blocks have equal lengths. `int8` is good if rows have about the same length; see the recall.
+   * How usearch stores the rows; default `bfloat16`, 2 bytes per column. Neighbors are always ranked by float32 rows. `int8` takes
+   * 1 byte per column, in equal steps: 127 of them to the largest number of about 1,024 sampled rows, or to 3 times the largest
+   * number of the 90th-percentile row if that is less. Each column's median is subtracted first, except for `dot`, unless rows
+   * that are read in blocks have equal lengths. `int8` is good if rows have about the same length; see the recall.
    */
   readonly dtype?: RowDtype;
   /** Links per row and level; default 16. */
@@ -32,13 +32,13 @@ export interface HnswIndexOptions {
 }
 
 /**
- * A hierarchical navigable small world graph, by usearch: approximate neighbors of queries; rows may be added at any time. Its results
- * are ranked by the canonical distance. A self-join comes with its recall, and warns below 0.95. The graph is built on the first
- * search after an `add`, in parts of some tens of milliseconds, on the calling thread and `threads` others.
+ * A hierarchical navigable small world graph, by usearch: approximate neighbors of queries; rows may be added at any time. Its
+ * results are ranked by the canonical distance. A self-join comes with its recall, and warns below 0.95. The graph is built on the
+ * first search after an `add`, in parts of some tens of milliseconds, on the calling thread and `threads` others.
  *
- * `joinRows` holds no float32 copy of the rows. The graph stores them as `dtype` says, and 2 k + 32 candidates per row are ranked by
- * rows that are read again, in order. Equal rows are joined as one; up to 1,024 distinct rows are joined exactly. With one thread the
- * result is deterministic.
+ * `joinRows` holds no float32 copy of the rows. The graph stores them as `dtype` says, and 2 k + 32 candidates per row are ranked
+ * by rows that are read again, in order. Equal rows are joined as one; up to 1,024 distinct rows are joined exactly. With one
+ * thread the result is deterministic.
  * Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using HNSW graphs", TPAMI 2018.
  * @throws MissingDependencyError without usearch; InvalidArgumentError if an option is out of range.
  */

@@ -48,8 +48,8 @@ export type GraphJoinOptions = CallOptions &
   };
 
 /**
- * The self-join of rows that are read in blocks. The graph stores the rows in its own form and finds candidates, which are ranked by
- * the canonical distance of float32 rows that are read again. Equal rows are one row of the graph.
+ * The self-join of rows that are read in blocks. The graph stores the rows in its own form and finds candidates, which are ranked
+ * by the canonical distance of float32 rows that are read again. Equal rows are one row of the graph.
  */
 export async function joinByGraph(
   Index: Usearch['Index'],

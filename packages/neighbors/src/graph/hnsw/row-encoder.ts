@@ -1,13 +1,16 @@
 /** Converts rows in the form of libraries, rows x cols, to the numbers that the graph stores. */
 export type RowEncoder = (rows: Float32Array) => Float32Array | Int8Array;
 
-/** Larger numbers than this many times the usual largest one of a row are clipped, so that an outlier does not make the steps coarse. */
+/**
+ * Larger numbers than this many times the usual largest one of a row are clipped, so that an outlier does not make the steps
+ * coarse.
+ */
 const widest = 3;
 
 /**
- * Encodes numbers as integers from -127 to 127, with the same step in all columns, so that differences keep their proportions. In the
- * sample, 127 is the largest number, or 3 times the largest number of the 90th-percentile row if that is less; larger numbers are
- * clipped.
+ * Encodes numbers as integers from -127 to 127, with the same step in all columns, so that differences keep their proportions. In
+ * the sample, 127 is the largest number, or 3 times the largest number of the 90th-percentile row if that is less; larger numbers
+ * are clipped.
  * @param sample rows x cols, of the rows to be encoded
  * @param isCentered whether to subtract each column's median, which leaves differences as they are but changes inner products
  */

@@ -16,8 +16,8 @@ export interface DescentShape {
 }
 
 /**
- * The data of a search in one shared memory, as addresses; `assembly/nn-descent.ts` explains them. Rows are known by their positions,
- * which the first tree decides.
+ * The data of a search in one shared memory, as addresses; `assembly/nn-descent.ts` explains them. Rows are known by their
+ * positions, which the first tree decides.
  */
 export type DescentMemory = ReturnType<typeof descentMemory>;
 
