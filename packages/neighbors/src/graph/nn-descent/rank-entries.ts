@@ -36,8 +36,8 @@ export async function rankEntries(
     for (let rank = 0; rank < count; rank++) {
       const entry = entries[base + 2 * rank]!; // a position in its upper 31 bits
       if (entry === noEntry) break;
-      const doubt = 2 * rounding * scale * Math.max(scale, facts[4 * (entry >>> 1)]!);
-      const mayBeNear = rank < k || fromOrderedBits(entries[base + 2 * rank + 1]!) <= farthest + doubt;
+      const doubt = () => 2 * rounding * scale * Math.max(scale, facts[4 * (entry >>> 1)]!);
+      const mayBeNear = rank < k || fromOrderedBits(entries[base + 2 * rank + 1]!) <= farthest + doubt();
       if (mayBeNear) ids[cell + rank] = rowAt[entry >>> 1]!;
     }
   };
