@@ -5,7 +5,6 @@ export {
   type SphericalKMeansOptions,
   sphericalKMeans,
 } from './clustering/spherical-k-means.js';
-export { type DensityOfOptions, densityOf, type EmbeddedDensity } from './density-of.js';
 export { type DensityReport, densityReport } from './density-report.js';
 export { type ClusterDensity, type ClusterDensityOptions, clusterDensity } from './estimators/cluster-density.js';
 export { type KernelDensity, kernelDensity } from './estimators/kernel-density.js';
@@ -17,6 +16,16 @@ export type { KernelName } from './kernel/kernel-value.js';
 export { lowestPositions } from './lowest-positions.js';
 export type { RaceDensityOptions } from './race/race-options.js';
 export { rarestPositions } from './rarest-positions.js';
+export {
+  type DensityOfOptions,
+  densityOf,
+  type EmbeddedDensity,
+  type EmbeddedPromptWeights,
+  type PromptWeights,
+  type WeighOptions,
+  type WeighPromptsOptions,
+  weighPrompts,
+} from './weigh-prompts.js';
 export { cap } from './weighting/cap.js';
 export { compose } from './weighting/compose.js';
 export { effectiveSampleSize } from './weighting/effective-sample-size.js';

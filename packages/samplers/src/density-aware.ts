@@ -1,51 +1,38 @@
-import {
-  type CallOptions,
-  type DensityEstimator,
-  type Embedder,
-  InvalidArgumentError,
-  type Weighting,
-} from '@rarefy/core';
-import { type DensityReport, densityOf, densityReport, inverseDensity, knnDistance } from '@rarefy/density';
+import { type CallOptions, checkSeed, type DensityEstimator, type Embedder, type Weighting } from '@rarefy/core';
+import { type DensityReport, knnDistance, weighPrompts } from '@rarefy/density';
 import { type WeightedSampler, weightedSampler } from './weighted.js';
 
 export interface DensityAwareOptions<Item> extends CallOptions {
   readonly embedder: Embedder<Item>;
   /** Default `knnDistance({ k: 10 })`. */
   readonly density?: DensityEstimator;
-  /** From density to weight; default `inverseDensity()`. */
+  /** From density to weight. Default `inverseDensity()`. */
   readonly weighting?: Weighting;
   /** Any safe integer. */
   readonly seed: number;
-  /** Prompts embedded at a time; default 32. */
+  /** Prompts per batch of the embedder. Default 32. */
   readonly batchSize?: number;
 }
 
-/** A weighted sampler that knows how crowded each prompt's neighbourhood was when it was built. */
+/** A weighted sampler that also has the densities and the report it was built with. */
 export interface DensityAwareSampler extends WeightedSampler {
-  /** One a prompt; larger is more crowded. */
+  /** One value per prompt; larger is more crowded. */
   readonly density: Float64Array;
   /** What the initial weights do to the draws. */
   readonly report: DensityReport;
 }
 
 /**
- * Draws rare prompts more often: embeds the prompts, measures each one's density among the others, weighs, and draws with
- * replacement in proportion to the weights. Warnings of the report are `work-warning` events of task `weigh`.
- *
- * Rejects with what embedding, density and weighting throw: InvalidArgumentError for too few prompts for the density,
- * ShapeError when the density estimator breaks its contract, the signal's reason on abort.
+ * Draws rare prompts more often: weighs the prompts with `weighPrompts` and draws with replacement, in proportion to the weights.
+ * Events and errors are those of `weighPrompts`.
+ * @throws InvalidArgumentError if the seed is not a safe integer.
  */
 export async function densityAwareSampler<Item>(
   prompts: readonly Item[],
-  options: DensityAwareOptions<Item>,
+  { density: estimator = knnDistance(), seed, ...options }: DensityAwareOptions<Item>,
 ): Promise<DensityAwareSampler> {
-  const { embedder, density: estimator = knnDistance(), weighting = inverseDensity(), seed, ...work } = options;
-  if (prompts.length === 0) throw new InvalidArgumentError('there are no prompts to draw from; give at least two');
-  const { density, fingerprint } = await densityOf(prompts, { embedder, estimator, ...work });
-  const weights = weighting(density);
-  const report = densityReport(density, weights);
-  for (const message of report.warnings)
-    work.onEvent?.({ type: 'work-warning', task: 'weigh', code: 'weights', message });
+  checkSeed(seed);
+  const { density, weights, report, fingerprint } = await weighPrompts(prompts, { ...options, estimator });
   const name = `density-aware-sampler:embedder=(${fingerprint}),density=(${estimator.fingerprint})`;
   // Assigned and not spread: weightsVersion is a getter.
   return Object.assign(weightedSampler(weights, { seed, name }), { density, report });
