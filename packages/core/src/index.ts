@@ -11,6 +11,7 @@
 export { decodeBase64, encodeBase64 } from './bytes/base64.js';
 export { checkInteger, checkSeed } from './checks/arguments.js';
 export { checkFinite, checkMatrix, checkShape, firstNotFinite, notFiniteAt } from './checks/numbers.js';
+export { checkWeighting } from './checks/weightings.js';
 export {
   CorruptFileError,
   InputError,
@@ -63,4 +64,4 @@ export type {
 export type { ProjectOptions, Projector, ProjectorCapabilities } from './spec/projector.js';
 export type { RowSource } from './spec/row-source.js';
 export type { Draws, Feedback, Sampler, SamplerCapabilities, SamplerState, WeightUpdate } from './spec/sampler.js';
-export type { Weighting } from './spec/weighting.js';
+export type { Weighting, WeightTransform } from './spec/weighting.js';

@@ -1,12 +1,20 @@
-import { type DensityEstimator, type Embedder, InvalidArgumentError, ShapeError, type WorkEvent } from '@rarefy/core';
+import {
+  type DensityEstimator,
+  type Embedder,
+  InvalidArgumentError,
+  InvalidWeightsError,
+  ShapeError,
+  type Weighting,
+  type WorkEvent,
+} from '@rarefy/core';
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { clusters } from '@rarefy/testing';
 import { expect, test } from 'vitest';
-import { densityReport } from './density-report.js';
-import { knnDistance } from './estimators/knn-distance.js';
-import { knnSimilarity } from './estimators/knn-similarity.js';
+import { knnDistance, knnSimilarity } from './estimators/knn.js';
+import { densityReport } from './report.js';
 import { weighPrompts } from './weigh-prompts.js';
 import { inverseDensity } from './weighting/inverse-density.js';
+import { targetEss } from './weighting/transforms.js';
 
 const points = clusters([0.05, 0.5, 2], 30, 20, 1);
 const items = Array.from({ length: points.rows }, (_, row) => row);
@@ -156,6 +164,16 @@ test('an estimator of another number of values is refused; after rows in blocks 
   const estimator = knnDistance();
   await weighPrompts(items, { embedder: elsewhere().embedder, estimator, memoryBytes: 0 });
   await expect(estimator.score!(points)).rejects.toThrow('call fit(points) first');
+});
+
+test('a weight transform is refused before any work, and invalid weights after it', async () => {
+  const { embedder, count } = elsewhere();
+  const options = { embedder, memoryBytes: 0, weighting: targetEss(0.5) as unknown as Weighting };
+  await expect(weighPrompts(items, options)).rejects.toThrow('compose(inverseDensity(), targetEss(0.5))');
+  await expect(weighPrompts(points, { weighting: options.weighting })).rejects.toThrow(InvalidArgumentError);
+  expect(count).toEqual({ disposed: 0, most: 0 });
+  await expect(weighPrompts(points, { weighting: () => new Float64Array(90) })).rejects.toThrow(InvalidWeightsError);
+  await expect(weighPrompts(points, { weighting: () => new Float64Array(3).fill(1) })).rejects.toThrow(ShapeError);
 });
 
 test('no prompts and no rows are refused; an aborted signal ends the work with its reason', async () => {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
+import type { Weighting, WeightTransform } from '../spec/weighting.js';
 import { checkInteger, checkSeed } from './arguments.js';
 import { checkFinite, checkMatrix, checkShape, firstNotFinite } from './numbers.js';
+import { checkWeighting } from './weightings.js';
 
 test('integers outside the range, and values that are not safe integers, are refused by name', () => {
   for (const value of [0, 1.5, Number.NaN, Infinity, 2 ** 53]) {
@@ -45,4 +47,21 @@ test('sizes that do not agree and arrays of another type are refused', () => {
     'queries must be in a Float32Array, got Float64Array',
   );
   checkShape({ data: new Float32Array(0), rows: 0, cols: 3 }, 'points');
+});
+
+test('a weight transform is no weighting, for the compiler and at run time', () => {
+  const plain = (values: Float64Array) => values.map((value) => 1 / value);
+  const transform: WeightTransform = Object.assign((weights: Float64Array) => weights, {
+    kind: 'weight-transform',
+  } as const);
+  checkWeighting(plain);
+  checkWeighting(Object.assign(plain, { kind: 'weighting' } as const));
+  // @ts-expect-error a transform takes weights, not densities
+  const refused: Weighting = transform;
+  expect(() => checkWeighting(refused)).toThrow(InvalidArgumentError);
+  expect(() => checkWeighting(refused)).toThrow('compose(inverseDensity(), targetEss(0.5))');
+  // @ts-expect-error a plain function does not say what it takes
+  const unmarked: WeightTransform = (weights: Float64Array) => weights;
+  expect(unmarked.kind).toBeUndefined();
+  expect(() => checkWeighting(undefined as unknown as Weighting)).toThrow('must be a function');
 });

@@ -1,5 +1,14 @@
 /**
- * Turns numbers, one a row, into weights ≥ 0, one a row. Pure. The first of a chain takes densities, the others take the
- * weights of the one before.
+ * Turns densities into weights: one finite number ≥ 0 per row, of any scale. Pure. Any function from densities to weights is a
+ * weighting; a {@link WeightTransform} is not, because it would take densities for weights and so favor crowded rows.
  */
-export type Weighting = (values: Float64Array) => Float64Array;
+export interface Weighting {
+  (density: Float64Array): Float64Array;
+  readonly kind?: 'weighting';
+}
+
+/** Turns weights into weights, one per row, after a {@link Weighting} has made them. Pure. */
+export interface WeightTransform {
+  (weights: Float64Array): Float64Array;
+  readonly kind: 'weight-transform';
+}

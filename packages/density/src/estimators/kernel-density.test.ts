@@ -239,15 +239,15 @@ test('what cannot be measured is refused', async () => {
   refused({ kernel: 'box' }, 'kernel must be one of gaussian, exponential, angular, got box');
   refused({ method: 'fast' }, 'method must be exact or near-and-random, got fast');
   refused({ kernel: 'angular', bandwidth: 1 }, 'the angular kernel has no bandwidth');
-  refused({ power: 2 }, 'power is of the angular kernel');
+  refused({ power: 2 }, 'power applies only to the angular kernel');
   for (const power of [0, -1, Number.NaN, Infinity]) refused({ kernel: 'angular', power }, `got ${power}`);
   for (const bandwidth of [0, -1, Number.NaN, Infinity, 1e-160]) refused({ bandwidth }, `got ${bandwidth}`);
   for (const k of [-1, 0.5]) refused({ k }, `k must be an integer ≥ 0, got ${k}`);
   for (const samples of [0, 1.5]) refused({ samples }, `samples must be an integer ≥ 1, got ${samples}`);
   refused({ seed: 0.5 }, 'seed must be a safe integer, got 0.5');
   const byDot = () => exactIndex({ metric: 'dot' });
-  refused({ method: 'near-and-random', index: byDot }, 'needs an index by euclidean or cosine, and this one is by dot');
-  await expect(kernelDensity().fit(normalPoints(1, 3, 1))).rejects.toThrow('at least 2 rows, and there are 1');
+  refused({ method: 'near-and-random', index: byDot }, 'needs an index with metric euclidean or cosine, got dot');
+  await expect(kernelDensity().fit(normalPoints(1, 3, 1))).rejects.toThrow('at least 2 rows, got 1');
   await expect(kernelDensity().fit({ data: new Float32Array(0), rows: 2, cols: 0 })).rejects.toBeInstanceOf(ShapeError);
   const doubles = { data: new Float64Array(6) as unknown as Float32Array, rows: 3, cols: 2 };
   await expect(kernelDensity().fit(doubles)).rejects.toThrow('points must be in a Float32Array, got Float64Array');

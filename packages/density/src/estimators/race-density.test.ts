@@ -209,13 +209,13 @@ describe('what cannot be is refused', () => {
     for (const window of [0, 1, 2.5]) refused({ window }, `window must be an integer ≥ 2, got ${window}`);
     refused({ seed: 0.5 }, 'seed must be a safe integer, got 0.5');
     refused({ rows: 10_000, hashes: 16 }, 'more than 2^28');
-    refused({ window: 2_000_000 }, 'a window of 2000000 points x 1000 rows of counters is more than 2^30');
+    refused({ window: 2_000_000 }, 'a window of 2000000 points x 1000 rows is more than 2^30 codes');
   });
 
   test('removing what was not added, and then nothing is changed', async () => {
     const sketch = await sketchOf(part(0, 10));
     const before = sketch.toBytes();
-    await expect(sketch.remove(part(5, 15))).rejects.toThrow('these 10 points were not all added');
+    await expect(sketch.remove(part(5, 15))).rejects.toThrow('not all of these 10 points are in the sketch');
     await expect(sketch.remove(part(0, 11))).rejects.toThrow(InvalidArgumentError);
     expect(sketch.toBytes()).toEqual(before);
   });
@@ -231,10 +231,10 @@ describe('what cannot be is refused', () => {
     await expect(sketch.update(normalPoints(3, 7, 1))).rejects.toThrow(ShapeError);
     await expect(sketch.remove(normalPoints(3, 7, 1))).rejects.toThrow(ShapeError);
     const other = await sketchOf(normalPoints(3, 7, 1));
-    expect(() => sketch.merge(other)).toThrow('the points have 7 columns and those of the sketch 24');
+    expect(() => sketch.merge(other)).toThrow('the points have 7 columns and the sketch has 24');
     expect(() => sketch.merge(raceDensity({ ...small, seed: 6 }))).toThrow(StateMismatchError);
     expect(() => sketch.restore(raceDensity({ ...small, hashes: 4 }).toBytes())).toThrow(StateMismatchError);
-    await expect(raceDensity(small).fit(part(0, 1))).rejects.toThrow('at least 2 rows, and there are 1');
+    await expect(raceDensity(small).fit(part(0, 1))).rejects.toThrow('at least 2 rows, got 1');
   });
 
   test('bytes that are damaged anywhere, or cut off', async () => {

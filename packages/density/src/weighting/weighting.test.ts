@@ -1,12 +1,15 @@
-import { InvalidArgumentError, InvalidWeightsError, NotFiniteError } from '@rarefy/core';
+import {
+  InvalidArgumentError,
+  InvalidWeightsError,
+  NotFiniteError,
+  type Weighting,
+  type WeightTransform,
+} from '@rarefy/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cap } from './cap.js';
-import { compose } from './compose.js';
-import { effectiveSampleSize } from './effective-sample-size.js';
 import { inverseDensity } from './inverse-density.js';
-import { mixUniform } from './mix-uniform.js';
-import { targetEss } from './target-ess.js';
+import { cap, compose, mixUniform, targetEss, weightTransform } from './transforms.js';
+import { effectiveSampleSize } from './weights.js';
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 const options = { numRuns: 300, seed: 1 };
@@ -57,8 +60,8 @@ describe('inverseDensity', () => {
     expectRelative(weights[1]!, 1.01 ** -300, 1e-10);
   });
 
-  test('refuses what has no bounded weight, naming the position', () => {
-    expect(() => inverseDensity()(float64(1, 0))).toThrow('density 0 at position 1 has no bounded weight');
+  test('refuses densities whose weight would be infinite, naming the position', () => {
+    expect(() => inverseDensity()(float64(1, 0))).toThrow('density 0 at position 1 has an infinite weight');
     expect(() => inverseDensity()(float64(1, 0))).toThrow(InvalidWeightsError);
     expect(() => inverseDensity()(float64(1, Number.NaN))).toThrow(NotFiniteError);
     expect(() => inverseDensity()(float64(1, Infinity))).toThrow('density Infinity at position 1');
@@ -163,7 +166,40 @@ test('compose applies from first to last, and no weighting changes its input', (
   const before = density.slice();
   const composed = compose(inverseDensity({ exponent: 2 }), targetEss(0.5), mixUniform(0.1), cap(20));
   expect(composed(density)).toEqual(cap(20)(mixUniform(0.1)(targetEss(0.5)(inverseDensity({ exponent: 2 })(density)))));
-  expect(compose()(density)).toEqual(density);
-  expect(compose()(density)).not.toBe(density);
+  expect(compose(inverseDensity())(density)).toEqual(inverseDensity()(density));
   expect(density).toEqual(before);
+});
+
+test('a function of one’s own is a weighting, and a transform when it is wrapped', () => {
+  const squares = compose(
+    (density) => density.map((value) => 1 / value),
+    weightTransform((weights) => weights.map((weight) => weight ** 2)),
+  );
+  expect(squares(float64(1, 2, 4))).toEqual(float64(1, 0.25, 0.0625));
+});
+
+describe('a transform alone is no weighting', () => {
+  test('for the compiler', () => {
+    // @ts-expect-error targetEss takes weights, not densities
+    const weighting: Weighting = targetEss(0.5);
+    // @ts-expect-error a chain starts with a weighting
+    expect(() => compose(targetEss(0.5), mixUniform(0.1))).toThrow(InvalidArgumentError);
+    // @ts-expect-error only the first of a chain takes densities
+    expect(() => compose(inverseDensity(), inverseDensity())).toThrow(
+      'argument 2 of compose must be a weight transform',
+    );
+    // @ts-expect-error an unmarked function may take densities or weights
+    expect(() => compose(inverseDensity(), cap(3), (weights) => weights)).toThrow('argument 3 of compose');
+    // @ts-expect-error a weighting is no transform
+    const transform: WeightTransform = inverseDensity();
+    expect([weighting.kind, transform.kind]).toEqual(['weight-transform', undefined]);
+  });
+
+  test('at run time: the error says what to write instead', () => {
+    for (const transform of [targetEss(0.5), mixUniform(0.1), cap(20), weightTransform((weights) => weights)]) {
+      const given = transform as unknown as Weighting;
+      expect(() => compose(given)).toThrow(InvalidArgumentError);
+      expect(() => compose(given)).toThrow('compose(inverseDensity(), targetEss(0.5))');
+    }
+  });
 });

@@ -1,9 +1,9 @@
-/** The Walsh-Hadamard transform of the first `size` values, a power of two, in place and not scaled: size × log2(size) additions. */
+/** Unscaled Walsh-Hadamard transform of the first `size` values, in place: size × log2(size) additions. @param size a power of two */
 export function walshHadamard(values: Float64Array, size: number): void {
   let half = 1;
   for (; half * 8 <= size; half *= 8) {
     for (let start = 0; start < size; start += 8 * half) {
-      // Three levels at once: a third of the loads and stores.
+      // Three levels at once take a third of the loads and stores.
       for (let at = start; at < start + half; at++) {
         const a0 = values[at]!;
         const a1 = values[at + half]!;

@@ -1,25 +1,25 @@
 import { type CounterRandom, counterRandom, type Matrix, type TimeSlices } from '@rarefy/core';
-import { lowestPositions } from '../lowest-positions.js';
-import type { DistinctRows } from '../numeric/distinct-rows.js';
-import { innerProduct } from '../numeric/inner-products.js';
-import type { KernelRows } from './kernel-sums.js';
+import type { DistinctRows } from '../../numeric/distinct-rows.js';
+import { innerProduct } from '../../numeric/inner-products.js';
+import { lowestPositions } from '../../numeric/lowest-positions.js';
+import type { KernelRows } from './sums.js';
 
-/** Sums of the kernel over near rows, exactly, and over a random sample of the rest, scaled up. */
+/** Kernel sums that are exact over near rows and scaled up from a random sample of the rest. */
 export interface NearAndRandom {
   /**
-   * Estimated sum over all rows but the copies of `own`, and exactly over these.
-   * @param own the distinct row that `row` of `points` is equal to, or -1
-   * @param near ids of other distinct rows; -1 names none
+   * Estimates the sum over all rows, exact over the copies of `own` and the rows of `near`.
+   * @param own the distinct row that is equal to row `row` of `points`, or -1
+   * @param near other distinct rows; -1 is ignored
    */
   sum(points: Matrix, row: number, squaredLength: number, own: number, near: Int32Array): number;
 }
 
 /**
- * DEANN: with R rows neither near nor copies, of which s are sampled, Σ near + R / s Σ sampled is unbiased, since the sampled rows are
- * equally likely to be any s of the R. All rows sample from one list, ordered by random keys that come from the content of each row:
- * so equal rows have equal estimates, and neither the order of the rows nor a row's own copy changes them.
+ * DEANN: with R rows that are neither near nor copies, of which s are sampled, Σ near + R / s Σ sampled is unbiased, because the sample
+ * is equally likely to be any s of the R rows. All rows sample from one list, ordered by random keys that depend on the content of
+ * each row, so equal rows have equal estimates, whatever the order of the rows.
  * Source: Karppa, Aumüller & Pagh, "DEANN: Speeding up kernel-density estimation using approximate nearest neighbor search", 2022.
- * @param k most near rows in a call of `sum`
+ * @param k maximum number of near rows in a call of `sum`
  */
 export async function nearAndRandom(
   rows: KernelRows,
@@ -30,7 +30,7 @@ export async function nearAndRandom(
   const { points: fitted, counts, squaredLengths, value } = rows;
   const total = classOf.length;
   const random = counterRandom(seed);
-  const copies: CounterRandom[] = []; // one stream for the first copies, one for the second ones …
+  const copies: CounterRandom[] = []; // one stream for the first copies, one for the second copies, and so on
   const keys = new Float64Array(total);
   const rowOfKey = new Int32Array(total);
   let filled = 0;
@@ -42,14 +42,14 @@ export async function nearAndRandom(
       if (slices.due()) await slices.pause();
     }
   }
-  // However many of the first keys belong to near rows and copies, enough are left.
+  // Enough keys are left even if the first ones all belong to near rows and copies.
   const mostSkipped = counts
     .slice()
     .sort()
     .reverse()
     .subarray(0, k + 1)
     .reduce((sum, count) => sum + count, 0);
-  const order = lowestPositions(keys, Math.min(total, samples + mostSkipped)).map((at) => rowOfKey[at]!);
+  const order = lowestPositions(keys, Math.min(total, samples + mostSkipped)).map((index) => rowOfKey[index]!);
   const skippedBy = new Int32Array(fitted.rows).fill(-1);
   let call = -1;
 
@@ -73,8 +73,8 @@ export async function nearAndRandom(
       }
       const wanted = Math.min(samples, rest);
       let sampled = 0;
-      for (let at = 0, taken = 0; taken < wanted; at++) {
-        const other = order[at]!;
+      for (let index = 0, taken = 0; taken < wanted; index++) {
+        const other = order[index]!;
         if (skippedBy[other] === call) continue;
         sampled += kernel(other);
         taken++;

@@ -3,8 +3,7 @@ import { exactIndex } from '@rarefy/neighbors/exact';
 import { clusters, densityEstimatorChecks, naiveDensity, naiveIndex, normalPoints, rowsOf } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { describe, expect, test } from 'vitest';
-import { knnDistance } from './knn-distance.js';
-import { knnSimilarity } from './knn-similarity.js';
+import { knnDistance, knnSimilarity } from './knn.js';
 
 const byCosine = () => exactIndex({ metric: 'cosine' });
 
@@ -94,10 +93,8 @@ describe('what cannot be measured is refused', () => {
       expect(() => knnDistance({ epsilon })).toThrow(InvalidArgumentError);
     }
     const byDot = () => exactIndex({ metric: 'dot' });
-    expect(() => knnDistance({ index: byDot })).toThrow(
-      'needs an index by euclidean or cosine, and this one is by dot',
-    );
-    expect(() => knnSimilarity({ index: byCosine })).toThrow('needs an index by dot');
+    expect(() => knnDistance({ index: byDot })).toThrow('needs an index with metric euclidean or cosine, got dot');
+    expect(() => knnSimilarity({ index: byCosine })).toThrow('needs an index with metric dot');
   });
 
   test('too few rows, and inner products beyond float32', async () => {

@@ -1,10 +1,10 @@
 import { counterRandom, InvalidArgumentError, InvalidWeightsError, NotFiniteError, ShapeError } from '@rarefy/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { densityReport } from './density-report.js';
-import { lowestPositions } from './lowest-positions.js';
-import { rarestPositions } from './rarest-positions.js';
+import { lowestPositions, rarestPositions } from './numeric/lowest-positions.js';
+import { densityReport } from './report.js';
 import { inverseDensity } from './weighting/inverse-density.js';
+import { compose, targetEss } from './weighting/transforms.js';
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 
@@ -79,7 +79,7 @@ describe('densityReport', () => {
   test('warns of nearly uniform and of nearly degenerate weights, and survives huge and zero ones', () => {
     const density = new Float64Array(100).fill(1);
     expect(densityReport(density, new Float64Array(100).fill(5)).warnings).toEqual([
-      'ESS/N is 1.00: draws are nearly uniform; raise the exponent or set a target ESS, such as 0.5',
+      'ESS/N is 1.00: draws are nearly uniform; raise the exponent or add a target ESS, such as 0.5',
     ]);
     const one = new Float64Array(100);
     one[3] = 1e308;
@@ -89,7 +89,25 @@ describe('densityReport', () => {
     expect(densityReport(density, new Float64Array(100).fill(1e308)).rarest10Share).toBeCloseTo(0.1, 12);
   });
 
-  test('refuses what does not fit', () => {
+  test('warns if the rarest tenth gets less than uniform draws would give it', () => {
+    const density = Float64Array.from({ length: 25 }, (_, row) => row + 1); // the rarest tenth is three rows, 12 %
+    const crowded = densityReport(density, targetEss(0.5)(density));
+    expect(crowded.warnings).toEqual([
+      expect.stringMatching(
+        /^the rarest tenth of the rows get 0\.\d+ % of the draws, less than the 12\.0 % of uniform/,
+      ),
+    ]);
+    expect(densityReport(density, inverseDensity({ exponent: -1 })(density)).warnings.join()).toContain(
+      'favor crowded',
+    );
+    expect(densityReport(density, compose(inverseDensity(), targetEss(0.5))(density)).warnings).toEqual([]);
+    for (const rows of [1, 7, 10, 99, 1000]) {
+      const uniform = densityReport(density.slice(0, rows), new Float64Array(Math.min(rows, 25)).fill(0.3));
+      expect(uniform.warnings.length).toBe(1); // only that draws are nearly uniform
+    }
+  });
+
+  test('refuses invalid densities and weights', () => {
     expect(() => densityReport(float64(1, 2), float64(1))).toThrow(ShapeError);
     expect(() => densityReport(float64(1, 2), float64(1, -1))).toThrow('weight -1 at position 1');
     expect(() => densityReport(float64(1, 2), float64(0, 0))).toThrow(InvalidWeightsError);

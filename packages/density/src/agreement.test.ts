@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, InvalidWeightsError, NotFiniteError, ShapeError } from '@rarefy/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { agreementReport, spearman } from '../index.js';
+import { agreementReport, spearman } from './index.js';
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 const { rankings } = JSON.parse(
-  readFileSync(new URL('../../../../tests/golden/density-references.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../tests/golden/density-references.json', import.meta.url), 'utf8'),
 ) as { rankings: { a: number[]; b: number[]; spearman: number }[] };
 
 describe('spearman', () => {

@@ -1,10 +1,10 @@
 import { InvalidArgumentError, type Matrix, ShapeError, timeSlices } from '@rarefy/core';
 import { clusters, normalPoints, rowsOf } from '@rarefy/testing';
 import { expect, test } from 'vitest';
-import { casesOf } from '../../../../tests/support/exhaustive.js';
-import { clusterDensity, sphericalKMeans } from '../index.js';
-import { distinctRows } from '../numeric/distinct-rows.js';
-import { firstCenters } from './first-centers.js';
+import { casesOf } from '../../../../../tests/support/exhaustive.js';
+import { clusterDensity, sphericalKMeans } from '../../index.js';
+import { distinctRows } from '../../numeric/distinct-rows.js';
+import { pickCenters } from './spherical-k-means.js';
 
 const range = (count: number) => Array.from({ length: count }, (_, at) => at);
 const rowOf = ({ data, cols }: Matrix, row: number) => data.subarray(row * cols, (row + 1) * cols);
@@ -23,7 +23,7 @@ test('the first centers follow k-means++ (chi-square over 20 ordered pairs, fals
   const samples = casesOf(20_000, 200_000);
   const counts = new Float64Array(25);
   for (let seed = 0; seed < samples; seed++) {
-    const [first, second] = await firstCenters(distinct, 2, seed, async () => {});
+    const [first, second] = await pickCenters(distinct, 2, seed, async () => {});
     counts[5 * first! + second!]!++;
   }
   let [statistic, cells] = [0, 0];
@@ -123,5 +123,5 @@ test('what cannot be grouped is refused', async () => {
   await expect(sphericalKMeans(points, { clusters: 2, seed: 0.5 })).rejects.toThrow('seed must be a safe integer');
   expect(() => clusterDensity({ seed: 0.5 })).toThrow('seed must be a safe integer');
   await expect(sphericalKMeans({ ...points, rows: 9 }, { clusters: 2 })).rejects.toThrow(ShapeError);
-  await expect(sphericalKMeans(rowsOf(points, []), { clusters: 2 })).rejects.toThrow('there are no rows to group');
+  await expect(sphericalKMeans(rowsOf(points, []), { clusters: 2 })).rejects.toThrow('there are no rows to cluster');
 });

@@ -1,14 +1,14 @@
 import type { Matrix, TimeSlices } from '@rarefy/core';
-import { innerProducts } from '../numeric/inner-products.js';
+import { innerProducts } from '../../numeric/inner-products.js';
 
 const neighbors = 10;
 const sampledRows = 1000;
 const blockRows = 64;
 
 /**
- * Median distance to the 10th nearest other row, over all rows or 1,000 of them, evenly spread; 1 when there is one row.
- * @param points all different, so that copies do not make it 0
- * @param squaredLengths of the points
+ * Median distance to the 10th nearest other row, over all rows or 1,000 of them, evenly spaced; 1 if there is only one row.
+ * @param points distinct rows, so that copies do not make the bandwidth 0
+ * @param squaredLengths squared length of each row
  */
 export async function neighborBandwidth(
   { data, rows, cols }: Matrix,
@@ -30,16 +30,16 @@ export async function neighborBandwidth(
         squares[top + i] = Math.max(0, squaredLengths[row]! + squaredLengths[top + i]! - 2 * products[i]!);
       }
     }
-    squares[row] = -1; // before all others
+    squares[row] = -1; // the row itself comes first
     found[at] = Math.sqrt(nthSmallest(squares, rank));
     if (slices.due()) await slices.pause();
   }
   found.sort();
   const median = (found[(sampled - 1) >> 1]! + found[sampled >> 1]!) / 2;
-  return median > 0 ? median : 1; // 0 where all differ by less than float64 can tell
+  return median > 0 ? median : 1; // 0 if all differences round to 0
 }
 
-/** The value at `rank` of the ascending order, counted from 0. */
+/** The value at index `rank` of the ascending order. */
 function nthSmallest(values: Float64Array, rank: number): number {
   const smallest = new Float64Array(rank + 1).fill(Number.POSITIVE_INFINITY);
   for (const value of values) {

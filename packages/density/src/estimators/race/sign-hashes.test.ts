@@ -1,9 +1,8 @@
 import { counterRandom, type Matrix } from '@rarefy/core';
 import { normalPoints } from '@rarefy/testing';
 import { describe, expect, test } from 'vitest';
-import { casesOf } from '../../../../tests/support/exhaustive.js';
-import { gaussianValues } from './gaussian-values.js';
-import { signHashes } from './sign-hashes.js';
+import { casesOf } from '../../../../../tests/support/exhaustive.js';
+import { gaussianValues, signHashes } from './sign-hashes.js';
 import { walshHadamard } from './walsh-hadamard.js';
 
 test('the transform is the product with the signs of shared bits', () => {

@@ -1,20 +1,20 @@
-import type { Matrix } from '@rarefy/core';
-import { innerProducts, squaredLengths } from '../numeric/inner-products.js';
-import type { Tick } from '../numeric/with-progress.js';
-import type { KernelValue } from './kernel-value.js';
+import type { Matrix, Tick } from '@rarefy/core';
+import { innerProducts, squaredLengths } from '../../numeric/inner-products.js';
+import type { KernelValue } from './kernels.js';
 
-/** Rows whose kernel values are summed, each with a number of copies. */
+/** The rows whose kernel values are summed. */
 export interface KernelRows {
-  /** All different. */
+  /** Distinct rows. */
   readonly points: Matrix;
+  /** Number of copies of each distinct row. */
   readonly counts: Int32Array;
   readonly squaredLengths: Float64Array;
   readonly value: KernelValue;
 }
 
-const blockRows = 64; // two blocks of 384 columns lie in a core's second-level cache
+const blockRows = 64; // two blocks of 384 columns fit in a second-level cache of 256 KiB
 
-/** Sum of the kernel over all other rows, for one copy of each row: its further copies count 1 each. Each pair is computed once. */
+/** For one copy of each distinct row: sum of the kernel over all other rows, where its own further copies count 1 each. */
 export async function kernelSelfSums(rows: KernelRows, tick: Tick): Promise<Float64Array> {
   const { points, counts, squaredLengths: lengths, value } = rows;
   const { data, cols } = points;
@@ -40,7 +40,7 @@ export async function kernelSelfSums(rows: KernelRows, tick: Tick): Promise<Floa
   return sums;
 }
 
-/** Sum of the kernel over all rows, for each query. */
+/** For each query: sum of the kernel over all rows. */
 export async function kernelQuerySums(rows: KernelRows, queries: Matrix, tick: Tick): Promise<Float64Array> {
   const { points, counts, squaredLengths: lengths, value } = rows;
   const queryLengths = squaredLengths(queries.data, queries.rows, queries.cols);
