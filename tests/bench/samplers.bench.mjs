@@ -1,6 +1,6 @@
 import { counterRandom } from '@rarefy/core';
 import { grpoLoader } from '@rarefy/grpo';
-import { aliasTable, drawWithoutReplacement, sumTree, weightedSampler } from '@rarefy/samplers';
+import { aliasTable, drawWithoutReplacement, frozenWeightedSampler, sumTree, weightedSampler } from '@rarefy/samplers';
 import { leastTimes } from './measure.mjs';
 import { runPeer } from './peers/python.mjs';
 
@@ -78,7 +78,7 @@ function drawTimes(weights) {
   const table = aliasTable(weights);
   const tree = sumTree(weights);
   const updated = sumTree(weights);
-  const frozen = weightedSampler(weights, { seed: 1, frozen: true });
+  const frozen = frozenWeightedSampler(weights, { seed: 1 });
   const changing = weightedSampler(weights, { seed: 1 });
   const refreshed = weightedSampler(weights, { seed: 1 });
   const updates = Array.from({ length: blocks }, (_, at) => ({
@@ -129,7 +129,7 @@ function buildTimes(weights) {
     {
       'building the alias table': { operations: 1, run: () => aliasTable(weights) },
       'building the sum tree': { operations: 1, run: () => sumTree(weights) },
-      'building a frozen sampler': { operations: 1, run: () => weightedSampler(weights, { seed: 1, frozen: true }) },
+      'building a frozen sampler': { operations: 1, run: () => frozenWeightedSampler(weights, { seed: 1 }) },
       'building a changing sampler': { operations: 1, run: () => weightedSampler(weights, { seed: 1 }) },
       '100,000 without replacement': { operations: 1, run: () => drawWithoutReplacement(weights, subsetSize, random) },
     },

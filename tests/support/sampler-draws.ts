@@ -2,6 +2,7 @@ import { counterRandom } from '@rarefy/core';
 import {
   curriculum,
   drawWithoutReplacement,
+  frozenWeightedSampler,
   mixtureSampler,
   subsetSampler,
   uniformSampler,
@@ -46,7 +47,7 @@ export function samplerDraws(): string {
     probabilities: [...after.probabilities.subarray(0, 100)],
     state: weighted.state(),
     restored: [...restored.draw(100).positions],
-    frozen: [...weightedSampler(weights, { seed: 123_456_789_012, frozen: true }).draw(10_000).positions],
+    frozen: [...frozenWeightedSampler(weights, { seed: 123_456_789_012 }).draw(10_000).positions],
     mixture: [...mixture.draw(1000).positions],
     learned,
     uniform: [...uniformSampler(size, { seed: 3 }).draw(10_000).positions],

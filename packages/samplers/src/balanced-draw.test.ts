@@ -2,8 +2,7 @@ import { counterRandom, InvalidArgumentError, InvalidWeightsError, ShapeError } 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { drawBalanced } from './balanced-draw.js';
-import { estimatedInclusion } from './structures/estimated-inclusion.js';
-import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
+import { estimatedInclusion, inclusionProbabilities } from './structures/inclusion-probabilities.js';
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 const ints = (...values: number[]) => Int32Array.from(values);

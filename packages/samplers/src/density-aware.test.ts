@@ -1,5 +1,12 @@
-import { type Embedder, InvalidArgumentError, InvalidWeightsError, ShapeError, type WorkEvent } from '@rarefy/core';
-import { compose, inverseDensity, knnDistance, targetEss } from '@rarefy/density';
+import {
+  type Embedder,
+  InvalidArgumentError,
+  InvalidWeightsError,
+  ShapeError,
+  type Weighting,
+  type WorkEvent,
+} from '@rarefy/core';
+import { compose, inverseDensity, knnDistance, rarestPositions, targetEss } from '@rarefy/density';
 import { clusters, letterEmbedder, samplerChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { expect, test } from 'vitest';
@@ -65,7 +72,22 @@ test('updates and follows its own state like any weighted sampler', async () => 
   expect(() => other.restore(state)).toThrow('embedder=(rows)');
 });
 
-test('tells its work and its warnings', async () => {
+test('a target ESS without a weighting is refused, for it would favor crowded prompts in its draws', async () => {
+  const weighting = targetEss(0.5) as unknown as Weighting;
+  const refused = densityAwareSampler(rows, { embedder: rowEmbedder, weighting, seed: 4 });
+  await expect(refused).rejects.toThrow('compose(inverseDensity(), targetEss(0.5))');
+  // What it would have drawn: density taken for weight.
+  const density = await knnDistance({ k: 10 }).fit(points);
+  const rare = new Set(rarestPositions(density, 0.1));
+  const shareOfRare = (weights: Float64Array) =>
+    weightedSampler(weights, { seed: 4 })
+      .draw(20_000)
+      .positions.filter((position) => rare.has(position)).length / 20_000;
+  expect(shareOfRare(targetEss(0.5)(density))).toBeLessThan(0.02);
+  expect(shareOfRare(compose(inverseDensity(), targetEss(0.5))(density))).toBeGreaterThan(0.15);
+});
+
+test('reports its work and its warnings', async () => {
   const events: WorkEvent[] = [];
   const onEvent = (event: WorkEvent) => events.push(event);
   const options = { embedder: rowEmbedder, seed: 4, batchSize: 50, onEvent };
@@ -84,7 +106,7 @@ test('rejects with the reason of its signal, and with what its parts throw', asy
   const reason = new Error('enough');
   await expect(densityAwareSampler(rows, { ...base, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   await expect(densityAwareSampler([], base)).rejects.toThrow('there are no prompts');
-  await expect(densityAwareSampler([1, 2, 3], base)).rejects.toThrow('k = 10 neighbours need at least 11 rows');
+  await expect(densityAwareSampler([1, 2, 3], base)).rejects.toThrow('need at least 11 rows');
   await expect(densityAwareSampler(rows, { ...base, seed: 0.5 })).rejects.toBeInstanceOf(InvalidArgumentError);
   const zero = () => new Float64Array(200);
   await expect(densityAwareSampler(rows, { ...base, weighting: zero })).rejects.toBeInstanceOf(InvalidWeightsError);

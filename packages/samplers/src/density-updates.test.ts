@@ -1,5 +1,5 @@
 import { type Embedder, InvalidArgumentError, type Weighting, type WeightUpdate } from '@rarefy/core';
-import { knnDistance } from '@rarefy/density';
+import { knnDistance, targetEss } from '@rarefy/density';
 import { lastValueFrom, NEVER, of, Subject, throwError, toArray } from 'rxjs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { densityUpdates, followUpdates, weightedSampler } from './index.js';
@@ -198,4 +198,6 @@ test('ends with its source, waits for none that never comes, and refuses a wrong
       InvalidArgumentError,
     );
   }
+  const weighting = targetEss(0.5) as unknown as Weighting;
+  expect(() => densityUpdates(of(1), { ...options, embedder: lineEmbedder, weighting })).toThrow('compose(inverse');
 });

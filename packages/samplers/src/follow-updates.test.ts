@@ -47,7 +47,7 @@ test('an async iterable, an array and a promise are sources too', async () => {
   expect(sampler.weights()[0]).toBe(8);
 });
 
-test('an update that came too late is left out and told', () => {
+test('an update that comes too late is skipped and reported', () => {
   const sampler = create();
   const events: WorkEvent[] = [];
   const onError = vi.fn();
@@ -57,8 +57,8 @@ test('an update that came too late is left out and told', () => {
   });
   expect(sampler.weights()[0]).toBe(5);
   expect(events.map((event) => event.type === 'work-warning' && event.message)).toEqual([
-    'update 5 came after update 5 and was left out',
-    'update 4 came after update 5 and was left out',
+    'update 5 came after update 5 and was skipped',
+    'update 4 came after update 5 and was skipped',
   ]);
   expect(onError).not.toHaveBeenCalled();
 });

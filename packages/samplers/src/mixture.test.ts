@@ -45,7 +45,7 @@ test('each part gives its own stream, in order', () => {
   expect(Math.abs(evens.length - 200)).toBeLessThan(50); // five standard errors
 });
 
-test('updates of a part show in the chances and the version', () => {
+test('updates of a part change the probabilities and the version', () => {
   const part = weightedSampler(weights, { seed: 1 });
   const mixture = mixtureSampler(
     [
@@ -58,6 +58,10 @@ test('updates of a part show in the chances and the version', () => {
   part.update({ version: 5, positions: Int32Array.of(0, 2, 3, 4), weights: Float64Array.of(0, 0, 0, 1) });
   const draws = mixture.draw(50);
   expect(draws.version).toBe(5);
+  expect(mixture.weightsVersion).toBe(5);
+  expect(mixtureSampler([{ sampler: uniformSampler(5, { seed: 1 }), weight: 1 }], { seed: 3 }).weightsVersion).toBe(
+    undefined,
+  );
   draws.positions.forEach((position, draw) => {
     expect(draws.probabilities![draw]).toBeCloseTo(position === 4 ? 0.6 : 0.1, 12);
   });

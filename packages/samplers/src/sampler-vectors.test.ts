@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { counterRandom } from '@rarefy/core';
 import { describe, expect, test } from 'vitest';
-import { drawWithoutReplacement, uniformSampler, weightedSampler } from './index.js';
+import { drawWithoutReplacement, frozenWeightedSampler, uniformSampler, weightedSampler } from './index.js';
 
 const path = fileURLToPath(new URL('../../../tests/golden/sampler-vectors.json', import.meta.url));
 const script = fileURLToPath(new URL('../../../tests/python/check_sampler_vectors.py', import.meta.url));
@@ -30,7 +30,7 @@ function vectors() {
     weights: Array.from(weights),
     update: { next: 5000, positions: Array.from(update.positions), weights: Array.from(update.weights) },
     changing: [...before, ...after],
-    frozen: Array.from(weightedSampler(weights, { seed, frozen: true }).draw(10_000).positions),
+    frozen: Array.from(frozenWeightedSampler(weights, { seed }).draw(10_000).positions),
     uniform: Array.from(uniformSampler(997, { seed }).draw(10_000).positions),
     subset: Array.from(drawWithoutReplacement(weights, 800, counterRandom(seed))),
   };

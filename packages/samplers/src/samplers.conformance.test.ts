@@ -3,8 +3,16 @@ import { describeChecks } from '@rarefy/testing/vitest';
 import { expect, test } from 'vitest';
 import * as exported from './index.js';
 
-const { curriculum, densityAwareSampler, mixtureSampler, shard, subsetSampler, uniformSampler, weightedSampler } =
-  exported;
+const {
+  curriculum,
+  densityAwareSampler,
+  frozenWeightedSampler,
+  mixtureSampler,
+  shard,
+  subsetSampler,
+  uniformSampler,
+  weightedSampler,
+} = exported;
 const weights = [4, 0, 1, 2, 3, 0.5, 1e-7, 9];
 const prompts = Array.from({ length: 40 }, (_, row) => `${'why '.repeat(row % 7)}is ${row % 13} a number?`);
 const aware = (seed: number) => densityAwareSampler(prompts, { embedder: letterEmbedder(), seed });
@@ -29,19 +37,18 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
     },
   },
   weightedSampler: {
-    'with weights that may change': {
+    'as it is': {
       create: () => weightedSampler(weights, { seed: 2 ** 40 + 7 }),
       variants: [() => weightedSampler(weights, { seed: 7 }), () => weightedSampler([1, 2], { seed: 2 ** 40 + 7 })],
       fingerprint: 'weighted-sampler:size=8,weights=23ba68cf6e60f83b,seed=1099511627783',
       fromWeights: (given) => weightedSampler(given, { seed: 5 }),
     },
-    frozen: {
-      create: () => weightedSampler(weights, { seed: 3, frozen: true }),
-      variants: [
-        () => weightedSampler(weights, { seed: 4, frozen: true }),
-        () => weightedSampler(weights, { seed: 3 }),
-      ],
-      fromWeights: (given) => weightedSampler(given, { seed: 5, frozen: true }),
+  },
+  frozenWeightedSampler: {
+    'as it is': {
+      create: () => frozenWeightedSampler(weights, { seed: 3 }),
+      variants: [() => frozenWeightedSampler(weights, { seed: 4 }), () => weightedSampler(weights, { seed: 3 })],
+      fromWeights: (given) => frozenWeightedSampler(given, { seed: 5 }),
     },
   },
   subsetSampler: {

@@ -1,11 +1,19 @@
 import { InvalidArgumentError, type Sampler, StateMismatchError } from '@rarefy/core';
 import { describe, expect, test } from 'vitest';
-import { curriculum, mixtureSampler, shard, subsetSampler, uniformSampler, weightedSampler } from './index.js';
+import {
+  curriculum,
+  frozenWeightedSampler,
+  mixtureSampler,
+  shard,
+  subsetSampler,
+  uniformSampler,
+  weightedSampler,
+} from './index.js';
 
 const weights = Float64Array.from({ length: 50 }, (_, position) => 1 + (position % 7));
 const samplers: Readonly<Record<string, () => Sampler>> = {
   weightedSampler: () => weightedSampler(weights, { seed: 4 }),
-  'frozen weightedSampler': () => weightedSampler(weights, { seed: 4, frozen: true }),
+  frozenWeightedSampler: () => frozenWeightedSampler(weights, { seed: 4 }),
   uniformSampler: () => uniformSampler(50, { seed: 4 }),
   subsetSampler: () => subsetSampler(weights, { seed: 4, budget: 30 }),
   curriculum: () => curriculum(weights, { seed: 4 }),
@@ -75,6 +83,7 @@ test('updates and feedback reach the sampler below', () => {
     probabilities: new Float64Array(5).fill(1),
     version: 3,
   });
+  expect(sampler.weightsVersion).toBe(3);
   const learning = curriculum(weights, { seed: 4 });
   shard(learning, { rank: 0, worldSize: 2 }).observe!({
     step: 1,

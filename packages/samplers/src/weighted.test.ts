@@ -66,7 +66,7 @@ describe('updates', () => {
     const before = JSON.stringify(sampler.state());
     const weights = sampler.weights();
     const refused = (bad: ReturnType<typeof update>) => expect(() => sampler.update(bad));
-    refused(update(5, [0], [1])).toThrow('version 5 and must have an integer above 5');
+    refused(update(5, [0], [1])).toThrow('version 5; it must be an integer above 5');
     refused(update(4, [0], [1])).toThrow(InvalidArgumentError);
     refused(update(Number.NaN, [0], [1])).toThrow(InvalidArgumentError);
     refused(update(6.5, [0], [1])).toThrow(InvalidArgumentError);
@@ -91,7 +91,7 @@ describe('updates', () => {
     expect(restored.weights()).toEqual(sampler.weights());
     for (const position of [0.5, '1', 2 ** 32, Number.NaN, null]) {
       const wrong = { version: 3, positions: [0, position], weights: [1, 1] } as unknown as ReturnType<typeof update>;
-      expect(() => listed.update(wrong)).toThrow(`position ${position} is no int32`);
+      expect(() => listed.update(wrong)).toThrow(`position ${position} is not an int32`);
     }
     expect(listed.state()).toEqual(sampler.state());
   });

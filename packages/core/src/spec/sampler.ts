@@ -43,7 +43,7 @@ export interface Sampler extends Component<'sampler', SamplerCapabilities>, Stat
   /** Learns from a finished step; changes later draws only. */
   observe?(feedback: Feedback): void;
   /** Version of the weights in force for the next draw, for samplers whose weights change; 0 before the first change. */
-  readonly weightsVersion?: number;
+  readonly weightsVersion?: number | undefined;
   /** Probability of each position at the next draw; sums to 1. */
   probabilities?(): Float64Array;
 }

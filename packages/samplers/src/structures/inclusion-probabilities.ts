@@ -1,22 +1,22 @@
-import { InvalidWeightsError } from '@rarefy/core';
-import { checkCount } from './check-count.js';
-import { checkEnough } from './check-drawable.js';
+import { checkInteger, InvalidWeightsError } from '@rarefy/core';
+import { checkEnough, checkedWeight } from './checks.js';
 
-/** What exp(-x) is nothing beside 1: 1e-14. */
+/** exp(-32) is 1e-14, which is negligible beside 1. */
 const negligible = 32;
 
 /**
- * Chance of each position to be among `count` draws without replacement (successive sampling); they sum to `count`. It is not
- * `count` times the chance to be drawn first, and far from it once a tenth of the positions is drawn.
+ * Probability of each position to be among `count` draws without replacement (successive sampling); they sum to `count`. It differs
+ * from `count` times the probability of the first draw, and by much once a tenth of the positions is drawn.
  *
- * Position i waits an exponential time of rate weight[i], and is drawn when that is over before T, the time when the count-th of
- * the others comes: the chance is E[1 - exp(-weight[i] T)], an integral over the density of T by the trapezoidal rule in log T.
- * Error about 1e-9. About 20 µs a position, whatever the count.
+ * Position i waits an exponential time of rate weight[i], and is drawn if that ends before T, the time when the count-th of the others
+ * arrives. So the probability is E[1 - exp(-weight[i] T)], an integral over the density of T, computed by the trapezoidal rule in
+ * log T. The error is about 1e-9. The time is linear in the number of positions and does not depend on the count.
  * @param weights finite and ≥ 0
- * @throws InvalidWeightsError for a bad weight, or fewer than `count` above 0; InvalidArgumentError for a bad count.
+ * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `count` are above 0; InvalidArgumentError if `count` is
+ * not an integer ≥ 0.
  */
 export function inclusionProbabilities(weights: ArrayLike<number>, count: number): Float64Array {
-  checkCount(count);
+  checkInteger('count', count, 0);
   const possible: number[] = [];
   let largest = 0;
   for (let position = 0; position < weights.length; position++) {
@@ -40,7 +40,7 @@ export function inclusionProbabilities(weights: ArrayLike<number>, count: number
   for (let round = 0; ; round++, spacing.step /= 2) {
     sum = integrate(rates, count, spacing);
     const error = Math.abs(sum.reduce((total, chance) => total + chance, 0) / count - 1);
-    if (error < 1e-10 || round === 4) break; // they sum to `count` when the steps are small enough
+    if (error < 1e-10 || round === 4) break; // the sum is `count` if the steps are small enough
   }
   possible.forEach((position, index) => {
     chances[position] = Math.min(1, sum[index]!);
@@ -48,7 +48,7 @@ export function inclusionProbabilities(weights: ArrayLike<number>, count: number
   return chances;
 }
 
-/** The logarithm of the time when `count` are expected to have come, and steps well below the spread around it. */
+/** The logarithm of the time by which `count` arrivals are expected, and a step well below the spread of T around it. */
 function integrationStep(rates: Float64Array, count: number): { center: number; step: number } {
   let [low, high] = [-800, 800];
   const wanted = Math.min(count, rates.length - 0.5);
@@ -72,7 +72,7 @@ function integrationStep(rates: Float64Array, count: number): { center: number; 
   return { center: low, step: Math.min(0.35, (0.5 * Math.sqrt(variance)) / speed) };
 }
 
-/** The integral, from the middle of the density outwards until nothing is left on either side. */
+/** Integrates from the center of the density outward, until both tails are negligible. */
 function integrate(
   rates: Float64Array,
   count: number,
@@ -92,12 +92,12 @@ function integrate(
 }
 
 /**
- * The integrand of every item at one time t, into `part`: t (1 - exp(-rate t)) times the density of T at t. Returns the largest.
+ * Writes the integrand of every item at one time t into `part`: t (1 - exp(-rate t)) times the density of T at t. Returns the largest.
  *
- * With a_j(z) = exp(-rate_j t) + (1 - exp(-rate_j t)) z, the coefficient of z^(count - 1) in the product of all a_j but those of i
- * and l is the chance that count - 1 of the others have come; the density sums rate_l exp(-rate_l t) times that over l. The
- * coefficient is read off at the roots of unity of odd order, at which no a_j is zero: enough of them that no other coefficient
- * within reach falls on it, and of these only the ones where the product is not negligible, about 20.
+ * With a_j(z) = exp(-rate_j t) + (1 - exp(-rate_j t)) z, the coefficient of z^(count - 1) in the product of all a_j except those of i
+ * and l is the probability that count - 1 of the others have arrived; the density sums rate_l exp(-rate_l t) times that over l. The
+ * coefficient is a sum over the roots of unity of odd order, at which no a_j is zero. The order is large enough that no other
+ * coefficient within reach is added to it, and only roots where the product is not negligible are used, about 20.
  */
 function chancesAt(rates: Float64Array, count: number, time: number, part: Float64Array): number {
   const size = rates.length;
@@ -109,7 +109,7 @@ function chancesAt(rates: Float64Array, count: number, time: number, part: Float
     mean += come[item]!;
     variance += come[item]! * (1 - come[item]!);
   }
-  // Bernstein's inequality: the number that has come is this near to its mean but for a negligible chance.
+  // Bernstein's inequality: the number of arrivals is farther from its mean only with negligible probability.
   const reach = negligible / 3 + Math.sqrt((negligible / 3) ** 2 + 2 * negligible * variance);
   part.fill(0);
   if (Math.abs(mean - count) > reach) return 0;
@@ -155,4 +155,30 @@ function chancesAt(rates: Float64Array, count: number, time: number, part: Float
     most = Math.max(most, Math.abs(part[item]!));
   }
   return most;
+}
+
+/**
+ * An estimate of {@link inclusionProbabilities} in O(n), for millions of positions: 1 - exp(-weight t), with the t for which the values
+ * sum to `count`. It treats the time of the last arrival as fixed, which is nearly true if many positions are drawn.
+ * @param weights finite and ≥ 0
+ * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `count` are above 0; InvalidArgumentError if `count` is
+ * not an integer ≥ 0.
+ */
+export function estimatedInclusion(weights: ArrayLike<number>, count: number): Float64Array {
+  checkInteger('count', count, 0);
+  const rates = Float64Array.from(weights, checkedWeight);
+  const largest = rates.reduce((most, rate) => Math.max(most, rate), 0);
+  const possible = rates.reduce((sum, rate) => sum + (rate > 0 ? 1 : 0), 0);
+  checkEnough(count, possible, rates.length);
+  if (count === possible) return rates.map((rate) => (rate > 0 ? 1 : 0));
+  const estimates = (time: number) => rates.map((rate) => -Math.expm1((-rate / largest) * time));
+  const expected = (time: number) => estimates(time).reduce((sum, probability) => sum + probability, 0);
+  let [low, high] = [0, 1];
+  while (expected(high) < count && high < Number.MAX_VALUE / 2) [low, high] = [high, 2 * high];
+  for (let round = 0; round < 60; round++) {
+    const middle = (low + high) / 2;
+    if (expected(middle) < count) low = middle;
+    else high = middle;
+  }
+  return estimates(high);
 }

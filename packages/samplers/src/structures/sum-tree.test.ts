@@ -63,7 +63,7 @@ test('more positions than float32 or 2^24 can count are drawn alike (five standa
 });
 
 test('bad weights and positions are refused with the place and value', () => {
-  expect(() => sumTree([0, 0]).find(0.5)).toThrow('every weight is zero');
+  expect(() => sumTree([0, 0]).find(0.5)).toThrow('all weights are zero');
   expect(() => sumTree([]).find(0.5)).toThrow(InvalidWeightsError);
   expect(() => sumTree([1, Number.NaN])).toThrow('weight NaN at position 1: weights must be finite and ≥ 0');
   expect(() => sumTree([-1])).toThrow(InvalidWeightsError);

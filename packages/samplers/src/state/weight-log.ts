@@ -1,57 +1,57 @@
-import { digest, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
-import { decodeDoubles, decodeIntegers, encodeNumbers } from './base64.js';
-import { once } from './once.js';
-import { isRecord, readIndex } from './sampler-state.js';
-import { checkTotal } from './structures/check-drawable.js';
-import { checkedWeight } from './structures/check-weight.js';
-import { type SumTree, sumTree } from './structures/sum-tree.js';
+import { digest, encodeBase64, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
+import { checkedWeight, checkTotal } from '../structures/checks.js';
+import { type SumTree, sumTree } from '../structures/sum-tree.js';
+import { decodeDoubles, decodeIntegers, isRecord, lazily, readIndex } from './sampler-state.js';
 
 const kinds = ['update', 'add', 'remove'] as const;
 
-/** A change of the weights, in force from draw `next` on. Nobody else may change its lists. */
+/** A change of the weights, in force from draw `next` on. Its arrays must not change afterwards. */
 export interface WeightChange {
   readonly kind: (typeof kinds)[number];
   readonly next: number;
   readonly version: number;
-  /** None for `add`, whose positions follow the last one. */
+  /** Empty for `add`, whose positions follow the last one. */
   readonly positions: Int32Array;
-  /** None for `remove`; without -0, which JSON does not know. */
+  /** Empty for `remove`; without -0, because JSON has no -0. */
   readonly weights: Float64Array;
 }
 
-/** Weights that change, with all that a state needs to come to the same weights again. */
+/** Weights that change, with the history that a state needs to reproduce them. */
 export interface WeightLog {
   readonly tree: SumTree;
-  /** Version of the last change; 0 before the first. */
+  /** Version of the last change; 0 before the first one. */
   readonly version: number;
   /** Digest of the initial weights and all changes. */
   history(): string;
-  /** Applies a change whole or not at all, and records it. */
+  /** Applies a change and records it; a change that throws has no effect. */
   apply(change: WeightChange): void;
-  /** Small JSON: never more than about three times the bytes of the weights. */
+  /** JSON of at most about three times the bytes of the weights. */
   toState(): { readonly snapshot?: WeightSnapshot; readonly updates: readonly EncodedChange[] };
 }
 
-/** Weights in place of the changes that led to them. */
+/** Weights that replace the changes that led to them. */
 interface WeightSnapshot {
   readonly version: number;
-  /** Base64 of doubles, a removed position as -1. */
+  /** Base64 of float64 numbers; -1 for a removed position. */
   readonly weights: string;
 }
 
-/** A change in JSON, its lists in base64. */
+/** A change as JSON, its arrays in base64. */
 type EncodedChange = Readonly<Record<keyof WeightChange, string | number>>;
 
 /**
- * The log of a sampler that has changed nothing yet.
- * @param initialDigest of the initial weights
- * @throws InvalidWeightsError for weights nothing can be drawn from.
+ * A log without changes.
+ * @param initialDigest digest of the initial weights
+ * @throws InvalidWeightsError naming the first invalid weight, or if all are zero.
  */
 export function weightLog(initial: Float64Array, initialDigest: () => string): WeightLog {
   return logFrom(initial, initialDigest);
 }
 
-/** The log that `toState` told of; whoever restores compares `history`. @throws StateMismatchError for what cannot be. */
+/**
+ * Reads what `toState` returned. The caller compares `history`, which detects other initial weights.
+ * @throws StateMismatchError if the state is damaged.
+ */
 export function restoreWeightLog(
   initial: Float64Array,
   initialDigest: () => string,
@@ -70,24 +70,24 @@ export function restoreWeightLog(
   }
 }
 
-/** @param start weights; in a snapshot -1 for a removed position */
+/** @param start weights; with a snapshot, -1 for a removed position */
 function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot?: WeightSnapshot): WeightLog {
   const removed = new Set<number>();
   if (startSnapshot) for (const [position, weight] of start.entries()) if (weight === -1) removed.add(position);
   const tree = sumTree(removed.size > 0 ? start.map((weight) => (weight === -1 ? 0 : weight)) : start);
   checkTotal(tree.total, tree.size);
-  const snapshotDigest = (weights: Float64Array, at: number) => digest(weights, digest([at], initialDigest()));
+  const snapshotDigest = (weights: Float64Array, since: number) => digest(weights, digest([since], initialDigest()));
   let version = startSnapshot?.version ?? 0;
-  let snapshot = startSnapshot && (() => startSnapshot); // encoded when a state is asked for, as many never are
+  let snapshot = startSnapshot && (() => startSnapshot); // encoded only when a state is requested
   let changes: WeightChange[] = [];
-  let logged = 0; // numbers in the changes
-  let encoded: EncodedChange[] = []; // of as many changes as a state was asked for
-  let digested = 0; // changes that are in the history
+  let logged = 0; // total length of the changes, in numbers
+  let encoded: EncodedChange[] = []; // the first of the changes, as far as states have needed them
+  let digested = 0; // number of changes that `history` includes
   let before = startSnapshot ? () => snapshotDigest(start, startSnapshot.version) : initialDigest;
   let history: string | undefined;
 
   const set = (positions: Int32Array, weights: Float64Array) => {
-    if (weights[weights.length - 1]! > 0) return tree.updateAll(positions, weights); // the last one stays, so not all are zero
+    if (weights[weights.length - 1]! > 0) return tree.updateAll(positions, weights); // this weight stays, so not all are zero
     const before = new Float64Array(positions.length);
     for (let index = 0; index < positions.length; index++) before[index] = tree.weight(positions[index]!);
     tree.updateAll(positions, weights);
@@ -102,9 +102,9 @@ function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot
     const weights = new Float64Array(tree.size);
     for (let position = 0; position < tree.size; position++) weights[position] = tree.weight(position);
     for (const position of removed) weights[position] = -1;
-    const at = version;
-    snapshot = once(() => Object.freeze({ version: at, weights: encodeNumbers(weights) }));
-    before = () => snapshotDigest(weights, at);
+    const since = version;
+    snapshot = lazily(() => Object.freeze({ version: since, weights: encodeBase64(weights) }));
+    before = () => snapshotDigest(weights, since);
     history = undefined;
     changes = [];
     encoded = [];
@@ -126,14 +126,14 @@ function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot
       const { kind, positions, weights } = change;
       if (!(Number.isSafeInteger(change.version) && change.version > version)) {
         throw new InvalidArgumentError(
-          `an update has version ${change.version} and must have an integer above ${version}, the version in force`,
+          `an update has version ${change.version}; it must be an integer above ${version}, the version in force`,
         );
       }
       if (kind === 'add') tree.append(weights);
       else {
         if (kind === 'update' && positions.length !== weights.length) {
           throw new InvalidArgumentError(
-            `an update has ${positions.length} positions and ${weights.length} weights; give one each`,
+            `an update has ${positions.length} positions and ${weights.length} weights; give one weight per position`,
           );
         }
         set(positions, kind === 'remove' ? new Float64Array(positions.length) : weightsInForce(change, removed));
@@ -142,7 +142,7 @@ function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot
       version = change.version;
       changes.push(change);
       logged += 4 + positions.length + weights.length;
-      if (logged > Math.max(256, tree.size)) takeSnapshot(); // the log has become as long as the weights themselves
+      if (logged > Math.max(256, tree.size)) takeSnapshot(); // the log is now as long as the weights
     },
     toState() {
       for (const change of changes.slice(encoded.length)) encoded.push(encode(change));
@@ -151,11 +151,11 @@ function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot
   };
 }
 
-/** What was removed stays so, whatever a late update says of it. */
+/** Removed positions keep weight 0. */
 function weightsInForce({ positions, weights }: WeightChange, removed: ReadonlySet<number>): Float64Array {
   if (removed.size === 0) return weights;
-  return weights.map((weight, at) =>
-    removed.has(positions[at]!) ? 0 * checkedWeight(weight, positions[at]!) : weight,
+  return weights.map((weight, index) =>
+    removed.has(positions[index]!) ? 0 * checkedWeight(weight, positions[index]!) : weight,
   );
 }
 
@@ -164,15 +164,16 @@ function digestChange({ kind, next, version, positions, weights }: WeightChange,
 }
 
 function encode({ kind, next, version, positions, weights }: WeightChange): EncodedChange {
-  const lists = { positions: encodeNumbers(positions), weights: encodeNumbers(weights) };
+  const lists = { positions: encodeBase64(positions), weights: encodeBase64(weights) };
   return Object.freeze({ kind, next, version, ...lists });
 }
 
 function readSnapshot(value: unknown): WeightSnapshot {
-  if (!isRecord(value)) throw new StateMismatchError('the snapshot in the state is no object; it is damaged');
+  if (!isRecord(value))
+    throw new StateMismatchError('the snapshot in the state is not an object; the state is damaged');
   const { version, weights } = value;
   if (typeof weights !== 'string') {
-    throw new StateMismatchError('the snapshot in the state has no weights; it is damaged');
+    throw new StateMismatchError('the snapshot in the state has no weights; the state is damaged');
   }
   return Object.freeze({ version: readIndex(version, 'version of the snapshot'), weights });
 }
@@ -180,9 +181,10 @@ function readSnapshot(value: unknown): WeightSnapshot {
 function readChanges(value: unknown): WeightChange[] {
   if (!Array.isArray(value)) throw new StateMismatchError('state has no list of updates; it is damaged');
   return value.map((change: unknown) => {
-    if (!isRecord(change)) throw new StateMismatchError('an update in the state is no object; it is damaged');
+    if (!isRecord(change))
+      throw new StateMismatchError('an update in the state is not an object; the state is damaged');
     const kind = kinds.find((name) => name === change.kind);
-    if (!kind) throw new StateMismatchError(`an update in the state is of kind ${change.kind}; it is damaged`);
+    if (!kind) throw new StateMismatchError(`an update in the state has kind ${change.kind}; the state is damaged`);
     return {
       kind,
       next: readIndex(change.next, 'next of an update'),
