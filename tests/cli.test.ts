@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { readEmbeddings } from '@rarefy/io';
+import { readEmbeddings } from '@rarefy/embeddings';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stalePackages } from '../scripts/build-stamp.mjs';
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readEmbeddings, verifyEmbeddings } from '@rarefy/io';
+import { readEmbeddings, verifyEmbeddings } from '@rarefy/embeddings';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stalePackages } from '../scripts/build-stamp.mjs';
 import { isInstalled } from './support/is-installed.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { counterRandom, InputError } from '@rarefy/core';
-import { embedToFile, readEmbeddings, verifyEmbeddings } from '@rarefy/io';
+import { embedToFile, readEmbeddings, verifyEmbeddings } from '@rarefy/embeddings';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stalePackages } from '../scripts/build-stamp.mjs';
 import { digestEmbedder } from './support/digest-embedder.js';

@@ -3,14 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
-import {
-  openEmbeddings,
-  readEmbeddings,
-  readSafetensors,
-  toFloat32,
-  type WritableDtype,
-  writeEmbeddings,
-} from '@rarefy/io';
+import { openEmbeddings, readEmbeddings, type WritableDtype, writeEmbeddings } from '@rarefy/embeddings';
+import { readSafetensors, toFloat32 } from '@rarefy/io';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pythonHas, runPython } from './support/python.js';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { embed } from '@rarefy/core';
 import { hashEmbedder } from '@rarefy/embedders/hash';
-import { readEmbeddings } from '@rarefy/io';
+import { readEmbeddings } from '@rarefy/embeddings';
 import { afterAll, expect, test } from 'vitest';
 import { dimensions, startEmbeddingServer } from './support/embedding-server.js';
 import { startRarefy } from './support/rarefy.js';

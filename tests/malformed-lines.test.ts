@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readEmbeddings, writeEmbeddings } from '@rarefy/io';
+import { readEmbeddings, writeEmbeddings } from '@rarefy/embeddings';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runApart } from './bench/memory/run-apart.mjs';
 import { casesOf } from './support/exhaustive.js';

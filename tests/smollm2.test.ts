@@ -1,17 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readPairs, uniquePrompts } from '@rarefy/data';
 import { hiddenStateEmbedder } from '@rarefy/embedders/causal-lm';
-import {
-  embedToFile,
-  readEmbeddings,
-  readPairs,
-  readSafetensors,
-  toFloat32,
-  toFloat64,
-  uniquePrompts,
-  verifyEmbeddings,
-} from '@rarefy/io';
+import { embedToFile, readEmbeddings, verifyEmbeddings } from '@rarefy/embeddings';
+import { readSafetensors, toFloat32, toFloat64 } from '@rarefy/io';
 import { activate, generate, type LoadedModel, loadLanguageModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

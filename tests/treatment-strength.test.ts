@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { embed, type Matrix, type Weighting } from '@rarefy/core';
+import { readPairs, uniquePrompts } from '@rarefy/data';
 import {
   compose,
   densityReport,
@@ -10,7 +11,6 @@ import {
   targetEss,
 } from '@rarefy/density';
 import { onnxEmbedder } from '@rarefy/embedders/onnx';
-import { readPairs, uniquePrompts } from '@rarefy/io';
 import { weightedSampler } from '@rarefy/samplers';
 import { normalPoints } from '@rarefy/testing';
 import { beforeAll, describe, expect, test } from 'vitest';

@@ -13,7 +13,7 @@ import {
   raceDensity,
   sphericalKMeans,
 } from '@rarefy/density';
-import { writeEmbeddings } from '@rarefy/io';
+import { writeEmbeddings } from '@rarefy/embeddings';
 import { autoIndex } from '@rarefy/neighbors/auto';
 import { nnDescentIndex } from '@rarefy/neighbors/nn-descent';
 import { drawBalanced, drawWithoutReplacement, farthestFirst, inclusionProbabilities } from '@rarefy/samplers';

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { embed } from '@rarefy/core';
+import { readPairs, uniquePrompts } from '@rarefy/data';
 import { compose, inverseDensity, targetEss } from '@rarefy/density';
 import { hashEmbedder } from '@rarefy/embedders/hash';
-import { readPairs, uniquePrompts } from '@rarefy/io';
 import { beforeAll, expect, test } from 'vitest';
 import { trainClassifier } from './training-loop.js';
 

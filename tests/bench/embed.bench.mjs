@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { embed } from '@rarefy/core';
+import { readPairs, uniquePrompts } from '@rarefy/data';
 import { onnxEmbedder } from '@rarefy/embedders/onnx';
-import { embedToFile, readPairs, uniquePrompts } from '@rarefy/io';
+import { embedToFile } from '@rarefy/embeddings';
 import { startPeer } from './peers/python.mjs';
 
 const count = 2000;

@@ -1,7 +1,7 @@
 // node embed-child.mjs OUT LOG: embeds 20,000 rows with the built packages, and notes in LOG how many items each call embedded.
 import { appendFileSync } from 'node:fs';
 import { hashEmbedder } from '@rarefy/embedders/hash';
-import { embedToFile } from '@rarefy/io';
+import { embedToFile } from '@rarefy/embeddings';
 
 const [out, log] = process.argv.slice(2);
 const rows = {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, InputError, type RowSource } from '@rarefy/core';
-import { writeEmbeddings } from '@rarefy/io';
+import { writeEmbeddings } from '@rarefy/embeddings';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { casesOf } from './exhaustive.js';
 import { watchAllocations } from './watch-allocations.js';

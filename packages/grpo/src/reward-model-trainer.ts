@@ -1,6 +1,5 @@
-import type { CallOptions } from '@rarefy/core';
-import { InputError } from '@rarefy/core';
-import type { Pair } from '@rarefy/io';
+import { type CallOptions, InputError } from '@rarefy/core';
+import type { Pair } from '@rarefy/data';
 import {
   chatFormat,
   type LoadedModel,

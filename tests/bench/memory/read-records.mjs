@@ -1,5 +1,5 @@
 // Reads pairs of a file in a process of its own that tells its peak memory over what it had before. Called by tests/malformed-lines.test.ts.
-import { readPairs } from '@rarefy/io';
+import { readPairs } from '@rarefy/data';
 import { peakBytes } from './peak-bytes.mjs';
 
 const { path, warmUp, maxLineBytes } = JSON.parse(process.argv[2]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { writeEmbeddings } from '@rarefy/io';
+import { writeEmbeddings } from '@rarefy/embeddings';
 import { crowdedRows } from './crowded-rows.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));

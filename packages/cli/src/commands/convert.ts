@@ -18,7 +18,7 @@ export const convert = command({
     },
   },
   async run({ in: from, out, dtype }, options) {
-    const { convertEmbeddings } = await import('@rarefy/io');
+    const { convertEmbeddings } = await import('@rarefy/embeddings');
     const { rows, cols, dtype: written } = await convertEmbeddings(from, out, { ...options, dtype });
     console.log(`${rows} x ${cols} ${written} embeddings in ${out}`);
   },

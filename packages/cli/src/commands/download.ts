@@ -42,7 +42,7 @@ export const download = command({
     ...hubOptions,
   },
   async run({ dataset, out, limit, promptColumn, chosenColumn, rejectedColumn, ...values }, options) {
-    const { downloadPairs } = await import('@rarefy/io');
+    const { downloadPairs } = await import('@rarefy/data');
     const { table } = await import('../terminal/table.js');
     const { pairs, sources } = await downloadPairs(
       out,

@@ -1,4 +1,4 @@
-import type { EmbedEstimate } from '@rarefy/io';
+import type { EmbedEstimate } from '@rarefy/embeddings';
 import { embedderOptions } from '../models/embedder-options.js';
 import { command } from '../shell/command.js';
 import { table } from '../terminal/table.js';
@@ -48,7 +48,7 @@ export const embed = command({
   async run({ data, out, limit, onBadLine, noResume, force, resume, ...given }, options) {
     const { dryRun, dtype, shardRows, skipFailed, ...values } = given;
     const { InvalidArgumentError } = await import('@rarefy/core');
-    const { embedToFile, estimateEmbedding, formatToWrite } = await import('@rarefy/io');
+    const { embedToFile, estimateEmbedding, formatToWrite } = await import('@rarefy/embeddings');
     const { conversationRows, dataNotes } = await import('../models/conversation-rows.js');
     const { openEmbedder } = await import('../models/open-embedder.js');
     const { tellCut } = await import('../models/embed-texts.js');

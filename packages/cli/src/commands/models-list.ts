@@ -6,7 +6,7 @@ export const modelsList = command({
   example: 'rarefy models list',
   options: {},
   async run() {
-    const { cacheFolder, pulledModels } = await import('@rarefy/io');
+    const { cacheFolder, pulledModels } = await import('@rarefy/data');
     const models = await pulledModels();
     if (models.length === 0) {
       console.log(`no models in ${cacheFolder('models')}; get one with: rarefy models pull all-MiniLM-L6-v2`);

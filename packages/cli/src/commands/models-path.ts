@@ -7,7 +7,7 @@ const pathByName = command({
   options: { name: { type: 'text', valueHint: 'name', required: true, description: 'As given to rarefy models pull' } },
   async run({ name }) {
     const { InputError } = await import('@rarefy/core');
-    const { cacheFolder, pulledModelFolder } = await import('@rarefy/io');
+    const { cacheFolder, pulledModelFolder } = await import('@rarefy/data');
     const folder = await pulledModelFolder(name);
     if (folder === undefined) {
       throw new InputError(`${name} is not in ${cacheFolder('models')}; get it with: rarefy models pull ${name}`);

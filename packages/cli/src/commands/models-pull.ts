@@ -20,7 +20,7 @@ const pullByName = command({
     ...hubOptions,
   },
   async run({ name, onnxFile, endpoint, revision }, options) {
-    const { pullModel } = await import('@rarefy/io');
+    const { pullModel } = await import('@rarefy/data');
     const { repository, commit, license, files, folder } = await pullModel(name, {
       onnxFile,
       endpoint,

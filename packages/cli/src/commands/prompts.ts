@@ -33,7 +33,8 @@ export const prompts = command({
   },
   async run({ pairs, out, onBadLine, mergeNearDuplicates: similarity, seed }, options) {
     checkDifferentFiles({ pairs, out });
-    const { mergeNearDuplicates, readPairs, uniquePrompts, writeJsonl } = await import('@rarefy/io');
+    const { mergeNearDuplicates, readPairs, uniquePrompts } = await import('@rarefy/data');
+    const { writeJsonl } = await import('@rarefy/io');
     const stats = { records: 0, skipped: {} };
     const distinct = await uniquePrompts(readPairs(pairs, { ...options, onBadLine, stats }));
     const records =

@@ -35,7 +35,8 @@ export const sample = command({
   },
   async run({ embeddings: file, out, method, report, ...values }, options) {
     const { InvalidArgumentError } = await import('@rarefy/core');
-    const { openEmbeddings, writeAtomically } = await import('@rarefy/io');
+    const { openEmbeddings } = await import('@rarefy/embeddings');
+    const { writeAtomically } = await import('@rarefy/io');
     const { checkLineIds } = await import('../sampling/check-line-ids.js');
     const { checkDifferentFiles } = await import('../shell/check-files.js');
     const { namingFile } = await import('../weighing/naming-file.js');

@@ -22,7 +22,7 @@ export const trainRm = command({
     options,
   ) {
     const { trainRewardModel } = await import('@rarefy/grpo');
-    const { readPairs } = await import('@rarefy/io');
+    const { readPairs } = await import('@rarefy/data');
     const { rewardModel, saveLanguageModel } = await import('@rarefy/lm');
     const { modelFolder, openBackend, openModel } = await import('../training/open-model.js');
     const { openRun } = await import('../training/open-run.js');

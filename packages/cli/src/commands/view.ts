@@ -16,7 +16,8 @@ export const view = command({
   async run({ pairs, prompts, embeddings: file, out, projector, seed, ...choice }, options) {
     const { join } = await import('node:path');
     const { InvalidArgumentError } = await import('@rarefy/core');
-    const { readPairs, readPrompts, uniquePrompts, writeAtomically } = await import('@rarefy/io');
+    const { readPairs, readPrompts, uniquePrompts } = await import('@rarefy/data');
+    const { writeAtomically } = await import('@rarefy/io');
     const { buildView, jsonExporter, pageExporter, pca, umap } = await import('@rarefy/viz');
     const { embeddingsOf } = await import('../models/embeddings-of.js');
     if ((pairs === undefined) === (prompts === undefined)) {

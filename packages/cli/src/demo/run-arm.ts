@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { CallOptions, Sampler } from '@rarefy/core';
+import type { PromptRecord } from '@rarefy/data';
 import { drawShare, evaluatePolicy, grpoLoader, type NamedReward, trainGrpo } from '@rarefy/grpo';
-import { type PromptRecord, writeJsonl } from '@rarefy/io';
+import { writeJsonl } from '@rarefy/io';
 import { type ChosenBackend, loadLanguageModel, saveLanguageModel } from '@rarefy/lm';
 import { openRun } from '../training/open-run.js';
 

@@ -1,10 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CallOptions, embed, InputError, type Sampler } from '@rarefy/core';
+import { type Pair, type PromptRecord, readPairs, uniquePrompts } from '@rarefy/data';
 import { compose, inverseDensity, rarestPositions, targetEss } from '@rarefy/density';
 import { universalSentenceEncoder } from '@rarefy/embedders/use';
 import { heldOutPositions, type NamedReward, rewardModelReward, trainRewardModel } from '@rarefy/grpo';
-import { type Pair, type PromptRecord, readPairs, uniquePrompts, writeAtomically, writeJsonl } from '@rarefy/io';
+import { writeAtomically, writeJsonl } from '@rarefy/io';
 import { loadLanguageModel, rewardModel, saveLanguageModel } from '@rarefy/lm';
 import { uniformSampler, weightedSampler } from '@rarefy/samplers';
 import { buildView, jsonExporter, pageExporter, umap } from '@rarefy/viz';

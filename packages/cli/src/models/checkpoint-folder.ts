@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@rarefy/core';
-import { pulledModelFolder } from '@rarefy/io';
+import { pulledModelFolder } from '@rarefy/data';
 import { latestCheckpoint } from '@rarefy/lm';
 
 /** Stages that have a folder of their own below `out`, where `rarefy train` puts them. */

@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import type { CallOptions } from '@rarefy/core';
+import { readConversations } from '@rarefy/data';
 import type { ChatText } from '@rarefy/embedders/causal-lm';
-import { type EmbedRow, type EmbedRows, readConversations, sha256File } from '@rarefy/io';
+import type { EmbedRow, EmbedRows } from '@rarefy/embeddings';
+import { sha256File } from '@rarefy/io';
 
 /** Standard input, a pipe and the like, which can be read but once. */
 async function comesOnce(data: string): Promise<boolean> {

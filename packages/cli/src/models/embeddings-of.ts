@@ -1,5 +1,7 @@
 import { type CallOptions, InputError, type Matrix } from '@rarefy/core';
-import { type PromptRecord, quoted, readEmbeddings } from '@rarefy/io';
+import type { PromptRecord } from '@rarefy/data';
+import { readEmbeddings } from '@rarefy/embeddings';
+import { quoted } from '@rarefy/io';
 import { embedTexts } from './embed-texts.js';
 import type { EmbedderValues } from './open-embedder.js';
 

@@ -84,7 +84,7 @@ async function openPlain(values: EmbedderValues, options: CallOptions): Promise<
       ...(batchTokens === undefined ? {} : { batchTokens }),
     });
     tell(folder!);
-    const { pulledModels } = await import('@rarefy/io');
+    const { pulledModels } = await import('@rarefy/data');
     const pulled = (await pulledModels()).find((model) => model.folder === folder);
     const model = {
       ...{ embedder: name, path: folder!, pooling: embedder.pooling, dtype: modelDtype },

@@ -1,6 +1,7 @@
 import { type CallOptions, type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
+import { readPrompts, uniquePrompts } from '@rarefy/data';
 import { densityOf } from '@rarefy/density';
-import { openEmbeddings, readPrompts, uniquePrompts } from '@rarefy/io';
+import { openEmbeddings } from '@rarefy/embeddings';
 import type { EngineName } from '../weighing/estimator-options.js';
 import { fitReader } from '../weighing/fit-reader.js';
 import { namingFile } from '../weighing/naming-file.js';

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, pulledModelFolder } from '@rarefy/io';
+import { cacheFolder, pulledModelFolder } from '@rarefy/data';
 
 /** The sentence model that is taken when it is there and no other is named. */
 export const defaultSentenceModel = 'all-MiniLM-L6-v2';

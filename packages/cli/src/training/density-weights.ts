@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { type CallOptions, StateMismatchError, type Weighting } from '@rarefy/core';
+import type { PromptRecord } from '@rarefy/data';
 import { type DensityReport, densityOf, densityReport, knnDistance } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
-import { type PromptRecord, quoted, readJsonl, writeJsonl } from '@rarefy/io';
+import { quoted, readJsonl, writeJsonl } from '@rarefy/io';
 import type { LoadedModel } from '@rarefy/lm';
 
 /** Densities and weights of prompts, one a prompt, and what the weights do to the draws. */

@@ -1,6 +1,6 @@
 import { type CallOptions, digest, InvalidArgumentError } from '@rarefy/core';
+import { readPairs } from '@rarefy/data';
 import { learningRateSchedule } from '@rarefy/grpo';
-import { readPairs } from '@rarefy/io';
 import {
   chatFormat,
   initialWeights,

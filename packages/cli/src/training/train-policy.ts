@@ -1,4 +1,5 @@
 import { type CallOptions, InputError } from '@rarefy/core';
+import { readPairs, uniquePrompts } from '@rarefy/data';
 import { rarestPositions } from '@rarefy/density';
 import {
   dapoLoss,
@@ -10,7 +11,6 @@ import {
   rewardModelReward,
   trainGrpo,
 } from '@rarefy/grpo';
-import { readPairs, uniquePrompts } from '@rarefy/io';
 import { loadLanguageModel, rewardModel, saveLanguageModel } from '@rarefy/lm';
 import { uniformSampler, weightedSampler } from '@rarefy/samplers';
 import { checkpointFolder } from '../models/checkpoint-folder.js';

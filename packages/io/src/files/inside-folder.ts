@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptFileError } from '@rarefy/core';
-import { quoted } from '../records/quoted.js';
+import { quoted } from '../text/quoted.js';
 import { fileError } from './file-error.js';
 
 const maxPartBytes = 255; // what file systems allow

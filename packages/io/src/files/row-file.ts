@@ -2,7 +2,7 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CallOptions, type Matrix, RarefyError, type RowSource, ShapeError } from '@rarefy/core';
-import { checkRows } from '../embeddings/stored-matrix.js';
+import { checkRows } from './check-rows.js';
 import { fileError, orFileError } from './file-error.js';
 
 /** Float32 rows on disk, while someone works with them: appended in order, read in blocks. Gone once disposed. */

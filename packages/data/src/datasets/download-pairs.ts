@@ -1,0 +1,213 @@
+import { basename, join } from 'node:path';
+import { InputError, InvalidArgumentError } from '@rarefy/core';
+import {
+  BadLine,
+  fileExists,
+  isSameFile,
+  type JsonlStats,
+  quoted,
+  sha256File,
+  writeAtomically,
+  writeJsonl,
+} from '@rarefy/io';
+import { cacheFolder } from '../hub/cache-folder.js';
+import { downloadFiles } from '../hub/download-files.js';
+import { type HubOptions, openHub } from '../hub/hub.js';
+import { type HubFile, isRepositoryName, listRepository } from '../hub/list-repository.js';
+import { type ColumnMap, mappedPair, pairSets, type ToPair } from '../records/pair-sets.js';
+import type { Pair } from '../records/pairs.js';
+import { type Fields, toId, toSource, toTopic } from '../records/record-fields.js';
+import { readRows } from './read-rows.js';
+
+export interface DownloadPairsOptions extends HubOptions {
+  /** Which rows of a data set that has both; default `train`. */
+  readonly split?: 'train' | 'test' | 'all';
+  /** Columns of data sets that are not known by name, and of local files. */
+  readonly columns?: ColumnMap;
+  /** Takes the files of a data set that is not known by name whose path holds this text; default every jsonl, csv and parquet file. */
+  readonly files?: string | undefined;
+  /** Most pairs of each data set; default all. */
+  readonly limit?: number;
+  /** `skip` (default): a row that is no pair is left out and counted. `stop`: it is an error. */
+  readonly onBadLine?: 'stop' | 'skip';
+}
+
+/** Where the pairs of one data set come from, and what became of its rows. */
+export interface PairsSource {
+  /** Name on the hub, or path. */
+  readonly dataset: string;
+  readonly src: string;
+  /** Commit on the hub, or SHA-256 of a local file. */
+  readonly revision: string;
+  readonly license: string;
+  readonly files: readonly string[];
+  readonly pairs: number;
+  readonly skipped: JsonlStats['skipped'];
+}
+
+/** What lies beside a file of pairs, as `<file>.manifest.json`. */
+export interface PairsManifest {
+  readonly format: 'rarefy-pairs';
+  readonly version: 1;
+  readonly pairs: number;
+  /** SHA-256 of the file of pairs. */
+  readonly sha256: string;
+  readonly sources: readonly PairsSource[];
+}
+
+interface Opened {
+  readonly dataset: string;
+  /** Source of rows that do not tell their own. */
+  readonly src: string;
+  readonly toPair: ToPair;
+  readonly revision: string;
+  readonly license: string;
+  /** Names for the manifest, and paths on disk. */
+  readonly files: readonly { readonly name: string; readonly path: string }[];
+}
+
+/**
+ * Gathers preference pairs into one JSON Lines file of `{ id, src, prompt, chosen, rejected }`, and a manifest beside it. Downloads lie in the
+ * cache and are gone on with by the next call; the file is written whole or not at all.
+ *
+ * Known by name are Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF.
+ * @param datasets names on the hub, or paths of local jsonl, csv or parquet files
+ * @throws InvalidArgumentError when `out` is one of the local files; InputError for a data set without pairs, one that cannot be read, naming
+ * file and place, and two rows with one id; the signal's reason on abort.
+ */
+export async function downloadPairs(
+  out: string,
+  datasets: readonly string[],
+  options: DownloadPairsOptions = {},
+): Promise<PairsManifest> {
+  if (datasets.length === 0) throw new InvalidArgumentError('give at least one data set');
+  const opened: Opened[] = [];
+  for (const dataset of datasets) opened.push(await open(dataset, out, options));
+  const sources: PairsSource[] = [];
+  const ids = new Map<string, string>();
+  async function* pairs(): AsyncGenerator<Pair> {
+    for (const source of opened) {
+      const stats: JsonlStats = { records: 0, skipped: {} };
+      for await (const pair of pairsOf(source, stats, options)) {
+        const other = ids.get(pair.id);
+        if (other !== undefined) {
+          throw new InputError(
+            `the id ${quoted(pair.id)} is in ${other} and again in ${source.dataset}; ids must differ`,
+          );
+        }
+        ids.set(pair.id, source.dataset);
+        yield pair;
+      }
+      if (stats.records === 0)
+        throw new InputError(`${source.dataset} holds no pairs; check its columns: ${told(stats.skipped)}`);
+      const { dataset, src, revision, license, files } = source;
+      const names = files.map(({ name }) => name);
+      sources.push({ dataset, src, revision, license, files: names, pairs: stats.records, skipped: stats.skipped });
+    }
+  }
+  const count = await writeJsonl(out, pairs(), options);
+  const manifest = {
+    format: 'rarefy-pairs',
+    version: 1,
+    pairs: count,
+    sha256: await sha256File(out, options),
+    sources,
+  } as const;
+  await writeAtomically(`${out}.manifest.json`, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`), options);
+  return manifest;
+}
+
+const isTable = /\.(jsonl?|csv|parquet)(\.gz)?$/i;
+
+async function open(dataset: string, out: string, options: DownloadPairsOptions): Promise<Opened> {
+  if (await fileExists(dataset)) {
+    if (await isSameFile(dataset, out)) {
+      throw new InvalidArgumentError(`${out} is a data set itself, and would be replaced; write to another file`);
+    }
+    const src = basename(dataset).replace(isTable, '');
+    const file = { name: basename(dataset), path: dataset };
+    const revision = await sha256File(dataset, options);
+    return { dataset, src, toPair: mappedPair(options.columns ?? {}), revision, license: 'unknown', files: [file] };
+  }
+  if (!isRepositoryName(dataset)) {
+    throw new InputError(`there is no file ${dataset}, and it is no name on a hub either, such as Anthropic/hh-rlhf`);
+  }
+  const repository = { type: 'dataset', name: dataset } as const;
+  const hub = openHub(options);
+  const { commit, license, files } = await listRepository(hub, repository, options.revision ?? 'main');
+  const known = Object.hasOwn(pairSets, dataset) ? pairSets[dataset] : undefined;
+  const wanted = files.filter(isWanted(known?.isFile, options)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  if (wanted.length === 0) {
+    const some = files.slice(0, 10).map(({ path }) => path);
+    throw new InputError(`${dataset} has no data files of that kind; it has ${some.join(', ')}`);
+  }
+  const folder = join(cacheFolder('data'), dataset.replace('/', '--'), commit);
+  const paths = await downloadFiles(hub, repository, commit, wanted, folder, options);
+  return {
+    dataset,
+    src: known?.src ?? dataset,
+    toPair: known?.toPair ?? mappedPair(options.columns ?? {}),
+    revision: commit,
+    license,
+    files: wanted.map(({ path }, at) => ({ name: path, path: paths[at]! })),
+  };
+}
+
+function isWanted(
+  isFile: ((path: string, split: 'train' | 'test') => boolean) | undefined,
+  { split = 'train', files }: DownloadPairsOptions,
+): (file: HubFile) => boolean {
+  const splits = split === 'all' ? (['train', 'test'] as const) : ([split] as const);
+  if (isFile) return ({ path }) => splits.some((name) => isFile(path, name));
+  return ({ path }) => isTable.test(path) && path.includes(files ?? '');
+}
+
+/** Rows that tell an id keep it; others are numbered within their data set. */
+async function* pairsOf(
+  { dataset, src, toPair, files }: Opened,
+  stats: JsonlStats,
+  { signal, onEvent, limit = Number.POSITIVE_INFINITY, onBadLine = 'skip' }: DownloadPairsOptions,
+): AsyncGenerator<Pair> {
+  const task = 'normalise';
+  const started = performance.now();
+  onEvent?.({ type: 'work-start', task });
+  let number = 0;
+  for (const { name, path } of files) {
+    for await (const { fields, place } of readRows(path, {
+      signal,
+      onBadLine,
+      stats: { records: 0, skipped: stats.skipped },
+    })) {
+      if (stats.records >= limit) break;
+      number++;
+      try {
+        yield { ...idAndSource(fields, src, number), ...toPair(fields), ...toTopic(fields) };
+      } catch (error) {
+        if (!(error instanceof BadLine)) throw error;
+        if (onBadLine === 'stop') throw new InputError(`${dataset}, ${name}, ${place}: ${error.message}`);
+        stats.skipped[error.reason] = (stats.skipped[error.reason] ?? 0) + 1;
+        continue;
+      }
+      stats.records++;
+      if (stats.records % 1000 === 0) onEvent?.({ type: 'work-progress', task, done: stats.records });
+    }
+  }
+  if (Object.keys(stats.skipped).length > 0) {
+    const message = `${dataset}: rows that are no pairs were left out: ${told(stats.skipped)}`;
+    onEvent?.({ type: 'work-warning', task, code: 'skipped-lines', message });
+  }
+  onEvent?.({ type: 'work-end', task, done: stats.records, elapsedMs: performance.now() - started });
+}
+
+function idAndSource(fields: Fields, src: string, number: number): Pick<Pair, 'id' | 'src'> {
+  const own = (fields.src ?? null) === null ? src : toSource(fields);
+  return { id: (fields.id ?? null) === null ? `${own}-${number}` : toId(fields, number), src: own };
+}
+
+function told(skipped: JsonlStats['skipped']): string {
+  return (
+    Object.entries(skipped)
+      .map(([reason, count]) => `${count} ${reason}`)
+      .join(', ') || 'it is empty'
+  );
+}

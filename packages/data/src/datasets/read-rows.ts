@@ -1,0 +1,77 @@
+import { InputError } from '@rarefy/core';
+import { decodeLine, type JsonlOptions, readBytes, readLines, splitLines } from '@rarefy/io';
+import { type Fields, toFields } from '../records/record-fields.js';
+import { parquetRows } from './parquet-rows.js';
+
+/** A row of a table, and where it stands: a line, or a row of a Parquet file. */
+export interface TableRow {
+  readonly fields: Fields;
+  readonly place: string;
+  /** From 1: its line, or its row in a file without lines. */
+  readonly number: number;
+}
+
+/**
+ * The rows of a file, one at a time: Parquet by its first bytes, CSV by the name `.csv`, and JSON Lines otherwise; the latter two gzip or
+ * plain. A CSV file has its column names in the first line; every value is a text.
+ * @throws InputError naming the place of what cannot be read; CorruptFileError for a damaged Parquet file; the signal's reason on abort.
+ */
+export async function* readRows(
+  path: string,
+  options: Omit<JsonlOptions, 'onEvent'> = {},
+): AsyncGenerator<TableRow, void, undefined> {
+  if (await isParquet(path)) {
+    let row = 0;
+    for await (const fields of parquetRows(path, options)) yield { fields, place: `row ${++row}`, number: row };
+  } else if (/\.csv(\.gz)?$/i.test(path)) yield* csvRows(path, options);
+  else {
+    for await (const { value, line, byte } of readLines(path, toFields, options)) {
+      yield { fields: value, place: `line ${line} (byte ${byte})`, number: line };
+    }
+  }
+}
+
+async function isParquet(path: string): Promise<boolean> {
+  for await (const chunk of readBytes(path)) return Buffer.from(chunk.subarray(0, 4)).toString('latin1') === 'PAR1';
+  return false;
+}
+
+async function* csvRows(
+  path: string,
+  { signal, maxLineBytes = 2 ** 24 }: Pick<JsonlOptions, 'signal' | 'maxLineBytes'>,
+): AsyncGenerator<TableRow> {
+  const { CsvError, parse } = await import('csv-parse');
+  const { Readable, pipeline } = await import('node:stream');
+  async function* text() {
+    for await (const raw of splitLines(readBytes(path, { signal, reuse: true }), maxLineBytes)) {
+      try {
+        yield `${decodeLine(raw, maxLineBytes)}\n`;
+      } catch (error) {
+        const { line, byte } = raw;
+        throw new InputError(`${path}, line ${line} (byte ${byte}): ${(error as Error).message}. Mend the line.`);
+      }
+    }
+  }
+  let last = 0; // line that the last whole row ends at
+  const on_record = (record: Fields, { lines }: { lines: number }) => {
+    last = lines;
+    return record;
+  };
+  const parser = parse({ on_record, columns: true, info: true, max_record_size: maxLineBytes, skip_empty_lines: true });
+  try {
+    for await (const { record, info } of pipeline(Readable.from(text()), parser, () => {})) {
+      signal?.throwIfAborted();
+      yield { fields: record, place: `line ${info.lines}`, number: info.lines };
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof CsvError)) throw error;
+    const { code, lines, message } = error;
+    // The parser finds the end of the file, or of its patience, where a row began long before.
+    const begun = code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE';
+    throw new InputError(
+      `${path}, line ${begun ? `${last + 1} or below` : lines}: ${message.replace(/\p{C}/gu, '?')}. Mend the line.`,
+      { cause: error },
+    );
+  }
+}

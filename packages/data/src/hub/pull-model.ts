@@ -1,0 +1,120 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '@rarefy/core';
+import { orFileError, writeAtomically } from '@rarefy/io';
+import { cacheFolder } from './cache-folder.js';
+import { downloadFiles } from './download-files.js';
+import { type HubOptions, openHub } from './hub.js';
+import { type HubFile, listRepository } from './list-repository.js';
+
+/** A model that was pulled. */
+export interface PulledModel {
+  /** Such as `sentence-transformers/all-MiniLM-L6-v2`. */
+  readonly repository: string;
+  readonly commit: string;
+  readonly license: string;
+  readonly files: readonly { readonly path: string; readonly size: number }[];
+  readonly folder: string;
+}
+
+export interface PullModelOptions extends HubOptions {
+  /** ONNX file of a sentence model, below its folder; default `onnx/model.onnx`. */
+  readonly onnxFile?: string | undefined;
+}
+
+const manifestName = 'rarefy-model.json';
+/** How a folder is known as a sentence model: it comes when all the rest is there. */
+const sentenceModules = 'modules.json';
+/** Who publishes the models that are named without an owner. */
+const defaultOwner = 'sentence-transformers';
+
+/**
+ * Downloads what Rarefy needs of a model into the cache: of a sentence-transformers model its settings, tokenizer and one ONNX file, of a
+ * language model its config, tokenizer and safetensors. A second call goes on where the first ended, and finds a whole model without
+ * a download of its weights. `rarefy-model.json` is written last: where it is, the model is whole.
+ * @param name `owner/name`, or a name of sentence-transformers such as `all-MiniLM-L6-v2`
+ * @throws InputError when the hub does not have the model or it has no such files; CorruptFileError for wrong bytes.
+ */
+export async function pullModel(name: string, options: PullModelOptions = {}): Promise<PulledModel> {
+  const repository = { type: 'model', name: name.includes('/') ? name : `${defaultOwner}/${name}` } as const;
+  const hub = openHub(options);
+  const { commit, license, files } = await listRepository(hub, repository, options.revision ?? 'main');
+  const wanted = neededFiles(files, options.onnxFile ?? 'onnx/model.onnx', repository.name);
+  const folder = modelFolder(repository.name);
+  const manifest = {
+    repository: repository.name,
+    commit,
+    license,
+    files: wanted.map(({ path, size }) => ({ path, size })),
+  };
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  if ((await readFile(join(folder, manifestName), 'utf8').catch(() => undefined)) !== text) {
+    // What is there may be of another commit: until all is of this one, it is no model.
+    for (const name of [manifestName, sentenceModules]) {
+      const path = join(folder, name);
+      await orFileError('write', path, rm(path, { force: true }));
+    }
+  }
+  await downloadFiles(hub, repository, commit, wanted, folder, options);
+  await writeAtomically(join(folder, manifestName), Buffer.from(text), options);
+  return { ...manifest, folder };
+}
+
+/** The whole models in the cache, by name. */
+export async function pulledModels(): Promise<PulledModel[]> {
+  const root = cacheFolder('models');
+  const names = await readdir(root).catch(() => []);
+  const models: PulledModel[] = [];
+  for (const name of names.sort()) {
+    const text = await readFile(join(root, name, manifestName), 'utf8').catch(() => undefined);
+    if (text === undefined) continue;
+    const model = parseManifest(text);
+    if (model) models.push({ ...model, folder: join(root, name) });
+  }
+  return models;
+}
+
+/** Undefined for a text that {@link pullModel} did not write. */
+function parseManifest(text: string): Omit<PulledModel, 'folder'> | undefined {
+  try {
+    const { repository, commit, license, files } = JSON.parse(text) as Omit<PulledModel, 'folder'>;
+    const areTexts = [repository, commit, license].every((value) => typeof value === 'string');
+    const areFiles = files.every(({ path, size }) => typeof path === 'string' && typeof size === 'number');
+    return areTexts && areFiles ? { repository, commit, license, files } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder of a pulled model, or undefined; `name` as of {@link pullModel}. */
+export async function pulledModelFolder(name: string): Promise<string | undefined> {
+  const full = name.includes('/') ? name : `${defaultOwner}/${name}`;
+  return (await pulledModels()).find(({ repository }) => repository === full)?.folder;
+}
+
+/** Models of sentence-transformers lie under their own name, others with their owner before it. */
+function modelFolder(repository: string): string {
+  const [owner, name] = repository.split('/') as [string, string];
+  return join(cacheFolder('models'), owner === defaultOwner ? name : `${owner}--${name}`);
+}
+
+const settings =
+  /^(modules|config|config_sentence_transformers|sentence_bert_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/;
+
+const order = ({ path }: HubFile) => Number(path === sentenceModules);
+
+function neededFiles(files: readonly HubFile[], onnxFile: string, name: string): readonly HubFile[] {
+  const isSentenceModel = files.some(({ path }) => path === sentenceModules);
+  const isWeight = isSentenceModel
+    ? (path: string) => path === onnxFile || path.startsWith(`${onnxFile}_data`)
+    : (path: string) => /^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(path);
+  const isSetting = (path: string) => settings.test(path) || (isSentenceModel && /^\d+_\w+\/config\.json$/.test(path));
+  const weights = files.filter(({ path }) => isWeight(path));
+  if (weights.length === 0) {
+    const seen = files.map(({ path }) => path).filter((path) => /\.(onnx|safetensors|gguf|bin)$/.test(path));
+    const wanted = isSentenceModel ? onnxFile : 'model.safetensors';
+    throw new InputError(`${name} has no ${wanted}; it has ${seen.slice(0, 10).join(', ') || 'no weights'}`);
+  }
+  const rest = files.filter(({ path }) => isSetting(path)).sort((a, b) => order(a) - order(b));
+  return [...weights, ...rest];
+}

@@ -1,0 +1,49 @@
+import { BadLine, type JsonlOptions } from '@rarefy/io';
+import { readRecords } from './read-records.js';
+import { type Fields, toAnswer, toId, toPrompt, toSource } from './record-fields.js';
+import { promptAndAnswer, promptOf, transcriptTurns } from './transcript.js';
+
+/** One exchange: what the user asked and, if known, what the assistant answered. */
+export interface Conversation {
+  readonly id: string;
+  readonly prompt: string;
+  readonly assistant?: string;
+  readonly src?: string;
+}
+
+/**
+ * Conversations of a JSON Lines file, in order: `prompt` and `assistant`, or a `transcript` of `Human:` and `Assistant:` turns, whose last
+ * answer is the assistant's and the turns before it the prompt; a null `assistant` or `src` counts as absent. Ids as in readPairs.
+ * @throws what readJsonl throws; InputError when the file holds no conversations.
+ */
+export function readConversations(
+  source: string,
+  options: JsonlOptions = {},
+): AsyncGenerator<Conversation, void, undefined> {
+  return readRecords(source, 'conversations', toConversation, options);
+}
+
+function toConversation(fields: Fields, line: number): Conversation {
+  return {
+    id: toId(fields, line),
+    ...exchangeOf(fields),
+    ...((fields.src ?? null) === null ? {} : { src: toSource(fields) }),
+  };
+}
+
+function exchangeOf(fields: Fields): Pick<Conversation, 'prompt' | 'assistant'> {
+  if (fields.prompt === undefined && typeof fields.transcript === 'string') {
+    const { prompt, answer } = transcriptOf(fields.transcript);
+    return answer === undefined ? { prompt } : { prompt, assistant: answer };
+  }
+  const assistant = (fields.assistant ?? null) === null ? {} : { assistant: toAnswer(fields, 'assistant') };
+  return { prompt: toPrompt(fields), ...assistant };
+}
+
+function transcriptOf(text: string): { readonly prompt: string; readonly answer?: string } {
+  const whole = promptAndAnswer(text);
+  if (whole) return whole;
+  const turns = transcriptTurns(text);
+  if (turns?.at(-1)?.role === 'human') return { prompt: toPrompt({ prompt: promptOf(turns) }) };
+  throw new BadLine('no-prompt', 'transcript does not begin with Human: and go on in turns');
+}
