@@ -10,14 +10,14 @@ import {
 } from '@rarefy/samplers';
 
 /**
- * Draws that must come out the same wherever JavaScript runs, as one text: 10,000 weighted ones, half of them after an update,
- * 10,000 of frozen weights, 10,000 uniform ones, 500 of 1,000 without replacement, and those of a mixture and of a curriculum that
- * learns. Bundled and run in other engines, so it takes no Node.
+ * Draws that must be the same in every JavaScript engine, as one text: 10,000 weighted ones, half of them after an update,
+ * 10,000 of frozen weights, 10,000 uniform ones, 500 of 1,000 without replacement, and those of a mixture and of a
+ * curriculum that learns. Runs in browsers too, so it does not use Node.
  */
 export function samplerDraws(): string {
   const size = 1000;
   const random = counterRandom(99);
-  // No power: engines round Math.pow differently, so weights are data and not computed where draws must agree.
+  // Without powers, because engines round Math.pow differently.
   const weights = Float64Array.from({ length: size }, (_, position) =>
     position % 10 === 3 ? 0 : random.uniform(position) / (1 + (position % 17)),
   );

@@ -24,7 +24,7 @@ describe('spearman', () => {
     expect(spearman([], [])).toBeUndefined();
   });
 
-  test('depends on the order of the values alone, and not on which side is which', () => {
+  test('depends only on the order of the values, and is symmetric', () => {
     const values = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 9 })), { minLength: 2 });
     fc.assert(
       fc.property(values, (list) => {
@@ -37,17 +37,17 @@ describe('spearman', () => {
     );
   });
 
-  test('refuses values without an order', () => {
+  test('refuses values that cannot be ordered', () => {
     expect(() => spearman([1, 2], [1])).toThrow(ShapeError);
     expect(() => spearman([1, Number.NaN], [1, 2])).toThrow('value NaN at position 1');
   });
 });
 
 describe('agreementReport', () => {
-  test('known figures', () => {
+  test('has the expected values', () => {
     const rows = 200;
     const density = Float64Array.from({ length: rows }, (_, row) => row + 1);
-    // The rarest two change places with rows 100 and 101: 0 of 2 of the rarest 1 % stay, and 18 of 20 of the rarest 10 %.
+    // The rarest two are swapped with rows 100 and 101: 0 of 2 of the rarest 1 % stay, and 18 of 20 of the rarest 10 %.
     const other = density.slice();
     [other[0], other[1], other[100], other[101]] = [density[100]!, density[101]!, density[0]!, density[1]!];
     const weights = new Float64Array(rows).fill(1);
@@ -59,7 +59,7 @@ describe('agreementReport', () => {
     expect(report.totalVariation).toBeCloseTo(101 / 300 - 1 / 200, 12);
   });
 
-  test('a side agrees with itself, and weights alone rank as the densities that they invert', () => {
+  test('a side agrees with itself, and weights alone rank like the densities that they invert', () => {
     const density = Float64Array.from({ length: 150 }, (_, row) => 0.1 + ((row * 37) % 150));
     const weights = density.map((value) => 1 / value);
     const same = { rows: 150, spearman: 1, rarest1Overlap: 1, rarest10Overlap: 1 };
@@ -67,7 +67,7 @@ describe('agreementReport', () => {
     expect(agreementReport({ density }, { weights })).toEqual({ ...same, totalVariation: undefined });
   });
 
-  test('the total variation is the largest difference that a set of rows has, at any scale of the weights', () => {
+  test('the total variation is the largest difference over sets of rows, at any scale of the weights', () => {
     const lists = fc.array(fc.tuple(fc.nat(20), fc.nat(20)), { minLength: 1, maxLength: 8 });
     const drawable = lists.filter((list) => [0, 1].every((side) => list.some((pair) => pair[side]! > 0)));
     fc.assert(
@@ -87,7 +87,7 @@ describe('agreementReport', () => {
     );
   });
 
-  test('what cannot be compared is refused', () => {
+  test('refuses sides that cannot be compared', () => {
     const density = float64(1, 2);
     expect(() => agreementReport({}, { density })).toThrow(InvalidArgumentError);
     expect(() => agreementReport({ density }, { density: float64(1) })).toThrow('the two sides have 2, 1 values');

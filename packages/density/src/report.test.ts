@@ -8,7 +8,7 @@ import { compose, targetEss } from './weighting/transforms.js';
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 
-test('lowestPositions is a stable sort cut short, whatever ties and infinities there are', () => {
+test('lowestPositions is the start of a stable sort, with ties and infinities', () => {
   const values = fc.array(fc.constantFrom(-Infinity, -1, -0, 0, 0.5, 2, Infinity), { maxLength: 30 });
   fc.assert(
     fc.property(values, fc.nat(), (list, size) => {
@@ -43,7 +43,7 @@ describe('rarestPositions', () => {
     }
   });
 
-  test('refuses densities without an order', () => {
+  test('refuses densities that cannot be ordered', () => {
     expect(() => rarestPositions(float64(1, Number.NaN), 0.1)).toThrow('density NaN at position 1');
     expect(() => rarestPositions(float64(Infinity), 0.1)).toThrow(NotFiniteError);
     for (const share of [-0.1, 1.1, Number.NaN])
@@ -52,7 +52,7 @@ describe('rarestPositions', () => {
 });
 
 describe('densityReport', () => {
-  test('known figures', () => {
+  test('has the expected values', () => {
     const density = Float64Array.from({ length: 20 }, (_, row) => 20 - row); // the last rows are the rarest
     const weights = Float64Array.from({ length: 20 }, (_, row) => row + 1); // sum 210, squares 2870
     const report = densityReport(density, weights);
@@ -65,7 +65,7 @@ describe('densityReport', () => {
     expect(report.warnings).toEqual([]);
   });
 
-  test('the shares are those of the draws', () => {
+  test('the shares are the expected shares of draws', () => {
     const uniforms = counterRandom(3);
     const density = Float64Array.from({ length: 500 }, (_, row) => 0.5 + uniforms.uniform(row));
     const weights = inverseDensity({ exponent: 4 })(density);
@@ -76,7 +76,7 @@ describe('densityReport', () => {
     expect(share).toBeGreaterThan(0.1);
   });
 
-  test('warns of nearly uniform and of nearly degenerate weights, and survives huge and zero ones', () => {
+  test('warns of nearly uniform and of nearly degenerate weights; huge and zero weights are no problem', () => {
     const density = new Float64Array(100).fill(1);
     expect(densityReport(density, new Float64Array(100).fill(5)).warnings).toEqual([
       'ESS/N is 1.00: draws are nearly uniform; raise the exponent or add a target ESS, such as 0.5',

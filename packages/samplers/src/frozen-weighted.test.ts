@@ -8,7 +8,7 @@ const weights = [4, 0, 1, 2, 3, 0.5, 1e-7, 9];
 const total = weights.reduce((sum, weight) => sum + weight, 0);
 const create = () => frozenWeightedSampler(weights, { seed: 3 });
 
-test('draw n is what the alias table makes of uniform n', () => {
+test('draw n is the position of uniform n in the alias table', () => {
   const table = aliasTable(weights);
   const random = counterRandom(3);
   expect(create().draw(5000).positions).toEqual(
@@ -16,7 +16,7 @@ test('draw n is what the alias table makes of uniform n', () => {
   );
 });
 
-test('chances are those of the draws that were made, whenever they are read and whatever became of the positions', () => {
+test('probabilities belong to the draws, whenever they are read and whatever happens to the positions', () => {
   const sampler = create();
   const draws = sampler.draw(300);
   const chances = Array.from(draws.positions, (position) => weights[position]! / total);

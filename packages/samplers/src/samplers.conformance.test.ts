@@ -26,18 +26,18 @@ const mixture = (seed: number, share: number) =>
     { seed },
   );
 
-/** Every sampler of this package, in its settings, by the name that it is exported under. */
+/** Every sampler of this package by its exported name, with several settings. */
 const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>>> = {
-  densityAwareSampler: { 'as it is': { create: () => aware(3), variants: [() => aware(4)] } },
+  densityAwareSampler: { default: { create: () => aware(3), variants: [() => aware(4)] } },
   uniformSampler: {
-    'as it is': {
+    default: {
       create: () => uniformSampler(37, { seed: 3 }),
       variants: [() => uniformSampler(38, { seed: 3 }), () => uniformSampler(37, { seed: 4 })],
       fingerprint: 'uniform-sampler:size=37,seed=3',
     },
   },
   weightedSampler: {
-    'as it is': {
+    default: {
       create: () => weightedSampler(weights, { seed: 2 ** 40 + 7 }),
       variants: [() => weightedSampler(weights, { seed: 7 }), () => weightedSampler([1, 2], { seed: 2 ** 40 + 7 })],
       fingerprint: 'weighted-sampler:size=8,weights=23ba68cf6e60f83b,seed=1099511627783',
@@ -45,7 +45,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
     },
   },
   frozenWeightedSampler: {
-    'as it is': {
+    default: {
       create: () => frozenWeightedSampler(weights, { seed: 3 }),
       variants: [() => frozenWeightedSampler(weights, { seed: 4 }), () => weightedSampler(weights, { seed: 3 })],
       fromWeights: (given) => frozenWeightedSampler(given, { seed: 5 }),
@@ -65,7 +65,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
       create: () => mixture(3, 0.25),
       variants: [() => mixture(4, 0.25), () => mixture(3, 0.5)],
     },
-    'one that ends and one that learns': {
+    'a finite and an adaptive one': {
       create: () =>
         mixtureSampler(
           [
@@ -77,7 +77,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
     },
   },
   curriculum: {
-    'as it is': {
+    default: {
       create: () => curriculum(weights, { seed: 3 }),
       variants: [
         () => curriculum(weights, { seed: 4 }),
@@ -90,7 +90,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
   shard: {
     'rank 1 of 3': {
       create: () => shard(weightedSampler(weights, { seed: 3 }), { rank: 1, worldSize: 3 }),
-      // Ranks share one state, so that a run goes on with another number of them: their states are not foreign to each other.
+      // No variants: ranks share one state, so that a run can continue on another number of ranks.
     },
     'of a curriculum': { create: () => shard(curriculum(weights, { seed: 3 }), { rank: 0, worldSize: 2 }) },
   },
@@ -100,7 +100,7 @@ for (const [name, settings] of Object.entries(subjects)) {
   for (const [setting, subject] of Object.entries(settings)) {
     describeChecks(`${name}, ${setting}`, samplerChecks(subject));
 
-    test(`${name}, ${setting}: a draw that fails moves nothing`, async () => {
+    test(`${name}, ${setting}: a draw that fails changes nothing`, async () => {
       const sampler = await subject.create();
       sampler.draw(3);
       const before = sampler.state();

@@ -37,18 +37,18 @@ describe.each(Object.entries(samplers))('%s', (_, create) => {
   const ranksOf = (worldSize: number) =>
     Array.from({ length: worldSize }, (_, rank) => shard(create(), { rank, worldSize }));
 
-  test.each([1, 2, 4, 8, 3])('%i ranks of any batch size see the stream of one', (worldSize) => {
+  test.each([1, 2, 4, 8, 3])('%i ranks of any batch size draw the stream of one', (worldSize) => {
     for (const batchOf of [() => 1, () => 32, (rank: number) => 1 + rank * 5]) {
       const stream = together(ranksOf(worldSize), 960 / worldSize, batchOf);
       expect(stream).toEqual(whole);
     }
   });
 
-  test('restored on another number of ranks, the stream goes on', () => {
+  test('restored on another number of ranks, the stream continues', () => {
     const before = ranksOf(4);
     const head = together(before, 60, () => 20);
     const states = new Set(before.map((sampler) => JSON.stringify(sampler.state())));
-    expect(states.size).toBe(1); // the global place
+    expect(states.size).toBe(1); // the position in the global stream
     const [state] = states;
     for (const worldSize of [1, 2, 8, 3]) {
       const after = ranksOf(worldSize);
@@ -61,7 +61,7 @@ describe.each(Object.entries(samplers))('%s', (_, create) => {
   });
 });
 
-test('without replacement, no position comes twice in an epoch, over all ranks, and the last round is shared out', () => {
+test('without replacement, no position is drawn twice in an epoch over all ranks, and the last round is shared', () => {
   const ranks = [0, 1, 2, 3].map((rank) =>
     shard(subsetSampler(weights, { seed: 1, epochs: 1 }), { rank, worldSize: 4 }),
   );
@@ -93,7 +93,7 @@ test('updates and feedback reach the sampler below', () => {
   expect(learning.passRates()[3]).toBe(0.75);
 });
 
-test('bad arguments and states are refused', () => {
+test('refuses invalid arguments and states', () => {
   const inner = uniformSampler(5, { seed: 1 });
   for (const options of [
     { rank: 2, worldSize: 2 },

@@ -12,8 +12,8 @@ const restored = (sampler: WeightedSampler) => {
   return fresh;
 };
 
-describe('positions that come and go', () => {
-  test('added ones are drawn from the next draw on, as if they had always been there', () => {
+describe('adding and removing positions', () => {
+  test('added positions are drawn from the next draw on, as if they had always been there', () => {
     const sampler = create();
     sampler.draw(100);
     expect(sampler.add({ version: 1, weights: Float64Array.of(5, 0, 7) })).toBe(5);
@@ -30,7 +30,7 @@ describe('positions that come and go', () => {
     expect(restored(sampler).draw(200)).toEqual(sampler.draw(200));
   });
 
-  test('removed ones are drawn no more, whatever a late update says, and others keep their numbers', () => {
+  test('removed positions are never drawn again, even after a late update, and others keep their numbers', () => {
     const sampler = create();
     sampler.remove({ version: 1, positions: Int32Array.of(0, 2) });
     sampler.update({
@@ -45,7 +45,7 @@ describe('positions that come and go', () => {
     expect(fresh.weights()[0]).toBe(0);
   });
 
-  test('what is refused changes nothing', () => {
+  test('a refused change has no effect', () => {
     const sampler = create();
     sampler.add({ version: 4, weights: Float64Array.of(1) });
     const before = JSON.stringify(sampler.state());
@@ -67,7 +67,7 @@ describe('a long run of updates', () => {
     else sampler.update({ version: step, positions: Int32Array.of(step % 5), weights: Float64Array.of(1 / step) });
   };
 
-  test('leaves a short state, which resumes at every step to the same end', () => {
+  test('leaves a short state that resumes correctly at every step', () => {
     const sampler = create();
     let longest = 0;
     let snapshots = 0;
@@ -88,7 +88,7 @@ describe('a long run of updates', () => {
     expect(sampler.weights()[5]).toBe(0);
   });
 
-  test('a snapshot of other weights is refused', () => {
+  test('refuses a snapshot of other weights', () => {
     const sampler = create();
     for (let step = 1; step <= 60; step++) change(sampler, step);
     const state = sampler.state();
@@ -110,7 +110,7 @@ describe('a long run of updates', () => {
   });
 });
 
-test('doubles come back from base64 bit for bit', () => {
+test('float64 numbers survive base64 bit for bit', () => {
   const values = Float64Array.from({ length: 10_000 }, (_, index) => (index % 3 === 0 ? -index : 1 / (index + 1)));
   values.set([0, -0, Infinity, 5e-324, Number.MAX_VALUE, Number.NaN]);
   const buffer = (list: Float64Array) => Buffer.from(list.buffer, list.byteOffset, list.byteLength);
@@ -122,7 +122,7 @@ test('doubles come back from base64 bit for bit', () => {
 describe('frozen weights', () => {
   const frozen = () => frozenWeightedSampler(initial, { seed: 6 });
 
-  test('are drawn in proportion, with the same chances told as by a sampler of changing ones', () => {
+  test('are drawn in proportion, with the same probabilities as by a weighted sampler', () => {
     const draws = frozen().draw(100_000);
     expect(draws.probabilities).toEqual(Float64Array.from(draws.positions, (position) => initial[position]! / 10));
     expect(draws.version).toBe(0);
@@ -134,7 +134,7 @@ describe('frozen weights', () => {
     });
   });
 
-  test('refuse the state of changing ones', () => {
+  test('refuse the state of a weighted sampler', () => {
     expect(() => frozen().restore(create().state())).toThrow(/state is of sampler/);
   });
 });

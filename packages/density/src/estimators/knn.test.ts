@@ -14,7 +14,7 @@ describeChecks(
 );
 describeChecks('knnSimilarity', densityEstimatorChecks({ create: () => knnSimilarity() }));
 
-/** Counts what was made and what was disposed. */
+/** Counts the indexes that are made and disposed. */
 function counted() {
   const count = { made: 0, disposed: 0 };
   const index = (): NeighborIndex => {
@@ -44,14 +44,14 @@ test('rows with k copies have density 1 / epsilon; no row has more', async () =>
   expect(Math.max(...density.subarray(12))).toBeLessThan(4);
 });
 
-test('knnSimilarity is the mean of the k largest inner products with others, and 0 when that is negative', async () => {
+test('knnSimilarity is the mean of the k largest inner products with others, and 0 if that is negative', async () => {
   const points: Matrix = { data: Float32Array.from([1, 0, 3, 0, 2, 1, -5, 0]), rows: 4, cols: 2 };
-  // Row 0: 3, 2, -5; row 1: 6, 3, -15; row 2: 6, 2, -10; row 3: -5, -10, -15. A long row is not its own neighbour.
+  // Row 0: 3, 2, -5; row 1: 6, 3, -15; row 2: 6, 2, -10; row 3: -5, -10, -15. A long row is not its own neighbor.
   expect(Array.from(await knnSimilarity({ k: 2 }).fit(points))).toEqual([2.5, 4.5, 4, 0]);
   expect(Array.from(await knnSimilarity({ k: 1 }).fit(points))).toEqual([3, 6, 6, 0]);
 });
 
-test('score leaves no row out: a fitted point is its own nearest neighbour', async () => {
+test('score leaves no row out: a fitted point is its own nearest neighbor', async () => {
   const points: Matrix = { data: Float32Array.from([0, 1, 3]), rows: 3, cols: 1 };
   const estimator = knnDistance({ k: 2, epsilon: 1 });
   expect(Array.from(await estimator.fit(points))).toEqual([1 / 3, 1 / 2.5, 1 / 3.5]);
@@ -70,7 +70,7 @@ test('any index gives the same density; its fingerprint is part of the estimator
   expect(new Set(fingerprints.map(({ fingerprint }) => fingerprint)).size).toBe(5);
 });
 
-test('an index of an earlier fit is disposed, also when the new fit fails', async () => {
+test('the index of an earlier fit is disposed, even if the new fit fails', async () => {
   const { count, index } = counted();
   const estimator = knnDistance({ k: 1, index });
   const made = count.made;
@@ -78,13 +78,13 @@ test('an index of an earlier fit is disposed, also when the new fit fails', asyn
   await estimator.fit(points);
   await estimator.fit(points);
   expect(count).toEqual({ made: made + 2, disposed: 1 });
-  await expect(estimator.fit(normalPoints(1, 2, 4))).rejects.toThrow('k = 1 neighbours need at least 2 rows');
+  await expect(estimator.fit(normalPoints(1, 2, 4))).rejects.toThrow('need at least 2 rows');
   expect(count.disposed).toBeGreaterThanOrEqual(2);
   await expect(estimator.score!(points)).rejects.toThrow('call fit(points) first');
 });
 
-describe('what cannot be measured is refused', () => {
-  test('bad options', () => {
+describe('refuses', () => {
+  test('invalid options', () => {
     for (const k of [0, -1, 1.5, Number.NaN]) {
       expect(() => knnDistance({ k })).toThrow(InvalidArgumentError);
       expect(() => knnSimilarity({ k })).toThrow(InvalidArgumentError);
@@ -98,7 +98,7 @@ describe('what cannot be measured is refused', () => {
   });
 
   test('too few rows, and inner products beyond float32', async () => {
-    await expect(knnDistance().fit(normalPoints(10, 3, 5))).rejects.toThrow('k = 10 neighbours need at least 11 rows');
+    await expect(knnDistance().fit(normalPoints(10, 3, 5))).rejects.toThrow('need at least 11 rows');
     const huge: Matrix = { data: new Float32Array(6).fill(3e38), rows: 3, cols: 2 };
     await expect(knnSimilarity({ k: 1 }).fit(huge)).rejects.toBeInstanceOf(NotFiniteError);
   });

@@ -54,7 +54,7 @@ describe('inverseDensity', () => {
     );
   });
 
-  test('where plain powers overflow, ratios are kept', () => {
+  test('keeps the ratios if the powers overflow', () => {
     const weights = inverseDensity({ exponent: 300 })(float64(0.01, 0.0101));
     expect(weights[0]).toBe(1);
     expectRelative(weights[1]!, 1.01 ** -300, 1e-10);
@@ -120,7 +120,7 @@ describe('targetEss', () => {
     expect(targetEss(0.5)(float64(0, 7, 0, 2))).toEqual(float64(0, 1, 0, 1));
   });
 
-  test('a share out of reach is an error that tells the range', () => {
+  test('a share out of reach is an error that states the range', () => {
     expect(() => targetEss(0.5)(float64(4, 4))).toThrow('at most 1 and more than 1');
     expect(() => targetEss(0.5)(float64(4, 4, 1, 1))).toThrow('at most 1 and more than 0.5');
     expect(() => targetEss(0.9)(float64(0, 0, 1, 2))).toThrow('at most 0.5 and more than 0.25');
@@ -129,7 +129,7 @@ describe('targetEss', () => {
   });
 });
 
-test('mixUniform keeps the sum and lifts every probability to at least lambda / rows', () => {
+test('mixUniform keeps the sum, and every probability is at least lambda / rows', () => {
   fc.assert(
     fc.property(weightLists, fc.double({ min: 0, max: 1, noNaN: true }), (weights, lambda) => {
       const mixed = mixUniform(lambda)(weights);
@@ -161,7 +161,7 @@ test('cap bounds weights by a multiple of the median of those above zero and lea
   for (const ratio of [0.5, 0, Number.NaN]) expect(() => cap(ratio)).toThrow(InvalidArgumentError);
 });
 
-test('compose applies from first to last, and no weighting changes its input', () => {
+test('compose applies from first to last, and nothing changes its input', () => {
   const density = float64(1, 4, 2, 0.5);
   const before = density.slice();
   const composed = compose(inverseDensity({ exponent: 2 }), targetEss(0.5), mixUniform(0.1), cap(20));
@@ -170,7 +170,7 @@ test('compose applies from first to last, and no weighting changes its input', (
   expect(density).toEqual(before);
 });
 
-test('a function of one’s own is a weighting, and a transform when it is wrapped', () => {
+test('a plain function is a weighting, and a transform if it is wrapped', () => {
   const squares = compose(
     (density) => density.map((value) => 1 / value),
     weightTransform((weights) => weights.map((weight) => weight ** 2)),
@@ -178,7 +178,7 @@ test('a function of one’s own is a weighting, and a transform when it is wrapp
   expect(squares(float64(1, 2, 4))).toEqual(float64(1, 0.25, 0.0625));
 });
 
-describe('a transform alone is no weighting', () => {
+describe('a transform alone is not a weighting', () => {
   test('for the compiler', () => {
     // @ts-expect-error targetEss takes weights, not densities
     const weighting: Weighting = targetEss(0.5);
@@ -190,7 +190,7 @@ describe('a transform alone is no weighting', () => {
     );
     // @ts-expect-error an unmarked function may take densities or weights
     expect(() => compose(inverseDensity(), cap(3), (weights) => weights)).toThrow('argument 3 of compose');
-    // @ts-expect-error a weighting is no transform
+    // @ts-expect-error a weighting is not a transform
     const transform: WeightTransform = inverseDensity();
     expect([weighting.kind, transform.kind]).toEqual(['weight-transform', undefined]);
   });

@@ -43,7 +43,7 @@ test('the first centers follow k-means++ (chi-square over 20 ordered pairs, fals
   expect(statistic).toBeLessThan(64); // the 1 - 1e-6 quantile at 19 degrees is 63.7
 });
 
-test('planted clusters are found, and the counts are theirs', async () => {
+test('finds planted clusters and counts their rows', async () => {
   const points = clusters([0.05, 0.1, 0.15, 0.1], 50, 24, 1);
   const { clusterOf, counts, centers } = await sphericalKMeans(points, { clusters: 4, seed: 2 });
   expect(counts).toEqual(Int32Array.of(50, 50, 50, 50));
@@ -105,7 +105,7 @@ test('clusterDensity is the share of the others in the same cluster, and scores 
   expect(await estimator.score(rowsOf(points, [3, 50, 59]))).toEqual(Float64Array.of(30 / 40, 10 / 40, 10 / 40));
 });
 
-test('the event loop goes on while it runs, and an abort ends it with its reason', async () => {
+test('lets the event loop run, and rejects with the reason of its signal', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   setTimeout(() => controller.abort(reason));
@@ -113,7 +113,7 @@ test('the event loop goes on while it runs, and an abort ends it with its reason
   await expect(sphericalKMeans(points, { clusters: 200, signal: controller.signal })).rejects.toBe(reason);
 });
 
-test('what cannot be grouped is refused', async () => {
+test('refuses invalid options and points', async () => {
   const points = normalPoints(10, 3, 1);
   for (const clusters of [0, 1.5, Number.NaN]) {
     expect(() => clusterDensity({ clusters })).toThrow(`clusters must be an integer ≥ 1, got ${clusters}`);

@@ -5,7 +5,7 @@ import { casesOf } from '../../../../../tests/support/exhaustive.js';
 import { gaussianValues, signHashes } from './sign-hashes.js';
 import { walshHadamard } from './walsh-hadamard.js';
 
-test('the transform is the product with the signs of shared bits', () => {
+test('the transform is the product with the Hadamard matrix', () => {
   for (const size of [1, 2, 4, 8, 16, 64, 128, 512]) {
     const { data } = normalPoints(1, size, size);
     const values = Float64Array.from(data);
@@ -36,7 +36,7 @@ test('normal values fall into twelve equally likely bins (chi-square, 11 degrees
   expect(Math.abs(fourth - 3)).toBeLessThan(6 * Math.sqrt(96 / values.length));
 });
 
-/** Unit vectors of the first two columns at this angle, turned into `cols` columns by the seed, or left on the axes. */
+/** Two unit vectors at this angle, rotated into `cols` columns by the seed, or left on the first two axes. */
 function pairAt(angle: number, cols: number, turned: boolean): Matrix {
   const data = new Float32Array(2 * cols);
   const axes = normalPoints(2, cols, 5).data;
@@ -54,7 +54,7 @@ const angleOf = ({ data, cols }: Matrix) => {
   return Math.acos(dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)));
 };
 
-describe('equal hashes come with chance (1 - θ / π)^bits (six standard errors, 40 chances: false alarm below 1e-7)', () => {
+describe('hashes are equal with probability (1 - θ / π)^bits (six standard errors, 40 tests: false alarm below 1e-7)', () => {
   test.each([
     ['on the axes, 2 columns', 2, false],
     ['on the axes, 40 columns', 40, false],
@@ -71,7 +71,7 @@ describe('equal hashes come with chance (1 - θ / π)^bits (six standard errors,
         const points = pairAt(angle, cols, turned);
         const chance = (1 - angleOf(points) / Math.PI) ** bits;
         const out = new Uint16Array(2 * rows);
-        // Rows of one seed depend on each other, so the spread is taken over seeds.
+        // Hashes of one seed depend on each other, so the spread is measured over seeds.
         let [sum, squares] = [0, 0];
         for (let seed = 0; seed < seeds; seed++) {
           signHashes(cols, rows, bits, seed).write(points, 0, 2, out);
@@ -82,14 +82,14 @@ describe('equal hashes come with chance (1 - θ / π)^bits (six standard errors,
         }
         const error = Math.sqrt((squares / seeds - (sum / seeds) ** 2) / seeds);
         expect(Math.abs(sum / seeds - chance)).toBeLessThan(6 * error + 1e-12);
-        // It has power, and the rows of a seed are nearly independent where the point is spread.
+        // The test has power, and the hashes of a seed are nearly independent if the point is spread.
         if (cols >= 16) expect(error).toBeLessThan(1.5 * Math.sqrt((chance * (1 - chance)) / (seeds * rows)));
       }
     }
   });
 });
 
-test('hashes do not depend on the block of rows, on length, or on what else is hashed', () => {
+test('hashes do not depend on the block of rows, on the length of a row, or on the other rows', () => {
   const points = normalPoints(20, 33, 1);
   const hashes = signHashes(33, 50, 5, 9);
   const all = new Uint16Array(20 * 50);
