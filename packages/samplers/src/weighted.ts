@@ -1,4 +1,5 @@
 import {
+  type CounterRandom,
   checkInteger,
   counterRandom,
   type Draws,
@@ -11,6 +12,7 @@ import {
 import { checkDigest, lazily, payloadOf, readIndex } from './state/sampler-state.js';
 import { restoreWeightLog, type WeightChange, weightLog } from './state/weight-log.js';
 import { copyWeights } from './structures/checks.js';
+import type { SumTree } from './structures/sum-tree.js';
 
 export interface WeightedSamplerOptions {
   /** Any safe integer. Draw n depends only on the seed, n and the weights in force. */
@@ -102,12 +104,7 @@ export function weightedSampler(
     draw(count) {
       checkInteger('count', count, 0);
       const first = next;
-      const positions = new Int32Array(count);
-      const probabilities = new Float64Array(count); // holds uniforms, then weights, then probabilities
-      random.fill(first, probabilities);
-      log.tree.findAll(probabilities, positions);
-      const { total } = log.tree;
-      for (let draw = 0; draw < count; draw++) probabilities[draw] = probabilities[draw]! / total;
+      const { positions, probabilities } = drawFrom(log.tree, random, first, count);
       next += count;
       return { positions, probabilities, first, version: log.version };
     },
@@ -144,6 +141,17 @@ export function weightedSampler(
       next = index;
     },
   };
+}
+
+/** The positions for uniforms `first` to `first + count - 1`, and their probabilities. */
+function drawFrom(tree: SumTree, random: CounterRandom, first: number, count: number) {
+  const positions = new Int32Array(count);
+  const probabilities = new Float64Array(count); // holds uniforms, then weights, then probabilities
+  random.fill(first, probabilities);
+  tree.findAll(probabilities, positions);
+  const { total } = tree;
+  for (let draw = 0; draw < count; draw++) probabilities[draw] = probabilities[draw]! / total;
+  return { positions, probabilities };
 }
 
 /** Also accepts a plain array, such as one from JSON. @throws InvalidArgumentError if a position is not an int32. */
