@@ -26,10 +26,10 @@ export interface AgreementReport {
 }
 
 /**
- * Compares two densities, or two weightings, of the same rows: different estimators, different options, or an exact and an approximate
- * neighbor graph, which shows what the recall of the graph means for the draws.
- * @throws ShapeError if lengths differ or are 0; InvalidArgumentError if a side has neither density nor weights; NotFiniteError or
- * InvalidWeightsError naming the first invalid value.
+ * Compares two densities, or two weightings, of the same rows: different estimators, different options, or an exact and an
+ * approximate neighbor graph, which shows what the recall of the graph means for the draws.
+ * @throws ShapeError if lengths differ or are 0; InvalidArgumentError if a side has neither density nor weights; NotFiniteError
+ * or InvalidWeightsError naming the first invalid value.
  */
 export function agreementReport(one: WeighedRows, other: WeighedRows): AgreementReport {
   const [ranking, otherRanking] = [rankingOf(one), rankingOf(other)];
@@ -76,8 +76,8 @@ function probabilities(weights: Float64Array): Float64Array {
 }
 
 /**
- * Spearman's rank correlation, in [-1, 1]: Pearson's correlation of the ranks, where equal values share their mean rank. Undefined if
- * all values of one side are equal, or there are none.
+ * Spearman's rank correlation, in [-1, 1]: Pearson's correlation of the ranks, where equal values share their mean rank.
+ * Undefined if all values of one side are equal, or there are none.
  * @throws ShapeError if the lengths differ; NotFiniteError naming the first value that is not finite.
  */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number | undefined {

@@ -26,7 +26,9 @@ export interface WeighOptions extends CallOptions {
   readonly estimator?: DensityEstimator;
   /** From density to weight. Default `inverseDensity()`. */
   readonly weighting?: Weighting;
-  /** Rows of more bytes are read in blocks, if the estimator has `fitRows`. The densities are the same, to the bit. Default 2^28. */
+  /**
+   * Rows of more bytes are read in blocks, if the estimator has `fitRows`. The densities are the same, to the bit. Default 2^28.
+   */
   readonly memoryBytes?: number;
 }
 
@@ -60,10 +62,10 @@ export interface EmbeddedPromptWeights extends PromptWeights {
  *
  * If the rows of all prompts take more than `memoryBytes`, an embedder with `embedRows` keeps them on disk.
  *
- * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated prompts
- * (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
- * @throws InvalidArgumentError if there are no prompts, too few for the estimator, or too many for an estimator without `fitRows`, or
- * if `weighting` is a weight transform.
+ * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated
+ * prompts (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
+ * @throws InvalidArgumentError if there are no prompts, too few for the estimator, or too many for an estimator without
+ * `fitRows`, or if `weighting` is a weight transform.
  * @throws ShapeError if the estimator or the weighting returns another number of values; InvalidWeightsError for invalid weights.
  * @throws What the embedder, the estimator and the weighting throw; the signal's reason on abort.
  */

@@ -14,12 +14,13 @@ export interface BalancedDraw {
 
 /**
  * Draws without replacement in equal shares from groups of positions, in proportion to the weights within each group (successive
- * sampling). A group with fewer positions than its share gives all of them, and the other groups share the rest. A remainder goes to
- * the largest groups.
+ * sampling). A group with fewer positions than its share gives all of them, and the other groups share the rest. A remainder goes
+ * to the largest groups.
  * @param weights one per position, finite and ≥ 0; a position of weight 0 is never drawn
- * @param groupOf group of each position, an integer ≥ 0; use consecutive numbers, because every number up to the largest has a share
- * @throws ShapeError if the lengths differ; InvalidWeightsError naming the first invalid weight, or if fewer than `count` are above 0;
- * InvalidArgumentError if the count or a group is invalid.
+ * @param groupOf group of each position, an integer ≥ 0; use consecutive numbers, because every number up to the largest has a
+ * share
+ * @throws ShapeError if the lengths differ; InvalidWeightsError naming the first invalid weight, or if fewer than `count` are
+ * above 0; InvalidArgumentError if the count or a group is invalid.
  */
 export function drawBalanced(
   weights: Float64Array,

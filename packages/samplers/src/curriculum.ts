@@ -46,14 +46,15 @@ export interface Curriculum extends Sampler {
 }
 
 /**
- * Draws in proportion to weight × difficulty × staleness. Difficulty is 4 p (1 - p) for the running pass rate p: GRPO learns nothing
- * from a group whose completions all succeed or all fail. Staleness grows with the draws since a position was last drawn. It is
- * updated for one position per draw, in turn, so that a draw takes O(log n).
+ * Draws in proportion to weight × difficulty × staleness. Difficulty is 4 p (1 - p) for the running pass rate p: GRPO learns
+ * nothing from a group whose completions all succeed or all fail. Staleness grows with the draws since a position was last drawn.
+ * It is updated for one position per draw, in turn, so that a draw takes O(log n).
  *
- * No prompt starves: at every draw each position of weight above 0 has a probability of at least floor / n, whatever the feedback. The
- * state is a snapshot, renewed every n draws or n groups of feedback, and the feedback since then.
+ * No prompt starves: at every draw each position of weight above 0 has a probability of at least floor / n, whatever the
+ * feedback. The state is a snapshot, renewed every n draws or n groups of feedback, and the feedback since then.
  * @param weights one per position, usually the inverse density; finite and ≥ 0, not all zero; copied
- * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if an option is out of range.
+ * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if an option is out of
+ * range.
  */
 export function curriculum(
   weights: ArrayLike<number>,

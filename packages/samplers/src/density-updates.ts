@@ -32,12 +32,12 @@ export interface DensityUpdatesOptions<Policy, Item> extends Pick<CallOptions, '
 
 /**
  * Weights that follow a policy while it trains. For each policy, all prompts are embedded again in slices, with pauses so that
- * refreshing takes at most `timeShare` of the time, and then one update of all weights is emitted. Embeddings of different policies lie
- * in different spaces and are never mixed, so there are no partial updates.
+ * refreshing takes at most `timeShare` of the time, and then one update of all weights is emitted. Embeddings of different
+ * policies lie in different spaces and are never mixed, so there are no partial updates.
  *
- * A refresh always runs to its end. Of the policies that arrive meanwhile, the newest is next and the others are skipped. The stream
- * ends after the last refresh once the source has ended, and fails if the source, an embedder, the estimator or the weighting fails.
- * Unsubscribing stops the work before the next slice.
+ * A refresh always runs to its end. Of the policies that arrive meanwhile, the newest is next and the others are skipped. The
+ * stream ends after the last refresh once the source has ended, and fails if the source, an embedder, the estimator or the
+ * weighting fails. Unsubscribing stops the work before the next slice.
  * @throws InvalidArgumentError if `timeShare` is out of range, or `weighting` is a weight transform.
  */
 export function densityUpdates<Policy, Item>(

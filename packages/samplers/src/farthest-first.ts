@@ -26,17 +26,17 @@ export interface FarthestFirst {
 const rowsPerLook = 256;
 
 /**
- * Picks rows that cover all others: the first one by the seed, then always the row whose Euclidean distance to the rows picked so far is
- * largest; ties by position. No choice of as many rows has less than half the radius (greedy k-center). Deterministic.
+ * Picks rows that cover all others: the first one by the seed, then always the row whose Euclidean distance to the rows picked so
+ * far is largest; ties by position. No choice of as many rows has less than half the radius (greedy k-center). Deterministic.
  *
- * O(count x rows x cols). Skips rows whose nearest picked row cannot change by the triangle inequality; in clustered data these are most
- * rows.
+ * O(count x rows x cols). Skips rows whose nearest picked row cannot change by the triangle inequality; in clustered data these
+ * are most rows.
  * Sources: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985; Elkan, "Using the triangle inequality to
  * accelerate k-means", 2003.
  * @param points rows x cols
  * @param count an integer in [0, rows]
- * @throws InvalidArgumentError if `count` is out of range, or the seed is not a safe integer; ShapeError if `points` is not a valid
- * matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
+ * @throws InvalidArgumentError if `count` is out of range, or the seed is not a safe integer; ShapeError if `points` is not a
+ * valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
  */
 export async function farthestFirst(
   points: Matrix,

@@ -10,9 +10,9 @@ export interface FollowUpdatesOptions {
 }
 
 /**
- * Applies weight updates to a sampler as they arrive, until the source ends or you unsubscribe. An update whose version is not above
- * the version in force is skipped. An update that the sampler refuses changes nothing and does not end the stream. If the source
- * fails, the stream ends and the sampler keeps its weights.
+ * Applies weight updates to a sampler as they arrive, until the source ends or you unsubscribe. An update whose version is not
+ * above the version in force is skipped. An update that the sampler refuses changes nothing and does not end the stream. If the
+ * source fails, the stream ends and the sampler keeps its weights.
  * @param source an observable, promise, iterable or async iterable of updates
  */
 export function followUpdates(

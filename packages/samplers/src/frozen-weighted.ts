@@ -20,8 +20,8 @@ export interface FrozenWeightedSampler extends Sampler {
 }
 
 /**
- * An endless stream of positions with replacement, like `weightedSampler`, but with immutable weights. Draws come from an alias table:
- * O(1) each instead of O(log n), but a different sequence for the same seed.
+ * An endless stream of positions with replacement, like `weightedSampler`, but with immutable weights. Draws come from an alias
+ * table: O(1) each instead of O(log n), but a different sequence for the same seed.
  * @param weights one per position, finite and ≥ 0, not all zero; copied
  * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if the seed is not a safe
  * integer.

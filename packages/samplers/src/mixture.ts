@@ -26,14 +26,14 @@ export interface MixtureSamplerOptions {
 }
 
 /**
- * Draws from several samplers over the same data set: each draw comes from one sampler, chosen at random in proportion to its weight.
- * The mixture is finished when a finished part is chosen; draws that other parts have made beyond that point are lost.
+ * Draws from several samplers over the same data set: each draw comes from one sampler, chosen at random in proportion to its
+ * weight. The mixture is finished when a finished part is chosen; draws that other parts have made beyond that point are lost.
  *
- * The probability of a draw sums over all parts, if all parts report probabilities. That takes O(n) per draw if the probabilities of a
- * part change with every draw (adaptive, or without replacement), and otherwise O(n) per weight version. The weight version is the sum
- * of the parts' versions. All parts get all feedback.
- * @throws InvalidArgumentError if there are no parts, a sampler occurs twice, or the seed is not a safe integer; InvalidWeightsError if
- * a weight is invalid, or all are zero.
+ * The probability of a draw sums over all parts, if all parts report probabilities. That takes O(n) per draw if the probabilities
+ * of a part change with every draw (adaptive, or without replacement), and otherwise O(n) per weight version. The weight version
+ * is the sum of the parts' versions. All parts get all feedback.
+ * @throws InvalidArgumentError if there are no parts, a sampler occurs twice, or the seed is not a safe integer;
+ * InvalidWeightsError if a weight is invalid, or all are zero.
  */
 export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureSamplerOptions): Sampler {
   const samplers = parts.map(({ sampler }) => sampler);
@@ -169,7 +169,8 @@ interface MixtureProgress {
 }
 
 function mixtureState(fingerprint: string, progress: MixtureProgress, samplers: readonly SamplerState[]): SamplerState {
-  // The states of the parts may hold all their weights, and most states are never written; so the digest is computed when it is read.
+  // The states of the parts may hold all their weights, and most states are never written; so the digest is computed when it is
+  // read.
   const digestOfAll = lazily(() => mixtureDigest(samplers, progress));
   return {
     version: 1,

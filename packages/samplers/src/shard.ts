@@ -8,14 +8,14 @@ export interface ShardOptions {
 }
 
 /**
- * The share of one process in a sampler's stream, without communication: draw j of rank r is draw j × worldSize + r. Every process
- * passes an equal sampler. Together the processes draw the sampler's stream, whatever their number and batch size.
+ * The share of one process in a sampler's stream, without communication: draw j of rank r is draw j × worldSize + r. Every
+ * process passes an equal sampler. Together the processes draw the sampler's stream, whatever their number and batch size.
  *
- * The state is the sampler's own, after the last complete round. If all ranks have drawn the same number, all states are equal, and a
- * state can be restored with another `worldSize`, or without `shard`. Each call draws whole rounds, `worldSize` times the count; at the
- * end of a finite stream the last ranks may get one draw fewer. Every process must give an adaptive sampler the feedback of all ranks,
- * and apply every weight update before the same draw. Draws have no `first`, so anything derived from draw numbers, such as
- * completions, needs a different seed on each rank.
+ * The state is the sampler's own, after the last complete round. If all ranks have drawn the same number, all states are equal,
+ * and a state can be restored with another `worldSize`, or without `shard`. Each call draws whole rounds, `worldSize` times the
+ * count; at the end of a finite stream the last ranks may get one draw fewer. Every process must give an adaptive sampler the
+ * feedback of all ranks, and apply every weight update before the same draw. Draws have no `first`, so anything derived from draw
+ * numbers, such as completions, needs a different seed on each rank.
  * @throws InvalidArgumentError if `rank` or `worldSize` is out of range.
  */
 export function shard(sampler: Sampler, { rank, worldSize }: ShardOptions): Sampler {

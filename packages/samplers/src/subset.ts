@@ -36,12 +36,12 @@ interface Epoch {
 }
 
 /**
- * A sampler without replacement: each epoch draws `budget` different positions, one after the other in proportion to the remaining
- * weights (exact successive sampling). With equal weights and no budget it shuffles. Each epoch starts with O(n) work; a draw is then
- * O(1).
+ * A sampler without replacement: each epoch draws `budget` different positions, one after the other in proportion to the
+ * remaining weights (exact successive sampling). With equal weights and no budget it shuffles. Each epoch starts with O(n) work;
+ * a draw is then O(1).
  * @param weights one per position, finite and ≥ 0; copied
- * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `budget` are above 0; InvalidArgumentError if the seed,
- * the budget or the number of epochs is invalid.
+ * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `budget` are above 0; InvalidArgumentError if the
+ * seed, the budget or the number of epochs is invalid.
  */
 export function subsetSampler(
   weights: ArrayLike<number>,

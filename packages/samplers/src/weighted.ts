@@ -61,11 +61,11 @@ export interface WeightedSampler extends Sampler {
 }
 
 /**
- * An endless stream of positions with replacement: draw n is the position whose share of the weights contains uniform n of the seed.
- * Without updates the stream is the same however it is split into calls.
+ * An endless stream of positions with replacement: draw n is the position whose share of the weights contains uniform n of the
+ * seed. Without updates the stream is the same however it is split into calls.
  *
- * The state holds the changes so far, or a snapshot of the weights once that is shorter. It is restored into a sampler built from the
- * same initial weights and options, whatever that sampler has drawn.
+ * The state holds the changes so far, or a snapshot of the weights once that is shorter. It is restored into a sampler built from
+ * the same initial weights and options, whatever that sampler has drawn.
  * @param weights one per position, finite and ≥ 0, not all zero; copied
  * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if the seed is not a safe
  * integer.

@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from '../errors.js';
 import type { Weighting, WeightTransform } from '../spec/weighting.js';
 
-/** @throws InvalidArgumentError if `weighting` is not a function, or is a weight transform, which takes weights and not densities. */
+/**
+ * @throws InvalidArgumentError if `weighting` is not a function, or is a weight transform, which takes weights and not densities.
+ */
 export function checkWeighting(weighting: Weighting): void {
   if (typeof weighting !== 'function') {
     throw new InvalidArgumentError(`a weighting must be a function from densities to weights, got ${weighting}`);

@@ -33,8 +33,8 @@ interface Fit {
 const task = 'kernel-density';
 
 /**
- * Density = mean over the other rows of a smoothing kernel that is 1 at distance 0; in [0, 1]. The normalizing constant is left out: it
- * is the same for all rows and overflows in hundreds of dimensions. `score` takes the mean over all rows of the fit.
+ * Density = mean over the other rows of a smoothing kernel that is 1 at distance 0; in [0, 1]. The normalizing constant is left
+ * out: it is the same for all rows and overflows in hundreds of dimensions. `score` takes the mean over all rows of the fit.
  *
  * `exact` takes O(rows² x cols); equal rows are summed once. `near-and-random` is exact over the k nearest rows and an unbiased
  * estimate from `samples` of the rest (DEANN). It takes O(rows x (k + samples) x cols) after the neighbor search, for which an

@@ -23,8 +23,8 @@ export interface KnnDistanceOptions {
 }
 
 /**
- * Density = 1 / (mean distance to the k nearest other rows + epsilon), in units of 1 / distance. `score` takes new points, so it leaves
- * no row out.
+ * Density = 1 / (mean distance to the k nearest other rows + epsilon), in units of 1 / distance. `score` takes new points, so it
+ * leaves no row out.
  *
  * `fit` throws InvalidArgumentError if there are not more than k rows.
  * @throws InvalidArgumentError if an option is out of range, or the index uses inner products.

@@ -51,14 +51,16 @@ interface Sketch {
 }
 
 /**
- * RACE: each row of counters hashes every point by the signs of random projections and increments one counter. The mean counter of a
- * point is an estimate, unbiased over the seed, of the mean of (1 - θ / π)^hashes over the other points, where θ is the angle between
- * two points: the density of `kernelDensity({ kernel: 'angular', power: hashes })`. It takes one pass, compares no pairs, and its
- * memory is rows x 2^hashes counters. `fit` leaves each row out of its own density exactly. With a window, rows that left the window
- * are scored as new points.
+ * RACE: each row of counters hashes every point by the signs of random projections and increments one counter. The mean counter
+ * of a point is an estimate, unbiased over the seed, of the mean of (1 - θ / π)^hashes over the other points, where θ is the
+ * angle between two points: the density of `kernelDensity({ kernel: 'angular', power: hashes })`. It takes one pass, compares no
+ * pairs, and its memory is rows x 2^hashes counters. `fit` leaves each row out of its own density exactly. With a window, rows
+ * that left the window are scored as new points.
  *
- * This is a global density, so it ranks prompts differently from nearest-neighbor densities. Deterministic: all counts are integers.
- * Source: Coleman & Shrivastava, "Sub-linear RACE sketches for approximate kernel density estimation on streaming data", WWW 2020.
+ * This is a global density, so it ranks prompts differently from nearest-neighbor densities. Deterministic: all counts are
+ * integers.
+ * Source: Coleman & Shrivastava, "Sub-linear RACE sketches for approximate kernel density estimation on streaming data", WWW
+ * 2020.
  *
  * `fit` throws InvalidArgumentError if there are fewer than two rows.
  * @throws InvalidArgumentError if an option is out of range.

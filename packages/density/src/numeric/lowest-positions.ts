@@ -13,7 +13,8 @@ export function rarestPositions(density: Float64Array, share: number): Int32Arra
 }
 
 /**
- * Positions of the `count` lowest values, lowest first, ties by position. Takes one sort of all numbers and one of `count` positions.
+ * Positions of the `count` lowest values, lowest first, ties by position. Takes one sort of all numbers and one of `count`
+ * positions.
  * @param values without NaN
  * @param count integer in [0, values.length]
  */

@@ -9,8 +9,8 @@ export interface InverseDensityOptions {
 }
 
 /**
- * Weight = (1 / (density + epsilon)) ^ exponent. If the largest weight is outside 2^±500, all are divided by it, so that any exponent
- * gives finite weights with the same ratios; a weight too small for float64 becomes 0.
+ * Weight = (1 / (density + epsilon)) ^ exponent. If the largest weight is outside 2^±500, all are divided by it, so that any
+ * exponent gives finite weights with the same ratios; a weight too small for float64 becomes 0.
  *
  * The weighting throws InvalidWeightsError for a density of 0 with epsilon 0 and exponent > 0, whose weight would be infinite.
  * @throws InvalidArgumentError if `exponent` is not finite, or `epsilon` is not finite and ≥ 0.

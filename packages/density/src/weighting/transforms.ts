@@ -25,9 +25,9 @@ export function weightTransform(transform: (weights: Float64Array) => Float64Arr
 }
 
 /**
- * Raises weights to the power ≥ 0 at which their effective sample size is `share` of the rows, and scales them so that the largest
- * is 1. As the power grows, ESS / rows falls from the share of weights above 0 (power 0) toward the share of weights that tie for the
- * largest, which it does not reach; bisection finds the power.
+ * Raises weights to the power ≥ 0 at which their effective sample size is `share` of the rows, and scales them so that the
+ * largest is 1. As the power grows, ESS / rows falls from the share of weights above 0 (power 0) toward the share of weights that
+ * tie for the largest, which it does not reach; bisection finds the power.
  *
  * The transform throws InvalidArgumentError with the range if `share` is outside it. Equal weights reach only 1.
  * @param share ESS / rows, in (0, 1]
@@ -71,9 +71,9 @@ export function targetEss(share: number): WeightTransform {
 }
 
 /**
- * Mixes in uniform draws: with probability `lambda` a draw is uniform over all rows, otherwise it follows the weights.
- * Weight = (1 - lambda) * weight + lambda * mean weight. The sum stays, no probability is below lambda / rows, and a zero weight does
- * not stay zero.
+ * Mixes in uniform draws: with probability `lambda` a draw is uniform over all rows, otherwise it follows the weights. Weight =
+ * (1 - lambda) * weight + lambda * mean weight. The sum stays, no probability is below lambda / rows, and a zero weight does not
+ * stay zero.
  * @param lambda in [0, 1]
  * @throws InvalidArgumentError if `lambda` is outside [0, 1].
  */
@@ -87,8 +87,8 @@ export function mixUniform(lambda: number): WeightTransform {
 }
 
 /**
- * Limits weights to `ratio` times the median of the weights above 0 (for an even number, the mean of the middle two), which bounds how
- * often one outlier is drawn.
+ * Limits weights to `ratio` times the median of the weights above 0 (for an even number, the mean of the middle two), which
+ * bounds how often one outlier is drawn.
  * @param ratio ≥ 1
  * @throws InvalidArgumentError if `ratio` is below 1.
  */

@@ -12,8 +12,8 @@ export function checkWeights(weights: Float64Array): void {
 }
 
 /**
- * Kish's effective sample size (Σw)² / Σw²: the number of equally weighted rows that would vary as much. Between 1 and the number of
- * weights above 0; 0 if there are none. Does not overflow.
+ * Kish's effective sample size (Σw)² / Σw²: the number of equally weighted rows that would vary as much. Between 1 and the number
+ * of weights above 0; 0 if there are none. Does not overflow.
  */
 export function effectiveSampleSize(weights: Float64Array): number {
   const largest = maximum(weights);

@@ -4,8 +4,8 @@ import { checkedWeight, checkSize, checkTotal } from './checks.js';
 export interface AliasTable {
   readonly size: number;
   /**
-   * The position for `uniform`. Its frequency is proportional to its weight, to within 2^-53 of all draws; a position of weight 0 is
-   * never returned.
+   * The position for `uniform`. Its frequency is proportional to its weight, to within 2^-53 of all draws; a position of weight 0
+   * is never returned.
    * @param uniform in [0, 1); its 53 bits pick the cell and, with the bits that remain, one of the cell's two positions
    */
   find(uniform: number): number;
@@ -16,11 +16,11 @@ export interface AliasTable {
 /**
  * Splits the weights into `size` cells of equal weight, each of at most two positions. O(n).
  *
- * Sources: Walker, "An efficient method for generating discrete random variables with general distributions", 1977, for the table;
- * Hübschle-Schneider & Sanders, "Parallel weighted random sampling", ESA 2019, for building it in one sweep.
+ * Sources: Walker, "An efficient method for generating discrete random variables with general distributions", 1977, for the
+ * table; Hübschle-Schneider & Sanders, "Parallel weighted random sampling", ESA 2019, for building it in one sweep.
  * @param weights like those of `sumTree`, not all zero; not kept
- * @throws InvalidArgumentError if there are more than 2^31 - 1 weights; InvalidWeightsError naming the first invalid one, or if none is
- * above 0.
+ * @throws InvalidArgumentError if there are more than 2^31 - 1 weights; InvalidWeightsError naming the first invalid one, or if
+ * none is above 0.
  */
 export function aliasTable(weights: ArrayLike<number>): AliasTable {
   const size = weights.length;
@@ -59,8 +59,8 @@ function fillCells(weights: ArrayLike<number>): Cells {
   const shareOf = (position: number) =>
     scale < Infinity ? weights[position]! * scale : (weights[position]! / total) * size; // in cells
 
-  // Positions with a share of at most one cell go to the front, the others to the back. Both ends are written and one of them moves,
-  // without a branch, which would be mispredicted half of the time.
+  // Positions with a share of at most one cell go to the front, the others to the back. Both ends are written and one of them
+  // moves, without a branch, which would be mispredicted half of the time.
   const order = new Int32Array(size);
   let smalls = 0;
   for (let position = 0; position < size; position++) {
@@ -77,22 +77,22 @@ function fillCells(weights: ArrayLike<number>): Cells {
   };
   // The cell of each small share is filled up from the current large share. A large share that has fallen below one cell becomes
   // small: its own cell is filled up from the next large share.
-  let at = size - 1; // index of the current large share in `order`
-  let rest = at >= smalls ? shareOf(order[at]!) : 0;
+  let large = size - 1; // index of the current large share in `order`
+  let rest = large >= smalls ? shareOf(order[large]!) : 0;
   for (let index = 0; index < smalls; index++) {
     const small = order[index]!;
     const share = shareOf(small);
-    if (at < smalls) {
+    if (large < smalls) {
       fill(small, share > 0 ? 1 : 0, heaviest); // only rounding errors are missing here
       continue;
     }
-    fill(small, share, order[at]!);
+    fill(small, share, order[large]!);
     rest -= 1 - share;
-    while (rest < 1 && at > smalls) {
-      fill(order[at]!, Math.max(0, rest), order[at - 1]!);
-      rest += shareOf(order[--at]!) - 1;
+    while (rest < 1 && large > smalls) {
+      fill(order[large]!, Math.max(0, rest), order[large - 1]!);
+      rest += shareOf(order[--large]!) - 1;
     }
   }
-  for (; at >= smalls; at--) fill(order[at]!, 1, order[at]!);
+  for (; large >= smalls; large--) fill(order[large]!, 1, order[large]!);
   return { bounds, offsets };
 }

@@ -6,14 +6,14 @@ import { lowestKeys } from './lowest-keys.js';
  * Positions drawn one after the other without replacement, each in proportion to the remaining weights (successive sampling, the
  * distribution of numpy's `choice(replace=False, p)`), in draw order. A position of weight 0 is never drawn. O(n).
  *
- * Position i waits an exponential time of rate weight[i], computed only from `random.uniform(first + i)`; the `count` positions with
- * the shortest times are the draws. Source: Efraimidis & Spirakis, "Weighted random sampling with a reservoir", 2006.
+ * Position i waits an exponential time of rate weight[i], computed only from `random.uniform(first + i)`; the `count` positions
+ * with the shortest times are the draws. Source: Efraimidis & Spirakis, "Weighted random sampling with a reservoir", 2006.
  *
  * The probability of being among the draws is not `count` times that of the first draw: see `inclusionProbabilities`.
  * @param weights finite and ≥ 0, of any scale
  * @param first index of the first of the n uniforms that are used
- * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `count` weights are above 0; InvalidArgumentError if
- * `count` is not an integer ≥ 0, or there are more than 2^31 - 1 weights.
+ * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `count` weights are above 0; InvalidArgumentError
+ * if `count` is not an integer ≥ 0, or there are more than 2^31 - 1 weights.
  */
 export function drawWithoutReplacement(
   weights: Float64Array,

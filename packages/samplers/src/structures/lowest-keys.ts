@@ -1,8 +1,8 @@
 /**
  * Indices of the `count` lowest keys, lowest first, ties by index. O(n) for keys that differ in their upper 32 bits.
  *
- * Positive float64 numbers are ordered like their bits. A histogram of the upper 16 bits finds the bin of the last wanted key; the keys
- * up to that bin are sorted by their upper 32 bits, then runs of equal upper bits by the whole key.
+ * Positive float64 numbers are ordered like their bits. A histogram of the upper 16 bits finds the bin of the last wanted key;
+ * the keys up to that bin are sorted by their upper 32 bits, then runs of equal upper bits by the whole key.
  * @param keys ≥ +0, without NaN
  * @param count integer in [0, keys.length]
  */

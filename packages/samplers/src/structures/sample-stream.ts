@@ -19,11 +19,12 @@ interface Kept<Item> {
  * A weighted sample without replacement of a stream of unknown length, in draw order. It has the distribution of
  * `drawWithoutReplacement`, takes one pass and keeps `count` items in memory.
  *
- * A-ExpJ: every item waits an exponential time with its weight as rate, and the `count` items with the shortest times are kept. Instead
- * of one random number per item, it draws how much weight passes until the next item with a shorter time than the longest kept one:
- * about count × log(n / count) numbers in all. Source: Efraimidis & Spirakis, "Weighted random sampling with a reservoir", 2006.
- * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if the count or the seed is invalid; the signal's
- * reason on abort; what the stream throws.
+ * A-ExpJ: every item waits an exponential time with its weight as rate, and the `count` items with the shortest times are kept.
+ * Instead of one random number per item, it draws how much weight passes until the next item with a shorter time than the longest
+ * kept one: about count × log(n / count) numbers in all. Source: Efraimidis & Spirakis, "Weighted random sampling with a
+ * reservoir", 2006.
+ * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if the count or the seed is invalid; the
+ * signal's reason on abort; what the stream throws.
  */
 export async function sampleStream<Item>(
   stream: Iterable<Item> | AsyncIterable<Item>,

@@ -1,7 +1,8 @@
-// The loops of the sum tree. Leaves are weights in groups of 16. Each node has 16 children, which are groups of leaves or nodes of the
-// level below. `sums` holds the sum of each child, and `before` the sum of the children before it in its node, so that a draw reads
-// half as much as an update. Both arrays store all levels, the root's first, after 16 numbers of which only the first is used:
-// `sums[0]` is the total. `levels` holds the start of each level, and `ends` the end of its last child; `before` is infinite from there.
+// The loops of the sum tree. Leaves are weights in groups of 16. Each node has 16 children, which are groups of leaves or nodes
+// of the level below. `sums` holds the sum of each child, and `before` the sum of the children before it in its node, so that a
+// draw reads half as much as an update. Both arrays store all levels, the root's first, after 16 numbers of which only the first
+// is used: `sums[0]` is the total. `levels` holds the start of each level, and `ends` the end of its last child; `before` is
+// infinite from there.
 //
 // With 16 children, a million weights take five levels; a binary tree takes twenty, each a cache miss. Constants are written as
 // literals, because bundlers turn a module constant into a variable, which halves the speed of these loops. So do indices without
@@ -27,8 +28,9 @@ export function findOne(leaves: Float64Array, { before, levels }: Nodes, remaini
 }
 
 /**
- * The same for many uniforms, level by level for 256 draws at a time: the cache misses of different draws overlap, while those of one
- * draw wait for each other. The leaves of 256 draws fit in the first-level cache. Overwrites `uniforms` with the weights of the draws.
+ * The same for many uniforms, level by level for 256 draws at a time: the cache misses of different draws overlap, while those of
+ * one draw wait for each other. The leaves of 256 draws fit in the first-level cache. Overwrites `uniforms` with the weights of
+ * the draws.
  */
 export function findAll(leaves: Float64Array, nodes: Nodes, uniforms: Float64Array, positions: Int32Array): void {
   for (let first = 0; first < positions.length; first += 256) {
@@ -59,8 +61,8 @@ function findBlock(leaves: Float64Array, nodes: Nodes, uniforms: Float64Array, p
 }
 
 /**
- * Loads the groups that the draws have reached into the cache, up to three lines each, without waiting for the loads. Halves the time
- * if the leaves are in main memory. Returns a sum, because the compiler would remove loads whose values are not used.
+ * Loads the groups that the draws have reached into the cache, up to three lines each, without waiting for the loads. Halves the
+ * time if the leaves are in main memory. Returns a sum, because the compiler would remove loads whose values are not used.
  */
 function touch(leaves: Float64Array, groups: Int32Array): number {
   let sum = 0;
@@ -95,8 +97,8 @@ export function refresh(leaves: Float64Array, { sums, before, levels, ends }: No
 }
 
 /**
- * The child of the node at `node` that contains `remaining`: the last one with at most that sum before it. Without branches, because a
- * branch on a random number is mispredicted half of the time.
+ * The child of the node at `node` that contains `remaining`: the last one with at most that sum before it. Without branches,
+ * because a branch on a random number is mispredicted half of the time.
  */
 function childAt(before: Float64Array, node: number, remaining: number): number {
   let child = (node + (Number(before[(node + 8) | 0]! <= remaining) << 3)) | 0;

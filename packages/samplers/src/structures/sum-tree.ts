@@ -5,8 +5,8 @@ import { cumulate, findAll, findOne, type Nodes, refresh, sumOfLeaves } from './
 /**
  * Weights that may change between draws: O(log n) per update, O(log n) per draw.
  *
- * Sums are recomputed from their children, never adjusted by a difference. So rounding errors do not build up over millions of updates
- * (a Fenwick tree drifts), and equal weights give equal draws whatever updates led to them.
+ * Sums are recomputed from their children, never adjusted by a difference. So rounding errors do not build up over millions of
+ * updates (a Fenwick tree drifts), and equal weights give equal draws whatever updates led to them.
  */
 export interface SumTree {
   readonly size: number;

@@ -36,8 +36,8 @@ const blockRows = 64;
 const seedingBlockRows = 256;
 
 /**
- * Groups rows by direction: k-means with cosine similarity, initialized by k-means++. Deterministic; any order of the rows gives the
- * same clusters, up to rounding. A zero row is orthogonal to every center and joins the first cluster. Each round takes
+ * Groups rows by direction: k-means with cosine similarity, initialized by k-means++. Deterministic; any order of the rows gives
+ * the same clusters, up to rounding. A zero row is orthogonal to every center and joins the first cluster. Each round takes
  * O(rows x clusters x cols).
  * Source: Dhillon & Modha, "Concept decompositions for large sparse text data using clustering", 2001.
  * @throws InvalidArgumentError if there are no rows or an option is out of range; ShapeError if `points` is not a valid matrix;
@@ -121,9 +121,9 @@ async function initialCenters(distinct: DistinctRows, clusters: number, seed: nu
 }
 
 /**
- * k-means++: picks each row in proportion to its number of copies and its distance 1 - cosine to the nearest row picked so far. Row i
- * waits an exponential time of that rate, from a random number that depends on its content, and the row with the shortest time is
- * picked; so the order of the rows does not matter. Picks fewer rows if all others have distance 0.
+ * k-means++: picks each row in proportion to its number of copies and its distance 1 - cosine to the nearest row picked so far.
+ * Row i waits an exponential time of that rate, from a random number that depends on its content, and the row with the shortest
+ * time is picked; so the order of the rows does not matter. Picks fewer rows if all others have distance 0.
  * Source: Arthur & Vassilvitskii, "k-means++: the advantages of careful seeding", 2007.
  */
 export async function pickCenters(

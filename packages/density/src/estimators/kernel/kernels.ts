@@ -2,8 +2,8 @@ import { checkInteger, checkSeed, InvalidArgumentError, type NeighborIndex } fro
 import { autoIndex } from '@rarefy/neighbors/auto';
 
 /**
- * Smoothing kernel of two rows at distance d. `gaussian`: exp(-d² / 2h²). `exponential`: exp(-d / h). `angular`: (1 - θ / π)^p, where θ
- * is the angle between the rows; the angle between a zero row and any other is π / 2.
+ * Smoothing kernel of two rows at distance d. `gaussian`: exp(-d² / 2h²). `exponential`: exp(-d / h). `angular`: (1 - θ / π)^p,
+ * where θ is the angle between the rows; the angle between a zero row and any other is π / 2.
  */
 export type KernelName = 'gaussian' | 'exponential' | 'angular';
 
@@ -33,8 +33,8 @@ export interface KernelDensityOptions {
   /** Default `gaussian`. */
   readonly kernel?: KernelName;
   /**
-   * Bandwidth of `gaussian` and `exponential`, in units of distance. Default: the median distance to the 10th nearest other row, over
-   * the distinct rows (1,000 of them, evenly spaced, if there are more).
+   * Bandwidth of `gaussian` and `exponential`, in units of distance. Default: the median distance to the 10th nearest other row,
+   * over the distinct rows (1,000 of them, evenly spaced, if there are more).
    */
   readonly bandwidth?: number;
   /** Power p of `angular`, above 0; larger values fall faster with the angle. Default 4. */

@@ -15,10 +15,11 @@ export interface NearAndRandom {
 }
 
 /**
- * DEANN: with R rows that are neither near nor copies, of which s are sampled, Σ near + R / s Σ sampled is unbiased, because the sample
- * is equally likely to be any s of the R rows. All rows sample from one list, ordered by random keys that depend on the content of
- * each row, so equal rows have equal estimates, whatever the order of the rows.
- * Source: Karppa, Aumüller & Pagh, "DEANN: Speeding up kernel-density estimation using approximate nearest neighbor search", 2022.
+ * DEANN: with R rows that are neither near nor copies, of which s are sampled, Σ near + R / s Σ sampled is unbiased, because the
+ * sample is equally likely to be any s of the R rows. All rows sample from one list, ordered by random keys that depend on the
+ * content of each row, so equal rows have equal estimates, whatever the order of the rows.
+ * Source: Karppa, Aumüller & Pagh, "DEANN: Speeding up kernel-density estimation using approximate nearest neighbor search",
+ * 2022.
  * @param k maximum number of near rows in a call of `sum`
  */
 export async function nearAndRandom(

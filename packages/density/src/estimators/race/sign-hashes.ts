@@ -11,11 +11,11 @@ export interface SignHashes {
 /**
  * Signed random projections. Over the seed, two points at angle θ have equal hashes with probability exactly (1 - θ / π)^bits.
  *
- * Projections are computed in blocks, u = H(g ∘ z): z is the point with random signs, spread by a Walsh-Hadamard transform; g holds
- * independent normal values; H is the transform again, truncated to the outputs in use. An entry of u is the projection onto a row of
- * H ∘ g, whose entries are independent normal values. Each bit of a hash comes from a block with its own g, so the bits are
- * independent; hashes of one block share its g and are nearly independent, because z is spread. One bit takes
- * O((cols + count) log cols) operations, where a matrix of projections takes cols × count. The bits are the same on every platform.
+ * Projections are computed in blocks, u = H(g ∘ z): z is the point with random signs, spread by a Walsh-Hadamard transform; g
+ * holds independent normal values; H is the transform again, truncated to the outputs in use. An entry of u is the projection
+ * onto a row of H ∘ g, whose entries are independent normal values. Each bit of a hash comes from a block with its own g, so the
+ * bits are independent; hashes of one block share its g and are nearly independent, because z is spread. One bit takes O((cols +
+ * count) log cols) operations, where a matrix of projections takes cols × count. The bits are the same on every platform.
  * Sources: Charikar, "Similarity estimation techniques from rounding algorithms", 2002; Ailon & Chazelle, "The fast
  * Johnson-Lindenstrauss transform", 2009.
  */
@@ -71,8 +71,8 @@ function powerOfTwo(atLeast: number): number {
 }
 
 /**
- * Standard normal values by Marsaglia's polar method. Uses only operations that IEEE 754 rounds exactly, so the bits are the same on
- * every platform.
+ * Standard normal values by Marsaglia's polar method. Uses only operations that IEEE 754 rounds exactly, so the bits are the same
+ * on every platform.
  * @param random used from index 0 on
  */
 export function gaussianValues(count: number, random: CounterRandom): Float64Array {

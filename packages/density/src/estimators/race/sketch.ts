@@ -86,8 +86,8 @@ export function raceWindow(capacity: number, rows: number): RaceWindow {
 const format = 'rarefy-race';
 
 /**
- * Serializes a sketch, little-endian: the length of the header (uint32), the header (JSON, padded with spaces to a multiple of 4), the
- * counters (int32), and with a window the codes of its points (uint16).
+ * Serializes a sketch, little-endian: the length of the header (uint32), the header (JSON, padded with spaces to a multiple of
+ * 4), the counters (int32), and with a window the codes of its points (uint16).
  */
 export function encodeRace({ cols, size, counters, recent }: RaceSketch, fingerprint: string): Uint8Array {
   const content = contentDigest({ cols, size, counters, ...(recent && { recent }) });

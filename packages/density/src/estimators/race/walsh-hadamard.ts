@@ -1,4 +1,7 @@
-/** Unscaled Walsh-Hadamard transform of the first `size` values, in place: size × log2(size) additions. @param size a power of two */
+/**
+ * Unscaled Walsh-Hadamard transform of the first `size` values, in place: size × log2(size) additions.
+ * @param size a power of two
+ */
 export function walshHadamard(values: Float64Array, size: number): void {
   let half = 1;
   for (; half * 8 <= size; half *= 8) {
