@@ -7,8 +7,7 @@ import type { JsonlStats } from '@rarefy/io';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readConversations } from './conversations.js';
 import { type Pair, readPairs } from './pairs.js';
-import { readPrompts } from './prompts.js';
-import { uniquePrompts } from './unique-prompts.js';
+import { readPrompts, uniquePrompts } from './prompts.js';
 
 let folder: string;
 beforeAll(async () => {

@@ -2,9 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { convertEmbeddings } from './convert-embeddings.js';
-import { readEmbeddings, writeEmbeddings } from './embedding-file.js';
-import { openEmbeddings } from './embedding-reader.js';
+import { convertEmbeddings, openEmbeddings, readEmbeddings, writeEmbeddings } from './embedding-file.js';
 
 let folder: string;
 beforeAll(async () => {

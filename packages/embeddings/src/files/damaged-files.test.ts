@@ -6,11 +6,11 @@ import { CorruptFileError, InputError } from '@rarefy/core';
 import { type ByteSource, memorySource } from '@rarefy/io';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openArrowEmbeddings } from '../formats/arrow/arrow-embeddings.js';
-import { openNpyEmbeddings } from '../formats/npy/npy-embeddings.js';
+import { openNpyEmbeddings } from '../formats/npy.js';
 import { openParquetEmbeddings } from '../formats/parquet/parquet-embeddings.js';
 import { openPtEmbeddings } from '../formats/pt/pt-embeddings.js';
-import { openSafetensorsEmbeddings } from '../formats/safetensors/safetensors-embeddings.js';
-import type { EmbeddingTable } from '../table/embedding-table.js';
+import { openSafetensorsEmbeddings } from '../formats/safetensors.js';
+import type { EmbeddingTable } from '../table/table.js';
 import { writeEmbeddings } from './embedding-file.js';
 
 const rows = 5;

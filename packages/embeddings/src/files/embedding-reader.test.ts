@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { CorruptFileError, InputError, InvalidArgumentError, NotFiniteError } from '@rarefy/core';
 import { fromBfloat16, fromFloat16, memorySource, toBfloat16, toFloat16 } from '@rarefy/io';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readEmbeddings, writeEmbeddings } from './embedding-file.js';
-import { openEmbeddings } from './embedding-reader.js';
+import { openEmbeddings, readEmbeddings, writeEmbeddings } from './embedding-file.js';
 
 let folder: string;
 beforeAll(async () => {

@@ -4,10 +4,10 @@ import { fuzz, fuzzTimeout, smallFiles, sweep, watchWhileFuzzing } from '../../.
 import { mutator, quickRandom } from '../../../../tests/support/mutate-bytes.js';
 import { decodeManifest, encodeManifest } from '../embed-job/manifest.js';
 import { openArrowEmbeddings } from '../formats/arrow/arrow-embeddings.js';
-import { openNpyEmbeddings } from '../formats/npy/npy-embeddings.js';
+import { openNpyEmbeddings } from '../formats/npy.js';
 import { openParquetEmbeddings } from '../formats/parquet/parquet-embeddings.js';
-import { openSafetensorsEmbeddings } from '../formats/safetensors/safetensors-embeddings.js';
-import { parseIds } from '../table/ids-json.js';
+import { openSafetensorsEmbeddings } from '../formats/safetensors.js';
+import { parseIds } from '../table/ids.js';
 
 const leastUnpacked = 2 ** 24; // of Parquet, whose pages are packed
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '@rarefy/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { sha256File } from './sha256-file.js';
+import { sha256File } from './digest-file.js';
 import { writeAtomically } from './write-atomically.js';
 
 let folder: string;

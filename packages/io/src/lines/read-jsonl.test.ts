@@ -6,8 +6,7 @@ import { InputError, type WorkEvent } from '@rarefy/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { quickRandom } from '../../../../tests/support/mutate-bytes.js';
-import { readJsonl } from './read-jsonl.js';
-import type { JsonlLine, JsonlOptions, JsonlStats } from './read-lines.js';
+import { type JsonlLine, type JsonlOptions, type JsonlStats, readJsonl } from './read-jsonl.js';
 import { writeJsonl } from './write-jsonl.js';
 
 let folder: string;

@@ -5,9 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { CorruptFileError, ShapeError } from '@rarefy/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseSafetensors, readSafetensors } from './safetensors.js';
+import {
+  encodeSafetensors,
+  parseSafetensors,
+  readSafetensors,
+  type WritableTensor,
+  writeSafetensors,
+} from './safetensors.js';
 import { type StoredTensor, toFloat32, toFloat64, toInt32 } from './stored-tensor.js';
-import { encodeSafetensors, type WritableTensor, writeSafetensors } from './write-safetensors.js';
 
 const golden = (name: string) => fileURLToPath(new URL(`../../../../tests/golden/${name}`, import.meta.url));
 

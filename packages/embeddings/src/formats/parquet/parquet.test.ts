@@ -9,9 +9,8 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readEmbeddings, writeEmbeddings } from '../../files/embedding-file.js';
 import { readColumnChunk } from './column-chunk.js';
+import { readRuns, unpackPage } from './page-data.js';
 import { openParquetEmbeddings } from './parquet-embeddings.js';
-import { readRuns } from './runs.js';
-import { unpackPage } from './unpack-page.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -175,7 +174,7 @@ test('pages without end that unpack to far more than their values are refused af
   const chunkOf = (pages: number) => Buffer.concat([...dictionary, ...Array(pages).fill(data).flat()]);
   const read = (pages: number) => {
     const bytes = chunkOf(pages);
-    const chunk = { codec: 2, values: pages, position: 0, bytes: bytes.length };
+    const chunk = { codec: 2, values: pages, offset: 0, bytes: bytes.length };
     return readColumnChunk(bytes, column, chunk, { width: 1, limit: 2 ** 24, budget: { left: 2 ** 24 }, name: 'x' });
   };
   expect(read(10).flatMap((values) => [...values])).toEqual(Array(10).fill(0n));

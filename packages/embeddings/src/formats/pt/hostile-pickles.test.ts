@@ -6,11 +6,11 @@ import { CorruptFileError, InputError } from '@rarefy/core';
 import { memorySource } from '@rarefy/io';
 import { expect, test } from 'vitest';
 import { watchAllocations } from '../../../../../tests/support/watch-allocations.js';
-import { opcodeName } from './opcode-names.js';
+import { type ZipFile, zipArchive } from '../zip/write-zip.js';
+import { opcodeName } from './opcodes.js';
 import { pickleEmbeddings } from './pickle-embeddings.js';
 import { openPtEmbeddings } from './pt-embeddings.js';
 import { unpickle } from './unpickle.js';
-import { type ZipFile, zipArchive } from './zip-writer.js';
 
 const canary = join(tmpdir(), `rarefy-canary-${process.pid}`);
 const bytes = (...parts: (string | number | Uint8Array)[]) =>

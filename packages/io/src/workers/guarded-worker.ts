@@ -1,0 +1,99 @@
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { CallOptions } from '@rarefy/core';
+
+export interface GuardedWorkerOptions<Data> {
+  /** URL of the library that the worker imports; see {@link libraryUrl}. */
+  readonly library: string;
+  /** Copied to the worker when it starts. */
+  readonly data: Data;
+  /** Longest time that a request may take, the start of the worker included; in milliseconds. */
+  readonly timeMs: number;
+  /** Limit of the worker's JavaScript heap. Array buffers do not count. */
+  readonly heapMegabytes: number;
+  /** Makes the error for a request that fails, takes too long, or uses too much memory. */
+  readonly toError: (reason: string) => Error;
+}
+
+export interface GuardedWorker<Request, Answer> extends AsyncDisposable {
+  /**
+   * One request at a time; after an error the worker is gone.
+   * @param transfer buffers that move to the worker instead of being copied
+   * @throws what `toError` makes; the signal's reason on abort.
+   */
+  ask(request: Request, options?: CallOptions, transfer?: readonly ArrayBuffer[]): Promise<Answer>;
+}
+
+/** What `serve` answers with. Buffers in `transfer` move to the caller instead of being copied. */
+export interface Served<Answer> {
+  readonly answer: Answer;
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+/** URL of an installed library. @param from `import.meta.url` of the module that depends on the library */
+export function libraryUrl(name: string, from: string): string {
+  return pathToFileURL(createRequire(from).resolve(name)).href;
+}
+
+/**
+ * Runs a library that trusts its input on an untrusted file: in a worker thread that is terminated when a request takes too long or
+ * needs too much memory, so that the file can neither hang nor exhaust this process.
+ * @param serve runs in the worker: gets the library and the data, and returns the function that answers requests. It is passed as
+ * source text, so it must not use anything outside of itself but globals (`process.getBuiltinModule` for modules of Node).
+ */
+export function guardedWorker<Library, Data, Request, Answer>(
+  serve: (library: Library, data: Data) => Promise<(request: Request) => Served<Answer> | Promise<Served<Answer>>>,
+  { library, data, timeMs, heapMegabytes, toError }: GuardedWorkerOptions<Data>,
+): GuardedWorker<Request, Answer> {
+  const worker = new Worker(workerText(serve), {
+    eval: true,
+    workerData: { library, data },
+    resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+  });
+  worker.on('error', () => {}); // `ask` reports it; an error between two requests must not end the process
+  return {
+    ask(request, { signal } = {}, transfer = []) {
+      return new Promise<Answer>((resolve, reject) => {
+        const settle = (outcome: () => void) => {
+          clearTimeout(timer);
+          worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+          signal?.removeEventListener('abort', onAbort);
+          outcome();
+        };
+        const fail = (error: unknown) => {
+          settle(() => reject(error));
+          void worker.terminate();
+        };
+        const onMessage = (message: { answer: Answer } | { failure: string }) => {
+          if ('answer' in message) settle(() => resolve(message.answer));
+          else fail(toError(message.failure));
+        };
+        const onError = (error: Error) => fail(toError(error.message));
+        const onExit = () => fail(toError('its worker has ended'));
+        const onAbort = () => fail(signal!.reason);
+        const timer = setTimeout(() => fail(toError(`reading it took more than ${timeMs / 1000} s`)), timeMs);
+        if (signal?.aborted) return onAbort();
+        worker.once('message', onMessage).once('error', onError).once('exit', onExit);
+        signal?.addEventListener('abort', onAbort);
+        worker.postMessage(request, transfer);
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await worker.terminate();
+    },
+  };
+}
+
+function workerText(serve: { toString(): string }): string {
+  return `
+const { parentPort, workerData } = require('node:worker_threads');
+const fail = (error) => parentPort.postMessage({ failure: String(error && error.message) });
+const ready = import(workerData.library).then((library) => (${serve})(library, workerData.data));
+parentPort.on('message', (request) => {
+  ready
+    .then((handle) => handle(request))
+    .then(({ answer, transfer }) => parentPort.postMessage({ answer }, transfer), fail);
+});
+`;
+}
