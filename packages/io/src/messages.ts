@@ -16,13 +16,13 @@ function escaped(character: string): string {
 
 /** An untrusted value in a few words, safe to print. */
 export function describeValue(value: unknown): string {
-  if (value === undefined) return 'missing';
+  if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object') return 'an object';
   if (typeof value !== 'string') return String(value);
-  if (value === '') return 'empty';
-  if (value.trim() === '') return 'blank';
+  if (value === '') return 'an empty string';
+  if (value.trim() === '') return 'a blank string';
   return quoted(value);
 }
 

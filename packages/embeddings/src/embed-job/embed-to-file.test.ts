@@ -242,7 +242,7 @@ describe('a second call', () => {
     });
     await expect(embed(numbered(20), { signal: stop.signal }, embedder)).rejects.toThrow('stop');
     writeFileSync(join(`${out}.parts`, 'notes.txt'), 'mine');
-    await expect(embed(numbered(20), { dtype: 'bfloat16' })).rejects.toThrow('is of another job: dtype float32');
+    await expect(embed(numbered(20), { dtype: 'bfloat16' })).rejects.toThrow('belongs to another job: dtype float32');
     await embed(numbered(20), { dtype: 'bfloat16', resume: false });
     expect(readdirSync(`${out}.parts`)).toEqual(['notes.txt']);
   });
@@ -322,7 +322,7 @@ test('ids that the format cannot hold are told before anything is embedded', asy
     const embedder = digestEmbedder();
     const failure = embedToFile(embedder, rows, { out: join(folder, `e.${extension}`) });
     await expect(failure).rejects.toThrow(
-      '"half \\ud800" holds half a character, which UTF-8 lacks; write .safetensors',
+      '"half \\ud800" contains a lone surrogate, which UTF-8 cannot represent; write .safetensors',
     );
     expect(embedder.items()).toBe(0);
   }

@@ -2,6 +2,7 @@ import { memorySource, parseSafetensors } from '@rarefy/io';
 import { test } from 'vitest';
 import { fuzz, fuzzTimeout, smallFiles, sweep, watchWhileFuzzing } from '../../../../tests/support/fuzz-reader.js';
 import { mutator, quickRandom } from '../../../../tests/support/mutate-bytes.js';
+import { reusedDecoder } from '../../../../tests/support/reused-decoder.js';
 import { decodeManifest, encodeManifest } from '../embed-job/manifest.js';
 import { openArrowEmbeddings } from '../formats/arrow/arrow-embeddings.js';
 import { openNpyEmbeddings } from '../formats/npy.js';
@@ -34,7 +35,9 @@ test('parquet', { timeout: fuzzTimeout }, async () => {
 
 test('arrow', { timeout: fuzzTimeout }, async () => {
   const { files } = await smallFiles('arrow');
-  await fuzz(mutator(files, 7), (input) => openArrowEmbeddings(memorySource(input)));
+  await using decoder = reusedDecoder();
+  await fuzz(mutator(files, 7), (input) => openArrowEmbeddings(memorySource(input), {}, decoder));
+  console.log('replaced', decoder.replaced());
 });
 
 test('ids in JSON', { timeout: fuzzTimeout }, async () => {

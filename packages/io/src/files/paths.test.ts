@@ -31,18 +31,18 @@ test.each([
   ['a//b', 'a part of it is empty'],
   ['a/', 'a part of it is empty'],
   ['', 'it is empty'],
-  ['C:\\x', 'it holds a backslash'],
-  ['\\\\host\\share', 'it holds a backslash'],
-  ['..\\x', 'it holds a backslash'],
-  ['C:x', 'it holds a colon'],
-  ['file:///x', 'it holds a colon'],
-  ['x\0.safetensors', 'it holds a control character'],
-  ['x\n', 'it holds a control character'],
-  ['x'.repeat(300), 'a part of it is over 255 bytes'],
-  ['é'.repeat(128), 'a part of it is over 255 bytes'],
+  ['C:\\x', 'it contains a backslash'],
+  ['\\\\host\\share', 'it contains a backslash'],
+  ['..\\x', 'it contains a backslash'],
+  ['C:x', 'it contains a colon'],
+  ['file:///x', 'it contains a colon'],
+  ['x\0.safetensors', 'it contains a control character'],
+  ['x\n', 'it contains a control character'],
+  ['x'.repeat(300), 'a part of it is longer than 255 bytes'],
+  ['é'.repeat(128), 'a part of it is longer than 255 bytes'],
   ['a/'.repeat(40).concat('a'), 'more than 32 parts'],
-  ['.. /x', 'a part of it ends in a dot or a blank'],
-  ['x...', 'a part of it ends in a dot or a blank'],
+  ['.. /x', 'a part of it ends in a dot or a space'],
+  ['x...', 'a part of it ends in a dot or a space'],
   ['NUL', 'the name of a device'],
   ['a/com1.txt', 'the name of a device'],
   [7, 'it is of type number'],
@@ -58,7 +58,7 @@ test('symbolic links below the folder are refused, in the middle and at the end,
   for (const name of ['out', 'out/secret', 'inner/file', 'dangling', 'out/absent/x']) {
     await expect(insideFolder(root, name), name).rejects.toThrow('is a symbolic link');
   }
-  await expect(insideFolder(root, 'shard-0.safetensors/x')).rejects.toThrow('is a file and no folder');
+  await expect(insideFolder(root, 'shard-0.safetensors/x')).rejects.toThrow('is a file, not a folder');
 });
 
 test('what is there and what is not there yet is allowed; the folder itself may be a link', async () => {

@@ -18,7 +18,7 @@ export interface GuardedWorkerOptions<Data> {
 
 export interface GuardedWorker<Request, Answer> extends AsyncDisposable {
   /**
-   * One request at a time; after an error the worker is gone.
+   * One request at a time. After one that was aborted, took too long or ran out of memory, the worker has ended.
    * @param transfer buffers that move to the worker instead of being copied
    * @throws what `toError` makes; the signal's reason on abort.
    */
@@ -66,8 +66,7 @@ export function guardedWorker<Library, Data, Request, Answer>(
           void worker.terminate();
         };
         const onMessage = (message: { answer: Answer } | { failure: string }) => {
-          if ('answer' in message) settle(() => resolve(message.answer));
-          else fail(toError(message.failure));
+          settle(() => ('answer' in message ? resolve(message.answer) : reject(toError(message.failure))));
         };
         const onError = (error: Error) => fail(toError(error.message));
         const onExit = () => fail(toError('its worker has ended'));

@@ -37,8 +37,14 @@ interface Columns {
   readonly dtype: 'F16' | 'F32' | 'F64';
 }
 
-/** Decodes the messages of one Arrow stream per request. */
-export type ArrowDecoder = GuardedWorker<Uint8Array, DecodedArrow>;
+/** A file or stream in memory, and where its messages are: all of a stream; in a file, from the magic to the footer. */
+export interface EncodedArrow {
+  readonly bytes: Uint8Array;
+  readonly messages: { readonly start: number; readonly end: number };
+}
+
+/** Decodes one file or stream per request. */
+export type ArrowDecoder = GuardedWorker<EncodedArrow, DecodedArrow>;
 
 /** @throws MissingDependencyError with the install line. */
 export function importArrow(): Promise<Arrow> {
@@ -62,13 +68,14 @@ export function corruptArrow(name: string, reason: string): CorruptFileError {
 }
 
 /** Runs in the worker. Format: https://arrow.apache.org/docs/format/Columnar.html */
-async function serveArrow(arrow: Arrow): Promise<(stream: Uint8Array) => Served<DecodedArrow>> {
+async function serveArrow(arrow: Arrow): Promise<(request: EncodedArrow) => Served<DecodedArrow>> {
   const { DataType } = arrow;
   const dtypes = ['F16', 'F32', 'F64'] as const; // in the order of Arrow's precisions
   const unequal = 'has lists of different lengths in column embedding. Give every row the same number of values.';
 
-  return (stream) => {
-    const columns = checkedColumns(stream);
+  return (request) => {
+    const stream = streamIn(request);
+    const columns = checkedColumns(stream, request.bytes.length);
     if (!('fields' in columns)) return { answer: columns };
     const reader = arrow.RecordBatchReader.from(stream);
     const ids: (string | number | bigint)[] = [];
@@ -107,8 +114,20 @@ async function serveArrow(arrow: Arrow): Promise<(stream: Uint8Array) => Served<
     return { answer, transfer: [bytes.buffer] };
   };
 
+  /** The messages as a stream. A file written by apache-arrow has its schema only in the footer. */
+  function streamIn({ bytes, messages: { start, end } }: EncodedArrow): Uint8Array[] {
+    const messages = bytes.subarray(start, end);
+    const first: { isSchema(): boolean } | undefined = new arrow.MessageReader(messages).next().value;
+    if (start === 0 || first?.isSchema()) return [messages];
+    const writer = new arrow.RecordBatchStreamWriter();
+    writer.reset(undefined, arrow.RecordBatchReader.from(bytes).open().schema);
+    writer.finish();
+    const schema = writer.toUint8Array(true);
+    return [schema.subarray(0, schema.length - 8), messages]; // without the end-of-stream marker
+  }
+
   /** Finds the columns, and compares every declared length with the bytes that are there: the library allocates what is declared. */
-  function checkedColumns(stream: Uint8Array): Columns | Problem {
+  function checkedColumns(stream: Uint8Array[], fileBytes: number): Columns | Problem {
     const messages = new arrow.MessageReader(stream);
     let columns: Columns | undefined;
     for (const message of messages) {
@@ -132,7 +151,7 @@ async function serveArrow(arrow: Arrow): Promise<(stream: Uint8Array) => Served<
         if (buffer.offset >= 0 && buffer.length >= 0 && buffer.offset + buffer.length <= body.length) continue;
         return { corrupt: 'a buffer reaches past its batch' };
       }
-      if (!nodes.every((node) => node.length >= 0 && node.length <= 8 * stream.length)) {
+      if (!nodes.every((node) => node.length >= 0 && node.length <= 8 * fileBytes)) {
         return { corrupt: 'a column claims more values than the file has bits' };
       }
       let first = 0; // node of the column, which precedes those of its children

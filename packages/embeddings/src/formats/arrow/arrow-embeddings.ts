@@ -3,12 +3,12 @@ import { type ByteSource, elementBytes, memorySource, type WriteOptions, writeAt
 import { checkStoredIds, checkText, toIds } from '../../table/ids.js';
 import { matrixRows } from '../../table/matrix-rows.js';
 import { type EmbeddingTable, embeddingDtype, encodedBlocks, type WritableTable } from '../../table/table.js';
-import { type ArrowDecoder, arrowDecoder, corruptArrow, importArrow } from './arrow-decoder.js';
+import { type ArrowDecoder, arrowDecoder, corruptArrow, type EncodedArrow, importArrow } from './arrow-decoder.js';
 
 /** Largest file that is read, because it is read as a whole. */
 const maxFileBytes = 2 ** 31;
 const magic = 'ARROW1';
-const streamStart = 8; // of a file: the magic and its padding come first
+const streamStart = 8; // in a file, after the magic and its padding
 const footerEndBytes = 10; // length of the footer, and the magic
 
 /**
@@ -33,9 +33,9 @@ export async function openArrowEmbeddings(
     );
   }
   const bytes = await source.read(0, size, options);
-  const stream = streamIn(bytes, name);
+  const messages = messagesIn(bytes, name);
   await using own = decoder ? undefined : arrowDecoder(name, size);
-  const found = await (decoder ?? own!).ask(stream, options, [bytes.buffer as ArrayBuffer]);
+  const found = await (decoder ?? own!).ask({ bytes, messages }, options, [bytes.buffer as ArrayBuffer]);
   if ('corrupt' in found) throw corruptArrow(name, found.corrupt);
   if ('unsupported' in found) throw new InputError(`${name} ${found.unsupported}`);
   const { dtype, rows, cols, metadata } = found;
@@ -48,14 +48,14 @@ export async function openArrowEmbeddings(
   return { ids, integerIds, metadata, dtype: embeddingDtype(dtype)!, values };
 }
 
-/** The messages of a stream, or those of a file, which precede its footer. Both must have their end marker. */
-function streamIn(bytes: Uint8Array, name: string): Uint8Array {
+/** Where the messages of a file or stream are. Both must have their end marker. */
+function messagesIn(bytes: Uint8Array, name: string): EncodedArrow['messages'] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { length } = buffer;
   if (buffer.toString('latin1', 0, magic.length) !== magic) {
     const hasEnd = length >= 8 && buffer.readInt32LE(length - 8) === -1 && buffer.readInt32LE(length - 4) === 0;
     if (!hasEnd) throw corruptArrow(name, 'it does not end with an end-of-stream marker; it may be truncated');
-    return bytes;
+    return { start: 0, end: length };
   }
   if (length < streamStart + footerEndBytes) throw corruptArrow(name, `it has ${length} bytes`);
   if (buffer.toString('latin1', length - magic.length) !== magic) {
@@ -64,7 +64,7 @@ function streamIn(bytes: Uint8Array, name: string): Uint8Array {
   const footerBytes = buffer.readUInt32LE(length - footerEndBytes);
   const footerStart = length - footerEndBytes - footerBytes;
   if (footerStart < streamStart) throw corruptArrow(name, `its footer claims ${footerBytes} bytes`);
-  return bytes.subarray(streamStart, footerStart);
+  return { start: streamStart, end: footerStart };
 }
 
 /**
