@@ -213,7 +213,7 @@ test('any other data set by its columns, in csv, jsonl and parquet, on a hub or 
     { id: 'mine-3', src: 'mine', prompt: 'M', chosen: 'A', rejected: 'B' },
   ]);
   expect(sources[0]).toMatchObject({ dataset: own, revision: await sha256File(own), files: ['mine.jsonl'] });
-  await expect(download([own, own])).rejects.toThrow(/the id "7" is in .+ and again in .+; ids must be unique/);
+  await expect(download([own, own])).rejects.toThrow(/the id "7" occurs in .+ and again in .+; ids must be unique/);
 });
 
 test('a data set is not replaced by its own pairs', async () => {

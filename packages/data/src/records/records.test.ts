@@ -81,7 +81,7 @@ test('a file without records is an error for every reader', async () => {
   await expect(all(readConversations(path))).rejects.toThrow('has no conversations');
   await expect(all(readPrompts(path))).rejects.toThrow('has no prompts');
   const skipped = readPairs(await file(1, 2), { onBadLine: 'skip' });
-  await expect(all(skipped)).rejects.toThrow('it is empty, or every line of it was skipped');
+  await expect(all(skipped)).rejects.toThrow('it is empty, or every line was skipped');
 });
 
 test('conversations: an answer and a source are optional', async () => {

@@ -185,7 +185,7 @@ const broken: [string, Uint8Array, string][] = [
     fileOf('{"é":1}', 0).map((byte) => (byte === 0xc3 ? 0xff : byte)),
     'not valid JSON in UTF-8',
   ],
-  ['a deep header', fileOf(`{"a":${'['.repeat(1e6)}`, 0), 'is nested deeper than any header does'],
+  ['a deep header', fileOf(`{"a":${'['.repeat(1e6)}`, 0), 'is nested deeper than a header can be'],
   [
     'the same name twice',
     fileOf(`{"a":${JSON.stringify(four)},"\\u0061" :${JSON.stringify(four)}}`, 4),

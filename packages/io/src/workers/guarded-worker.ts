@@ -8,7 +8,7 @@ export interface GuardedWorkerOptions<Data> {
   readonly library: string;
   /** Copied to the worker when it starts. */
   readonly data: Data;
-  /** Longest time that a request may take, the start of the worker included; in milliseconds. */
+  /** Longest time that a request may take, in milliseconds. Loading the library does not count. */
   readonly timeMs: number;
   /** Limit of the worker's JavaScript heap. Array buffers do not count. */
   readonly heapMegabytes: number;
@@ -52,30 +52,38 @@ export function guardedWorker<Library, Data, Request, Answer>(
     resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
   });
   worker.on('error', () => {}); // `ask` reports it; an error between two requests must not end the process
+  const loaded = new Promise<void>((resolve) => worker.once('message', resolve));
   return {
     ask(request, { signal } = {}, transfer = []) {
       return new Promise<Answer>((resolve, reject) => {
+        let timer: NodeJS.Timeout | undefined;
+        let isSettled = false;
         const settle = (outcome: () => void) => {
+          isSettled = true;
           clearTimeout(timer);
           worker.off('message', onMessage).off('error', onError).off('exit', onExit);
           signal?.removeEventListener('abort', onAbort);
           outcome();
         };
-        const fail = (error: unknown) => {
+        const end = (error: unknown) => {
           settle(() => reject(error));
           void worker.terminate();
         };
         const onMessage = (message: { answer: Answer } | { failure: string }) => {
           settle(() => ('answer' in message ? resolve(message.answer) : reject(toError(message.failure))));
         };
-        const onError = (error: Error) => fail(toError(error.message));
-        const onExit = () => fail(toError('its worker has ended'));
-        const onAbort = () => fail(signal!.reason);
-        const timer = setTimeout(() => fail(toError(`reading it took more than ${timeMs / 1000} s`)), timeMs);
+        const onError = (error: Error) => end(toError(error.message));
+        const onExit = () => end(toError('its worker has ended'));
+        const onAbort = () => end(signal!.reason);
         if (signal?.aborted) return onAbort();
-        worker.once('message', onMessage).once('error', onError).once('exit', onExit);
+        worker.once('error', onError).once('exit', onExit);
         signal?.addEventListener('abort', onAbort);
-        worker.postMessage(request, transfer);
+        void loaded.then(() => {
+          if (isSettled) return;
+          worker.once('message', onMessage);
+          timer = setTimeout(() => end(toError(`reading it took more than ${timeMs / 1000} s`)), timeMs);
+          worker.postMessage(request, transfer);
+        });
       });
     },
     async [Symbol.asyncDispose]() {
@@ -87,12 +95,18 @@ export function guardedWorker<Library, Data, Request, Answer>(
 function workerText(serve: { toString(): string }): string {
   return `
 const { parentPort, workerData } = require('node:worker_threads');
-const fail = (error) => parentPort.postMessage({ failure: String(error && error.message) });
-const ready = import(workerData.library).then((library) => (${serve})(library, workerData.data));
-parentPort.on('message', (request) => {
-  ready
-    .then((handle) => handle(request))
-    .then(({ answer, transfer }) => parentPort.postMessage({ answer }, transfer), fail);
+import(workerData.library).then((library) => {
+  let handle;
+  parentPort.on('message', async (request) => {
+    try {
+      handle ??= await (${serve})(library, workerData.data);
+      const { answer, transfer } = await handle(request);
+      parentPort.postMessage({ answer }, transfer);
+    } catch (error) {
+      parentPort.postMessage({ failure: String(error && error.message) });
+    }
+  });
+  parentPort.postMessage('loaded');
 });
 `;
 }

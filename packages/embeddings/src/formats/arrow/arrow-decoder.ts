@@ -4,7 +4,7 @@ import { type GuardedWorker, guardedWorker, libraryUrl, type Served } from '@rar
 type Arrow = typeof import('apache-arrow');
 type DataType = import('apache-arrow').DataType;
 
-/** Time limit: a fixed part, mostly for loading the library, and a part that grows with the file. */
+/** Time limit: a fixed part, and a part that grows with the file. */
 const fixedMs = 10_000;
 const msPerMegabyte = 100;
 /** Limit of the worker's heap, which holds the ids as strings; the numbers are in array buffers. */
