@@ -13,7 +13,10 @@ const count = casesOf(8_000, 1_000_000);
 /** Time for a million inputs on a busy machine. */
 export const fuzzTimeout = 30 * 60_000;
 
-/** Small sound files of a format: ids of text, integers, and half precision where it has that; and the last file's ids beside it, for npy. */
+/**
+ * Small sound files of a format: ids of text, integers, and half precision where it has that; and the last file's ids beside it,
+ * for npy.
+ */
 export async function smallFiles(extension: string): Promise<{ files: Uint8Array[]; ids: Uint8Array }> {
   const folder = await mkdtemp(join(tmpdir(), 'rarefy-fuzz-'));
   const path = join(folder, `x.${extension}`);

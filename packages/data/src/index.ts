@@ -1,8 +1,8 @@
 /**
  * Training data: preference pairs, prompts and conversations, and the download of data sets and models.
  *
- * - A record is one line of a JSON Lines file. {@link readPairs}, {@link readPrompts} and {@link readConversations} read records one
- *   at a time, in order, and name the line of a bad one.
+ * - A record is one line of a JSON Lines file. {@link readPairs}, {@link readPrompts} and {@link readConversations} read records
+ *   one at a time, in order, and name the line of a bad one.
  * - {@link uniquePrompts} merges equal prompts and counts them; {@link mergeNearDuplicates} merges prompts that are nearly equal.
  * - {@link downloadPairs} collects preference pairs from data sets into one file, with a manifest of their origin.
  * - {@link pullModel} downloads a model into the cache once; {@link pulledModels} and {@link pulledModelFolder} find it there.

@@ -1,12 +1,12 @@
 /**
  * Files that survive crashes and untrusted content.
  *
- * - Atomic writes: {@link writeAtomically}, and everything here that writes, produces a complete file or none. A crash, a full disk
- *   or an abort leaves the old file.
+ * - Atomic writes: {@link writeAtomically}, and everything here that writes, produces a complete file or none. A crash, a full
+ *   disk or an abort leaves the old file.
  * - One writer: {@link lockFile} lets one process at a time write a set of files, and takes over the lock of an ended process.
  * - Untrusted content: readers check sizes before they allocate, {@link insideFolder} and {@link checkName} keep names from files
- *   inside their folder, and {@link guardedWorker} runs a library with limits on time and memory. Errors name the file, the location
- *   in it, and what to do.
+ *   inside their folder, and {@link guardedWorker} runs a library with limits on time and memory. Errors name the file, the
+ *   location in it, and what to do.
  * - Large data: {@link readJsonl} reads one line at a time, {@link openFile} reads byte ranges, and {@link rowFile} keeps rows of
  *   numbers on disk while they are needed.
  * - Tensors: {@link readSafetensors} and {@link writeSafetensors}.

@@ -23,7 +23,10 @@ export interface DownloadPairsOptions extends HubOptions {
   readonly split?: 'train' | 'test' | 'all';
   /** Column names of local files, and of data sets that are not known by name. */
   readonly columns?: ColumnMap;
-  /** Selects the files whose path contains this text, of a data set that is not known by name; default: all jsonl, csv and parquet files. */
+  /**
+   * Selects the files whose path contains this text, of a data set that is not known by name; default: all jsonl, csv and parquet
+   * files.
+   */
   readonly files?: string | undefined;
   /** Maximum number of pairs per data set; default: all. */
   readonly limit?: number;
@@ -69,10 +72,11 @@ interface Opened {
  * Collects preference pairs into one JSON Lines file of `{ id, src, prompt, chosen, rejected }`, and writes a manifest beside it.
  * Downloads are cached, and continued by the next call. The file is written completely or not at all.
  *
- * The formats of Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF are known.
+ * The formats of Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF are
+ * known.
  * @param datasets names on the hub, or paths of local jsonl, csv or parquet files
- * @throws InvalidArgumentError if `out` is one of the local files; InputError for a data set without pairs, for one that cannot be
- * read, with file and location, and for two rows with the same id; the signal's reason on abort.
+ * @throws InvalidArgumentError if `out` is one of the local files; InputError for a data set without pairs, for one that cannot
+ * be read, with file and location, and for two rows with the same id; the signal's reason on abort.
  */
 export async function downloadPairs(
   out: string,

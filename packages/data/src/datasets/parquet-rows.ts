@@ -7,9 +7,9 @@ const groupMs = 60_000;
 const heapMegabytes = 4096;
 
 /**
- * The rows of a Parquet file, one row group in memory at a time. The footer is checked first. The library hyparquet runs in a guarded
- * worker, because it trusts the sizes in a file and some of its loops do not end on a damaged one. 64-bit integers become numbers, or
- * decimal strings beyond 2^53.
+ * The rows of a Parquet file, one row group in memory at a time. The footer is checked first. The library hyparquet runs in a
+ * guarded worker, because it trusts the sizes in a file and some of its loops do not end on a damaged one. 64-bit integers become
+ * numbers, or decimal strings beyond 2^53.
  * @throws CorruptFileError if the file is not valid; InputError if it cannot be read; the signal's reason on abort.
  */
 export async function* parquetRows(

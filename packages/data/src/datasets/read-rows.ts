@@ -15,8 +15,8 @@ export interface TableRow {
 /**
  * The rows of a data file, one at a time. Parquet is recognized by its first bytes, CSV by the extension `.csv`; anything else is
  * JSON Lines. CSV and JSON Lines may be gzip. The first line of a CSV file has the column names; every value is a string.
- * @throws InputError that names the location of a row that cannot be read; CorruptFileError for a damaged Parquet file; the signal's
- * reason on abort.
+ * @throws InputError that names the location of a row that cannot be read; CorruptFileError for a damaged Parquet file; the
+ * signal's reason on abort.
  */
 export async function* readRows(
   path: string,

@@ -31,7 +31,10 @@ export interface Hub {
 
 const attempts = 8;
 
-/** @throws InvalidArgumentError if the endpoint is not an http address or contains a secret, or if the token is not a valid header. */
+/**
+ * @throws InvalidArgumentError if the endpoint is not an http address or contains a secret, or if the token is not a valid
+ * header.
+ */
 export function openHub(options: HubOptions): Hub {
   const text = options.endpoint ?? process.env.HF_ENDPOINT ?? 'https://huggingface.co';
   const url = URL.canParse(text) ? new URL(text) : undefined;

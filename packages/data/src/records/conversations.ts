@@ -11,9 +11,9 @@ export interface Conversation {
 }
 
 /**
- * Conversations of a JSON Lines file, in order. A line has `prompt` and `assistant`, or a `transcript` of `Human:` and `Assistant:`
- * turns, whose last answer becomes `assistant` and the turns before it the prompt. A null `assistant` or `src` counts as absent. Ids
- * are handled as in readPairs.
+ * Conversations of a JSON Lines file, in order. A line has `prompt` and `assistant`, or a `transcript` of `Human:` and
+ * `Assistant:` turns, whose last answer becomes `assistant` and the turns before it the prompt. A null `assistant` or `src`
+ * counts as absent. Ids are handled as in readPairs.
  * @throws what readJsonl throws; InputError if the file has no conversations.
  */
 export function readConversations(

@@ -37,9 +37,10 @@ export interface ColumnMap {
 
 /**
  * Preference pairs of a JSON Lines file, in order. A missing id becomes `line-<number>`, an integer id a string, a missing src
- * `unknown`; other fields are dropped. Without a prompt, chosen and rejected must be transcripts of Human and Assistant turns that
- * begin with the same prompt. A line without a prompt or one of the answers is a bad line. Ids are kept unchanged and are not compared
- * between lines, which would keep them all in memory; uniquePrompts, downloadPairs and embedToFile reject an id with two rows.
+ * `unknown`; other fields are dropped. Without a prompt, chosen and rejected must be transcripts of Human and Assistant turns
+ * that begin with the same prompt. A line without a prompt or one of the answers is a bad line. Ids are kept unchanged and are
+ * not compared between lines, which would keep them all in memory; uniquePrompts, downloadPairs and embedToFile reject an id with
+ * two rows.
  * @throws what readJsonl throws; InputError if the file has no pairs.
  */
 export function readPairs(source: string, options: JsonlOptions = {}): AsyncGenerator<Pair, void, undefined> {

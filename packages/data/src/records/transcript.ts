@@ -17,8 +17,8 @@ const mark = /(?:^|\n\n)(Human|Assistant):/g;
 const maxTurns = 10_000; // a line of 16 MB can have a million marks
 
 /**
- * The turns of a transcript in the format of Anthropic's hh-rlhf: `\n\nHuman: …\n\nAssistant: …`. A mark counts only at the start and
- * after a blank line. Returns undefined if the text does not begin with a mark, or has more than 10,000.
+ * The turns of a transcript in the format of Anthropic's hh-rlhf: `\n\nHuman: …\n\nAssistant: …`. A mark counts only at the start
+ * and after a blank line. Returns undefined if the text does not begin with a mark, or has more than 10,000.
  */
 export function transcriptTurns(text: string): Turn[] | undefined {
   const marks: RegExpExecArray[] = [];
@@ -30,7 +30,9 @@ export function transcriptTurns(text: string): Turn[] | undefined {
   }));
 }
 
-/** The last answer of a transcript, and everything before it; undefined if the transcript does not end with an answer to a prompt. */
+/**
+ * The last answer of a transcript, and everything before it; undefined if the transcript does not end with an answer to a prompt.
+ */
 export function promptAndAnswer(text: string): Exchange | undefined {
   const turns = transcriptTurns(text);
   const last = turns?.at(-1);

@@ -76,7 +76,10 @@ export function textDigest(text: string): TextDigest {
   return new Uint32Array(buffer.slice(byteOffset, byteOffset + 16));
 }
 
-/** Maps digests of texts to the number that each text was first added with. Takes 40 to 80 bytes per text, several times less than a Map. */
+/**
+ * Maps digests of texts to the number that each text was first added with. Takes 40 to 80 bytes per text, several times less than
+ * a Map.
+ */
 export interface DigestTable {
   /** The number of an equal digest; if there is none, adds this one and returns undefined. */
   firstOr(digest: TextDigest, value: number): number | undefined;

@@ -122,8 +122,8 @@ function textLength(item: unknown): number {
 
 /**
  * Groups indices into batches of similar lengths, longest first: batches have little padding, and one that is too large for the
- * memory fails at the beginning. A batch has at most `batchSize` items and, padded to its longest item, at most `batchTokens` tokens; a
- * longer item is a batch of its own.
+ * memory fails at the beginning. A batch has at most `batchSize` items and, padded to its longest item, at most `batchTokens`
+ * tokens; a longer item is a batch of its own.
  */
 function lengthBatches(
   lengths: ArrayLike<number>,

@@ -43,8 +43,8 @@ export function shardRows<Item>(
 type Outcome = { readonly bytes: Uint8Array } | { readonly failed: string };
 
 /**
- * Computes a shard. Items that occurred in an earlier row are copied from there, the others are embedded: so the bytes depend on its
- * rows and the rows before, not on where a run was interrupted.
+ * Computes a shard. Items that occurred in an earlier row are copied from there, the others are embedded: so the bytes depend on
+ * its rows and the rows before, not on where a run was interrupted.
  */
 export async function embedShard<Item>(
   rows: ShardRows<Item>,

@@ -41,16 +41,16 @@ export interface EmbedSummary {
 
 /**
  * Embeds rows into a file, which is written completely or not at all, with one shard of rows in memory at a time. Equal items are
- * embedded once; items are batched by length. Each shard is saved with fsync and checksums. A run that was killed, aborted or ran out
- * of disk space continues when called again, and the file has the same bytes as after an uninterrupted run if the embedder is
+ * embedded once; items are batched by length. Each shard is saved with fsync and checksums. A run that was killed, aborted or ran
+ * out of disk space continues when called again, and the file has the same bytes as after an uninterrupted run if the embedder is
  * deterministic. A damaged shard is computed again, with a warning.
  *
  * A row that fails alone and three times is reported in a warning; the others continue.
- * @throws InvalidArgumentError for options out of range, and for an id that the format cannot represent; MissingDependencyError for
- * `.arrow` without apache-arrow; LockedError if another run writes this file; StateMismatchError if the output of another job exists;
- * InputError for two rows with the same id, data that changes between its two readings, and if the file system refuses; RarefyError
- * for failed rows; CorruptFileError for a finished file that was changed; what the embedder throws if it fails for ten items in a row;
- * the signal's reason on abort.
+ * @throws InvalidArgumentError for options out of range, and for an id that the format cannot represent; MissingDependencyError
+ * for `.arrow` without apache-arrow; LockedError if another run writes this file; StateMismatchError if the output of another job
+ * exists; InputError for two rows with the same id, data that changes between its two readings, and if the file system refuses;
+ * RarefyError for failed rows; CorruptFileError for a finished file that was changed; what the embedder throws if it fails for
+ * ten items in a row; the signal's reason on abort.
  */
 export async function embedToFile<Item>(
   embedder: Embedder<Item>,

@@ -23,8 +23,8 @@ export interface ManifestNotes {
 }
 
 /**
- * Writes the file, then its manifest. The manifest of an older file is removed before, so that a manifest never describes another file
- * than the one beside it.
+ * Writes the file, then its manifest. The manifest of an older file is removed before, so that a manifest never describes another
+ * file than the one beside it.
  */
 export async function writeOutput(
   job: EmbedJob,
@@ -67,8 +67,8 @@ export async function writeOutput(
 }
 
 /**
- * Manifest of a finished job, whose file is complete. Undefined if there is no output, or if `isUnfinished`: then shards of this job
- * exist, and it will write the output.
+ * Manifest of a finished job, whose file is complete. Undefined if there is no output, or if `isUnfinished`: then shards of this
+ * job exist, and it will write the output.
  * @throws StateMismatchError for the output of another job; CorruptFileError if file or manifest were changed.
  */
 export async function finishedOutput(

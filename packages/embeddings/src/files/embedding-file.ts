@@ -69,11 +69,11 @@ export interface EmbeddingReader extends RowSource, EmbeddingIds, AsyncDisposabl
 }
 
 /**
- * Writes embeddings, completely or not at all. The extension selects the format: `.safetensors`, `.npy` with the ids in `x.ids.json`
- * beside it, `.pt`, `.parquet` or `.arrow`. Equal content gives equal bytes.
- * @throws ShapeError if the numbers of ids and rows differ; InvalidArgumentError for a repeated id, an unknown extension, or a dtype or
- * id that the format does not support; NotFiniteError that names the id of a NaN or infinity; MissingDependencyError for `.arrow`
- * without apache-arrow; what writeAtomically throws.
+ * Writes embeddings, completely or not at all. The extension selects the format: `.safetensors`, `.npy` with the ids in
+ * `x.ids.json` beside it, `.pt`, `.parquet` or `.arrow`. Equal content gives equal bytes.
+ * @throws ShapeError if the numbers of ids and rows differ; InvalidArgumentError for a repeated id, an unknown extension, or a
+ * dtype or id that the format does not support; NotFiniteError that names the id of a NaN or infinity; MissingDependencyError for
+ * `.arrow` without apache-arrow; what writeAtomically throws.
  */
 export async function writeEmbeddings(
   path: string,
@@ -137,11 +137,11 @@ export interface ConvertEmbeddingsOptions extends CallOptions {
 }
 
 /**
- * Converts an embedding file of any format to any other, in blocks. Ids and metadata are kept. Numbers are exact unless the new dtype
- * is narrower; then they are rounded to nearest with ties to even.
+ * Converts an embedding file of any format to any other, in blocks. Ids and metadata are kept. Numbers are exact unless the new
+ * dtype is narrower; then they are rounded to nearest with ties to even.
  * @returns size and dtype of the new file
- * @throws what {@link openEmbeddings} and {@link writeEmbeddings} throw; NotFiniteError for a number that is not finite or is too large
- * for the dtype.
+ * @throws what {@link openEmbeddings} and {@link writeEmbeddings} throw; NotFiniteError for a number that is not finite or is too
+ * large for the dtype.
  */
 export async function convertEmbeddings(
   from: string,

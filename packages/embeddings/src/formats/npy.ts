@@ -117,7 +117,10 @@ export function parseNpyHeader(head: Uint8Array, fileBytes: number, name: string
 
 const token = /\s*(?:([{}(),:])|(?:'([^'\\]{0,64})')|(?:"([^"\\]{0,64})")|(True|False)|(\d{1,16})L?)/y;
 
-/** Parses a Python literal such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`; undefined if it is anything else. */
+/**
+ * Parses a Python literal such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`; undefined if it is anything
+ * else.
+ */
 function parseDictionary(bytes: Uint8Array) {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   let end = 0;

@@ -39,8 +39,8 @@ const blockBytes = 2 ** 22;
 
 /**
  * The rows in blocks, as numbers and as bytes in the table's dtype.
- * @throws ShapeError if the source returns another number of rows than requested; what {@link encodeRows} throws; the signal's reason
- * on abort.
+ * @throws ShapeError if the source returns another number of rows than requested; what {@link encodeRows} throws; the signal's
+ * reason on abort.
  */
 export async function* encodedBlocks(
   { ids, dtype, values }: WritableTable,

@@ -3,7 +3,10 @@ import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promis
 /** An open file. Every call goes to the disk without buffering. */
 export interface OpenFile {
   size(): Promise<number>;
-  /** Fills `target` with the bytes from `offset` on. Returns the number of bytes read, which is smaller only at the end of the file. */
+  /**
+   * Fills `target` with the bytes from `offset` on. Returns the number of bytes read, which is smaller only at the end of the
+   * file.
+   */
   read(target: Uint8Array, offset: number): Promise<number>;
   /** Appends all of `bytes`. */
   write(bytes: Uint8Array): Promise<void>;

@@ -4,7 +4,7 @@ import { join, resolve, sep } from 'node:path';
 import { CorruptFileError } from '@rarefy/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkName, insideFolder } from './paths.js';
+import { checkName, fileExists, insideFolder, isSameFile } from './paths.js';
 
 let folder: string;
 let root: string;
@@ -86,4 +86,14 @@ test('whatever the name: refused, or a path below the folder', async () => {
     }),
     { seed: 6, numRuns: 2000 },
   );
+});
+
+test('fileExists sees files, folders and links to them; isSameFile follows links', async () => {
+  const secret = join(folder, 'secret');
+  const link = join(root, 'inner', 'file');
+  expect(await Promise.all([secret, folder, link].map(fileExists))).toEqual([true, true, true]);
+  expect(await Promise.all([join(folder, 'absent'), join(root, 'dangling')].map(fileExists))).toEqual([false, false]);
+  expect(await isSameFile(link, secret)).toBe(true);
+  expect(await isSameFile(link, join(root, 'shard-0.safetensors'))).toBe(false);
+  expect(await isSameFile(join(folder, 'absent'), join(folder, 'absent'))).toBe(false);
 });

@@ -62,18 +62,20 @@ function fixFor(source: string): string {
 /**
  * The values of a JSON Lines file, gzip or plain, or of standard input for `-`, one at a time and in bounded memory.
  *
- * Lines end at a line feed; a carriage return before it, a byte order mark at the start and blank lines are ignored. Each line must
- * be valid UTF-8, be nested at most 1,000 deep and have at most 262,144 keys and values. Of equal keys in one object the last
- * counts; `__proto__` is a key like any other. Text is not normalized: a lone surrogate written as an escape is kept, and
+ * Lines end at a line feed; a carriage return before it, a byte order mark at the start and blank lines are ignored. Each line
+ * must be valid UTF-8, be nested at most 1,000 deep and have at most 262,144 keys and values. Of equal keys in one object the
+ * last counts; `__proto__` is a key like any other. Text is not normalized: a lone surrogate written as an escape is kept, and
  * writeJsonl writes it as an escape again. An empty file has no values.
- * @throws InputError that names file, line and byte of a bad line, or says why the file cannot be read; the signal's reason on abort.
+ * @throws InputError that names file, line and byte of a bad line, or says why the file cannot be read; the signal's reason on
+ * abort.
  */
 export function readJsonl(source: string, options: JsonlOptions = {}): AsyncGenerator<JsonlLine, void, undefined> {
   return readLines(source, (value) => value, options);
 }
 
 /**
- * Reads the lines of a JSON Lines file and converts each; `toValue` throws BadLine to reject one. See {@link readJsonl} for the rules.
+ * Reads the lines of a JSON Lines file and converts each; `toValue` throws BadLine to reject one. See {@link readJsonl} for the
+ * rules.
  * @throws what `toValue` throws; otherwise as {@link readJsonl}.
  */
 export async function* readLines<Value>(

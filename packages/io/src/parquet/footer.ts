@@ -26,6 +26,8 @@ export interface ColumnChunk {
 }
 
 export interface ParquetFooter {
+  /** Bytes of the file before the footer. */
+  readonly dataBytes: number;
   readonly rows: number;
   readonly columns: readonly ParquetColumn[];
   /** `chunks[i]` belongs to `columns[i]`. */
@@ -79,7 +81,7 @@ function parseFooter(bytes: Uint8Array, dataBytes: number, name: string): Parque
   if (groups.reduce((sum, group) => sum + group.rows, 0) !== rows)
     throw corrupt('its row groups do not add up to its rows');
   const notes = structs(read.value.get(5)).map((note) => [text(note.get(1)), text(note.get(2))]);
-  return { rows, columns, groups, metadata: Object.fromEntries(notes) };
+  return { dataBytes, rows, columns, groups, metadata: Object.fromEntries(notes) };
 }
 
 function leaves(elements: readonly ThriftStruct[], corrupt: ReturnType<typeof corruptParquet>): ParquetColumn[] {

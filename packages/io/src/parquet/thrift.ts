@@ -5,8 +5,8 @@ export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
 const maxDepth = 16;
 
 /**
- * Reads one struct of Thrift's compact protocol, as Parquet uses it: no maps, sets or UUIDs. Every value takes at least one byte, so
- * the result cannot grow beyond the bytes that are there.
+ * Reads one struct of Thrift's compact protocol, as Parquet uses it: no maps, sets or UUIDs. Every value takes at least one byte,
+ * so the result cannot grow beyond the bytes that are there.
  * Format: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
  * @returns the struct, and the offset after it; undefined if the bytes are not a struct or end within it
  */

@@ -76,7 +76,10 @@ export function encodeSafetensors(
   return new Uint8Array(Buffer.concat(safetensorsChunks(tensors, metadata))); // a copy: small Buffers share memory
 }
 
-/** Writes a safetensors file, completely or not at all. @throws what {@link encodeSafetensors} and {@link writeAtomically} throw. */
+/**
+ * Writes a safetensors file, completely or not at all.
+ * @throws what {@link encodeSafetensors} and {@link writeAtomically} throw.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: Readonly<Record<string, WritableTensor>>,

@@ -52,6 +52,10 @@ export function guardedWorker<Library, Data, Request, Answer>(
     resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
   });
   worker.on('error', () => {}); // `ask` reports it; an error between two requests must not end the process
+  let hasEnded = false;
+  worker.once('exit', () => {
+    hasEnded = true;
+  });
   const loaded = new Promise<void>((resolve) => worker.once('message', resolve));
   return {
     ask(request, { signal } = {}, transfer = []) {
@@ -76,6 +80,7 @@ export function guardedWorker<Library, Data, Request, Answer>(
         const onExit = () => end(toError('its worker has ended'));
         const onAbort = () => end(signal!.reason);
         if (signal?.aborted) return onAbort();
+        if (hasEnded) return onExit();
         worker.once('error', onError).once('exit', onExit);
         signal?.addEventListener('abort', onAbort);
         void loaded.then(() => {

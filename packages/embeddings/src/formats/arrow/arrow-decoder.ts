@@ -70,6 +70,12 @@ export function corruptArrow(name: string, reason: string): CorruptFileError {
 /** Runs in the worker. Format: https://arrow.apache.org/docs/format/Columnar.html */
 async function serveArrow(arrow: Arrow): Promise<(request: EncodedArrow) => Served<DecodedArrow>> {
   const { DataType } = arrow;
+  // The library decodes metadata with a TextDecoder that drops a leading U+FEFF; this thread has no other use of it.
+  globalThis.TextDecoder = class extends TextDecoder {
+    constructor(label?: string, options?: ConstructorParameters<typeof TextDecoder>[1]) {
+      super(label, { ...options, ignoreBOM: true });
+    }
+  } as typeof TextDecoder;
   const dtypes = ['F16', 'F32', 'F64'] as const; // in the order of Arrow's precisions
   const unequal = 'has lists of different lengths in column embedding. Give every row the same number of values.';
 
@@ -126,7 +132,9 @@ async function serveArrow(arrow: Arrow): Promise<(request: EncodedArrow) => Serv
     return [schema.subarray(0, schema.length - 8), messages]; // without the end-of-stream marker
   }
 
-  /** Finds the columns, and compares every declared length with the bytes that are there: the library allocates what is declared. */
+  /**
+   * Finds the columns, and compares every declared length with the bytes that are there: the library allocates what is declared.
+   */
   function checkedColumns(stream: Uint8Array[], fileBytes: number): Columns | Problem {
     const messages = new arrow.MessageReader(stream);
     let columns: Columns | undefined;

@@ -12,13 +12,13 @@ const streamStart = 8; // in a file, after the magic and its padding
 const footerEndBytes = 10; // length of the footer, and the magic
 
 /**
- * An Arrow file or stream, little-endian, with a column `id` of strings or integers, and a column `embedding` of lists of floats, all
- * of one length. The file is read into memory as a whole and may have at most 2 GiB. apache-arrow decodes it in a worker that is
- * terminated after 10 s plus 0.1 s per MiB, or when its heap exceeds 128 MiB plus 4 times the size of the file (at most 4 GiB). Before
- * that, every declared length is compared with the bytes that are there.
+ * An Arrow file or stream, little-endian, with a column `id` of strings or integers, and a column `embedding` of lists of floats,
+ * all of one length. The file is read into memory as a whole and may have at most 2 GiB. apache-arrow decodes it in a worker that
+ * is terminated after 10 s plus 0.1 s per MiB, or when its heap exceeds 128 MiB plus 4 times the size of the file (at most 4
+ * GiB). Before that, every declared length is compared with the bytes that are there.
  * @param decoder a worker to use instead of a new one
- * @throws MissingDependencyError without apache-arrow; InputError for other columns, compressed or dictionary batches, missing values,
- * or a file that is too large; CorruptFileError if the file is not valid; the signal's reason on abort.
+ * @throws MissingDependencyError without apache-arrow; InputError for other columns, compressed or dictionary batches, missing
+ * values, or a file that is too large; CorruptFileError if the file is not valid; the signal's reason on abort.
  */
 export async function openArrowEmbeddings(
   source: ByteSource,
@@ -68,8 +68,8 @@ function messagesIn(bytes: Uint8Array, name: string): EncodedArrow['messages'] {
 }
 
 /**
- * Writes an Arrow file with a column `id`, Utf8 or Int64, a column `embedding`, FixedSizeList of Float32 or Float16, and the metadata
- * of the schema.
+ * Writes an Arrow file with a column `id`, Utf8 or Int64, a column `embedding`, FixedSizeList of Float32 or Float16, and the
+ * metadata of the schema.
  * @throws MissingDependencyError without apache-arrow; InvalidArgumentError for an id that UTF-8 cannot represent.
  */
 export async function writeArrowEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {

@@ -138,7 +138,9 @@ export function readColumnChunk(
       if (!found) throw corrupt('has levels that cannot be read');
       const odd = found.findIndex((level, index) => (level === 0) !== ((seen + index) % width === 0));
       if (odd >= 0)
-        throw new InputError(`${name}: the lists of column ${title} differ in length. Give every row as many numbers.`);
+        throw new InputError(
+          `${name}: the lists of column ${title} differ in length. Give every row the same number of values.`,
+        );
     }
   }
 }

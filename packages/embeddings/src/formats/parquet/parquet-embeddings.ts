@@ -19,8 +19,9 @@ const maxBytesPerNumber = 64; // decompressed, with levels and dictionary index;
 const writerKeys = new Set(['ARROW:schema', 'pandas']); // metadata that pyarrow adds for itself
 
 /**
- * A Parquet file with a column `id` of strings or integers, and a column `embedding` of lists of FLOAT, DOUBLE or FLOAT16, all of one
- * length. Rows are read one row group at a time. A decompressed page has at most twice the size of the file, or 16 MiB if that is more.
+ * A Parquet file with a column `id` of strings or integers, and a column `embedding` of lists of FLOAT, DOUBLE or FLOAT16, all of
+ * one length. Rows are read one row group at a time. A decompressed page has at most twice the size of the file, or 16 MiB if
+ * that is more.
  * @throws InputError for other columns, encodings or codecs, and for missing values; CorruptFileError that says what is wrong.
  */
 export async function openParquetEmbeddings(source: ByteSource): Promise<EmbeddingTable> {
@@ -30,7 +31,7 @@ export async function openParquetEmbeddings(source: ByteSource): Promise<Embeddi
   const idColumn = columnAt(footer, ['id', 'ids'], 0, name);
   const embeddingColumn = columnAt(footer, ['embedding', 'embeddings', 'emb'], 1, name);
   const limit = Math.max(2 * size, minLimit);
-  const { rows, groups } = footer;
+  const { dataBytes, rows, groups } = footer;
   const total = groups.reduce((sum, { chunks }) => sum + chunks[embeddingColumn]!.values, 0);
   const cols = rows === 0 ? 0 : total / rows;
   if (!Number.isInteger(cols))
@@ -41,7 +42,9 @@ export async function openParquetEmbeddings(source: ByteSource): Promise<Embeddi
   for (const column of [idColumn, embeddingColumn]) {
     // Row groups could share their bytes, which would then be read again and again.
     const bytes = groups.reduce((sum, { chunks }) => sum + chunks[column]!.bytes, 0);
-    if (bytes > size) throw corrupt(`column ${footer.columns[column]!.path[0]} claims ${bytes} of ${size} bytes`);
+    if (bytes > dataBytes) {
+      throw corrupt(`column ${footer.columns[column]!.path[0]} claims ${bytes} of ${dataBytes} bytes`);
+    }
   }
 
   const read = async (

@@ -264,9 +264,9 @@ test.each<[string, Uint8Array, string]>([
   [
     'a memo out of order',
     bytes(proto, ']r', Buffer.from('ffffff7f', 'hex'), '.'),
-    'numbers the memo 2147483647 after 0',
+    'sets memo entry 2147483647 after 0',
   ],
-  ['a memo without entries', bytes(proto, 'h', 3), 'asks for entry 3 of a memo of 0'],
+  ['a memo without entries', bytes(proto, 'h', 3), 'requests entry 3 of a memo of 0'],
   [
     'a text longer than the file',
     bytes(proto, 'X', Buffer.from('ffffffff', 'hex'), 'abc'),
@@ -280,20 +280,20 @@ test.each<[string, Uint8Array, string]>([
   ['an integer of 255 bytes', bytes(proto, 0x8a, 255, 'x'.repeat(255)), 'has an integer of 255 bytes'],
   ['protocol 5', bytes(0x80, 5), 'has protocol 5; only 2 is supported'],
   ['a second protocol', bytes(proto, proto), 'is not at the start of the pickle'],
-  ['appending to a text', bytes(proto, text('a'), text('b'), 'a.'), 'needs a list and finds "a"'],
+  ['appending to a text', bytes(proto, text('a'), text('b'), 'a.'), 'needs a list, got "a"'],
   ['a key without a value', bytes(proto, '}(', text('a'), 'u.'), 'sets a key without a value'],
-  ['a list for a key', bytes(proto, '}]]s.'), 'has a list for a key'],
+  ['a list for a key', bytes(proto, '}]]s.'), 'has a list as a key'],
   ['the same key twice', bytes(proto, '}', text('a'), 'Ns', text('a'), 'Ns.'), 'sets the key "a" twice'],
   ['a name without an end', bytes(proto, 'c', 'x'.repeat(500)), 'opcode GLOBAL at byte 2 has no name'],
-  ['a million lists', bytes(proto, ']'.repeat(2 ** 18)), 'makes more than 131072 lists'],
+  ['a million lists', bytes(proto, ']'.repeat(2 ** 18)), 'creates more than 131072 lists'],
   ['a stack without end', bytes(proto, 'N'.repeat(2 ** 21)), 'puts more than 1048576 items on the stack'],
-  ['a persistent id of text', bytes(proto, text('0'), 'Q.'), 'has "0" for a persistent id'],
+  ['a persistent id of text', bytes(proto, text('0'), 'Q.'), 'has "0" as a persistent id'],
   [
     'a storage with a path for a key',
     tensor(storage('../../x', 4), view(0, [2, 2], [2, 1])),
-    'has "../../x" for the key of a storage',
+    'has "../../x" as the key of a storage',
   ],
-  ['a storage of negative length', tensor(storage('0', -4)), 'has -4 for the length of a storage'],
+  ['a storage of negative length', tensor(storage('0', -4)), 'has -4 as the length of a storage'],
   [
     'a storage that is not there',
     tensor(storage('7', 4), view(0, [2, 2], [2, 1])),
@@ -327,9 +327,9 @@ test.each<[string, Uint8Array, string]>([
     tensor(storage('0', 4), view(0, Array(9).fill(1), Array(9).fill(1))),
     'without a shape and strides',
   ],
-  ['no embeddings', bytes(proto, '}.'), 'holds no embeddings'],
-  ['a list', bytes(proto, '].'), 'holds no embeddings'],
-  ['a list that holds itself', bytes(proto, ']q', 0, 'h', 0, 'a.'), 'holds no embeddings'],
+  ['no embeddings', bytes(proto, '}.'), 'has no embeddings'],
+  ['a list', bytes(proto, '].'), 'has no embeddings'],
+  ['a list that holds itself', bytes(proto, ']q', 0, 'h', 0, 'a.'), 'has no embeddings'],
 ])('refused: %s', async (_, pickle, message) => {
   const withIds =
     pickle.at(-1) === 0x2e && pickle.includes(0x7d)
@@ -377,7 +377,7 @@ test('archives that lie about themselves are refused', async () => {
     return open(copy);
   };
   await expect(spoiled((zip, entry) => zip.writeUInt32LE(2 ** 31, entry + 24))).rejects.toThrow(
-    'is stored and has two sizes',
+    'is stored, but its sizes differ',
   );
   await expect(
     spoiled((zip, entry) => {
@@ -386,7 +386,9 @@ test('archives that lie about themselves are refused', async () => {
     }),
   ).rejects.toThrow('reaches into the central directory');
   await expect(spoiled((zip, entry) => zip.writeUInt16LE(1, entry + 8))).rejects.toThrow('is encrypted');
-  await expect(spoiled((zip, entry) => zip.writeUInt16LE(12, entry + 10))).rejects.toThrow('is packed by method 12');
+  await expect(spoiled((zip, entry) => zip.writeUInt16LE(12, entry + 10))).rejects.toThrow(
+    'is compressed with method 12',
+  );
   await expect(spoiled((zip, entry) => zip.writeUInt32LE(0xffffffff, entry + 24))).rejects.toThrow(
     'lacks its ZIP64 sizes',
   );
@@ -395,7 +397,7 @@ test('archives that lie about themselves are refused', async () => {
     'is damaged: its checksum differs',
   );
   await expect(spoiled((zip) => zip.write('y', zip.indexOf('x/data.pkl')))).rejects.toThrow(
-    'another header than the directory says',
+    'a local header that differs from the directory',
   );
   await expect(open(archive.subarray(0, -1))).rejects.toThrow('does not end with a central directory');
   await expect(open(Buffer.concat([archive, Buffer.from('x')]))).rejects.toThrow(
@@ -417,7 +419,7 @@ test('two entries for the same bytes, as a zip bomb has them, are refused', asyn
   const second = archive.lastIndexOf('PK\x01\x02');
   const first = archive.lastIndexOf('PK\x01\x02', second - 1);
   archive.copy(archive, second + 42, first + 42, first + 46);
-  await expect(open(archive)).rejects.toThrow('overlaps the one before');
+  await expect(open(archive)).rejects.toThrow('overlaps the previous one');
 });
 
 test('deflated entries: read when they are what they say, refused before they are unpacked when they are over twice the archive', async () => {

@@ -12,8 +12,8 @@ export interface EmbeddingsToPickle extends EmbeddingIds {
 }
 
 /**
- * The pickle of `{'ids': [...], 'emb': tensor, 'metadata': {...}}`, protocol 2, for torch.load with weights_only=True. Empty metadata
- * is omitted.
+ * The pickle of `{'ids': [...], 'emb': tensor, 'metadata': {...}}`, protocol 2, for torch.load with weights_only=True. Empty
+ * metadata is omitted.
  * @throws InvalidArgumentError for an id or a metadata string that UTF-8 cannot represent.
  */
 export function pickleEmbeddings({ ids, integerIds, metadata, dtype, rows, cols }: EmbeddingsToPickle): Uint8Array {

@@ -14,7 +14,8 @@ export interface PtFile {
 
 /**
  * Opens a file of torch.save, in its zip format or the one before.
- * @throws InputError for a file of another kind, a pickle that is not allowed, or big-endian numbers; CorruptFileError if it is damaged.
+ * @throws InputError for a file of another kind, a pickle that is not allowed, or big-endian numbers; CorruptFileError if it is
+ * damaged.
  */
 export async function openTorchFile(source: ByteSource): Promise<PtFile> {
   const isZip = source.size > 1 && (await source.read(0, 1))[0] === 0x50;
@@ -63,8 +64,8 @@ const firstBytes = 2 ** 16;
 const maxPickleBytes = 2 ** 30;
 
 /**
- * The format of torch.save before PyTorch 1.6: five pickles (a magic number, the version, the machine, the saved object, the keys of
- * the storages), then for each key the number of elements and their bytes. It has no checksum.
+ * The format of torch.save before PyTorch 1.6: five pickles (a magic number, the version, the machine, the saved object, the keys
+ * of the storages), then for each key the number of elements and their bytes. It has no checksum.
  */
 async function openLegacy(source: ByteSource): Promise<PtFile> {
   const { name, size } = source;

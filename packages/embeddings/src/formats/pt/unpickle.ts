@@ -29,8 +29,8 @@ const allowedGlobals = new Set([
  * nothing is called. Time and memory are proportional to the bytes read, whatever these claim.
  * @param start offset of the pickle in `bytes`
  * @returns its value, and the offset after it; undefined if `bytes` end before the pickle
- * @throws InputError for an opcode or a name outside of the lists, CorruptFileError for anything that no pickler writes; both name the
- * opcode and its offset.
+ * @throws InputError for an opcode or a name outside of the lists, CorruptFileError for anything that no pickler writes; both
+ * name the opcode and its offset.
  */
 export function unpickle(
   bytes: Uint8Array,

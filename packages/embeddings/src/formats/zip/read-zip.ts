@@ -29,8 +29,8 @@ function corruptZip(name: string): (what: string) => CorruptFileError {
 }
 
 /**
- * The entries of an untrusted zip archive, ZIP64 or not, by name. The archive must end with its central directory, without a comment;
- * no two entries may share bytes or a name; names must stay inside their folder.
+ * The entries of an untrusted zip archive, ZIP64 or not, by name. The archive must end with its central directory, without a
+ * comment; no two entries may share bytes or a name; names must stay inside their folder.
  * Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  * @throws CorruptFileError that names the first rule broken.
  */
