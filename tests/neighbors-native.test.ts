@@ -159,13 +159,13 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
     expect(none).toEqual({ ids: new Int32Array(0), distances: new Float32Array(0), fullScans: 0, distinctRows: 0 });
   });
 
-  test('refuses NaN and infinity, and names the row and column', async () => {
+  test('a NaN or infinity is refused with its row and column', async () => {
     const data = new Float32Array(1000);
     data[997] = Number.NaN;
     data[765] = Number.NEGATIVE_INFINITY;
     const joined = selfJoin(data, 100, 10, { k: 1, metric: 'dot', threads: 2 });
     await expect(joined).rejects.toBeInstanceOf(NotFiniteError);
-    await expect(joined).rejects.toThrow('data hold -Infinity in row 76, column 5; remove or mend that row');
+    await expect(joined).rejects.toThrow('data have -Infinity in row 76, column 5; remove or correct that row');
   });
 
   test('refuses an instruction set that the CPU lacks', async () => {

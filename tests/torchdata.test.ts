@@ -2,13 +2,13 @@ import { weightedSampler } from '@rarefy/samplers';
 import { describe, expect, test } from 'vitest';
 import { pythonHas, runPython } from './support/python.js';
 
-// For comparison only: torch takes several gigabytes, and Rarefy does not need it.
+// A comparison only: torch takes several gigabytes, and Rarefy does not need it.
 const hasTorchdata = pythonHas('torch', 'torchdata');
 const size = 40;
 const epochs = 3;
 const steps = Array.from({ length: 10 }, (_, index) => 4 * index);
 
-/** Counts the resumes of our sampler that continue differently, as tests/python/torchdata_resume.py does for torchdata. */
+/** Counts what tests/python/torchdata_resume.py counts, for our sampler: resumes that continue with wrong draws. */
 function wrongResumes(): number[] {
   const create = () =>
     weightedSampler(
@@ -38,7 +38,7 @@ test('a weighted sampler resumes correctly from every step of every epoch', () =
 describe.skipIf(!hasTorchdata)(
   `torchdata on the same task${hasTorchdata ? '' : ' (not run: torch and torchdata are absent)'}`,
   () => {
-    test("StatefulDataLoader with WeightedRandomSampler is correct only in the first epoch and with the sampler's own generator", () => {
+    test("StatefulDataLoader with WeightedRandomSampler: correct in the first epoch, and only with the sampler's own generator", () => {
       const { own_generator: own, default_generator: shared } = JSON.parse(runPython('torchdata_resume.py'));
       expect(own).toEqual([0, 10, 10]);
       expect(shared).toEqual([10, 10, 10]);

@@ -24,7 +24,7 @@ async function leastSeconds(run, rounds = 5) {
   return least;
 }
 
-/** Relative errors of the sketch against the exact kernel density of each row, in ascending order. */
+/** Relative errors of the sketch against the exact kernel density, ascending. */
 async function raceErrors(exact, options) {
   const estimated = await raceDensity(options).fit(rows);
   return estimated.map((value, row) => Math.abs(value / exact[row] - 1)).sort();
@@ -52,7 +52,7 @@ export async function bench() {
     const sketch = raceDensity({ rows: counterRows, hashes });
     const seconds = await leastSeconds(() => sketch.update(rows));
     const name = `RACE of ${counterRows} rows, ${hashes} hashes`;
-    add(`${name}: points added a second of one core`, points / seconds, '/s');
+    add(`${name}: points added per CPU second`, points / seconds, '/s');
     const errors = await raceErrors(exact.get(hashes), { rows: counterRows, hashes });
     add(`${name}: error, median`, 100 * errors[points >> 1], '%');
     add(`${name}: error, 95 % of points below`, 100 * errors[Math.floor(0.95 * points)], '%');

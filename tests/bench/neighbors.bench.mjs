@@ -8,28 +8,28 @@ const rounds = 3;
 const k = 20;
 
 /**
- * Self-joins against faiss-cpu and scikit-learn, graphs against PyNNDescent, and vocabulary space against hidden size: CPU seconds
- * of whole calls, ours and theirs in turns, minimum of three rounds. Then the growth of time with the number of rows.
+ * Self-joins against faiss-cpu and scikit-learn, graphs against PyNNDescent, and vocabulary space against hidden size: CPU seconds of
+ * whole calls, interleaved, the least of three rounds. Then the growth of time with the number of rows.
  */
 export async function bench() {
   const peer = startPeer('neighbors.py');
   const results = [];
   const ask = (engine, data, count, metric, scored = count) =>
     peer?.ask({ engine, file: data.file, rows: data.points.rows, cols: data.points.cols, k: count, metric, scored });
-  /** Runs ours and theirs in turns. */
+  /** Measures ours and theirs, interleaved. */
   const compare = async (name, against, ours, theirs, times = rounds) => {
     let own = Number.POSITIVE_INFINITY;
     let other = Number.POSITIVE_INFINITY;
-    let told = '';
+    let recalls = '';
     for (let round = 0; round < times; round++) {
       const their = await theirs();
       other = Math.min(other, their?.cpu ?? Number.POSITIVE_INFINITY);
       const { cpu, note } = await measured(ours);
       own = Math.min(own, cpu);
-      told = `${note}${their?.recall === undefined ? '' : `, theirs ${their.recall.toFixed(4)}`}`;
+      recalls = `${note}${their?.recall === undefined ? '' : `, theirs ${their.recall.toFixed(4)}`}`;
     }
     const compared = Number.isFinite(other) ? { against, ratio: own / other } : {};
-    results.push({ name: `${name}${told}`, value: own, unit: 'CPU s', ...compared });
+    results.push({ name: `${name}${recalls}`, value: own, unit: 'CPU s', ...compared });
   };
 
   const prompts = await real();
@@ -65,7 +65,7 @@ export async function bench() {
       );
     }
     const graph = () => nnDescent(prompts.points, { k: 10, seed: 1 });
-    // Its graphs of 16 and 11 neighbors include the row itself; both are scored by the 10 nearest.
+    // PyNNDescent's graphs of 16 and 11 neighbors include the row itself; both are scored by the 10 nearest.
     const name = `10-neighbor graph, ${prompts.name}, recall `;
     await compare(name, 'PyNNDescent, warm, 16 neighbors', graph, () =>
       ask('pynndescent', prompts, 15, 'euclidean', 10),
@@ -95,7 +95,7 @@ export async function bench() {
   }
 }
 
-/** CPU seconds of a call, including its worker threads, and the recall that it reports. */
+/** CPU seconds of a call, including its worker threads, and the recall of its result. */
 async function measured(run) {
   const before = process.cpuUsage();
   const { recall } = await run();

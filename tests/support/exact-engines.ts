@@ -17,9 +17,7 @@ async function nativeReason(): Promise<string> {
   }
 }
 
-/**
- * The engines that must return the bytes of the TypeScript engine. `reason` says why an engine is skipped; part of the test name.
- */
+/** The engines that must return the bytes of the TypeScript engine. `reason` says why tests are skipped, for their names. */
 export const fastEngines: readonly { readonly engine: ExactEngine; readonly reason: string }[] = [
   { engine: 'wasm', reason: '' },
   ...(isNativeHere ? [{ engine: 'native' as const, reason: await nativeReason() }] : []),

@@ -1,6 +1,6 @@
 import { type CounterRandom, counterRandom, type Matrix, type Neighbors } from '@rarefy/core';
 
-/** Uniform doubles in [0, 1), in sequence. */
+/** A stream of uniform doubles in [0, 1). */
 export function uniforms(seed: number): () => number {
   const random: CounterRandom = counterRandom(seed);
   let index = 0;
@@ -31,26 +31,26 @@ export function matrixOf(rows: number, cols: number, value: () => number): Matri
   return { data: Float32Array.from({ length: rows * cols }, value), rows, cols };
 }
 
-/** The given rows of a matrix, in that order; a row may repeat. */
+/** Rows of a matrix by number, in the given order, with repetitions. */
 export function pickRows({ data, cols }: Matrix, rows: readonly number[]): Matrix {
   const picked = new Float32Array(rows.length * cols);
   for (const [to, from] of rows.entries()) picked.set(data.subarray(from * cols, (from + 1) * cols), to * cols);
   return { data: picked, rows: rows.length, cols };
 }
 
-/** All bytes of a result as a text, which assertions compare quickly. */
-function bytesOf({ ids, distances }: Pick<Neighbors, 'ids' | 'distances'>): string {
+/** All bytes of a result as text, which an assertion compares quickly. */
+export function bytesOf({ ids, distances }: Pick<Neighbors, 'ids' | 'distances'>): string {
   const text = (array: Int32Array | Float32Array) =>
     Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('latin1');
   return text(ids) + text(distances);
 }
 
-/** Empty if two results are equal to the last byte, otherwise a description of the first difference. */
+/** The first difference between two results, or '' if all bytes are equal. */
 export function difference(actual: Neighbors, expected: Neighbors): string {
   if (bytesOf(actual) === bytesOf(expected)) return '';
   const { k, ids, distances } = actual;
   const at = ids.findIndex(
-    (id, place) => id !== expected.ids[place] || !Object.is(distances[place], expected.distances[place]),
+    (id, cell) => id !== expected.ids[cell] || !Object.is(distances[cell], expected.distances[cell]),
   );
   return `row ${Math.floor(at / k)}, neighbor ${at % k}: ${ids[at]} at ${distances[at]}, not ${expected.ids[at]} at ${expected.distances[at]}`;
 }

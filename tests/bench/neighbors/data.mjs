@@ -10,7 +10,7 @@ const cols = 384;
 const folder = fileURLToPath(new URL('../../../out/bench-data', import.meta.url));
 const realRows = 50_000;
 
-/** Rows on disk, for the peers, and in memory. Made once; equal on all machines except for last bits of `exp` and `log`. */
+/** Rows on disk, for the peers, and in memory. Created once; the same on every machine except for the last bits of `log` and `cos`. */
 function stored(name, rows, make) {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${name}.f32`);
@@ -26,7 +26,7 @@ function normals(seed) {
   return () => Math.sqrt(-2 * Math.log(1 - random.uniform(at++))) * Math.cos(2 * Math.PI * random.uniform(at++));
 }
 
-/** Independent normal numbers: hardest for searches that rely on structure. */
+/** Independent normal numbers, the hardest case for searches that use structure. */
 export function gaussian(rows) {
   return stored(`gaussian-${rows}`, rows, () => {
     const next = normals(1);
@@ -55,7 +55,7 @@ export function clustered(rows) {
 }
 
 /**
- * Real prompts, truncated to 200 characters so that many are equal, embedded with all-MiniLM-L6-v2. Undefined without
+ * Real prompts, truncated to 200 characters so that many are equal, embedded with all-MiniLM-L6-v2; undefined without
  * RAREFY_REAL_PROMPTS (JSON Lines with a `prompt`), RAREFY_MODELS and RAREFY_COMPONENTS.
  */
 export async function real() {
@@ -97,7 +97,7 @@ export function distinctRows({ name, points }, rows) {
       data.set(values, seen.size * cols);
       seen.add(key);
     }
-    if (seen.size < rows) throw new Error(`${name} has only ${seen.size} different rows`);
+    if (seen.size < rows) throw new Error(`${name} has only ${seen.size} distinct rows`);
     return data;
   });
 }
