@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Sampler } from '../spec/sampler.js';
-import { iterate } from './iterate.js';
+import { iterableSampler, iterate } from './iterate.js';
 
-/** Positions 0 to size - 1, once each. */
+/** Draws positions 0 to size - 1, once each. */
 function inOrder(size: number): Sampler {
   let next = 0;
   return {
@@ -16,16 +16,32 @@ function inOrder(size: number): Sampler {
   };
 }
 
-test('gives positions one by one and ends with the sampler', () => {
+test('yields positions one by one and ends with the sampler', () => {
   expect([...iterate(inOrder(5))]).toEqual([0, 1, 2, 3, 4]);
   expect([...iterate(inOrder(0))]).toEqual([]);
 });
 
-test('draws nothing ahead: the state is that of what was taken', () => {
+test('draws nothing ahead: the state counts only the positions that were taken', () => {
   const sampler = inOrder(5);
   for (const position of iterate(sampler)) {
     expect(sampler.state().payload).toBe(position + 1);
     if (position === 2) break;
   }
   expect(sampler.state().payload).toBe(3);
+});
+
+test('an iterable sampler works in for…of, continues its stream in a second loop, and keeps its getters live', () => {
+  let version = 0;
+  const plain = Object.defineProperty(inOrder(5), 'weightsVersion', { get: () => version, enumerable: true });
+  const sampler = iterableSampler(plain);
+  const seen: number[] = [];
+  for (const position of sampler) {
+    seen.push(position);
+    if (position === 1) break;
+  }
+  expect([...seen, ...sampler]).toEqual([0, 1, 2, 3, 4]);
+  expect([...sampler]).toEqual([]);
+  version = 3;
+  expect(sampler.weightsVersion).toBe(3);
+  expect(JSON.stringify(sampler.state())).toBe(JSON.stringify(plain.state()));
 });
