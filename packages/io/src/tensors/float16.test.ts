@@ -62,7 +62,7 @@ test('bfloat16 is the upper half of single precision', () => {
   ]);
 });
 
-/** The neighbouring single-precision number away from zero (1) or towards it (-1). @param value positive */
+/** The next single-precision number away from zero (1) or toward zero (-1). @param value positive */
 function next(value: number, step: 1 | -1): number {
   const single = Float32Array.of(value);
   new Int32Array(single.buffer)[0]! += step;

@@ -62,7 +62,7 @@ test('files of the reference writer: names, shapes and values', async () => {
   const data = toFloat32(embeddings);
   for (let row = 0; row < 26; row++) {
     const norm = Math.hypot(...data.subarray(row * 384, (row + 1) * 384));
-    expect(norm).toBeCloseTo(1, 5); // sentence-transformers normalises this model's rows
+    expect(norm).toBeCloseTo(1, 5); // sentence-transformers normalizes the rows of this model
   }
 });
 
