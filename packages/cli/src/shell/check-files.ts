@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
 
 /**
- * @param files the file of each option, before any is read or written
- * @throws InvalidArgumentError when two options name the same file, which writing one would destroy
+ * Checks that no option names the file of another one, which would be overwritten.
+ * @param files the file of each option by the option's name
+ * @throws InvalidArgumentError if two options name the same file.
  */
 export function checkDifferentFiles(files: Readonly<Record<string, string | undefined>>): void {
   const optionOf = new Map<string, string>();
@@ -11,7 +12,7 @@ export function checkDifferentFiles(files: Readonly<Record<string, string | unde
     if (file === undefined) continue;
     const other = optionOf.get(resolve(file));
     if (other !== undefined) {
-      throw new InvalidArgumentError(`--${other} and --${option} are the same file, ${file}; name another.`);
+      throw new InvalidArgumentError(`--${other} and --${option} are the same file, ${file}; choose another one.`);
     }
     optionOf.set(resolve(file), option);
   }

@@ -1,9 +1,8 @@
 import { expect, test, vi } from 'vitest';
-import { progress } from './progress.js';
-import { rateMeter } from './rate-meter.js';
-import { table } from './table.js';
+import { progress, rateMeter } from './progress.js';
+import { table, wrapped } from './text.js';
 
-test('columns are aligned, numbers to the right', () => {
+test('columns are aligned, and numbers are aligned to the right', () => {
   expect(
     table([
       ['name', 'share', 'note'],
@@ -13,7 +12,12 @@ test('columns are aligned, numbers to the right', () => {
   ).toBe(['name     share  note', 'a        5.0 %', 'longer  12.5 %  x'].join('\n'));
 });
 
-test('without a terminal a task gives a line every 10 s and one at its end, and warnings at once', () => {
+test('text is wrapped at spaces', () => {
+  expect(wrapped('one two three four', 9)).toEqual(['one two', 'three', 'four']);
+  expect(wrapped('unbreakable', 3)).toEqual(['unbreakable']);
+});
+
+test('without a terminal, a task writes a line every 10 s and at its end, and warnings at once', () => {
   const written: string[] = [];
   const now = vi.spyOn(performance, 'now').mockReturnValue(0);
   const report = progress({
@@ -36,7 +40,7 @@ test('without a terminal a task gives a line every 10 s and one at its end, and 
   ]);
 });
 
-test('on a terminal nothing is lost when work stops, and no timer is left', () => {
+test('on a terminal, nothing is lost when work stops, and no timer is left', () => {
   vi.useFakeTimers();
   let written = '';
   const stream = { isTTY: true, columns: 80, write: (text: string) => (written += text) };
@@ -55,7 +59,7 @@ test('on a terminal nothing is lost when work stops, and no timer is left', () =
   vi.useRealTimers();
 });
 
-test('what a server or a file says cannot steer the terminal', () => {
+test('the text of a server or a file cannot steer the terminal', () => {
   let written = '';
   const stream = { isTTY: false, write: (text: string) => (written += text) };
   const message = 'answered 503 (\u001b[2J\u001b]0;owned\u0007\r\nrarefy: all is well)';
@@ -63,7 +67,7 @@ test('what a server or a file says cannot steer the terminal', () => {
   expect(written).toBe('embed: answered 503 ( [2J ]0;owned rarefy: all is well)\n');
 });
 
-test('the rate is that of the last seconds: what an earlier run did does not count', () => {
+test('the rate is that of the last seconds: work of an earlier run does not count', () => {
   const meter = rateMeter(0);
   expect(meter({ done: 0, total: 9000 }, 0)).toBeUndefined();
   expect(meter({ done: 5000, total: 9000 }, 10)).toMatch(/^500000\/s/);

@@ -1,18 +1,20 @@
 import type { WorkEvent } from '@rarefy/core';
 import { MultiBar, type SingleBar } from 'cli-progress';
-import { printable } from './printable.js';
-import { type RateMeter, rateMeter } from './rate-meter.js';
+import { printable } from './text.js';
 
-/** Takes the events of long work and shows them on stderr. */
+/** Shows the events of long work on stderr. */
 export interface ProgressReport {
   (event: WorkEvent): void;
-  /** Ends every bar, so that other text can be written; a later event starts anew. */
+  /** Ends every bar, so that other text can be written. A later event starts new bars. */
   stop(): void;
 }
 
 const lineEveryMs = 10_000;
 
-/** A bar for each task on a terminal; elsewhere a line when a task ends and at most every 10 s before. Warnings always. */
+/**
+ * On a terminal, one bar per task. Elsewhere one line when a task ends, and at most one every 10 s before that. Warnings are always
+ * shown.
+ */
 export function progress(stream: NodeJS.WriteStream = process.stderr): ProgressReport {
   return stream.isTTY ? bars(stream) : lines(stream);
 }
@@ -43,7 +45,7 @@ function bars(stream: NodeJS.WriteStream): ProgressReport {
   let multiBar: MultiBar | undefined;
   const running = new Map<string, { readonly bar: SingleBar; readonly meter: RateMeter }>();
   const stop = () => {
-    multiBar?.update(); // writes warnings that still wait
+    multiBar?.update(); // writes pending warnings
     multiBar?.stop();
     multiBar = undefined;
     running.clear();
@@ -59,7 +61,7 @@ function bars(stream: NodeJS.WriteStream): ProgressReport {
       stream,
       format: '{task} {bar} {count}',
       hideCursor: true,
-      gracefulExit: false, // Ctrl-C is handled in one place
+      gracefulExit: false, // runCommandLine handles Ctrl-C
     });
     const { bar, meter } = running.get(task) ?? {
       bar: multiBar.create(1, 0, { task, count: '' }),
@@ -74,7 +76,7 @@ function bars(stream: NodeJS.WriteStream): ProgressReport {
     } else if (event.type === 'work-progress') {
       const { done, total } = event;
       const rate = meter(event, performance.now());
-      bar.setTotal(total ?? Number.MAX_SAFE_INTEGER); // an empty bar where nobody knows the end
+      bar.setTotal(total ?? Number.MAX_SAFE_INTEGER); // an empty bar if the total is unknown
       bar.update(done, {
         count: `${done}${total === undefined ? '' : `/${total}`}${rate === undefined ? '' : `, ${rate}`}`,
       });
@@ -89,4 +91,34 @@ function seconds(milliseconds: number): string {
 
 function noticeLine({ type, task, message }: Extract<WorkEvent, { message: string }>): string {
   return `${type === 'work-warning' ? 'warning: ' : ''}${task}: ${printable(message)}\n`;
+}
+
+/** Returns the rate and the time left in words, for the progress at a time in ms; undefined while the rate is unknown. */
+export type RateMeter = (
+  progress: { readonly done: number; readonly total?: number },
+  now: number,
+) => string | undefined;
+
+const windowMs = 5000;
+
+/** Measures the rate over the last 5 to 10 seconds, so that work of an earlier run and a slow start do not count for long. */
+export function rateMeter(started: number): RateMeter {
+  let older = { time: started, done: 0 };
+  let newer = older;
+  return ({ done, total }, now) => {
+    if (now - newer.time >= windowMs) {
+      older = newer;
+      newer = { time: now, done };
+    }
+    const rate = (1000 * (done - older.done)) / (now - older.time);
+    if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) return undefined;
+    const perSecond = `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`;
+    return total === undefined ? perSecond : `${perSecond}, ${timeLeft((total - done) / rate)} left`;
+  };
+}
+
+function timeLeft(seconds: number): string {
+  if (seconds < 100) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
