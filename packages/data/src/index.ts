@@ -5,6 +5,7 @@
  *   time, in order, and name the line of a bad one.
  * - Prompts are counted, not repeated: {@link uniquePrompts} makes one prompt of equal ones, and {@link mergeNearDuplicates} of those
  *   that are nearly equal.
+ * - {@link writeWeights} and {@link readWeights} carry the weights of prompts from one program to another, by id.
  * - {@link downloadPairs} gathers preference pairs of data sets into one file, with a manifest that says where each came from.
  * - {@link pullModel} downloads a model into the cache folder once; {@link pulledModels} and {@link pulledModelFolder} find it there.
  * - A download goes on where it stopped, and every file is checked against the checksum that the hub gives.
@@ -32,3 +33,4 @@ export { type Pair, readPairs } from './records/pairs.js';
 export { type PromptRecord, readPrompts } from './records/prompts.js';
 export { promptAndAnswer, type Turn, transcriptTurns } from './records/transcript.js';
 export { uniquePrompts } from './records/unique-prompts.js';
+export { readWeights, type WeightColumns, writeWeights } from './weights-file.js';
