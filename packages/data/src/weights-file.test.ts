@@ -25,7 +25,10 @@ test('any weights read back to the same doubles, in the order of the ids that ar
       const ids = written.map(([id]) => id);
       await writeWeights(path, ids, columns(written));
       const reversed = [...written].reverse();
-      const read = await readWeights(path, reversed.map(([id]) => id));
+      const read = await readWeights(
+        path,
+        reversed.map(([id]) => id),
+      );
       expect(read).toEqual(columns(reversed));
     }),
     { numRuns: 50 },

@@ -63,11 +63,9 @@ export async function readWeights(
     }
   }
   const missing = ids.filter((id) => !found.has(id));
-  const problems = [
-    problem('missing', missing),
-    problem('extra', extra),
-    problem('repeated', repeated),
-  ].filter(Boolean);
+  const problems = [problem('missing', missing), problem('extra', extra), problem('repeated', repeated)].filter(
+    Boolean,
+  );
   if (problems.length === 0) return { density, weights };
   throw new InputError(
     `${path} does not fit the ${ids.length} prompts: ${problems.join('; ')}. Weigh the same prompts with: rarefy density`,
@@ -80,7 +78,8 @@ function problem(kind: string, ids: readonly string[]): string {
 
 function toRow(value: unknown, line: string): { id: string; density: number; weight: number } {
   const { id, density, weight } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof id !== 'string') throw new InputError(`${line}: expected {id, density, weight}, and the id is ${show(id)}.`);
+  if (typeof id !== 'string')
+    throw new InputError(`${line}: expected {id, density, weight}, and the id is ${show(id)}.`);
   if (typeof density !== 'number') throw new InputError(`${line}: density must be a number, got ${show(density)}.`);
   if (typeof weight !== 'number' || weight < 0) {
     throw new InputError(`${line}: weight must be a number ≥ 0, got ${show(weight)}.`);

@@ -1,4 +1,4 @@
-import { type CallOptions, InputError } from '@rarefy/core';
+import { type CallOptions, InputError, type Sampler, type SamplerState } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
 import {
   chatFormat,
@@ -10,6 +10,7 @@ import {
   trainWithCheckpoints,
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
+import { pairDraws } from './pair-draws.js';
 
 export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Pairs a step; default 16. */
@@ -19,6 +20,8 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Weight of mean((chosen + rejected)²), which keeps rewards around 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;
   readonly seed: number;
+  /** Draws the pairs of each step, by position in `pairs`. Pairs that are left out are skipped. Default: each pair once per epoch. */
+  readonly sampler?: Sampler;
 }
 
 export interface RewardModelTrainingResult {
@@ -29,6 +32,7 @@ export interface RewardModelTrainingResult {
 }
 
 interface PairRows {
+  readonly position: number;
   readonly chosen: Int32Array;
   readonly rejected: Int32Array;
 }
@@ -54,7 +58,8 @@ export async function trainRewardModel(
   const rows = tokenPairs(loaded, pairs, maxLength, options);
   if (rows.length === 0)
     throw new InputError(`none of the ${pairs.length} pairs has rows of at most ${maxLength} tokens; raise maxLength`);
-  const batchAt = shuffled(rows, { batchSize, seed });
+  const draws = options.sampler && pairDraws(options.sampler, rowsByPosition(rows, pairs.length), batchSize);
+  const batchAt = draws ? draws.batch : shuffled(rows, { batchSize, seed });
   let tokens = 0;
   await trainWithCheckpoints(
     {
@@ -62,17 +67,23 @@ export async function trainRewardModel(
       loaded,
       parameters: reward.parameters,
       extra: () => reward.head(),
-      settings: { task: 'rm', pairs: rows.length, batchSize, maxLength, centerRewardsCoefficient, seed, learningRate },
+      settings: {
+        ...{ task: 'rm', pairs: rows.length, batchSize, maxLength, centerRewardsCoefficient, seed, learningRate },
+        ...(options.sampler && { sampler: options.sampler.fingerprint }),
+      },
       async step(step, update) {
         const batch = batchAt(step - 1);
         const scores: number[] = [];
         const metrics = await update([() => bradleyTerryLoss(reward, batch, centerRewardsCoefficient, scores)]);
         tokens += batch.reduce((sum, { chosen, rejected }) => sum + chosen.length + rejected.length, 0);
+        draws?.finish();
         return { ...metrics, ...preferenceMetrics(scores), num_tokens: tokens };
       },
-      state: () => ({ tokens }),
+      state: () => ({ tokens, ...(draws && { sampler: draws.state() }) }),
       restore: (state) => {
-        tokens = (state as { tokens: number }).tokens;
+        const saved = state as { tokens: number; sampler: SamplerState };
+        tokens = saved.tokens;
+        draws?.restore(saved.sampler);
       },
     },
     options,
@@ -125,13 +136,21 @@ function tokenPairs(
 ): PairRows[] {
   const format = chatFormat(tokenizer);
   const rows: PairRows[] = [];
-  for (const { prompt, chosen, rejected } of pairs) {
+  for (const [position, { prompt, chosen, rejected }] of pairs.entries()) {
     signal?.throwIfAborted();
     const row = {
+      position,
       chosen: format.conversation(prompt, chosen).ids,
       rejected: format.conversation(prompt, rejected).ids,
     };
     if (Math.max(row.chosen.length, row.rejected.length) <= maxLength) rows.push(row);
   }
   return rows;
+}
+
+/** The rows of each pair; undefined for a pair that was left out. */
+function rowsByPosition(rows: readonly PairRows[], pairs: number): (PairRows | undefined)[] {
+  const byPosition = new Array<PairRows | undefined>(pairs).fill(undefined);
+  for (const row of rows) byPosition[row.position] = row;
+  return byPosition;
 }

@@ -8,12 +8,19 @@ const labelWidth = 30;
 /** The text of `--help`: usage, the options below their headings, and an example. @param name such as `rarefy train grpo` */
 export function commandHelp(name: string, description: string, { options, argument, example }: Command): string {
   const named = Object.entries(options).filter(([option]) => option !== argument);
-  const required = named.filter(([, option]) => option.required).map(([option, definition]) => label(option, definition));
+  const required = named
+    .filter(([, option]) => option.required)
+    .map(([option, definition]) => label(option, definition));
   const usage = [name, ...(argument ? [`<${argument}>`] : []), ...(named.length > 0 ? ['[OPTIONS]'] : []), ...required];
   const sections = headings.flatMap((heading) => {
     const shown = named.filter(([, option]) => (option.heading ?? 'Options') === heading);
     if (shown.length === 0) return [];
-    return [section(heading, shown.map(([option, definition]) => row(label(option, definition), text(definition))))];
+    return [
+      section(
+        heading,
+        shown.map(([option, definition]) => row(label(option, definition), text(definition))),
+      ),
+    ];
   });
   const positional = argument ? [section('Arguments', [row(`<${argument}>`, options[argument]!.description)])] : [];
   return [

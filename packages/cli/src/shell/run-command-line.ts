@@ -102,7 +102,8 @@ function isCommand(definition: CommandDef): definition is Command {
 
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const isExpected = RarefyError.isInstance(error) || (error as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
+  const isExpected =
+    RarefyError.isInstance(error) || (error as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
   const text = isExpected ? message : `unexpected failure: ${message}. Run again with --debug to see where.`;
   return printable(text);
 }
