@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
-import { embed, InputError, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
-import { retryDelay } from '@rarefy/io';
+import { embed, InputError, InvalidArgumentError, retryDelay, type WorkEvent } from '@rarefy/core';
 import { embedderChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import fc from 'fast-check';

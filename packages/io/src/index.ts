@@ -17,7 +17,7 @@ export { fileError, orFileError } from './files/file-error.js';
 export { type FileLock, lockFile } from './files/file-lock.js';
 export { type FileSystem, nodeFileSystem, type OpenFile } from './files/file-system.js';
 export { checkName, insideFolder } from './files/inside-folder.js';
-export { isSameFile } from './files/is-same-file.js';
+export { fileExists, isSameFile } from './files/paths.js';
 export { readBytes, sourceName } from './files/read-bytes.js';
 export { type RowFile, type RowFileOptions, rowFile } from './files/row-file.js';
 export { sha256File } from './files/sha256-file.js';
@@ -27,8 +27,6 @@ export { readJsonl } from './lines/read-jsonl.js';
 export { decodeLine, type JsonlLine, type JsonlOptions, type JsonlStats, readLines } from './lines/read-lines.js';
 export { type ByteLine, splitLines } from './lines/split-lines.js';
 export { writeJsonl } from './lines/write-jsonl.js';
-export { retryDelay } from './net/retry-delay.js';
-export { sleep } from './net/sleep.js';
 export {
   type ColumnChunk,
   corruptParquet,

@@ -1,7 +1,15 @@
-import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, InvalidArgumentError } from '@rarefy/core';
-import { BadLine, isSameFile, type JsonlStats, quoted, sha256File, writeAtomically, writeJsonl } from '@rarefy/io';
+import {
+  BadLine,
+  fileExists,
+  isSameFile,
+  type JsonlStats,
+  quoted,
+  sha256File,
+  writeAtomically,
+  writeJsonl,
+} from '@rarefy/io';
 import { cacheFolder } from '../hub/cache-folder.js';
 import { downloadFiles } from '../hub/download-files.js';
 import { type HubOptions, openHub } from '../hub/hub.js';
@@ -112,11 +120,7 @@ export async function downloadPairs(
 const isTable = /\.(jsonl?|csv|parquet)(\.gz)?$/i;
 
 async function open(dataset: string, out: string, options: DownloadPairsOptions): Promise<Opened> {
-  const isLocal = await access(dataset).then(
-    () => true,
-    () => false,
-  );
-  if (isLocal) {
+  if (await fileExists(dataset)) {
     if (await isSameFile(dataset, out)) {
       throw new InvalidArgumentError(`${out} is a data set itself, and would be replaced; write to another file`);
     }

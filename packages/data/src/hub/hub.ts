@@ -1,5 +1,4 @@
-import { type CallOptions, InputError, InvalidArgumentError, RarefyError } from '@rarefy/core';
-import { retryDelay, sleep } from '@rarefy/io';
+import { type CallOptions, InputError, InvalidArgumentError, RarefyError, retryDelay, sleep } from '@rarefy/core';
 
 export interface HubOptions extends CallOptions {
   /** Address of a hub with Hugging Face's routes; default HF_ENDPOINT, or `https://huggingface.co`. */

@@ -1,5 +1,4 @@
-import { type CallOptions, InputError, type Matrix } from '@rarefy/core';
-import { retryDelay, sleep } from '@rarefy/io';
+import { type CallOptions, InputError, type Matrix, retryDelay, sleep } from '@rarefy/core';
 import { BadAnswer } from './bad-answer.js';
 import { parseAnswer } from './parse-answer.js';
 import { readLimited } from './read-limited.js';
