@@ -112,7 +112,9 @@ export async function trainPolicy(
         await weighed?.save();
         const { maxPositions } = loaded.model.description;
         const { maxCompletionLength = Math.min(256, Math.floor(maxPositions / 4)) } = values;
-        const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance: { beta: values.importance } });
+        // Importance needs the probability of each draw, which not every sampler reports.
+        const importance = values.importance === 0 ? 'none' : { beta: values.importance };
+        const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
           ...{ rewards, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },

@@ -142,7 +142,7 @@ async function checkFixed(out: string, fixed: Readonly<Record<string, unknown>>)
     const [there, here] = [before[name], fixed[name]].map((value) => JSON.stringify(value) ?? 'none');
     if (there === here) continue;
     throw new StateMismatchError(
-      `${out} is a run with another ${name}: there ${there}, here ${here}; use the same, or choose another --out.`,
+      `${out} is a run with other settings: ${name} was ${there} and is now ${here}; use the same, or choose another --out.`,
     );
   }
 }

@@ -103,7 +103,8 @@ async function measured(
 ): Promise<WeightColumns> {
   const { openPromptWeights } = await import('../open/prompt-weights.js');
   const { embedder = values.ckpt === undefined ? 'logits' : undefined } = values;
-  return openPromptWeights(prompts, { ...values, embedder, languageModel }, options);
+  const batchSize = undefined; // that of the run counts prompts per step
+  return openPromptWeights(prompts, { ...values, embedder, batchSize, languageModel }, options);
 }
 
 /** The values of all options that decide the weights. */
