@@ -11,7 +11,7 @@ import { afterAll, expect, test } from 'vitest';
 const folder = mkdtempSync(join(tmpdir(), 'rarefy-cache-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('a process killed while it fills a cache loses nothing that it added', async () => {
+test('a process that is killed while it fills a cache loses no stored row', async () => {
   const script = `
     const { cachedEmbedder } = await import('@rarefy/embedders/cached');
     const { hashEmbedder } = await import('@rarefy/embedders/hash');

@@ -194,7 +194,7 @@ describe('the default embedder', () => {
     const found = await start('--data short.jsonl --limit 2 --out found.safetensors', {
       NODE_PATH: join(cwd, 'libraries'),
     });
-    expect(found).toMatchObject({ code: 1, stderr: expect.stringContaining('all-MiniLM-L6-v2 is made of ') });
+    expect(found).toMatchObject({ code: 1, stderr: expect.stringContaining('all-MiniLM-L6-v2 has the modules ') });
   });
 
   test('is onnx for --ckpt of a sentence model, by path or name, and causal-lm for any other', async () => {
@@ -202,7 +202,7 @@ describe('the default embedder', () => {
     writeFileSync(path('sentences/modules.json'), '[]');
     for (const ckpt of ['sentences', 'all-MiniLM-L6-v2']) {
       const { code, stderr } = await start(`--data short.jsonl --out x.safetensors --ckpt ${ckpt}`, {});
-      expect([code, stderr]).toEqual([1, expect.stringContaining('is made of ')]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('has the modules ')]);
     }
     const { stderr } = await start('--data short.jsonl --out x.safetensors --ckpt base', {});
     expect(stderr).toContain('there is no model in out/base');

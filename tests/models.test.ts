@@ -1,7 +1,7 @@
 import { type CausalLanguageModel, fromForwardModel, generate } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { meanLogits, meanPool } from '../packages/embedders/src/causal-lm/mean-pool.js';
+import { meanLogits, meanPool } from '../packages/embedders/src/causal-lm/pooling.js';
 import { vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
 import { describeOnBackends } from './support/backends.js';
 import { goldenFamilies, goldenJson, goldenModel, goldenTensors, relativeError } from './support/golden.js';

@@ -20,7 +20,7 @@ describe.skipIf(onnxReason !== '')(`onnxEmbedder with all-MiniLM-L6-v2${onnxReas
   });
   afterAll(() => embedder[Symbol.asyncDispose]());
 
-  test('gives the rows of sentence-transformers, each text alone and in any batch', async () => {
+  test('rows equal those of sentence-transformers, with any batch size and order', async () => {
     expect(expected.length).toBe(golden.texts.length * 384);
     for (const batchSize of [1, 5, 26]) {
       const { data } = await embed(embedder, golden.texts, { batchSize });
@@ -33,7 +33,7 @@ describe.skipIf(onnxReason !== '')(`onnxEmbedder with all-MiniLM-L6-v2${onnxReas
     }
   });
 
-  test('reports the texts of more than 256 tokens', async () => {
+  test('reports texts of more than 256 tokens', async () => {
     const { truncated } = await embedder.embedBatch(golden.texts);
     expect([...truncated!].map((row) => golden.texts[row]!.slice(0, 15))).toEqual(['word word word ']);
   });

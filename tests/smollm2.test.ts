@@ -8,7 +8,7 @@ import { readSafetensors, toFloat32, toFloat64 } from '@rarefy/io';
 import { activate, generate, type LoadedModel, loadLanguageModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { meanPool } from '../packages/embedders/src/causal-lm/mean-pool.js';
+import { meanPool } from '../packages/embedders/src/causal-lm/pooling.js';
 import { vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
 import { casesOf } from './support/exhaustive.js';
 import { goldenPath } from './support/golden.js';

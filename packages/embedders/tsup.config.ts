@@ -1,3 +1,10 @@
 import { library } from '../../tsup.base.js';
 
-export default library(['causal-lm', 'use', 'onnx', 'hash', 'http', 'cached']);
+export default library([
+  'causal-lm/causal-lm',
+  'use/universal-sentence-encoder',
+  'onnx/onnx-embedder',
+  'hash',
+  'http/http-embedder',
+  'cached/cached-embedder',
+]);

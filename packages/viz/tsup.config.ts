@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
-import { bundlePage } from './src/page/bundle.js';
+import { pageAssets } from './src/exporters/page-assets.js';
 
 export default defineConfig({
   ...library(['index']),
@@ -8,9 +8,8 @@ export default defineConfig({
     {
       name: 'page-assets',
       setup(build) {
-        build.onLoad({ filter: /[\\/]page[\\/]assets\.ts$/ }, async () => {
-          const { script, style } = await bundlePage();
-          const contents = `export const script = ${JSON.stringify(script)};\nexport const style = ${JSON.stringify(style)};\n`;
+        build.onLoad({ filter: /[\\/]exporters[\\/]page-assets\.ts$/ }, async () => {
+          const contents = `const assets = ${JSON.stringify(await pageAssets())};\nexport const pageAssets = async () => assets;\n`;
           return { contents, loader: 'js' };
         });
       },

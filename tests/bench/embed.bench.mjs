@@ -15,8 +15,8 @@ const jobRows = 6000;
 const pairs = fileURLToPath(new URL('../../examples/data/pairs.jsonl', import.meta.url));
 
 /**
- * 2,000 short prompts with all-MiniLM-L6-v2 against sentence-transformers, taking turns; the share of padding; and memory over a job.
- * RAREFY_MODELS holds the model, RAREFY_COMPONENTS onnxruntime-node.
+ * Embeds 2,000 short prompts with all-MiniLM-L6-v2, in turns with sentence-transformers. Also measures the share of padding and the
+ * memory of a job. RAREFY_MODELS is the folder of the model, RAREFY_COMPONENTS that of onnxruntime-node.
  */
 export async function bench() {
   const folder = join(process.env.RAREFY_MODELS ?? '', 'all-MiniLM-L6-v2');
@@ -63,7 +63,7 @@ export async function bench() {
   ];
 }
 
-/** Means of the resident memory after the shards of the second and of the last quarter of a job. */
+/** Mean resident memory in the second and in the last quarter of a job. */
 async function memoryOfJob(embedder, texts, batchSize) {
   const folder = mkdtempSync(join(tmpdir(), 'rarefy-bench-'));
   const rows = Array.from({ length: jobRows }, (_, row) => ({
@@ -97,7 +97,7 @@ function keepLeast(least, { cpu, wall }) {
   least.wall = Math.min(least.wall, wall);
 }
 
-/** The runtime, counting the tokens that its graphs are fed, and the real ones among them. */
+/** Wraps the runtime to count all tokens and the real tokens that its graphs receive. */
 function countingRuntime(runtime, tokens) {
   const create = async (...args) => {
     const session = await runtime.InferenceSession.create(...args);

@@ -30,7 +30,7 @@ describe.skipIf(noBrowser !== '')(`the page in Chromium${noBrowser}`, () => {
     if (folder) await rm(folder, { recursive: true });
   });
 
-  test('draws the points in the colours of their sources; the legend counts, hides and shows them', async () => {
+  test('draws the points in the colors of their sources; the legend counts, hides and shows them', async () => {
     const { page, faults, requests } = await open();
     const sources = page.locator('#legend button');
     expect(await sources.count()).toBe(3);
@@ -54,9 +54,9 @@ describe.skipIf(noBrowser !== '')(`the page in Chromium${noBrowser}`, () => {
     expect(requests).toEqual([url]);
   });
 
-  test('the card shows a hostile prompt as text and nothing of it runs', async () => {
+  test('the card shows a hostile prompt as text and runs nothing of it', async () => {
     const { page, faults, requests } = await open();
-    const { x, y } = await middle(page);
+    const { x, y } = await center(page);
     await page.mouse.move(x, y);
     const card = page.locator('#card');
     await card.waitFor({ state: 'visible' });
@@ -73,11 +73,11 @@ describe.skipIf(noBrowser !== '')(`the page in Chromium${noBrowser}`, () => {
     expect(requests).toEqual([url]);
   });
 
-  test('a script or request that got into the page is refused by its policy', async () => {
+  test('the policy blocks scripts and requests that get into the page', async () => {
     const { page } = await open();
-    const refused: (string | undefined)[] = [];
+    const blocked: (string | undefined)[] = [];
     const answered: string[] = [];
-    page.on('requestfailed', (request) => refused.push(request.failure()?.errorText));
+    page.on('requestfailed', (request) => blocked.push(request.failure()?.errorText));
     page.on('requestfinished', (request) => answered.push(request.url()));
     await page.evaluate(() => {
       document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="executed=1"><p style="color:red">');
@@ -87,13 +87,13 @@ describe.skipIf(noBrowser !== '')(`the page in Chromium${noBrowser}`, () => {
       'TypeError',
     );
     expect(await page.evaluate(() => 'executed' in globalThis)).toBe(false);
-    await expect.poll(() => refused, patient).toContain('csp');
+    await expect.poll(() => blocked, patient).toContain('csp');
     expect(answered).toEqual([]);
   });
 
-  test('turns when dragged, fits the window and follows the colour scheme', async () => {
+  test('rotates when dragged, fits the window and follows the color scheme', async () => {
     const { page, faults } = await open();
-    const { x, y } = await middle(page);
+    const { x, y } = await center(page);
     const canvas = page.locator('#points');
     const before = await canvas.screenshot();
     await page.mouse.move(x - 200, y);
@@ -112,7 +112,7 @@ describe.skipIf(noBrowser !== '')(`the page in Chromium${noBrowser}`, () => {
     expect(faults).toEqual([]);
   });
 
-  test('without WebGL the page says so, and still tells its sources', async () => {
+  test('without WebGL the page says so and still shows its sources', async () => {
     const { page, faults } = await open(() => {
       HTMLCanvasElement.prototype.getContext = () => null;
     });
@@ -138,13 +138,13 @@ async function open(before: () => void = () => {}): Promise<{ page: Page; faults
   return { page, faults, requests };
 }
 
-/** Where the middle of the space is in the window: in the middle of what the panel leaves free. */
-async function middle(page: Page): Promise<{ x: number; y: number }> {
+/** The center of the part of the window that the panel leaves free, where the center of the space is drawn. */
+async function center(page: Page): Promise<{ x: number; y: number }> {
   const { x, width } = (await page.locator('#panel').boundingBox())!;
   return { x: (x + width + 900) / 2, y: 300 };
 }
 
-/** Share of a screenshot, right of the panel, that has the hue of each source. */
+/** The share of a screenshot, right of the panel, that has the hue of each source. */
 async function colorShares(screenshot: Buffer): Promise<number[]> {
   const page = await browser.newPage();
   const colors = labels.map((_, code) => sourceColor(code));
@@ -164,14 +164,14 @@ async function colorShares(screenshot: Buffer): Promise<number[]> {
       const hue = (r: number, g: number, b: number) =>
         (Math.atan2(Math.sqrt(3) * (g - b), 2 * r - g - b) * 180) / Math.PI;
       return wanted.map((color) => {
-        const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16)) as [
+        const [r, g, b] = [1, 3, 5].map((start) => Number.parseInt(color.slice(start, start + 2), 16)) as [
           number,
           number,
           number,
         ];
         let found = 0;
-        for (let at = 0; at < data.length; at += 4) {
-          const pixel = [data[at]!, data[at + 1]!, data[at + 2]!] as const;
+        for (let offset = 0; offset < data.length; offset += 4) {
+          const pixel = [data[offset]!, data[offset + 1]!, data[offset + 2]!] as const;
           const away = Math.abs(hue(...pixel) - hue(r, g, b));
           if (Math.max(...pixel) - Math.min(...pixel) > 60 && Math.min(away, 360 - away) < 12) found++;
         }
@@ -184,20 +184,20 @@ async function colorShares(screenshot: Buffer): Promise<number[]> {
   return shares;
 }
 
-/** 300 points of three sources around one with the given prompt in the middle, which nothing hides from where the view starts. */
+/** 300 points of three sources around one point with the given prompt, which no other point covers when the page opens. */
 function ringAround(prompt: string): EmbeddingView {
   const random = counterRandom(1);
-  const places: number[] = [];
-  for (let drawn = 0; places.length < 900; drawn++) {
-    const place = [0, 1, 2].map((axis) => 2 * random.uniform(3 * drawn + axis) - 1) as [number, number, number];
-    const [x, y, z] = place;
+  const coordinates: number[] = [];
+  for (let drawn = 0; coordinates.length < 900; drawn++) {
+    const point = [0, 1, 2].map((axis) => 2 * random.uniform(3 * drawn + axis) - 1) as [number, number, number];
+    const [x, y, z] = point;
     const [a, b, c] = [0.5, 0.38, 0.78].map((value) => value / Math.hypot(0.5, 0.38, 0.78)) as [number, number, number];
     const off = Math.hypot(y * c - z * b, z * a - x * c, x * b - y * a); // distance from the line of sight
-    if (off > 0.3) places.push(...place);
+    if (off > 0.3) coordinates.push(...point);
   }
   return {
     ids: [...Array.from({ length: 300 }, (_, i) => `p${i}`), '<u>id</u>'],
-    layout: { data: Float32Array.from([...places, 0, 0, 0]), rows: 301, cols: 3 },
+    layout: { data: Float32Array.from([...coordinates, 0, 0, 0]), rows: 301, cols: 3 },
     columns: {
       source: { type: 'category', labels, codes: Uint32Array.from({ length: 301 }, (_, i) => i % 3) },
       density: { type: 'number', values: Float32Array.from({ length: 301 }, (_, i) => (i % 100) / 100) },

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Embedder } from '@rarefy/core';
 
 export interface DigestEmbedder extends Embedder<string> {
-  /** Batches so far, of the calls that did not fail. */
+  /** Batches of all calls so far that did not fail. */
   readonly batches: string[][];
-  /** How many items those were. */
+  /** Number of items in those batches. */
   items(): number;
 }
 
-/** An embedder whose rows are bytes of each text's SHA-256: exact, cheap, and it remembers what it was asked for. */
+/** An embedder whose rows are bytes of each text's SHA-256: exact and cheap. It records its batches. */
 export function digestEmbedder(
   options: { readonly onBatch?: (items: readonly string[]) => void | Promise<void>; maxConcurrency?: number } = {},
 ): DigestEmbedder {

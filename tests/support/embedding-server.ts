@@ -4,32 +4,32 @@ import { gzipSync } from 'node:zlib';
 import { counterRandom, digest } from '@rarefy/core';
 import { hashEmbedder } from '@rarefy/embedders/hash';
 
-/** What a request asked for, and what of it came before. */
+/** A request to the server. */
 export interface Asked {
   readonly texts: readonly string[];
   readonly model: string;
   readonly headers: IncomingMessage['headers'];
-  /** Earlier requests for the same texts. */
+  /** Number of earlier requests for the same texts. */
   readonly earlier: number;
 }
 
-/** Answers in a way of its own; undefined leaves the answer to the server. */
+/** Answers a request itself and returns true, or returns undefined to let the server answer. */
 export type Fault = (asked: Asked, response: ServerResponse) => true | undefined;
 
 /** Columns of every row. */
 export const dimensions = 24;
 
-/** OpenAI's `/v1/embeddings` on loopback, with hashed words for a model: the seed of the hash is the model's name. */
+/** A loopback server of OpenAI's `/v1/embeddings`. Its model is hashEmbedder with a seed computed from the model's name. */
 export async function startEmbeddingServer(fault: Fault = () => undefined) {
-  const tries = new Map<string, number>();
+  const attempts = new Map<string, number>();
   const requests: Asked[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const { input, model } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { input: string[]; model: string };
     const key = JSON.stringify(input);
-    const asked: Asked = { texts: input, model, headers: request.headers, earlier: tries.get(key) ?? 0 };
-    tries.set(key, asked.earlier + 1);
+    const asked: Asked = { texts: input, model, headers: request.headers, earlier: attempts.get(key) ?? 0 };
+    attempts.set(key, asked.earlier + 1);
     requests.push(asked);
     if (fault(asked, response)) return;
     answer(response, await entriesOf(asked));
@@ -64,7 +64,7 @@ export function answer(response: ServerResponse, data: readonly Entry[]): void {
   response.end(JSON.stringify({ object: 'list', data }));
 }
 
-/** Every way to fail that passes, by name. */
+/** All kinds of temporary faults, by name. */
 export const passingFaults: Readonly<Record<string, (asked: Asked, response: ServerResponse) => void>> = {
   '408': (_, response) => response.writeHead(408).end(),
   '429 without a header': (_, response) => response.writeHead(429).end(),
@@ -79,12 +79,12 @@ export const passingFaults: Readonly<Record<string, (asked: Asked, response: Ser
     response.writeHead(200, { 'content-length': '5000' }).write('{"data":[');
     setTimeout(() => response.socket?.resetAndDestroy(), 5);
   },
-  'JSON that stops': async (asked, response) => {
+  'incomplete JSON': async (asked, response) => {
     const whole = JSON.stringify({ data: await entriesOf(asked) });
     response.end(whole.slice(0, whole.length / 2));
   },
-  'a row too few': async (asked, response) => answer(response, (await entriesOf(asked)).slice(1)),
-  'a row twice': async (asked, response) => {
+  'a missing row': async (asked, response) => answer(response, (await entriesOf(asked)).slice(1)),
+  'a repeated row': async (asked, response) => {
     const entries = await entriesOf(asked);
     answer(response, [...entries.slice(1), entries.at(-1)!]);
   },
@@ -98,7 +98,7 @@ export const passingFaults: Readonly<Record<string, (asked: Asked, response: Ser
     entries[0]!.embedding[0] = 1e200;
     answer(response, entries);
   },
-  'another size': async (asked, response) => {
+  'rows of another length': async (asked, response) => {
     const entries = await entriesOf(asked);
     answer(
       response,
@@ -110,25 +110,23 @@ export const passingFaults: Readonly<Record<string, (asked: Asked, response: Ser
     const timer = setInterval(() => response.write(' '), 10);
     response.on('close', () => clearInterval(timer));
   },
-  'a page': (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>'),
-  'bytes that are no text': (_, response) => response.writeHead(200).end(Buffer.from([0xff, 0xfe, 0x80])),
+  'an HTML page': (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>'),
+  'bytes that are not UTF-8': (_, response) => response.writeHead(200).end(Buffer.from([0xff, 0xfe, 0x80])),
   'a gzip bomb': (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
-  'a redirect to a file': (_, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
-  'a redirect elsewhere': (_, response) => response.writeHead(307, { location: 'http://127.0.0.1:9/v1' }).end(),
 };
 
 const bomb = gzipSync(Buffer.alloc(2 ** 25, ' '));
 
-/** Fails a share of the tries: which ones, and how, depends on the texts and the number of the try alone. */
+/** Fails a share of the attempts. Which ones, and how, depends only on the texts and the number of earlier attempts. */
 export function randomFaults(share: number, seed: number): Fault {
   const random = counterRandom(seed);
   const kinds = Object.values(passingFaults);
   return (asked, response) => {
     const hash = digest(Array.from(asked.texts.join('\0'), (letter) => letter.codePointAt(0)!));
-    const at = 4 * (Number.parseInt(hash.slice(0, 8), 16) * 64 + asked.earlier);
-    if (random.uniform(at) >= share) return undefined;
-    if (asked.texts.length > 1 && random.uniform(at + 1) < 1 / kinds.length) response.writeHead(413).end();
-    else kinds[Math.floor(random.uniform(at + 2) * kinds.length)]!(asked, response);
+    const index = 4 * (Number.parseInt(hash.slice(0, 8), 16) * 64 + asked.earlier);
+    if (random.uniform(index) >= share) return undefined;
+    if (asked.texts.length > 1 && random.uniform(index + 1) < 1 / kinds.length) response.writeHead(413).end();
+    else kinds[Math.floor(random.uniform(index + 2) * kinds.length)]!(asked, response);
     return true;
   };
 }

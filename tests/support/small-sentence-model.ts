@@ -8,14 +8,14 @@ import { afterAll } from 'vitest';
 const root = mkdtempSync(join(tmpdir(), 'rarefy-sentence-models-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-/** Splits any text; the special tokens are put around it by the folder's tokenizer.json. */
+/** Tokenizes any text; tokenizer.json of the folder adds the special tokens. */
 export const smallTokenizer = trainBytePairTokenizer(['many words of the prompts and the words of the answers'], {
   vocabularySize: 280,
   specialTokens: ['[CLS]', '[SEP]'],
 });
 export const [cls, sep] = ['[CLS]', '[SEP]'].map((name) => smallTokenizer.specialId(name)!) as [number, number];
 
-/** A sentence-transformers folder by file name; text is written as it is, `undefined` is left out. */
+/** Files of a sentence-transformers folder by name. A string is written unchanged, an object as JSON; undefined means no file. */
 export type ModelFiles = Readonly<Record<string, object | string | undefined>>;
 
 const usual: ModelFiles = {
@@ -42,10 +42,10 @@ const usual: ModelFiles = {
       },
     },
   },
-  'onnx/model.onnx': 'the graph is that of stateRuntime',
+  'onnx/model.onnx': 'stateRuntime provides the graph',
 };
 
-/** Writes a small sentence model into a new folder, which the end of the tests removes. */
+/** Writes a small sentence model into a new folder, which is removed after the tests. */
 export function writeSentenceModel(changes: ModelFiles = {}): string {
   const folder = mkdtempSync(join(root, 'model-'));
   for (const [name, content] of Object.entries({ ...usual, ...changes })) {
@@ -58,13 +58,13 @@ export function writeSentenceModel(changes: ModelFiles = {}): string {
 
 export const width = 6;
 
-/** State of one token, of its id and position alone. */
-export const tokenState = (id: number, at: number) =>
-  Array.from({ length: width }, (_, i) => Math.fround(Math.sin(id * (i + 1) + at) + Math.cos(at * i + id)));
+/** State of one token, a function of its id and its index in the text. */
+export const tokenState = (id: number, index: number) =>
+  Array.from({ length: width }, (_, i) => Math.fround(Math.sin(id * (i + 1) + index) + Math.cos(index * i + id)));
 
 /**
- * A runtime whose graph gives every real token its {@link tokenState}, and NaN at the padding, so that padding which counts
- * anywhere shows. It keeps what it was fed.
+ * A runtime whose graph returns the {@link tokenState} of every real token, and NaN for padding, so that any use of padding shows.
+ * `seen` records its runs and open tensors.
  */
 export function stateRuntime(names: { inputs?: string[]; outputs?: string[] } = {}) {
   const { inputs = ['input_ids', 'attention_mask', 'token_type_ids'], outputs = ['last_hidden_state'] } = names;
@@ -97,7 +97,7 @@ export function stateRuntime(names: { inputs?: string[]; outputs?: string[] } = 
       }
       seen.runs.push(run);
       await seen.duringRun();
-      if (seen.released > 0) throw new Error('the graph was freed while it ran');
+      if (seen.released > 0) throw new Error('the graph was released while it ran');
       return { [fetches[0]!]: new Tensor('float32', data, [rows, T, width]) };
     },
     async release() {
@@ -107,7 +107,7 @@ export function stateRuntime(names: { inputs?: string[]; outputs?: string[] } = 
   return { seen, lib: { InferenceSession: { create }, Tensor } satisfies OnnxRuntime };
 }
 
-/** The embedder of a small sentence model, what its graph is fed from now on, and where it lies. */
+/** The embedder of a small sentence model, the record of its runs from now on, and its folder. */
 export async function openSmallModel(changes: ModelFiles = {}, options: OnnxEmbedderOptions = {}) {
   const { lib, seen } = stateRuntime();
   const folder = writeSentenceModel(changes);

@@ -2,9 +2,9 @@ import { activate, initialWeights, languageModel, trainBytePairTokenizer } from 
 import { embedderChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import * as tf from '@tensorflow/tfjs';
-import { hiddenStateEmbedder, logitsEmbedder } from './causal-lm.js';
+import { hiddenStateEmbedder, logitsEmbedder } from './causal-lm/causal-lm.js';
 import { hashEmbedder } from './hash.js';
-import { universalSentenceEncoder } from './use.js';
+import { universalSentenceEncoder } from './use/universal-sentence-encoder.js';
 
 await activate('wasm');
 const countTensors = () => tf.memory().numTensors;
@@ -20,7 +20,7 @@ describeChecks(
 
 describeChecks('universalSentenceEncoder', embedderChecks({ create: () => universalSentenceEncoder(), countTensors }));
 
-/** A model of random weights, with a vocabulary of bytes and a few words. */
+/** Models with random weights and a vocabulary of bytes and a few words. */
 const tokenizer = trainBytePairTokenizer(['how do I bake bread', 'where is the garden'], { vocabularySize: 300 });
 const config = {
   model_type: 'llama',

@@ -1,8 +1,7 @@
 import { embed, InvalidArgumentError } from '@rarefy/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { textFeatures } from './hash/text-features.js';
-import { hashEmbedder } from './hash.js';
+import { hashEmbedder, textFeatures } from './hash.js';
 
 const texts = [
   'What is the capital of France?',
@@ -13,7 +12,7 @@ const texts = [
   '🙂🚀',
 ];
 
-test('features are words and their trigrams in blanks', () => {
+test('features are words and trigrams of words between blanks', () => {
   expect([...textFeatures('Ünï a🙂!')]).toEqual(
     [
       ['ünï', ' ün', 'ünï', 'nï '],
@@ -25,7 +24,7 @@ test('features are words and their trigrams in blanks', () => {
   expect([...textFeatures('ｆｕｌｌ')]).toEqual([...textFeatures('FULL')]);
 });
 
-test('cosines are those of the feature counts when collisions are rare', async () => {
+test('cosines equal those of the feature counts if collisions are rare', async () => {
   const { data, cols } = await embed(hashEmbedder({ dimensions: 2 ** 20 }), texts);
   for (let a = 0; a < texts.length; a++) {
     for (let b = 0; b <= a; b++) {
@@ -47,7 +46,7 @@ test('the sign is independent of the column: inner products are unbiased over se
   expect(Math.abs(sum / seeds)).toBeLessThan(5 / Math.sqrt(seeds * dimensions));
 });
 
-test('any text has length 1, the same in any batch; one without content is zeros', async () => {
+test('the row of any text has length 1 and does not depend on its batch; a text without content gives zeros', async () => {
   const embedder = hashEmbedder({ dimensions: 64, seed: 3 });
   await fc.assert(
     fc.asyncProperty(fc.array(fc.string({ unit: 'binary' }), { maxLength: 5 }), async (items) => {
@@ -64,7 +63,7 @@ test('any text has length 1, the same in any batch; one without content is zeros
   );
 });
 
-test('seeds are unrelated, repeats equal, and options are checked', async () => {
+test('different seeds give unrelated rows, repeats are equal, and options are checked', async () => {
   const row = async (seed: number) => (await embed(hashEmbedder({ seed }), texts.slice(0, 1))).data;
   expect(await row(1)).toEqual(await row(1));
   expect(Math.abs(dot(await row(1), await row(2)))).toBeLessThan(0.5);

@@ -1,7 +1,7 @@
 /**
- * Splits rows into runs, longest rows first. A run padded to its longest row has at most `budget` tokens, and no larger a share of
- * them is padding than `maxPadding`. A row longer than the budget runs alone.
- * @param maxPadding in [0, 1]; where padding costs as much as text a few more runs cost less than it does
+ * Splits rows into runs, longest rows first. A run, padded to its longest row, has at most `budget` tokens, of which at most the share
+ * `maxPadding` is padding. A row longer than the budget gets a run of its own.
+ * @param maxPadding in [0, 1]; use a small value where a padding token costs as much as a real one
  */
 export function tokenBudgetRuns<Row extends { readonly ids: ArrayLike<number> }>(
   rows: readonly Row[],
@@ -10,7 +10,7 @@ export function tokenBudgetRuns<Row extends { readonly ids: ArrayLike<number> }>
 ): Row[][] {
   const runs: Row[][] = [];
   let longest = 0;
-  let real = 0; // tokens of the current run without its padding
+  let real = 0; // tokens of the current run, without padding
   for (const row of rows.toSorted((a, b) => b.ids.length - a.ids.length)) {
     const { length } = row.ids;
     const run = runs.at(-1);

@@ -2,11 +2,11 @@ import type { EmbeddingView } from '@rarefy/core';
 import { type ExportedFiles, exporterChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { jsonExporter, pageExporter, type ViewPoint } from './index.js';
-import { decodeView } from './page/view-data.js';
+import { decodeView } from './view/view-data.js';
 
 const textOf = (files: ExportedFiles, path: string) => new TextDecoder().decode(files.get(path));
 
-/** Places and prompts: what a point tells of its view. */
+/** Layout and prompts, the parts of the view that are in the points. */
 function readPoints(files: ExportedFiles): Partial<EmbeddingView> {
   const points = JSON.parse(textOf(files, 'embeddings_3d.json')) as ViewPoint[];
   return {

@@ -1,43 +1,56 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { type CallOptions, InputError } from '@rarefy/core';
-import { readRecord, recordBytes, type StoredRow, writeRecord } from './record.js';
 
-/** Rows on disk by the key of their item. */
-export interface RowStore {
-  /** undefined when it is not there, or when its bytes are not those that were written. */
+interface StoredRow {
+  /** SHA-256 of the item, in hexadecimal. */
+  readonly key: string;
+  /** Whether the embedder cut the item's text. */
+  readonly isTruncated: boolean;
+  readonly row: Float32Array;
+}
+
+/** Rows on disk, found by the key of their item. */
+interface RowStore {
+  /** Returns undefined if there is no such row, or if its bytes are damaged. */
   find(key: string): Promise<StoredRow | undefined>;
-  /** @throws InputError when the file system refuses */
+  /** @throws InputError if the file system refuses. */
   add(rows: readonly StoredRow[]): Promise<void>;
   close(): Promise<void>;
 }
 
 const extension = '.rows';
-const chunkBytes = 2 ** 20;
+const readBytes = 2 ** 20;
+
+/** A record in a file: key, truncation flag, float32 numbers, CRC-32 of all that; little-endian, all records of the same size. */
+const keyBytes = 32;
+const headBytes = keyBytes + 1;
+const checksumBytes = 4;
 
 /**
- * Opens the rows of a folder, which is made when it is missing. Every store that adds rows appends them to a file of its own, so that
- * many processes may use a folder at the same time; what one adds, another sees when it opens the folder. A row that a killed process
- * left unfinished is not found, and nothing else is lost. About 150 bytes of memory a row.
- * @throws InputError when the folder cannot be used; the signal's reason on abort.
+ * Opens the rows in a folder, which is created if missing. Every store appends to a file of its own, so many processes can use a folder
+ * at the same time; a process sees the rows of another one when it opens the folder. If a process is killed while it writes a row, only
+ * that row is lost. Needs about 150 bytes of memory per row.
+ * @throws InputError if the folder cannot be used; the signal's reason on abort.
  */
 export async function openRowStore(folder: string, dimensions: number, { signal }: CallOptions): Promise<RowStore> {
-  const size = recordBytes(dimensions);
+  const recordBytes = headBytes + 4 * dimensions + checksumBytes;
   const files: FileHandle[] = [];
-  const places = new Map<string, { readonly file: FileHandle; readonly at: number }>();
+  const records = new Map<string, { readonly file: FileHandle; readonly offset: number }>();
   const orInputError = async <Value>(work: Promise<Value>): Promise<Value> =>
     work.catch((cause) => {
       throw new InputError(`the cache in ${folder} cannot be used: ${(cause as Error).message}`, { cause });
     });
   const close = async () => {
     await Promise.all(files.splice(0).map((file) => file.close()));
-    places.clear();
+    records.clear();
   };
 
   try {
     await orInputError(mkdir(folder, { recursive: true }));
-    const chunk = Buffer.alloc(Math.max(1, Math.floor(chunkBytes / size)) * size);
+    const chunk = Buffer.alloc(Math.max(1, Math.floor(readBytes / recordBytes)) * recordBytes);
     for (const name of (await orInputError(readdir(folder))).filter((file) => file.endsWith(extension)).sort()) {
       const file = await orInputError(open(join(folder, name)));
       files.push(file);
@@ -45,8 +58,8 @@ export async function openRowStore(folder: string, dimensions: number, { signal 
         signal?.throwIfAborted();
         const { bytesRead } = await orInputError(file.read(chunk, 0, chunk.length, start));
         isWhole = bytesRead === chunk.length;
-        for (let at = 0; at + size <= bytesRead; at += size) {
-          places.set(chunk.toString('hex', at, at + 32), { file, at: start + at });
+        for (let offset = 0; offset + recordBytes <= bytesRead; offset += recordBytes) {
+          records.set(chunk.toString('hex', offset, offset + keyBytes), { file, offset: start + offset });
         }
       }
     }
@@ -64,20 +77,20 @@ export async function openRowStore(folder: string, dimensions: number, { signal 
   };
   return {
     async find(key) {
-      const place = places.get(key);
-      if (place === undefined) return undefined;
-      const record = Buffer.alloc(size);
-      const { bytesRead } = await orInputError(place.file.read(record, 0, size, place.at));
-      const found = bytesRead === size ? readRecord(record) : undefined;
+      const known = records.get(key);
+      if (known === undefined) return undefined;
+      const record = Buffer.alloc(recordBytes);
+      const { bytesRead } = await orInputError(known.file.read(record, 0, recordBytes, known.offset));
+      const found = bytesRead === recordBytes ? readRecord(record) : undefined;
       return found?.key === key ? found : undefined;
     },
     async add(rows) {
-      const bytes = Buffer.alloc(rows.length * size);
+      const bytes = Buffer.alloc(rows.length * recordBytes);
       rows.forEach((row, index) => {
-        writeRecord(bytes.subarray(index * size, (index + 1) * size), row);
+        writeRecord(bytes.subarray(index * recordBytes, (index + 1) * recordBytes), row);
       });
       const start = end;
-      end += bytes.length; // taken before anything is awaited, so that two calls never write to one place
+      end += bytes.length; // reserved before the first await, so that two calls never write to the same offset
       own ??= openOwn();
       const file = await orInputError(own);
       for (let written = 0; written < bytes.length; ) {
@@ -85,9 +98,26 @@ export async function openRowStore(folder: string, dimensions: number, { signal 
         written += (await orInputError(file.write(bytes, written, left, start + written))).bytesWritten;
       }
       rows.forEach(({ key }, index) => {
-        places.set(key, { file, at: start + index * size });
+        records.set(key, { file, offset: start + index * recordBytes });
       });
     },
     close,
   };
+}
+
+/** @param record has the size of one record and is overwritten */
+function writeRecord(record: Buffer, { key, isTruncated, row }: StoredRow): void {
+  record.write(key, 0, 'hex');
+  record[keyBytes] = isTruncated ? 1 : 0;
+  for (let column = 0; column < row.length; column++) record.writeFloatLE(row[column]!, headBytes + 4 * column);
+  record.writeUInt32LE(crc32(record.subarray(0, -checksumBytes)), record.length - checksumBytes);
+}
+
+/** The row in a record, or undefined if the checksum does not match. */
+function readRecord(record: Buffer): StoredRow | undefined {
+  const checksum = record.readUInt32LE(record.length - checksumBytes);
+  if (crc32(record.subarray(0, -checksumBytes)) !== checksum) return undefined;
+  const row = new Float32Array((record.length - headBytes - checksumBytes) / 4);
+  for (let column = 0; column < row.length; column++) row[column] = record.readFloatLE(headBytes + 4 * column);
+  return { key: record.toString('hex', 0, keyBytes), isTruncated: record[keyBytes] === 1, row };
 }

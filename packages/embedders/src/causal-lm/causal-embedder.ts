@@ -1,52 +1,48 @@
-import { InvalidArgumentError, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
-import { chatFormat, type LoadedModel, padRight, weightsDigest } from '@rarefy/lm';
+import { checkInteger, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
+import { type ChatFormat, chatFormat, type LoadedModel, padRight, weightsDigest } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { tokenBudgetRuns } from '../token-budget.js';
-import { type ChatText, chatRows } from './chat-text.js';
-import { meanPool } from './mean-pool.js';
+import { meanPool } from './pooling.js';
 
-/** Rows projected at a time: some 10 ms at 768 columns. */
+/** Rows projected between two time checks. */
 const projectedRows = 63;
-/** Padding costs less here than one more pass through all layers. */
+/** Any share of padding: it costs less than another pass through all layers. */
 const maxPadding = 1;
 
+/** A prompt, alone or with its answer. */
+export type ChatText = string | { readonly prompt: string; readonly assistant?: string };
+
 export interface CausalEmbedderOptions {
-  /** Longest row of tokens, chat marks included; the beginning of longer prompts is cut. Default and most: the model's positions. */
+  /** Most tokens of a text, including chat marks; the beginning of a longer prompt is cut. Default and maximum: the model's context length. */
   readonly maxTokens?: number;
-  /** Tokens a pass through the model, padding included, so that memory does not grow with the batch; default 2,048. A longer text goes alone. */
+  /** Tokens in one pass through the model, including padding; bounds memory. Default 2,048. A longer text gets a pass of its own. */
   readonly batchTokens?: number;
 }
 
-/** What sets one way of embedding with a causal model apart. */
-export interface CausalPooling {
+/** What differs between the ways to embed with a causal model. */
+interface CausalPooling {
   readonly name: string;
   readonly dimensions: number;
-  /** [batch, T, hidden] and its mask → [batch, n]; default the mean over real tokens. */
+  /** Hidden states [batch, T, hidden] and their mask [batch, T] → [batch, width]; default the mean over real tokens. */
   readonly pool?: (hidden: tf.Tensor3D, mask: tf.Tensor2D) => tf.Tensor2D;
-  /** Maps pooled rows to rows of `dimensions` numbers, each by itself; default none. */
+  /** Maps `rows` pooled rows to rows of `dimensions` numbers, each independently; default the identity. */
   readonly project?: (pooled: Float32Array, rows: number) => Float64Array;
-  /** Most texts a batch; default 1024. */
+  /** Most texts per batch; default 1024. */
   readonly maxBatch?: number;
 }
 
 /**
- * One batch, texts of similar length together: chat text → tokens → hidden states → pooled row → optional projection → divided by
- * length + 1e-8.
+ * An embedder that runs chat text → tokens → hidden states → pooled row → optional projection → division by length + 1e-8.
+ * Texts of similar length share a pass through the model.
+ * @throws InvalidArgumentError if an option is out of range.
  */
 export async function causalEmbedder(
   { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
   { maxTokens = model.description.maxPositions, batchTokens = 2048 }: CausalEmbedderOptions,
   pooling: CausalPooling,
 ): Promise<TokenCountingEmbedder<ChatText>> {
-  const { maxPositions } = model.description;
-  if (!(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= maxPositions)) {
-    throw new InvalidArgumentError(
-      `maxTokens must be an integer from 1 to the model's ${maxPositions} positions, got ${maxTokens}`,
-    );
-  }
-  if (!(Number.isInteger(batchTokens) && batchTokens >= 1)) {
-    throw new InvalidArgumentError(`batchTokens must be an integer ≥ 1, got ${batchTokens}`);
-  }
+  checkInteger('maxTokens', maxTokens, 1, model.description.maxPositions);
+  checkInteger('batchTokens', batchTokens, 1);
   const format = chatFormat(tokenizer);
   const { dimensions, pool = meanPool, project, maxBatch = 1024 } = pooling;
   return {
@@ -64,10 +60,10 @@ export async function causalEmbedder(
     async embedBatch(items, { signal } = {}) {
       signal?.throwIfAborted();
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
-      const { rows: tokens, truncated } = chatRows(items, format, maxTokens);
+      const texts = chatTokens(items, format, maxTokens).map((tokens, index) => ({ ...tokens, index }));
+      const truncated = texts.flatMap(({ truncated, index }) => (truncated ? [index] : []));
       const data = new Float32Array(items.length * dimensions);
       const slices = timeSlices(signal);
-      const texts = tokens.map((ids, position) => ({ ids, position }));
       for (const run of tokenBudgetRuns(texts, batchTokens, maxPadding)) {
         signal?.throwIfAborted();
         const pooled = tf.tidy(() => {
@@ -81,20 +77,30 @@ export async function causalEmbedder(
           const part = run.slice(start, start + projectedRows);
           const states = values.subarray(start * width, (start + part.length) * width);
           const rows = project ? project(states, part.length) : states;
-          for (const [row, { position }] of part.entries()) {
-            writeUnit(rows.subarray(row * dimensions, (row + 1) * dimensions), data, position * dimensions);
+          for (const [row, { index }] of part.entries()) {
+            writeUnit(rows.subarray(row * dimensions, (row + 1) * dimensions), data, index * dimensions);
           }
           if (slices.due()) await slices.pause();
         }
       }
-      return { embeddings: { data, rows: items.length, cols: dimensions }, truncated };
+      return { embeddings: { data, rows: items.length, cols: dimensions }, truncated: Uint32Array.from(truncated) };
     },
-    countTokens: (items) => Uint32Array.from(chatRows(items, format, maxTokens).rows, ({ length }) => length),
+    countTokens: (items) => Uint32Array.from(chatTokens(items, format, maxTokens), ({ ids }) => ids.length),
     async [Symbol.asyncDispose]() {},
   };
 }
 
-/** v / (|v| + 1e-8), computed in float64. */
+/** Tokens of each text in the model's chat format, at most `maxTokens`, and whether the text was cut. */
+function chatTokens(items: readonly ChatText[], format: ChatFormat, maxTokens: number) {
+  return items.map((item) => {
+    const { prompt, assistant } = typeof item === 'string' ? { prompt: item } : item;
+    return assistant === undefined
+      ? format.prompt(prompt, maxTokens)
+      : format.conversation(prompt, assistant, maxTokens);
+  });
+}
+
+/** Writes v / (|v| + 1e-8), computed in float64. */
 function writeUnit(values: ArrayLike<number>, out: Float32Array, offset: number): void {
   let squares = 0;
   for (let i = 0; i < values.length; i++) squares += values[i]! ** 2;

@@ -4,7 +4,7 @@ import { hashedProjection } from './hashed-projection.js';
 
 const squares = (row: Float32Array) => row.reduce((sum, value) => sum + value * value, 0);
 
-test('squared lengths are kept on average, with the relative deviation √(2 / outputs) (false alarm below 1e-6)', () => {
+test('squared lengths are kept on average, with relative deviation √(2 / outputs) (false alarm below 1e-6)', () => {
   const [inputs, outputs, draws] = [2000, 64, 400];
   const random = counterRandom(3);
   const row = Float32Array.from({ length: inputs }, (_, i) => random.uniform(i) - 0.5);
@@ -20,7 +20,7 @@ test('squared lengths are kept on average, with the relative deviation √(2 / o
   expect(Math.abs(deviation / expected - 1)).toBeLessThan((5 * 1.3) / Math.sqrt(2 * draws));
 });
 
-test('is linear, and a pure function of its seed', () => {
+test('the map is linear and a pure function of its seed', () => {
   const [a, b] = [1, 2].map((seed) => Float32Array.from({ length: 50 }, (_, i) => Math.sin(seed * i + 1)));
   const project = hashedProjection(50, 8, 4);
   const sum = project(a!.map((value, i) => value + 2 * b![i]!));

@@ -1,19 +1,21 @@
 import { type CallOptions, timeSlices } from '@rarefy/core';
 
-/** A factor R with RᵀR = G, of as many rows as G has rank. */
-export interface CholeskyFactor {
+/** A factor R with RᵀR = G and as many rows as the rank of G. */
+interface CholeskyFactor {
   readonly rank: number;
-  /** R, row-major [rank, n]: row k is zero at the columns of `order` before place k. */
+  /** R, row-major [rank, n]: row k is zero in the columns order[0] to order[k - 1]. */
   readonly rows: Float64Array;
-  /** All n columns in the order in which they were eliminated. */
+  /** All n columns, in the order in which they were eliminated. */
   readonly order: Int32Array;
 }
 
 /**
- * Cholesky with diagonal pivoting, in float64, of a positive semidefinite matrix; it ends where no more than rounding is left, so
- * a matrix without full rank keeps its exact factor. Source: Higham, "Accuracy and Stability of Numerical Algorithms", §10.3.
+ * Cholesky factorization with diagonal pivoting, in float64, of a positive semidefinite matrix. It stops where only rounding error is
+ * left, so a matrix without full rank keeps an exact factor.
+ * Source: Higham, "Accuracy and Stability of Numerical Algorithms", section 10.3.
  * @param matrix row-major [n, n], both halves
  * @param error relative error of the entries of `matrix`, in units of float64's epsilon
+ * @throws the signal's reason on abort.
  */
 export async function pivotedCholesky(
   matrix: Float64Array,
@@ -22,14 +24,14 @@ export async function pivotedCholesky(
   { signal }: CallOptions = {},
 ): Promise<CholeskyFactor> {
   const slices = timeSlices(signal);
-  const left = Float64Array.from({ length: n }, (_, i) => matrix[i * n + i]!); // the diagonal of what is not yet factored
+  const left = Float64Array.from({ length: n }, (_, i) => matrix[i * n + i]!); // diagonal of the part that is not yet factored
   const tolerance = left.reduce((most, value) => Math.max(most, value), 0) * Number.EPSILON * (error + n);
   const order = Int32Array.from({ length: n }, (_, i) => i);
   const rows = new Float64Array(n * n);
   let rank = 0;
   for (; rank < n; rank++) {
     let best = rank;
-    for (let place = rank + 1; place < n; place++) if (left[order[place]!]! > left[order[best]!]!) best = place;
+    for (let k = rank + 1; k < n; k++) if (left[order[k]!]! > left[order[best]!]!) best = k;
     const pivot = order[best]!;
     order[best] = order[rank]!;
     order[rank] = pivot;
@@ -42,10 +44,10 @@ export async function pivotedCholesky(
     }
     if (!(row[pivot]! > tolerance)) break;
     const root = Math.sqrt(row[pivot]!);
-    for (let place = 0; place < rank; place++) row[order[place]!] = 0;
+    for (let k = 0; k < rank; k++) row[order[k]!] = 0;
     row[pivot] = root;
-    for (let place = rank + 1; place < n; place++) {
-      const i = order[place]!;
+    for (let k = rank + 1; k < n; k++) {
+      const i = order[k]!;
       row[i]! /= root;
       left[i]! -= row[i]! ** 2;
     }

@@ -1,28 +1,34 @@
-/** Rows and columns of a tile: nine sums stay in registers. */
+/** Rows and columns of a tile: its nine sums stay in registers. */
 export const tileSize = 3;
 
 /**
- * Panels for {@link addTileProduct}: the first `count` of the vectors, in groups of {@link tileSize}, each group stored entry by
- * entry. A group that is not full is filled up with zeros.
- * @param at entry `entry` of vector `vector`
+ * Packs `count` vectors for {@link addTileProduct}: groups of {@link tileSize} vectors, each stored entry by entry. The last group is
+ * filled up with zero vectors.
+ * @param depth entries per vector
+ * @param entryOf returns entry `entry` of vector `vector`
  */
 export function packPanels(
   count: number,
   depth: number,
-  at: (vector: number, entry: number) => number,
+  entryOf: (vector: number, entry: number) => number,
   out = new Float64Array(Math.ceil(count / tileSize) * tileSize * depth),
 ): Float64Array {
   for (let first = 0, base = 0; first < count; first += tileSize, base += tileSize * depth) {
     for (let lane = 0; lane < tileSize; lane++) {
       const vector = first + lane;
       if (vector >= count) for (let entry = 0; entry < depth; entry++) out[base + entry * tileSize + lane] = 0;
-      else for (let entry = 0; entry < depth; entry++) out[base + entry * tileSize + lane] = at(vector, entry);
+      else for (let entry = 0; entry < depth; entry++) out[base + entry * tileSize + lane] = entryOf(vector, entry);
     }
   }
   return out;
 }
 
-/** Adds the 3 x 3 inner products of two packed groups, `length` entries from `p` in `x` and `q` in `y`, in float64. */
+/**
+ * Adds the 3 x 3 inner products of two packed groups in float64.
+ * @param p offset of the first group's entries in `x`; `q` likewise in `y`
+ * @param length entries to sum over
+ * @param offset of the first sum in `out`, whose rows are `stride` apart
+ */
 export function addTileProduct(
   x: Float64Array,
   p: number,
@@ -30,7 +36,7 @@ export function addTileProduct(
   q: number,
   length: number,
   out: Float64Array,
-  at: number,
+  offset: number,
   stride: number,
 ): void {
   let s00 = 0;
@@ -59,15 +65,13 @@ export function addTileProduct(
     s21 += x2 * y1;
     s22 += x2 * y2;
   }
-  out[at]! += s00;
-  out[at + 1]! += s01;
-  out[at + 2]! += s02;
-  at += stride;
-  out[at]! += s10;
-  out[at + 1]! += s11;
-  out[at + 2]! += s12;
-  at += stride;
-  out[at]! += s20;
-  out[at + 1]! += s21;
-  out[at + 2]! += s22;
+  out[offset]! += s00;
+  out[offset + 1]! += s01;
+  out[offset + 2]! += s02;
+  out[offset + stride]! += s10;
+  out[offset + stride + 1]! += s11;
+  out[offset + stride + 2]! += s12;
+  out[offset + 2 * stride]! += s20;
+  out[offset + 2 * stride + 1]! += s21;
+  out[offset + 2 * stride + 2]! += s22;
 }

@@ -2,11 +2,10 @@ import { counterRandom, type WorkEvent } from '@rarefy/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { casesOf } from '../../../../tests/support/exhaustive.js';
-import { gramMatrix } from './gram-matrix.js';
 import { pivotedCholesky } from './pivoted-cholesky.js';
-import { vocabularyIsometry } from './vocabulary-isometry.js';
+import { gramMatrix, vocabularyIsometry } from './vocabulary-isometry.js';
 
-/** Numbers about normal (the sum of 4 uniforms), from a seed. */
+/** Approximately normal numbers (sums of 4 uniforms) from a seed. */
 function normals(count: number, seed: number, scale = 1): Float32Array {
   const random = counterRandom(seed);
   return Float32Array.from({ length: count }, (_, i) => {
@@ -16,7 +15,7 @@ function normals(count: number, seed: number, scale = 1): Float32Array {
   });
 }
 
-/** Logits W h + b in float64, row by row: what the isometry must agree with. */
+/** Reference: logits W h + b in float64. */
 function logitsOf(weight: Float32Array, bias: Float32Array | undefined, state: Float32Array): Float64Array {
   const hidden = state.length;
   return Float64Array.from({ length: weight.length / hidden }, (_, token) => {
@@ -30,7 +29,7 @@ const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => su
 const distance = (a: Float64Array, b: Float64Array) => Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0));
 const unit = (a: Float64Array) => a.map((value) => value / (Math.sqrt(dot(a, a)) || 1));
 
-/** Largest error of inner products, distances and distances of unit rows, in units of the rows' lengths or the distance itself. */
+/** Largest error of inner products, distances, and distances of unit rows, relative to the rows' lengths or the distance. */
 async function largestError(
   weight: Float32Array,
   hidden: number,
@@ -55,7 +54,7 @@ async function largestError(
         const [one, other] = [form(logits[a]!), form(logits[b]!)];
         const exact = distance(one, other);
         const error = Math.abs(distance(form(short[a]!), form(short[b]!)) - exact);
-        // Squares lose half of the digits: where rows all but coincide, a twentieth of their length stands for the distance.
+        // Squares lose half of the digits: for rows that nearly coincide, the error is relative to a twentieth of their length.
         worst = Math.max(worst, error / Math.max(exact, Math.sqrt(dot(one, one)) / 20 || 1));
       }
     }
@@ -67,7 +66,7 @@ const states = (count: number, hidden: number, seed: number) =>
   Array.from({ length: count }, (_, row) => normals(hidden, seed + row));
 
 test.each([64, 128, 256, 512, 768, 1024].slice(0, casesOf(3, 6)))(
-  'distances and inner products of logits, hidden size %i, with and without a bias, to 1e-5',
+  'keeps distances and inner products of logits to 1e-5 for hidden size %i, with and without a bias',
   async (hidden) => {
     const vocabulary = hidden + 77;
     const weight = normals(vocabulary * hidden, hidden, 0.05);
@@ -79,7 +78,7 @@ test.each([64, 128, 256, 512, 768, 1024].slice(0, casesOf(3, 6)))(
   },
 );
 
-test('heads without full rank, of any kind, give the same distances', async () => {
+test('keeps distances for all kinds of heads without full rank', async () => {
   const cases = fc.record({
     hidden: fc.integer({ min: 1, max: 20 }),
     vocabulary: fc.integer({ min: 1, max: 40 }),
@@ -96,7 +95,7 @@ test('heads without full rank, of any kind, give the same distances', async () =
       cases,
       async ({ hidden, vocabulary, rank, tied, paddedRows, emptyColumns, scale, withBias, seed }) => {
         const inner = Math.min(rank, hidden, vocabulary);
-        // Whole numbers, so that the product in single precision is of that rank exactly.
+        // Integers, so that the float32 product has exactly that rank.
         const whole = (count: number, seed: number) => normals(count, seed, 4).map(Math.round);
         const [left, right] = [whole(vocabulary * inner, seed), whole(inner * hidden, seed + 1)];
         const weight = new Float32Array((vocabulary + paddedRows) * hidden);
@@ -119,8 +118,8 @@ test('heads without full rank, of any kind, give the same distances', async () =
   );
 });
 
-test('a zero pivot above entries that are not zero loses nothing', async () => {
-  // Without pivoting the first pivot is 1e-9 of the others: what is below it is far larger than its square root.
+test('a pivot near zero with large entries below it loses no accuracy', async () => {
+  // Without pivoting the first pivot is 1e-9 of the others, and the entries below it are far larger than its square root.
   const [vocabulary, hidden] = [50, 5];
   const weight = normals(vocabulary * hidden, 3);
   for (let token = 0; token < vocabulary; token++) weight[token * hidden] = 1e-9 * weight[token * hidden + 1]!;
@@ -129,7 +128,7 @@ test('a zero pivot above entries that are not zero loses nothing', async () => {
   expect(isometry.rank).toBe(4);
 });
 
-test('the factor of a matrix that is not of full rank multiplies back to it', async () => {
+test('the factor of a matrix without full rank multiplies back to the matrix', async () => {
   const n = 30;
   const thin = Float64Array.from(normals(7 * n, 4));
   const at = (i: number, j: number) => {
@@ -149,7 +148,7 @@ test('the factor of a matrix that is not of full rank multiplies back to it', as
   }
 });
 
-test('a row does not depend on the rows beside it', async () => {
+test('a row does not depend on the other rows', async () => {
   const [vocabulary, hidden] = [60, 10];
   const { apply, dimensions } = await vocabularyIsometry({
     weight: normals(vocabulary * hidden, 1),
@@ -165,7 +164,7 @@ test('a row does not depend on the rows beside it', async () => {
   }
 });
 
-test('tells its progress in tokens, lets others run and stops with the reason of its signal', async () => {
+test('reports progress in tokens, lets other work run, and stops with the reason of its signal', async () => {
   const head = { weight: normals(600 * 96, 1), vocabulary: 600, hidden: 96 };
   const events: WorkEvent[] = [];
   await gramMatrix(head, { onEvent: (event) => void events.push(event) });

@@ -1,31 +1,31 @@
 import type { Tokenizer } from '@huggingface/tokenizers';
 
-export interface EncodedText {
-  /** Special tokens included. */
+interface EncodedText {
+  /** Token ids, including special tokens. */
   readonly ids: readonly number[];
   /** Whether a part of the text is missing. */
   readonly truncated: boolean;
 }
 
-export interface TextLimits {
-  /** Most ids of a text, special tokens included. */
+interface TextLimits {
+  /** Most tokens of a text, including special tokens. */
   readonly maxTokens: number;
-  /** Where longer texts lose tokens. */
+  /** The end where longer texts lose tokens. */
   readonly truncationSide: 'left' | 'right';
 }
 
-/** Longer texts are cut here before they are split, so that no text takes seconds; words are at most some dozen characters a token. */
+/** Longer texts are cut before they are tokenized, to bound the time. A token of ordinary text has at most a few dozen characters. */
 const charactersPerToken = 512;
 
 /**
- * Ids of texts as `tokenizers` of Python gives them with truncation: the special tokens at both ends stay, and what is too long
- * between them goes.
+ * Encodes texts like Python's `tokenizers` with truncation: the special tokens at both ends stay, and tokens between them are removed
+ * from texts that are too long.
  */
 export function textEncoder(
   tokenizer: Pick<Tokenizer, 'encode'>,
   { maxTokens, truncationSide }: TextLimits,
 ): { readonly specialTokens: number; readonly encode: (text: string) => EncodedText } {
-  // A text of one token shows how many special tokens stand before and after it.
+  // Encoding one token shows how many special tokens come before and after a text.
   const plain = tokenizer.encode('a', { add_special_tokens: false }).ids;
   const framed = tokenizer.encode('a').ids;
   const before = Math.max(0, framed.indexOf(plain[0] ?? -1));
@@ -35,10 +35,10 @@ export function textEncoder(
   return {
     specialTokens: before + after,
     encode(text) {
-      const tooLong = text.length > maxCharacters;
+      const isTooLong = text.length > maxCharacters;
       const kept = truncationSide === 'left' ? text.slice(-maxCharacters) : text.slice(0, maxCharacters);
-      const { ids } = tokenizer.encode(tooLong ? kept : text);
-      if (ids.length <= maxTokens) return { ids, truncated: tooLong };
+      const { ids } = tokenizer.encode(isTooLong ? kept : text);
+      if (ids.length <= maxTokens) return { ids, truncated: isTooLong };
       const head = truncationSide === 'left' ? before : maxTokens - after;
       return { ids: [...ids.slice(0, head), ...ids.slice(ids.length - (maxTokens - head))], truncated: true };
     },

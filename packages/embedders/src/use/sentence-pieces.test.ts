@@ -7,7 +7,7 @@ import { sentencePieces } from './sentence-pieces.js';
 
 const { vocabulary } = await readEncoderFiles(await encoderFolder());
 
-test('any text has the ids that the tokenizer of the published encoder gives it', () => {
+test('any text has the same ids as with the tokenizer of the published encoder', () => {
   const encode = sentencePieces(vocabulary);
   const reference = new Tokenizer(vocabulary);
   const pieces = fc.constantFrom(...vocabulary.map(([piece]) => piece.replaceAll('\u2581', ' ')));
@@ -24,7 +24,7 @@ test('any text has the ids that the tokenizer of the published encoder gives it'
   fc.assert(fc.property(text, same), { numRuns: casesOf(500, 10_000), seed: 1 });
 });
 
-test('the most likely way to split wins, and unknown units that touch are one id', () => {
+test('the most likely segmentation wins, and adjacent unknown units are one id', () => {
   const reserved = Array.from({ length: 6 }, (): [string, number] => ['?', 0]);
   const encode = sentencePieces([...reserved, ['\u2581', -1], ['a', -2], ['b', -2], ['ab', -3], ['abb', -9]]);
   expect(encode('ab')).toEqual([6, 9]);
@@ -32,7 +32,7 @@ test('the most likely way to split wins, and unknown units that touch are one id
   expect(encode('xya z')).toEqual([6, 0, 7, 6, 0]);
 });
 
-test('long texts take no longer than their length says', () => {
+test('the time is linear in the length of the text', () => {
   const encode = sentencePieces(vocabulary);
   expect(encode('a word '.repeat(20_000))).toHaveLength(40_001); // minutes where time is quadratic
 });

@@ -1,44 +1,45 @@
-/** The first ids are no pieces of text: the unknown one, begin, end and three more. */
+/** The first ids are special tokens: unknown, begin, end and three more. */
 const reserved = 6;
 const unknown = 0;
-/** SentencePiece's sign for a blank. */
+/** SentencePiece's character for a blank. */
 const blank = '\u2581';
 
-interface Branch {
-  readonly next: Map<number, Branch>;
-  /** Of the piece that ends here; -1 where none does. */
+/** Node of a trie over UTF-16 units. */
+interface TrieNode {
+  readonly next: Map<number, TrieNode>;
+  /** Id of the piece that ends here; -1 if none does. */
   id: number;
   score: number;
 }
 
 /**
- * The most likely pieces of a text under the unigram model of SentencePiece, by id, in time that grows with the text. The ids are those
- * of `@tensorflow-models/universal-sentence-encoder` 1.3.3, which cannot be installed beside tfjs 4: it counts UTF-16 units, and a
- * unit that begins no piece costs nothing.
+ * The most likely segmentation of a text under SentencePiece's unigram model, as ids, in time linear in the length of the text. The ids
+ * equal those of `@tensorflow-models/universal-sentence-encoder` 1.3.3, which cannot be installed next to tfjs 4. Like that library, it
+ * works on UTF-16 units, and a unit that no piece begins with costs nothing.
  * Source: Kudo, "Subword Regularization", ACL 2018.
  * @param vocabulary pieces and their log-probabilities, by id
  */
 export function sentencePieces(vocabulary: readonly (readonly [string, number])[]): (text: string) => number[] {
-  const branch = (): Branch => ({ next: new Map(), id: -1, score: 0 });
-  const root = branch();
+  const newNode = (): TrieNode => ({ next: new Map(), id: -1, score: 0 });
+  const root = newNode();
   for (let id = reserved; id < vocabulary.length; id++) {
     const [piece, score] = vocabulary[id]!;
-    let at = root;
-    for (let unit = 0; unit < piece.length; unit++) {
-      const code = piece.charCodeAt(unit);
-      let following = at.next.get(code);
-      if (following === undefined) at.next.set(code, (following = branch()));
-      at = following;
+    let node = root;
+    for (let index = 0; index < piece.length; index++) {
+      const unit = piece.charCodeAt(index);
+      let next = node.next.get(unit);
+      if (next === undefined) node.next.set(unit, (next = newNode()));
+      node = next;
     }
-    at.id = id;
-    at.score = score;
+    node.id = id;
+    node.score = score;
   }
 
   return (text) => {
     const normal = text.normalize('NFKC');
     const units = normal === '' ? '' : blank + normal.replaceAll(' ', blank);
-    const best = new Float64Array(units.length + 1); // of all ways to split what lies before; 0 for none yet
-    const last = new Int32Array(units.length + 1); // the last piece of the best way
+    const best = new Float64Array(units.length + 1); // score of the best segmentation up to here; 0 if none yet
+    const last = new Int32Array(units.length + 1); // its last piece
     const offer = (end: number, id: number, score: number) => {
       if (best[end] !== 0 && score < best[end]!) return;
       best[end] = score;
@@ -46,13 +47,13 @@ export function sentencePieces(vocabulary: readonly (readonly [string, number])[
     };
     for (let start = 0; start < units.length; start++) {
       let isKnown = false;
-      let at = root.next.get(units.charCodeAt(start));
-      for (let end = start + 1; at; end++) {
-        if (at.id >= 0) {
+      let node = root.next.get(units.charCodeAt(start));
+      for (let end = start + 1; node; end++) {
+        if (node.id >= 0) {
           isKnown = true;
-          offer(end, at.id, at.score + best[start]!);
+          offer(end, node.id, node.score + best[start]!);
         }
-        at = at.next.get(units.charCodeAt(end)); // NaN at the end of the text begins nothing
+        node = node.next.get(units.charCodeAt(end)); // charCodeAt is NaN after the end, which no node has
       }
       if (!isKnown) offer(start + 1, unknown, best[start]!);
     }

@@ -1,11 +1,11 @@
 import { type Exporter, InvalidArgumentError } from '@rarefy/core';
-import { viewPoints } from '../view-points.js';
+import { viewPoints } from '../view/view-points.js';
 
 const maxPoints = 1_000_000;
 
 /**
- * `embeddings_3d.json`: an array of points with `x`, `y`, `z`, `size`, `color` and `prompt`, in the order of the view, one a line.
- * Rejects with InvalidArgumentError above 1,000,000 points or for a view without source, density or prompt.
+ * Writes `embeddings_3d.json`: an array of points with `x`, `y`, `z`, `size`, `color` and `prompt`, in the order of the view, one per
+ * line. `export` throws InvalidArgumentError if the view has more than 1,000,000 points or no source, density or prompt.
  */
 export function jsonExporter(): Exporter {
   return {
@@ -17,7 +17,7 @@ export function jsonExporter(): Exporter {
       signal?.throwIfAborted();
       if (view.ids.length > maxPoints) {
         throw new InvalidArgumentError(
-          `the view has ${view.ids.length} points and a JSON file takes ${maxPoints}; show a sample`,
+          `the view has ${view.ids.length} points, but a JSON file holds at most ${maxPoints}; export a sample`,
         );
       }
       const lines = viewPoints(view).map((point) => JSON.stringify(point));

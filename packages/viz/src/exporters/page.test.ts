@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { EmbeddingView } from '@rarefy/core';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeView } from '../page/view-data.js';
-import { pageExporter } from './page.js';
+import { decodeView } from '../view/view-data.js';
+import { escapeData, pageExporter } from './page.js';
 
 const hostile = '</script><img src=x onerror="globalThis.executed=1">\u2028<!--\u202e\ud800';
 
@@ -18,7 +19,7 @@ function viewOf(prompt: string): EmbeddingView {
   };
 }
 
-test('the page: one file, its policy allows its one script and style by hash, and text cannot end the data block', async () => {
+test('the page is one file, its policy allows only its script and style by hash, and no text ends the data block', async () => {
   const files = [];
   for await (const file of pageExporter({ title: `A & B ${hostile}` }).export(viewOf(hostile))) files.push(file);
   expect(files.map(({ path }) => path)).toEqual(['view.html']);
@@ -35,11 +36,21 @@ test('the page: one file, its policy allows its one script and style by hash, an
   const markup = html.replace(scripts[0]!, '');
   expect(/<img|<i>a|<b>|onerror="/.test(markup)).toBe(false);
   expect(/<\/script|<!--/i.test(scripts[0]!)).toBe(false);
-  expect(scripts[0]!.includes('Three.js Authors')).toBe(true); // the notice that its licence asks for
+  expect(scripts[0]!.includes('Three.js Authors')).toBe(true); // its license requires this notice
   expect(decodeView(data[0]!)).toEqual(viewOf(hostile));
 });
 
-test('a page has a limit and keeps to it', async () => {
+test('more points than the limit are an error', async () => {
   const many = { ...viewOf(''), ids: new Array<string>(200_001).fill('') };
   await expect(pageExporter().export(many)[Symbol.asyncIterator]().next()).rejects.toThrow('200001 points');
+});
+
+test('escaped data has no markup and the same value', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const escaped = escapeData(JSON.stringify([text, '<&>\u2028\u2029']));
+      expect(escaped).not.toMatch(/[<>&\u2028\u2029]/);
+      expect(JSON.parse(escaped)).toEqual([text, '<&>\u2028\u2029']);
+    }),
+  );
 });

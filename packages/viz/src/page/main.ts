@@ -1,11 +1,8 @@
-import { sourceColor } from '../source-color.js';
-import { viewColumns } from '../view-columns.js';
-import { pointSize } from '../view-points.js';
-import { showCard } from './hover-card.js';
-import { fillLegend } from './legend.js';
-import { pickPoint, placeOf } from './pick-point.js';
+import { decodeView } from '../view/view-data.js';
+import { pointSize, sourceColor, viewColumns } from '../view/view-points.js';
+import { fillLegend, showCard } from './panels.js';
+import { pickPoint, projectPoint } from './point-geometry.js';
 import { pointScene } from './scene.js';
-import { decodeView } from './view-data.js';
 
 const byId = (id: string) => document.getElementById(id)!;
 const canvas = byId('points') as HTMLCanvasElement;
@@ -16,15 +13,15 @@ const ring = byId('ring');
 const view = decodeView(byId('view').textContent!);
 const { source, density, prompt } = viewColumns(view);
 const count = view.ids.length;
-const positions = new Float32Array(3 * count);
+const coordinates = new Float32Array(3 * count);
 const sizes = new Float32Array(count);
 const colors = new Float32Array(3 * count);
 const perSource = source.labels.map(() => 0);
 const channels = source.labels.map((_, code) =>
-  [1, 3, 5].map((at) => Number.parseInt(sourceColor(code).slice(at, at + 2), 16) / 255),
+  [1, 3, 5].map((start) => Number.parseInt(sourceColor(code).slice(start, start + 2), 16) / 255),
 );
 for (let i = 0; i < count; i++) {
-  positions.set(view.layout.data.subarray(i * view.layout.cols, (i + 1) * view.layout.cols), 3 * i);
+  coordinates.set(view.layout.data.subarray(i * view.layout.cols, (i + 1) * view.layout.cols), 3 * i);
   sizes[i] = pointSize(density.values[i]!);
   colors.set(channels[source.codes[i]!]!, 3 * i);
   perSource[source.codes[i]!]!++;
@@ -53,7 +50,7 @@ if (context) start(context);
 else byId('notice').hidden = false;
 
 function start(webgl: WebGL2RenderingContext): void {
-  const scene = pointScene(canvas, webgl, { positions, sizes, colors });
+  const scene = pointScene(canvas, webgl, { coordinates, sizes, colors });
   let hovered = -1;
 
   const hover = (point: number, x: number, y: number) => {
@@ -73,19 +70,19 @@ function start(webgl: WebGL2RenderingContext): void {
       x,
       y,
     );
-    placeRing();
+    moveRing();
   };
-  const placeRing = () => {
+  const moveRing = () => {
     const camera = scene.camera();
-    const place = hovered < 0 ? undefined : placeOf(positions, hovered, camera);
-    if (!place) return;
-    const width = Math.max(10, (camera.unit * sizes[hovered]!) / place.distance + 6);
+    const seen = hovered < 0 ? undefined : projectPoint(coordinates, hovered, camera);
+    if (!seen) return;
+    const width = Math.max(10, (camera.unit * sizes[hovered]!) / seen.distance + 6);
     ring.style.width = ring.style.height = `${width}px`;
-    ring.style.transform = `translate(${place.x - width / 2}px, ${place.y - width / 2}px)`;
+    ring.style.transform = `translate(${seen.x - width / 2}px, ${seen.y - width / 2}px)`;
   };
   const pick = ({ clientX, clientY, buttons, type }: PointerEvent) => {
-    const dragging = type === 'pointermove' && buttons !== 0;
-    hover(dragging ? -1 : pickPoint(positions, sizes, visible, scene.camera(), clientX, clientY), clientX, clientY);
+    const isDragged = type === 'pointermove' && buttons !== 0;
+    hover(isDragged ? -1 : pickPoint(coordinates, sizes, visible, scene.camera(), clientX, clientY), clientX, clientY);
   };
   canvas.addEventListener('pointermove', pick);
   canvas.addEventListener('pointerdown', pick); // a touch has no hover
@@ -94,15 +91,15 @@ function start(webgl: WebGL2RenderingContext): void {
 
   const resize = () => {
     const { right, top, width } = panel.getBoundingClientRect();
-    const below = width > innerWidth / 2; // on a narrow window
-    const covered = below ? { left: 0, bottom: innerHeight - top } : { left: right, bottom: 0 };
+    const isBelow = width > innerWidth / 2; // in a narrow window the panel is at the bottom
+    const covered = isBelow ? { left: 0, bottom: innerHeight - top } : { left: right, bottom: 0 };
     scene.resize({ width: innerWidth, height: innerHeight, ...covered });
   };
   const theme = () => {
     const style = getComputedStyle(document.documentElement);
     scene.setTheme(style.getPropertyValue('--ground').trim(), style.getPropertyValue('--frame').trim());
   };
-  scene.onFrame = placeRing;
+  scene.onFrame = moveRing;
   redraw = () => {
     hover(-1, 0, 0);
     scene.setVisible(visible);

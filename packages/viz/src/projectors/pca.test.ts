@@ -1,7 +1,7 @@
 import { counterRandom, InvalidArgumentError, type Matrix, NotFiniteError, ShapeError } from '@rarefy/core';
 import { expect, test } from 'vitest';
-import { symmetricEigen } from '../numeric/symmetric-eigen.js';
 import { pca } from './pca.js';
+import { symmetricEigen } from './symmetric-eigen.js';
 
 const shapes = [
   [200, 12],
@@ -26,7 +26,7 @@ test.each(shapes)('%i x %i equals the eigenvectors of the explicit covariance', 
   }
 });
 
-test('no three directions keep more variance: what is lost is the sum of the other eigenvalues', async () => {
+test('the variance that is lost is the sum of the other eigenvalues, the least possible', async () => {
   const points = randomPoints(150, 30, 2);
   const layout = await project(points);
   const { covariance } = naiveCovariance(points);
@@ -37,7 +37,7 @@ test('no three directions keep more variance: what is lost is the sum of the oth
   expect(total - kept).toBeCloseTo(lost, 5);
 });
 
-test('equal variances still give orthogonal axes that keep them', async () => {
+test('equal variances still give orthogonal axes', async () => {
   const corners = [0, 1, 2, 3].flatMap((axis) =>
     [1, -1].map((sign) => [0, 1, 2, 3].map((j) => (j === axis ? sign : 0))),
   );
@@ -51,7 +51,7 @@ test('equal variances still give orthogonal axes that keep them', async () => {
   }
 });
 
-test('directions without variance are 0: few rows, equal rows, points on a line, one column', async () => {
+test('axes without variance are 0: few rows, equal rows, points on a line, one column', async () => {
   const ones = new Float32Array(30).fill(0.1);
   expect((await project({ data: ones, rows: 5, cols: 6 })).data).toEqual(new Float32Array(15));
   expect((await project({ data: ones, rows: 1, cols: 30 })).data).toEqual(new Float32Array(3));
@@ -62,12 +62,13 @@ test('directions without variance are 0: few rows, equal rows, points on a line,
   });
   const line = await project({ data: Float32Array.of(0.1, 0.2, 0.3, 0.6, 0.7, 1.4), rows: 3, cols: 2 });
   expect(line.data[0]).toBeLessThan(line.data[3]!);
-  expect([1, 2, 4, 5, 7, 8].map((at) => line.data[at])).toEqual([0, 0, 0, 0, 0, 0]);
+  expect([1, 2, 4, 5, 7, 8].map((index) => line.data[index])).toEqual([0, 0, 0, 0, 0, 0]);
   const column = await project({ data: Float32Array.of(3, 1, 2), rows: 3, cols: 1 });
-  for (const [at, value] of [1, 0, 0, -1, 0, 0, 0, 0, 0].entries()) expect(column.data[at]).toBeCloseTo(value, 12);
+  for (const [index, value] of [1, 0, 0, -1, 0, 0, 0, 0, 0].entries())
+    expect(column.data[index]).toBeCloseTo(value, 12);
 });
 
-test('repeats equal; wrong points and aborts are told', async () => {
+test('repeats are equal; invalid points and aborts are errors', async () => {
   const points = randomPoints(50, 20, 3);
   expect(await project(points)).toEqual(await project(points));
   points.data[45] = Number.NaN;
@@ -88,7 +89,7 @@ async function project(points: Matrix): Promise<Matrix> {
   throw new Error('no layout');
 }
 
-/** Uniform columns of falling spread, mixed so that no axis is a column. */
+/** Uniform columns of decreasing spread, mixed so that no axis is a column. */
 function randomPoints(rows: number, cols: number, seed: number): Matrix {
   const random = counterRandom(seed);
   const data = new Float32Array(rows * cols);
@@ -103,16 +104,16 @@ function randomPoints(rows: number, cols: number, seed: number): Matrix {
 }
 
 function naiveCovariance({ data, rows, cols }: Matrix): { mean: Float64Array; covariance: Float64Array } {
-  const at = (row: number, j: number) => data[row * cols + j]!;
+  const entry = (row: number, j: number) => data[row * cols + j]!;
   const mean = Float64Array.from({ length: cols }, (_, j) => {
     let sum = 0;
-    for (let row = 0; row < rows; row++) sum += at(row, j);
+    for (let row = 0; row < rows; row++) sum += entry(row, j);
     return sum / rows;
   });
   const covariance = Float64Array.from({ length: cols * cols }, (_, index) => {
     const [i, j] = [Math.floor(index / cols), index % cols];
     let sum = 0;
-    for (let row = 0; row < rows; row++) sum += (at(row, i) - mean[i]!) * (at(row, j) - mean[j]!);
+    for (let row = 0; row < rows; row++) sum += (entry(row, i) - mean[i]!) * (entry(row, j) - mean[j]!);
     return sum / rows;
   });
   return { mean, covariance };

@@ -1,12 +1,12 @@
-import type { Matrix, Projector } from '@rarefy/core';
-import { checkPoints } from '../numeric/check-points.js';
-import { principalDirections } from '../numeric/principal-directions.js';
+import { checkMatrix, InvalidArgumentError, type Matrix, type Projector, startProgress } from '@rarefy/core';
+import { principalDirections } from './principal-directions.js';
 
 /**
- * Principal component analysis: the 2 or 3 orthogonal directions of largest variance, largest first. Each direction's sign makes
- * its largest loading positive, so the layout repeats exactly. An axis that the points have no variance for is 0.
+ * Principal component analysis: the 2 or 3 orthogonal directions of largest variance, largest first. The sign of each direction makes
+ * its largest loading positive, so the layout is deterministic. An axis without variance is 0.
  *
- * One layout; a neighbour graph is not used. Rejects with NotFiniteError, ShapeError or InvalidArgumentError for unusable points.
+ * Yields one layout and does not use a neighbor graph. `project` throws InvalidArgumentError if `dimensions` is not 2 or 3, ShapeError
+ * if the points are not a valid matrix, and NotFiniteError if they contain NaN or infinity.
  */
 export function pca(): Projector {
   return {
@@ -17,14 +17,16 @@ export function pca(): Projector {
     async *project(points, options) {
       const { signal, onEvent, dimensions } = options;
       signal?.throwIfAborted();
-      checkPoints(points, dimensions);
-      const started = performance.now();
+      if (dimensions !== 2 && dimensions !== 3) {
+        throw new InvalidArgumentError(`dimensions must be 2 or 3, got ${String(dimensions)}`);
+      }
+      checkMatrix(points, 'points');
       const { rows, cols } = points;
-      onEvent?.({ type: 'work-start', task: 'pca', total: rows });
+      const progress = startProgress('pca', rows, onEvent);
       const { mean, directions, converged } = await principalDirections(points, dimensions, options);
       if (!converged) {
         const message =
-          'the principal directions did not settle: several variances are nearly equal, so the axes are arbitrary';
+          'the principal directions did not converge: several variances are nearly equal, so the axes are arbitrary';
         onEvent?.({ type: 'work-warning', task: 'pca', code: 'not-converged', message });
       }
       const layout: Matrix = { data: new Float32Array(rows * dimensions), rows, cols: dimensions };
@@ -36,7 +38,7 @@ export function pca(): Projector {
           layout.data[row * dimensions + axis] = sign * score;
         }
       });
-      onEvent?.({ type: 'work-end', task: 'pca', done: rows, elapsedMs: performance.now() - started });
+      progress.end();
       yield layout;
     },
   };

@@ -6,15 +6,15 @@ import { umap } from './umap.js';
 
 const dimensions = 3;
 
-test('three blobs stay apart: every nearest neighbour in the layout is of the same blob', async () => {
+test('three blobs stay apart: all nearest neighbors in the layout are from the same blob', async () => {
   const layout = await final(blobs(40), { epochs: 100 });
   const { ids } = await selfJoin(exactIndex(), layout, { k: 5 });
-  ids.forEach((id, at) => {
-    expect(id % 3).toBe(Math.floor(at / 5) % 3);
+  ids.forEach((id, index) => {
+    expect(id % 3).toBe(Math.floor(index / 5) % 3);
   });
 });
 
-test('the same seed gives the same bytes, another seed others; a graph handed in gives what its own would', async () => {
+test('the same seed gives the same layout, another seed another one; a given graph gives the same as its own', async () => {
   const points = blobs(20);
   const layout = await final(points, { seed: 4 });
   expect(await final(points, { seed: 4 })).toEqual(layout);
@@ -25,14 +25,14 @@ test('the same seed gives the same bytes, another seed others; a graph handed in
   expect(given.at(-1)).toEqual(layout);
 });
 
-test('yields a layout of all points after each round and tells progress', async () => {
+test('yields a layout of all points after each round and reports progress', async () => {
   const events: WorkEvent[] = [];
   const layouts: Matrix[] = [];
   const projector = umap({ seed: 1, epochs: 50 });
   for await (const layout of projector.project(blobs(10), { dimensions, onEvent: (event) => events.push(event) })) {
     layouts.push(layout);
   }
-  expect(layouts.length).toBe(17); // every 3 epochs, and the last
+  expect(layouts.length).toBe(17); // every 3 epochs and the last one
   for (const layout of layouts) {
     expect([layout.rows, layout.cols]).toEqual([30, 3]);
     expect(layout.data.every(Number.isFinite)).toBe(true);
@@ -42,7 +42,7 @@ test('yields a layout of all points after each round and tells progress', async 
   expect(done).toEqual([...Array.from({ length: 16 }, (_, i) => 3 * (i + 1)), 50]);
 });
 
-test('few rows: none to three give principal components, four and more a finite layout', async () => {
+test('up to three rows give principal components, four and more a finite layout', async () => {
   for (let rows = 0; rows <= 8; rows++) {
     const { data } = blobs(3);
     const points = { data: data.slice(0, rows * 6), rows, cols: 6 };
@@ -54,9 +54,9 @@ test('few rows: none to three give principal components, four and more a finite 
   }
 });
 
-test('equal rows and rows of zeros give finite places, equal rows near each other', async () => {
+test('equal rows and rows of zeros give finite layouts, with equal rows near each other', async () => {
   const { data, rows, cols } = blobs(20);
-  for (let row = 0; row < 20; row++) data.copyWithin(row * cols, 0, cols); // rows 0 to 19 are equal, more than the neighbours
+  for (let row = 0; row < 20; row++) data.copyWithin(row * cols, 0, cols); // rows 0 to 19 are equal, more than the number of neighbors
   const layout = await final({ data, rows, cols }, { neighbors: 10, epochs: 100 });
   expect(layout.data.every(Number.isFinite)).toBe(true);
   const { ids } = await selfJoin(exactIndex(), layout, { k: 1 });
@@ -65,7 +65,7 @@ test('equal rows and rows of zeros give finite places, equal rows near each othe
   expect(zeros.data.every(Number.isFinite)).toBe(true);
 });
 
-test('missing neighbours are allowed, a graph of other rows or too few neighbours is not', async () => {
+test('missing neighbors are allowed; a graph with other rows or too few neighbors is an error', async () => {
   const points = blobs(10);
   const graph = await selfJoin(exactIndex({ metric: 'cosine' }), points, { k: 15 });
   const next = (neighbors: typeof graph) =>
@@ -82,7 +82,7 @@ test('missing neighbours are allowed, a graph of other rows or too few neighbour
   await expect(next(products)).rejects.toThrow('cosine or euclidean');
 });
 
-test('stops with the reason of an abort; options are checked', async () => {
+test('an abort stops with its reason; options are checked', async () => {
   const controller = new AbortController();
   const reason = new Error('stop');
   const layouts = umap({ seed: 1 }).project(blobs(20), { dimensions, signal: controller.signal });
@@ -107,12 +107,12 @@ async function final(points: Matrix, options: { seed?: number; neighbors?: numbe
   return last!;
 }
 
-/** Three directions with noise in 6 columns; row r belongs to direction r % 3. */
+/** Three directions with noise in 6 columns; row r is from direction r % 3. */
 function blobs(each: number): Matrix {
   const random = counterRandom(9);
-  const data = Float32Array.from({ length: each * 3 * 6 }, (_, at) => {
-    const [row, column] = [Math.floor(at / 6), at % 6];
-    return (column === row % 3 ? 1 : 0) + 0.1 * random.uniform(at);
+  const data = Float32Array.from({ length: each * 3 * 6 }, (_, index) => {
+    const [row, column] = [Math.floor(index / 6), index % 6];
+    return (column === row % 3 ? 1 : 0) + 0.1 * random.uniform(index);
   });
   return { data, rows: each * 3, cols: 6 };
 }

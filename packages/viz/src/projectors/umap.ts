@@ -1,4 +1,6 @@
 import {
+  checkInteger,
+  checkSeed,
   counterRandom,
   InvalidArgumentError,
   type Matrix,
@@ -6,35 +8,37 @@ import {
   type Projector,
   ShapeError,
   selfJoin,
+  startProgress,
 } from '@rarefy/core';
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { UMAP } from 'umap-js';
-import { checkPoints } from '../numeric/check-points.js';
 import { pca } from './pca.js';
 
 export interface UmapOptions {
-  /** Any safe integer. The same seed and points give the same bytes. */
+  /** Any safe integer. The same seed and points give the same layout, bit for bit. */
   readonly seed: number;
-  /** Other rows that each row is tied to, default 15: more shows the whole, fewer the detail. umap-learn's n_neighbors counts the row itself. */
+  /** Neighbors of each row, not counting the row (umap-learn's n_neighbors does). More show the whole, fewer the detail. Default 15. */
   readonly neighbors?: number;
-  /** How closely points may be packed, in [0, 1], in units of the layout before scaling; default 0.1. */
+  /** Smallest distance between points, in [0, 1], in units of the layout before scaling; default 0.1. */
   readonly minDistance?: number;
-  /** Passes over the graph; default 500 up to 2,500 rows, falling to 200 above 7,500. */
+  /** Passes over the graph; default 500 up to 2,500 rows, 200 above 7,500, and in between for other sizes. */
   readonly epochs?: number;
-  /** What near means; default `cosine`. A neighbour graph that is handed in decides this itself. */
+  /** Distance between points; default `cosine`. Not used if `project` gets a neighbor graph. */
   readonly metric?: 'cosine' | 'euclidean';
 }
 
+/** Layouts that are yielded, about. */
 const rounds = 20;
 
 /**
- * Uniform manifold approximation and projection: neighbours among the points stay neighbours in the layout. Exact neighbours,
- * then umap-js, from the principal components rather than at random, which keeps the large-scale arrangement.
+ * Uniform manifold approximation and projection: neighbors among the points stay neighbors in the layout. Runs umap-js on exact
+ * neighbors and starts from the principal components instead of random points, which keeps the large-scale arrangement.
  *
- * Yields about 20 layouts on the way. Fewer rows than neighbours ask for fewer; up to 3 rows give their principal components.
- * Rejects with NotFiniteError, ShapeError or InvalidArgumentError for unusable points or neighbours.
+ * Yields about 20 layouts. With few rows it uses fewer neighbors; up to 3 rows give their principal components. `project` throws
+ * ShapeError if points or graph are not valid, NotFiniteError if they contain NaN or infinity, and InvalidArgumentError if the graph
+ * has too few neighbors or negative distances.
  * Sources: McInnes, Healy and Melville, 2018; Kobak and Linderman, "Initialization is critical", Nature Biotechnology 2021.
- * @throws InvalidArgumentError for options out of range.
+ * @throws InvalidArgumentError if an option is out of range.
  */
 export function umap({
   seed,
@@ -43,15 +47,11 @@ export function umap({
   epochs,
   metric = 'cosine',
 }: UmapOptions): Projector {
-  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
-  if (!(Number.isInteger(wanted) && wanted >= 2)) {
-    throw new InvalidArgumentError(`neighbors must be an integer ≥ 2, got ${wanted}`);
-  }
+  checkSeed(seed);
+  checkInteger('neighbors', wanted, 2);
+  if (epochs !== undefined) checkInteger('epochs', epochs, 1);
   if (!(minDistance >= 0 && minDistance <= 1)) {
     throw new InvalidArgumentError(`minDistance must be in [0, 1], got ${minDistance}`);
-  }
-  if (epochs !== undefined && !(Number.isInteger(epochs) && epochs >= 1)) {
-    throw new InvalidArgumentError(`epochs must be an integer ≥ 1, got ${epochs}`);
   }
   if (metric !== 'cosine' && metric !== 'euclidean') {
     throw new InvalidArgumentError(`metric must be cosine or euclidean, got ${String(metric)}`);
@@ -66,14 +66,13 @@ export function umap({
     async *project(points, options) {
       const { signal, onEvent, dimensions } = options;
       signal?.throwIfAborted();
-      checkPoints(points, dimensions);
+      const start = await principalComponents(points, dimensions, signal); // checks the points
       const { rows } = points;
-      const start = await principalComponents(points, dimensions, signal);
       if (rows <= 3) {
         yield start;
         return;
       }
-      // umap-js needs more rows than a list is long, and a list begins with the row itself.
+      // umap-js needs more rows than the length of a list, and a list begins with the row itself.
       const k = Math.min(wanted, rows - 2);
       const graph = options.neighbors ?? (await selfJoin(makeIndex(), points, { ...options, k }));
       const { ids, distances } = neighborLists(graph, rows, k);
@@ -83,25 +82,23 @@ export function umap({
       const fit = new UMAP({
         nComponents: dimensions,
         nNeighbors: k + 1,
-        nEpochs: epochs ?? 0, // 0: by the number of rows
+        nEpochs: epochs ?? 0, // 0: chosen by the number of rows
         minDist: minDistance,
         random: () => random.uniform(drawn++),
       });
       fit.setPrecomputedKNN(ids, distances);
-      const started = performance.now();
-      const placeholders: number[][] = ids.map(() => []); // given neighbours, it counts the points and never looks at them
+      const placeholders: number[][] = ids.map(() => []); // with given neighbors, umap-js only counts the points
       const total = fit.initializeFit(placeholders);
-      placeAt(fit.getEmbedding(), start);
-      onEvent?.({ type: 'work-start', task: 'umap', total });
+      moveTo(fit.getEmbedding(), start);
+      const progress = startProgress('umap', total, onEvent);
       const stride = Math.ceil(total / rounds);
       for (let epoch = 1; epoch <= total; epoch++) {
         fit.step();
-        await new Promise((resolve) => setImmediate(resolve)); // lets an abort in
+        await new Promise((resolve) => setImmediate(resolve)); // lets an abort through
         signal?.throwIfAborted();
         if (epoch % stride !== 0 && epoch < total) continue;
-        onEvent?.({ type: 'work-progress', task: 'umap', done: epoch, total });
-        if (epoch === total)
-          onEvent?.({ type: 'work-end', task: 'umap', done: total, elapsedMs: performance.now() - started });
+        progress.report(epoch);
+        if (epoch === total) progress.end();
         yield { data: Float32Array.from(fit.getEmbedding().flat()), rows, cols: dimensions };
       }
     },
@@ -114,32 +111,31 @@ async function principalComponents(
   signal: AbortSignal | undefined,
 ): Promise<Matrix> {
   for await (const layout of pca().project(points, { dimensions, signal })) return layout;
-  throw new Error('pca gave no layout');
+  throw new Error('pca returned no layout');
 }
 
-/** Lists as umap-js takes them: the row itself at distance 0, then its first k neighbours. A missing one becomes the row itself, which has no tie. */
+/** Lists in the form of umap-js: the row itself at distance 0, then its first k neighbors. A missing one becomes the row, which adds no edge. */
 function neighborLists(graph: Neighbors, rows: number, k: number): { ids: number[][]; distances: number[][] } {
-  if (graph.rows !== rows)
-    throw new ShapeError(`the neighbour graph has ${graph.rows} rows and there are ${rows} points`);
+  if (graph.rows !== rows) throw new ShapeError(`the neighbor graph has ${graph.rows} rows for ${rows} points`);
   if (graph.k < k) {
-    throw new InvalidArgumentError(`the neighbour graph has ${graph.k} neighbours a row; give ${k}, or ask for fewer`);
+    throw new InvalidArgumentError(`the neighbor graph has ${graph.k} neighbors per row, but neighbors is ${k}`);
   }
   const ids: number[][] = [];
   const distances: number[][] = [];
   for (let row = 0; row < rows; row++) {
     const rowIds = [row];
     const rowDistances = [0];
-    for (let at = row * graph.k; at < row * graph.k + k; at++) {
-      const found = graph.ids[at]! >= 0;
-      if (graph.distances[at]! < -1e-6) {
+    for (let index = row * graph.k; index < row * graph.k + k; index++) {
+      const isFound = graph.ids[index]! >= 0;
+      if (graph.distances[index]! < -1e-6) {
         throw new InvalidArgumentError(
-          `the neighbour graph has distance ${graph.distances[at]} in row ${row}; give one by cosine or euclidean distance`,
+          `the neighbor graph has the distance ${graph.distances[index]} in row ${row}; use a graph by cosine or euclidean distance`,
         );
       }
-      rowIds.push(found ? graph.ids[at]! : row);
-      rowDistances.push(found ? Math.max(0, graph.distances[at]!) : rowDistances.at(-1)!);
+      rowIds.push(isFound ? graph.ids[index]! : row);
+      rowDistances.push(isFound ? Math.max(0, graph.distances[index]!) : rowDistances.at(-1)!);
     }
-    // When all are equal to the row, umap-js averages the whole graph for it; any distance above 0 gives the same ties without that.
+    // If all distances are 0, umap-js averages the whole graph for the row; any distance above 0 gives the same edges without that.
     if (rowDistances[k] === 0) rowDistances.fill(1e-12, 1);
     ids.push(rowIds);
     distances.push(rowDistances);
@@ -147,11 +143,11 @@ function neighborLists(graph: Neighbors, rows: number, k: number): { ids: number
   return { ids, distances };
 }
 
-/** Moves the embedding, in place, to the start scaled to [-10, 10], leaving each point a trace of its random place so that equal rows can part. */
-function placeAt(embedding: number[][], { data, cols }: Matrix): void {
+/** Moves the embedding to the start, scaled to [-10, 10]. Keeps 1e-4 of each random point, so that equal rows can separate. */
+function moveTo(embedding: number[][], { data, cols }: Matrix): void {
   const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const scale = largest > 0 ? 10 / largest : 0;
-  embedding.forEach((position, row) => {
-    for (let axis = 0; axis < cols; axis++) position[axis] = data[row * cols + axis]! * scale + position[axis]! * 1e-4;
+  embedding.forEach((point, row) => {
+    for (let axis = 0; axis < cols; axis++) point[axis] = data[row * cols + axis]! * scale + point[axis]! * 1e-4;
   });
 }

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { type CallOptions, type Embedder, firstNotFinite, ShapeError } from '@rarefy/core';
+import { openRowStore } from './row-store.js';
+
+export interface CachedEmbedderOptions {
+  /** Folder of the cache. Any number of embedders and processes can share it. It is created if missing and can be deleted at any time. */
+  readonly folder: string;
+}
+
+/**
+ * Embeds each item once: stores its row on disk under the embedder's fingerprint and the item's content, and reads it from there in
+ * this run and all later ones. Rows have checksums; a damaged row is embedded again. If the disk refuses a write, the embedder emits a
+ * warning and continues without storing.
+ *
+ * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
+ * cached embedder also disposes `embedder`.
+ * @throws InputError if the folder cannot be used; the signal's reason on abort.
+ */
+export async function cachedEmbedder<Item = string>(
+  embedder: Embedder<Item>,
+  { folder }: CachedEmbedderOptions,
+  options: CallOptions = {},
+): Promise<Embedder<Item>> {
+  const { fingerprint, capabilities } = embedder;
+  const { dimensions } = capabilities;
+  const name = createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
+  const store = await openRowStore(join(folder, `${name}-${dimensions}`), dimensions, options);
+  let canStore = true;
+  return {
+    specificationVersion: 'v1',
+    kind: 'embedder',
+    fingerprint,
+    capabilities,
+    async embedBatch(items, callOptions = {}) {
+      const { signal, onEvent } = callOptions;
+      signal?.throwIfAborted();
+      const data = new Float32Array(items.length * dimensions);
+      const truncated: number[] = [];
+      const setRow = (index: number, row: Float32Array, isTruncated: boolean) => {
+        data.set(row, index * dimensions);
+        if (isTruncated) truncated.push(index);
+      };
+      const missing = new Map<string, number[]>(); // key → indices in the batch
+      for (const [index, key] of items.map(itemKey).entries()) {
+        const earlier = missing.get(key);
+        const found = earlier ? undefined : await store.find(key);
+        if (found) setRow(index, found.row, found.isTruncated);
+        else if (earlier) earlier.push(index);
+        else missing.set(key, [index]);
+      }
+      if (missing.size > 0) {
+        signal?.throwIfAborted();
+        const firsts = Array.from(missing.values(), ([first]) => items[first!]!);
+        const result = await embedder.embedBatch(firsts, callOptions);
+        if (result.embeddings.data.length !== firsts.length * dimensions) {
+          throw new ShapeError(
+            `the embedder returned ${result.embeddings.data.length} numbers for ${firsts.length} items of ${dimensions} dimensions`,
+          );
+        }
+        const cut = new Set(result.truncated);
+        const rows = Array.from(missing, ([key, indices], index) => {
+          const row = result.embeddings.data.slice(index * dimensions, (index + 1) * dimensions);
+          for (const target of indices) setRow(target, row, cut.has(index));
+          return { key, isTruncated: cut.has(index), row };
+        });
+        if (canStore) {
+          await store.add(rows.filter(({ row }) => firstNotFinite(row) < 0)).catch((error: Error) => {
+            canStore = false;
+            const message = `${error.message}; embedding continues, but further rows are not cached`;
+            onEvent?.({ type: 'work-warning', task: 'embed', code: 'cache-not-written', message });
+          });
+        }
+      }
+      return {
+        embeddings: { data, rows: items.length, cols: dimensions },
+        ...(truncated.length > 0 ? { truncated: Uint32Array.from(truncated).sort() } : {}),
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      await embedder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Equal items have equal keys: SHA-256 of the item as JSON, in hexadecimal. */
+function itemKey(item: unknown): string {
+  return createHash('sha256').update(JSON.stringify(item)).digest('hex');
+}

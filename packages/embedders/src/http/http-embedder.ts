@@ -1,0 +1,127 @@
+import { type CallOptions, checkInteger, type Embedder, InvalidArgumentError } from '@rarefy/core';
+import { requestRows, type Service } from './embedding-service.js';
+
+export interface HttpEmbedderOptions {
+  /** Address of the API, such as `http://localhost:8080/v1`; `/embeddings` is appended if missing. Redirects are errors. */
+  readonly url: string;
+  /** Name of the model at the service. */
+  readonly model: string;
+  /** Sent as `Authorization: Bearer …`. Never appears in an error, event or fingerprint. */
+  readonly apiKey?: string;
+  /** Number of columns to request, if the model can shorten its rows. Default: the model's own, learned from one text. */
+  readonly dimensions?: number;
+  /** Divides each row by its length, in float64; default true. */
+  readonly normalize?: boolean;
+  /** Texts per request, an integer ≥ 1; default 64. Halved for a service that answers 413. */
+  readonly maxBatch?: number;
+  /** Attempts per request, including the first, an integer ≥ 1; default 10. */
+  readonly maxAttempts?: number;
+  /** Time limit of one attempt, until the last byte of its answer, in ms; default 60,000. */
+  readonly attemptTimeoutMs?: number;
+  /** Time limit of a request with all its attempts and waits, in ms; default 600,000. */
+  readonly deadlineMs?: number;
+}
+
+/**
+ * Embeds with a service that implements OpenAI's `POST /v1/embeddings`: text-embeddings-inference, infinity, vLLM, Ollama, OpenAI.
+ *
+ * Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not valid. It waits as long as
+ * `Retry-After` says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row per
+ * text, each index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an empty text,
+ * so it is sent as a blank; half a surrogate pair is sent as U+FFFD.
+ *
+ * The factory sends one text to learn the number of columns. Services do not report which texts they cut, so `truncated` is never set.
+ * @throws InvalidArgumentError if an option is out of range; InputError if the service cannot be used.
+ */
+export async function httpEmbedder(
+  options: HttpEmbedderOptions,
+  callOptions: CallOptions = {},
+): Promise<Embedder<string>> {
+  const { model, dimensions: wanted, normalize = true, maxBatch = 64, maxAttempts = 10 } = options;
+  const { attemptTimeoutMs = 60_000, deadlineMs = 600_000 } = options;
+  checkInteger('maxBatch', maxBatch, 1);
+  checkInteger('maxAttempts', maxAttempts, 1);
+  if (wanted !== undefined) checkInteger('dimensions', wanted, 1);
+  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs })) {
+    // Node's timers hold 31 bits; a longer one fires at once.
+    if (!(value > 0 && value < 2 ** 31))
+      throw new InvalidArgumentError(`${name} must be in (0, 2^31) ms, got ${value}`);
+  }
+  const service: Service = {
+    endpoint: endpointOf(options.url),
+    headers: headersOf(options.apiKey),
+    body: { model, encoding_format: 'float', ...(wanted === undefined ? {} : { dimensions: wanted }) },
+    maxAttempts,
+    attemptTimeoutMs,
+    deadlineMs,
+    redact: redactor(options.apiKey),
+  };
+  const { cols: dimensions } = await requestRows(service, ['dimensions'], wanted, callOptions);
+
+  return {
+    specificationVersion: 'v1',
+    kind: 'embedder',
+    fingerprint: `http:url=${service.endpoint},model=${model},dimensions=${dimensions},normalize=${normalize}`,
+    capabilities: {
+      dimensions,
+      maxBatch,
+      maxConcurrency: Number.POSITIVE_INFINITY,
+      normalized: normalize,
+      deterministic: false,
+      batchTolerance: 1e-3, // for services that compute in half precision, where a row depends on the rest of its batch
+    },
+    async embedBatch(items, batchOptions = {}) {
+      batchOptions.signal?.throwIfAborted();
+      if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
+      const texts = items.map((text) => (text === '' ? ' ' : wellFormed(text)));
+      const embeddings = await requestRows(service, texts, dimensions, batchOptions);
+      if (normalize) normalizeRows(embeddings.data, dimensions);
+      return { embeddings };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function endpointOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new InvalidArgumentError('url must be an http or https address, such as http://localhost:8080/v1');
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new InvalidArgumentError('url must have no user, password, query or fragment; give a key as apiKey');
+  }
+  const path = url.pathname.replace(/\/+$/, '');
+  return `${url.origin}${path.endsWith('/embeddings') ? path : `${path}/embeddings`}`;
+}
+
+function headersOf(key: string | undefined): Record<string, string> {
+  if (key === undefined) return {};
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw new InvalidArgumentError(
+      'apiKey must be printable ASCII characters without blanks; check it for a line break',
+    );
+  }
+  return { authorization: `Bearer ${key}` };
+}
+
+/** Replaces the key, because a service may repeat it in its answer, as it is or escaped. */
+function redactor(key: string | undefined): (text: string) => string {
+  const forms = key === undefined ? [] : [key, encodeURIComponent(key), JSON.stringify(key).slice(1, -1)];
+  return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[key]'), text);
+}
+
+/** Replaces unpaired surrogates: they have no UTF-8 form, and many services reject JSON that escapes them. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
+}
+
+/** v / |v| for each row; a row of zeros is unchanged. */
+function normalizeRows(data: Float32Array, dimensions: number): void {
+  for (let start = 0; start < data.length; start += dimensions) {
+    let squares = 0;
+    for (let index = start; index < start + dimensions; index++) squares += data[index]! ** 2;
+    if (squares === 0) continue;
+    const length = Math.sqrt(squares);
+    for (let index = start; index < start + dimensions; index++) data[index]! /= length;
+  }
+}
