@@ -90,7 +90,7 @@ test('a file that leaves something running does not keep the command from ending
   expect([code, stdout]).toEqual([1, expect.stringMatching(/\d+ passed, \d+ failed, \d+ skipped\n$/)]);
 });
 
-test('JavaScript, a named function and a kind that is told', async () => {
+test('JavaScript, a named function and a given kind', async () => {
   const plain = (kind: string) => `
     const sum = (text) => [...text].reduce((total, character) => total + character.charCodeAt(0), 0);
     const embedder = () => ({
@@ -108,8 +108,8 @@ test('JavaScript, a named function and a kind that is told', async () => {
   expect([code, stdout]).toEqual([0, expect.stringContaining('embedder sums\npassed   describes itself')]);
   write('unkind.mjs', plain('encoder'));
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
-  const told = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
-  expect(told.stdout).toContain("failed   describes itself as its interface says: kind is encoder, not 'embedder'.");
+  const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
+  expect(overridden.stdout).toContain("failed   describes itself as its interface says: kind is encoder, not 'embedder'.");
 });
 
 test.each([

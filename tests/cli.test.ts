@@ -152,7 +152,7 @@ describe('the jobs, one after the other', () => {
     const umap = await rarefy('view --prompts prompts.jsonl --embeddings e.safetensors --seed 2 --out umap');
     expect(umap.code).toBe(0);
     expect((await rarefy('view --prompts prompts.jsonl --embeddings few.safetensors --out x')).stderr).toContain(
-      'has no embedding of the prompt with id "pair-3"',
+      'few.safetensors lacks 26 of 29 prompts; the first one has the id "pair-3"',
     );
   });
 
