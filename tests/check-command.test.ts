@@ -109,7 +109,9 @@ test('JavaScript, a named function and a given kind', async () => {
   write('unkind.mjs', plain('encoder'));
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
   const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
-  expect(overridden.stdout).toContain("failed   describes itself as its interface says: kind is encoder, not 'embedder'.");
+  expect(overridden.stdout).toContain(
+    "failed   describes itself as its interface says: kind is encoder, not 'embedder'.",
+  );
 });
 
 test.each([

@@ -144,7 +144,10 @@ test('a pipe is read once; an impossible request is refused before anything is e
   for (const [options, message] of [
     ['--embedder hash --dtype float16 --out x.parquet', 'x.parquet would hold float32, and not float16'],
     ['--embedder hash --dtype bfloat16 --out x.arrow --dry-run', 'x.arrow would hold float32 or float16'],
-    ['--embedder hash --ckpt base --out x.npy', '--ckpt applies only to causal-lm, logits and onnx; the embedder is hash'],
+    [
+      '--embedder hash --ckpt base --out x.npy',
+      '--ckpt applies only to causal-lm, logits and onnx; the embedder is hash',
+    ],
   ]) {
     const refused = await run(`--data short.jsonl ${options}`);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(message!) });

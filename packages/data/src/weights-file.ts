@@ -10,7 +10,7 @@ export interface WeightColumns {
 }
 
 /**
- * Writes JSON Lines of `{id, density, weight, probability}`, one per prompt and in order. The numbers read back to the same doubles.
+ * Writes JSON Lines of `{id, density, weight, probability}`, one line per prompt, in order. Reading gives the same doubles.
  * @throws ShapeError if the lengths differ; what writeJsonl throws.
  */
 export async function writeWeights(
@@ -35,7 +35,7 @@ export async function writeWeights(
 }
 
 /**
- * Reads a file of {@link writeWeights} for some prompts, by id: lines can have any order. The probabilities in the file are ignored.
+ * Reads a file of {@link writeWeights} for some prompts, by id: lines can have any order. Probabilities are ignored.
  * @param ids the id of each prompt, all different
  * @returns densities and weights in the order of `ids`
  * @throws InputError if a line is not valid, or if ids are missing, extra or repeated, with how many and the first one.

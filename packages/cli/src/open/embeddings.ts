@@ -44,7 +44,7 @@ export async function embeddingsOf(
 }
 
 /**
- * The rows of some prompts in an open embeddings file, found by id: the file itself if it holds exactly these prompts in this order.
+ * The rows of some prompts in an open embeddings file, found by id. If the file has just these prompts in this order, its reader.
  * @throws InputError naming the first prompt that the file lacks.
  */
 export async function rowsOf(

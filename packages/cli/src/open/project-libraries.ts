@@ -9,9 +9,9 @@ const requireFromCommand = createRequire(import.meta.url);
 const requireFromProject = () => createRequire(join(process.cwd(), 'package.json'));
 
 /**
- * Opens something that needs an optional library. If the library is not installed beside this command, the one of the project in the
- * current folder or in NODE_PATH is passed in.
- * @throws MissingDependencyError with the install line if no one has it.
+ * Opens something that needs an optional library. If the library is not installed beside this command, passes in the one of the
+ * project in the current folder, or of NODE_PATH.
+ * @throws MissingDependencyError with the install line if it is installed nowhere.
  */
 export async function withProjectLibrary<Library, Opened>(
   name: string,

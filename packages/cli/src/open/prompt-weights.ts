@@ -74,7 +74,7 @@ export interface ComparedWeights extends WeighedPrompts {
   readonly agreement?: Agreement;
 }
 
-/** Weighs prompts, and compares with another estimator or neighbor search if one is given. Both fit the same rows, embedded once. */
+/** Weighs prompts, and compares with another estimator or neighbor search if one is given. The prompts are embedded once. */
 export async function comparePromptWeights(
   prompts: readonly PromptRecord[] | undefined,
   values: WeighingValues,

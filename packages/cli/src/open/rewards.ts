@@ -21,8 +21,8 @@ export interface RewardValues {
 }
 
 /**
- * Opens the rewards of a run. The default export of a file, or its only function, is called as `(completions, { signal })` and returns
- * one number per completion, or a promise of them.
+ * Opens the rewards of a run. The default export of a file, or its only function, is called with the completions and call options.
+ * It returns one number per completion, or a promise of them.
  * @throws InvalidArgumentError if two rewards have the same name; InputError for a file or a model that is not valid.
  */
 export async function openRewards({ reward, rewardModel: folder, rewardWords }: RewardValues): Promise<OpenReward[]> {

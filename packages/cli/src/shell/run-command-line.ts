@@ -11,8 +11,8 @@ import { printable } from './text.js';
 const exitCodes = { success: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 };
 
 /**
- * Runs one command line and returns the exit code. Writes errors as one line to stderr, with the stack only for `--debug` or
- * RAREFY_DEBUG=1. The first Ctrl-C or SIGTERM aborts the command's signal, so that it saves its state; the second one quits at once.
+ * Runs one command line and returns the exit code. Writes an error as one line to stderr, with the stack only for `--debug` or
+ * RAREFY_DEBUG=1. The first Ctrl-C or SIGTERM aborts the command's signal, so that it saves its state. The second quits at once.
  */
 export async function runCommandLine(
   root: CommandDef,
