@@ -1,13 +1,13 @@
 import { basename, extname } from 'node:path';
 import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
 import { type Completion, lengthReward, type NamedReward, rewardModelReward } from '@rarefy/grpo';
-import { loadLanguageModel, rewardModel } from '@rarefy/lm';
+import { loadLanguageModel, rewardModel, weightsDigest } from '@rarefy/lm';
 import { exportedFunction } from './factory.js';
 import { importFile } from './import-file.js';
 import { checkpointFolder } from './model.js';
 
 export interface OpenReward extends NamedReward {
-  /** What a resumed run must share: the kind, or the digest of the file's code. */
+  /** What a resumed run must share: options, or the digest of a file's code or a model's weights. */
   readonly identity: string;
   /** Frees a model. */
   dispose?(): void;
@@ -60,7 +60,11 @@ async function openRewardModel(named: string): Promise<Pick<OpenReward, 'reward'
     throw new InputError(`${folder} is not a reward model (it has no score.weight); train one with: rarefy train rm`);
   }
   const reward = rewardModel(model, extra);
-  return { reward: rewardModelReward({ reward, tokenizer }), identity: 'model', dispose: () => reward.dispose() };
+  return {
+    reward: rewardModelReward({ reward, tokenizer }),
+    identity: await weightsDigest(model),
+    dispose: () => reward.dispose(),
+  };
 }
 
 async function openRewardFile(file: string): Promise<Pick<OpenReward, 'reward' | 'identity'>> {

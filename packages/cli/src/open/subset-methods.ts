@@ -104,7 +104,7 @@ async function similarityWeights(rows: RowSource, options: SubsetOptions, call: 
 }
 
 /** The figures of a report, without its warnings. */
-export function effectOf({ warnings, ...effect }: DensityReport) {
+function effectOf({ warnings, ...effect }: DensityReport) {
   return effect;
 }
 

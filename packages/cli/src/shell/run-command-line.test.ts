@@ -2,6 +2,8 @@ import { InputError, InvalidArgumentError } from '@rarefy/core';
 import { defineCommand } from 'citty';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { command } from './command.js';
+import { commandHelp } from './help.js';
+import { under } from './options.js';
 import { runCommandLine } from './run-command-line.js';
 
 const failures: Record<string, () => unknown> = {
@@ -102,6 +104,50 @@ test('help and version', async () => {
   expect(stdout[1]).toContain('rarefy fail --how input');
   expect(stdout[1]).toContain('--how=<input|argument|bug>');
   expect(stdout[2]).toBe('1.2.3');
+});
+
+test('options are listed under their headings, with long descriptions wrapped', async () => {
+  const options = {
+    plain: { type: 'flag', description: 'Plain' },
+    ...under('Output', { out: { type: 'text', valueHint: 'file', required: true, description: 'Result' } }),
+    ...under('Data', {
+      file: { type: 'text', valueHint: 'path', required: true, description: 'Input' },
+      words: { type: 'list', valueHint: 'word', description: 'many words '.repeat(9).trim() },
+      count: { type: 'integer', default: 3, description: 'Number' },
+    }),
+  } as const;
+  const shown = command({
+    description: 'Shows',
+    example: 'show x --out y',
+    argument: 'file',
+    options,
+    run: async () => {},
+  });
+  expect(commandHelp('rarefy show', 'Shows', shown)).toBe(`Shows
+
+USAGE rarefy show <file> [OPTIONS] --out=<file>
+
+ARGUMENTS
+
+  <file>                      Input
+
+DATA
+
+  --words=<word>              many words many words many words many words many words many words many
+                              words many words many words (Repeatable)
+  --count=<integer>           Number (Default: 3)
+
+OUTPUT
+
+  --out=<file>                Result (Required)
+
+OPTIONS
+
+  --plain                     Plain
+
+EXAMPLE
+
+  show x --out y`);
 });
 
 test('the first Ctrl-C lets the command save its state, the second quits at once', async () => {
