@@ -7,7 +7,12 @@ export default defineConfig({
   resolve: { conditions: source },
   ssr: { resolve: { conditions: source, externalConditions: source } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts', 'examples/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/testing/mutants/*.test.ts',
+      'tests/**/*.test.ts',
+      'examples/**/*.test.ts',
+    ],
     maxWorkers: availableParallelism(), // vitest leaves one core idle, of two one half
     testTimeout: 300_000, // ends what hangs: on a crowded machine sound tests take twenty times as long
     hookTimeout: 300_000,

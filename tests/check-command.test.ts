@@ -7,7 +7,7 @@ import { stalePackages } from '../scripts/build-stamp.mjs';
 import { startRarefy } from './support/rarefy.js';
 
 const example = fileURLToPath(new URL('../examples/custom-sampler/custom-sampler.ts', import.meta.url));
-const reference = fileURLToPath(new URL('../packages/testing/src/reference/roulette-sampler.ts', import.meta.url));
+const reference = fileURLToPath(new URL('../packages/testing/src/reference/samplers.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'rarefy-check-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
@@ -44,9 +44,9 @@ test('the example passes, every check in a line, and nothing stays behind', asyn
   expect([code, stderr]).toEqual([0, '']);
   const lines = stdout.trimEnd().split('\n');
   expect(lines[0]).toBe('sampler round-robin:size=37,seed=3');
-  expect(lines).toContain('passed   resumes from every state, through JSON');
-  expect(lines).toContain('passed   has another fingerprint for every other option');
-  expect(lines).toContain('passed   repeats no position before all have come');
+  expect(lines).toContain('passed   resumes from any state after a JSON round trip');
+  expect(lines).toContain('passed   has a different fingerprint for every option');
+  expect(lines).toContain('passed   draws every position once per epoch');
   expect(lines).toContain('skipped  has probabilities that sum to 1: needs probabilities');
   const [passed, failed, skipped] = lines.at(-1)!.match(/\d+/g)!.map(Number);
   expect(failed).toBe(0);
@@ -62,11 +62,13 @@ test('the example passes in a folder where nothing is installed', async () => {
   expect(stdout).toMatch(/\b0 failed\b/);
 });
 
-test('a sampler that forgets its place fails the check for it, with what was seen and why it matters', async () => {
+test('a sampler that ignores restored states fails the checks of its state, with what was seen and why it matters', async () => {
   const { code, stdout, stderr } = await check('forgets.ts');
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^failed {3}resumes from every state, through JSON: the state .*\. A run that is killed/m);
-  expect(stdout).toMatch(/^failed {3}refuses the state of another sampler: /m);
+  expect(stdout).toMatch(
+    /^failed {3}resumes from any state after a JSON round trip: expected .*\. A run that is killed/m,
+  );
+  expect(stdout).toMatch(/^failed {3}rejects the state of another sampler: /m);
   expect(stderr).toMatch(/^rarefy: forgets\.ts failed \d of \d+ checks\.\n$/);
 });
 
@@ -78,9 +80,9 @@ test('a file that exports fromWeights is held to its weights too', async () => {
     export const fromWeights = (weights: Float64Array) => rouletteSampler(weights.map((w) => w || 1), { seed: 1 });`,
   );
   const { code, stdout } = await check('weights.ts');
-  expect(stdout).toContain('passed   draws as often as its probabilities say');
+  expect(stdout).toContain('passed   draws each position as often as its probability says');
   expect(stdout).toContain('passed   draws equal weights equally often');
-  expect(stdout).toMatch(/^failed {3}never draws a weight of zero: position \d has weight 0 and was drawn/m);
+  expect(stdout).toMatch(/^failed {3}never draws a position of weight 0: position \d has weight 0, but was drawn/m);
   expect(code).toBe(1);
 });
 
@@ -105,12 +107,12 @@ test('JavaScript, a named function and a given kind', async () => {
     export { embedder as first, embedder as second };`;
   write('sums.mjs', plain('embedder'));
   const { code, stdout } = await check('sums.mjs', '--export', 'second');
-  expect([code, stdout]).toEqual([0, expect.stringContaining('embedder sums\npassed   describes itself')]);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('embedder sums\npassed   declares its version')]);
   write('unkind.mjs', plain('encoder'));
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
   const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
   expect(overridden.stdout).toContain(
-    "failed   describes itself as its interface says: kind is encoder, not 'embedder'.",
+    "failed   declares its version, kind, fingerprint and capabilities: expected kind 'embedder', got 'encoder'.",
   );
 });
 

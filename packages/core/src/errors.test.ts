@@ -48,7 +48,7 @@ test('codes are distinct and stable', () => {
   for (const { type, error } of own) expect(error.name).toBe(type.name);
 });
 
-test('isInstance is true for the class and the base alone, on all pairs, in this copy and in another', () => {
+test('isInstance is true only for the class and its base, for all pairs, in this copy and in another', () => {
   for (const { type } of own) {
     for (const { error } of [...own, ...other]) {
       const expected = type.code === error.code || type.code === 'RAREFY_ERROR';
@@ -58,7 +58,7 @@ test('isInstance is true for the class and the base alone, on all pairs, in this
   }
 });
 
-test('a subclass of another package is an instance of its bases, and its siblings are not', () => {
+test('a subclass from another package is an instance of its bases and not of their siblings', () => {
   class Family extends core.RarefyError {
     static override readonly code: string = 'OTHER_FAMILY';
   }

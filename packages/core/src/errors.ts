@@ -9,7 +9,7 @@ export class RarefyError extends Error {
     super(message, options);
     this.name = new.target.name;
     this.code = new.target.code;
-    // One marker per class in the chain, so that isInstance also works when two copies of this package are loaded.
+    // Every class in the chain leaves a marker, so that isInstance works even if two copies of this package are loaded.
     for (let type: unknown = new.target; isErrorType(type); type = Object.getPrototypeOf(type)) {
       Object.defineProperty(this, Symbol.for(prefix + type.code), { value: true });
     }
@@ -28,7 +28,7 @@ function isErrorType(type: unknown): type is typeof RarefyError {
   return typeof type === 'function' && 'code' in type && typeof type.code === 'string';
 }
 
-/** A file that Rarefy wrote, or whose format it reads, is damaged. Nothing was read from it. */
+/** A file is damaged: Rarefy wrote it or reads its format, but its content is not valid. Nothing was read from it. */
 export class CorruptFileError extends RarefyError {
   static override readonly code = 'RAREFY_CORRUPT_FILE';
 }
@@ -43,7 +43,7 @@ export class InvalidArgumentError extends RarefyError {
   static override readonly code = 'RAREFY_INVALID_ARGUMENT';
 }
 
-/** No draw is possible from these weights: one is NaN, negative or infinite, or all are zero. The message names the first position. */
+/** Weights do not allow any draw: one is NaN, negative or infinite, or all are zero. The message names the first position. */
 export class InvalidWeightsError extends RarefyError {
   static override readonly code = 'RAREFY_INVALID_WEIGHTS';
 }
@@ -53,7 +53,7 @@ export class LockedError extends RarefyError {
   static override readonly code = 'RAREFY_LOCKED';
 }
 
-/** An optional library is not installed, or is installed but does not load. */
+/** An optional library is not installed, or it is installed but does not load. */
 export class MissingDependencyError extends RarefyError {
   static override readonly code = 'RAREFY_MISSING_DEPENDENCY';
 
@@ -91,7 +91,7 @@ export class StateMismatchError extends RarefyError {
   static override readonly code = 'RAREFY_STATE_MISMATCH';
 }
 
-/** Training cannot continue: a loss or reward is not finite, or no group is left to learn from. */
+/** Training cannot continue: a loss or reward is not finite, or no group is left to train on. */
 export class TrainingError extends RarefyError {
   static override readonly code = 'RAREFY_TRAINING';
 }

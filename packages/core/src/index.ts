@@ -1,16 +1,23 @@
 /**
- * The interfaces of Rarefy, and the functions that run any implementation of them. No dependency; runs in browsers.
+ * The interfaces of Rarefy, and the functions that run any implementation of them. No dependencies; runs in browsers.
  *
  * - A component is a plain object with one narrow method that implementers write: `embedBatch`, `fit`, `draw`, `project`, `export`.
- *   Users call a wide function here, such as {@link embed} or {@link selfJoin}, which splits, orders, checks, reports and aborts.
+ *   Users call a wide function such as {@link embed} or {@link selfJoin}, which splits, orders, checks, reports and aborts.
  * - Arrays are flat and typed: a {@link Matrix} is row-major and contiguous. A returned buffer belongs to the caller.
- * - Long work takes {@link CallOptions}: `signal` aborts it, `onEvent` receives its progress.
- * - Randomness is addressed by position ({@link counterRandom}), so every stream can be split and resumed.
+ * - Long calls take {@link CallOptions}: `signal` aborts them, `onEvent` receives their progress.
+ * - Random numbers are addressed by index ({@link counterRandom}), so every stream can be split and resumed.
  * - Every error is a {@link RarefyError} with a stable `code`.
  */
-export { decodeBase64, encodeBase64 } from './bytes/base64.js';
-export { checkInteger, checkSeed } from './checks/arguments.js';
-export { checkFinite, checkMatrix, checkShape, firstNotFinite, notFiniteAt } from './checks/numbers.js';
+export { decodeBase64, encodeBase64 } from './base64.js';
+export {
+  checkFinite,
+  checkInteger,
+  checkMatrix,
+  checkSeed,
+  checkShape,
+  firstNotFinite,
+  notFiniteAt,
+} from './checks.js';
 export {
   CorruptFileError,
   InputError,
@@ -25,20 +32,16 @@ export {
   StateMismatchError,
   TrainingError,
 } from './errors.js';
-export { type ImportPeerOptions, importPeer } from './load/import-peer.js';
+export { type ImportPeerOptions, importPeer } from './import-peer.js';
 export { type CounterRandom, counterRandom } from './random/counter-random.js';
 export { digest } from './random/digest.js';
-export { collect } from './run/collect.js';
-export { embed } from './run/embed.js';
-export { type EmbeddedPart, type EmbedOptions, embedStream } from './run/embed-stream.js';
+export { collect, type EmbeddedPart, type EmbedOptions, embed, embedStream } from './run/embed.js';
 export { iterate } from './run/iterate.js';
-export { type Progress, startProgress, type Tick, withProgress } from './run/progress.js';
-export { retryDelay } from './run/retry-delay.js';
+export { type Progress, startProgress, type Tick, type TimeSlices, timeSlices, withProgress } from './run/progress.js';
 export { selfJoin } from './run/self-join.js';
-export { sleep } from './run/sleep.js';
-export { type TimeSlices, timeSlices } from './run/time-slices.js';
-export type { Component, Stateful } from './spec/component.js';
-export type { DensityCapabilities, DensityEstimator } from './spec/density-estimator.js';
+export { retryDelay, sleep } from './run/wait.js';
+export type { CallOptions, Component, Stateful, WorkEvent } from './spec/component.js';
+export type { DensityCapabilities, DensityEstimator, Weighting } from './spec/density.js';
 export type {
   DistanceError,
   EmbeddedRows,
@@ -47,11 +50,8 @@ export type {
   EmbedResult,
   TokenCountingEmbedder,
 } from './spec/embedder.js';
-export type { CallOptions, WorkEvent } from './spec/events.js';
 export type { Column, EmbeddingView, Exporter, ExporterCapabilities } from './spec/exporter.js';
-export type { LoadedBatch, Loader } from './spec/loader.js';
-export type { Matrix } from './spec/matrix.js';
-export type { MetricLogger } from './spec/metric-logger.js';
+export type { Matrix, RowSource } from './spec/matrix.js';
 export type {
   IndexCapabilities,
   MeasuredRecall,
@@ -61,6 +61,5 @@ export type {
   SearchOptions,
 } from './spec/neighbor-index.js';
 export type { ProjectOptions, Projector, ProjectorCapabilities } from './spec/projector.js';
-export type { RowSource } from './spec/row-source.js';
 export type { Draws, Feedback, Sampler, SamplerCapabilities, SamplerState, WeightUpdate } from './spec/sampler.js';
-export type { Weighting } from './spec/weighting.js';
+export type { LoadedBatch, Loader, MetricLogger } from './spec/training.js';

@@ -84,7 +84,7 @@ test('rejects with the reason of its signal, and with what its parts throw', asy
   const reason = new Error('enough');
   await expect(densityAwareSampler(rows, { ...base, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   await expect(densityAwareSampler([], base)).rejects.toThrow('there are no prompts');
-  await expect(densityAwareSampler([1, 2, 3], base)).rejects.toThrow('k = 10 neighbours need at least 11 rows');
+  await expect(densityAwareSampler([1, 2, 3], base)).rejects.toThrow('k = 10 neighbors need at least 11 rows');
   await expect(densityAwareSampler(rows, { ...base, seed: 0.5 })).rejects.toBeInstanceOf(InvalidArgumentError);
   const zero = () => new Float64Array(200);
   await expect(densityAwareSampler(rows, { ...base, weighting: zero })).rejects.toBeInstanceOf(InvalidWeightsError);

@@ -1,24 +1,25 @@
 import type { Component } from '@rarefy/core';
-import type { Check, Subject } from './check.js';
+import type { Check } from './check.js';
 import { ensure } from './ensure.js';
+import type { Subject } from './subjects.js';
 
-/** A check of one kind of component, before it is bound to a subject. */
+/** A check for one kind of component, before it is bound to a subject. */
 export interface ComponentCheck<Tested> {
   readonly name: string;
   readonly why: string;
   readonly seed?: number;
   readonly requires?: { readonly capability: string; met(component: Tested): boolean };
-  /** `create` gives fresh components, which are disposed after the check. */
+  /** `create` makes fresh components, which are disposed after the check. */
   run(context: { create(): Promise<Tested>; readonly seed: number }): void | Promise<void>;
 }
 
-/** The checks of a kind on a subject, after those that every kind has in common. */
+/** Binds the checks of one kind to a subject, after the checks that apply to every kind. */
 export function componentChecks<Tested extends Component<string, object>>(
   kind: Tested['kind'],
   subject: Subject<Tested>,
   checks: readonly ComponentCheck<Tested>[],
 ): Check[] {
-  let probe: Promise<Tested> | undefined; // its capabilities never change, so one tells for all
+  let probe: Promise<Tested> | undefined; // one component answers for all: capabilities never change
   const probed = () => {
     probe ??= withFresh(subject, (create) => create());
     return probe;
@@ -34,7 +35,7 @@ export function componentChecks<Tested extends Component<string, object>>(
   }));
 }
 
-/** Hands out fresh components and disposes them in the end. */
+/** Passes `use` a function that makes fresh components, and disposes them at the end. */
 async function withFresh<Tested, Result>(
   subject: Subject<Tested>,
   use: (create: () => Promise<Tested>) => Promise<Result>,
@@ -54,40 +55,41 @@ async function withFresh<Tested, Result>(
 
 function identityChecks<Tested extends Component<string, object>>(
   kind: string,
-  { variants, fingerprint }: Subject<Tested>,
+  { variants, fingerprint: earlier }: Subject<Tested>,
 ): ComponentCheck<Tested>[] {
   return [
     {
-      name: 'describes itself as its interface says',
-      why: 'Loops, caches and reports read these fields before they call anything.',
+      name: 'declares its version, kind, fingerprint and capabilities',
+      why: 'Training loops, caches and reports read these fields before they call anything.',
       async run({ create }) {
-        const component = await create();
+        const { specificationVersion, kind: declared, fingerprint, capabilities } = await create();
+        ensure(specificationVersion === 'v1', `expected specificationVersion 'v1', got '${specificationVersion}'`);
+        ensure(declared === kind, `expected kind '${kind}', got '${declared}'`);
         ensure(
-          component.specificationVersion === 'v1',
-          `specificationVersion is ${component.specificationVersion}, not 'v1'`,
+          typeof fingerprint === 'string' && fingerprint !== '',
+          `expected a nonempty string as fingerprint, got ${JSON.stringify(fingerprint)}`,
         );
-        ensure(component.kind === kind, `kind is ${component.kind}, not '${kind}'`);
         ensure(
-          typeof component.fingerprint === 'string' && component.fingerprint !== '',
-          `the fingerprint is ${JSON.stringify(component.fingerprint)}, not a text`,
+          typeof capabilities === 'object' && capabilities !== null,
+          `expected an object as capabilities, got ${capabilities}`,
         );
-        const { capabilities } = component;
-        ensure(typeof capabilities === 'object' && capabilities !== null, `capabilities are ${capabilities}`);
       },
     },
     {
-      name: 'has a steady fingerprint',
-      why: 'Caches are keyed by it and saved states are refused by it, from one process to the next.',
+      name: 'has a stable fingerprint',
+      why: 'Caches and saved states are matched by it, also in later processes.',
       async run({ create }) {
         const [one, other] = [(await create()).fingerprint, (await create()).fingerprint];
-        ensure(one === other, `equal components have the fingerprints "${one}" and "${other}"`);
-        const earlier = fingerprint ?? one;
-        ensure(one === earlier, `the fingerprint is "${one}" and was "${earlier}" in an earlier process`);
+        ensure(one === other, `two equal components have different fingerprints, "${one}" and "${other}"`);
+        ensure(
+          earlier === undefined || one === earlier,
+          `the fingerprint is "${one}", but was "${earlier}" in an earlier process`,
+        );
       },
     },
     {
-      name: 'has another fingerprint for every other option',
-      why: 'A cache that cannot tell two settings apart hands out the numbers of the wrong one.',
+      name: 'has a different fingerprint for every option',
+      why: 'If two settings share a fingerprint, a cache returns the numbers of the wrong one.',
       requires: { capability: 'variants in the subject', met: () => variants !== undefined },
       async run({ create }) {
         const seen = [(await create()).fingerprint];
@@ -96,8 +98,8 @@ function identityChecks<Tested extends Component<string, object>>(
             seen.push((await createVariant()).fingerprint);
           });
         }
-        const repeated = seen.find((value, at) => seen.indexOf(value) < at);
-        ensure(repeated === undefined, `components with other options share the fingerprint "${repeated}"`);
+        const repeated = seen.find((value, index) => seen.indexOf(value) < index);
+        ensure(repeated === undefined, `components with different options share the fingerprint "${repeated}"`);
       },
     },
   ];

@@ -1,64 +1,98 @@
 import type { RarefyError } from '@rarefy/core';
 
-/** @throws Error with the message unless the condition holds. */
+type ErrorType = { readonly code: string; isInstance(error: unknown): boolean };
+
+/** @throws Error with the message if the condition does not hold. */
 export function ensure(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(message);
 }
 
-/** @throws Error telling the first difference above `tolerance`, in absolute value. */
+/**
+ * @param what noun phrase for the message, such as `densities of shuffled rows`
+ * @throws Error at the first difference above `tolerance`, in absolute value. 0 and -0 are equal, and so are two NaN.
+ */
 export function ensureClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   tolerance: number,
   what: string,
 ): void {
-  ensure(actual.length === expected.length, `${what}: ${actual.length} numbers where ${expected.length} are due`);
-  for (let at = 0; at < expected.length; at++) {
-    const same = Object.is(actual[at]! + 0, expected[at]! + 0) || Math.abs(actual[at]! - expected[at]!) <= tolerance;
-    ensure(same, `${what}: ${actual[at]} at ${at} where ${expected[at]} is due`);
+  const length = expected.length;
+  ensure(actual.length === length, `expected ${what} to have ${length} values, got ${actual.length}`);
+  const range = tolerance > 0 ? ` ± ${Number(tolerance.toPrecision(2))}` : '';
+  for (let index = 0; index < length; index++) {
+    const [seen, wanted] = [actual[index]! + 0, expected[index]! + 0];
+    const same = Object.is(seen, wanted) || Math.abs(seen - wanted) <= tolerance;
+    ensure(same, `expected ${what} to be ${wanted}${range} at index ${index}, got ${seen}`);
   }
 }
 
-/** @throws Error telling the first difference. */
+/** @throws Error at the first difference. */
 export function ensureEqual(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
   ensureClose(actual, expected, 0, what);
 }
 
-/** @throws Error naming the first value that is NaN or infinite. */
+/** @throws Error at the first value that is NaN or infinite. */
 export function ensureFinite(values: ArrayLike<number>, what: string): void {
   const bad = Array.prototype.findIndex.call(values, (value) => !Number.isFinite(value));
-  ensure(bad < 0, `${what}: ${values[bad]} at ${bad}`);
+  ensure(bad < 0, `expected ${what} to be finite, got ${values[bad]} at index ${bad}`);
 }
 
-/** Awaits a call that must fail; gives the error. @throws Error when it succeeds. */
+/** Compares plain objects, lists and typed arrays. @throws Error at the first difference, with its path. */
+export function ensureUnchanged(actual: unknown, original: unknown, what: string, path = ''): void {
+  if (typeof original !== 'object' || original === null) {
+    const same = Object.is(actual, original);
+    ensure(same, `${what} changed: ${path} was ${JSON.stringify(original)} and is ${JSON.stringify(actual)}`);
+    return;
+  }
+  const [entries, before] = [Object.entries(actual as object), Object.entries(original)];
+  const length = before.length;
+  ensure(entries.length === length, `${what} changed: ${path} had ${length} entries and has ${entries.length}`);
+  for (const [key, value] of before) ensureUnchanged(Reflect.get(actual as object, key), value, what, `${path}/${key}`);
+}
+
+/** Awaits a call that must fail and returns the error. @throws Error if the call succeeds. */
 export async function ensureFails(call: () => unknown, what: string): Promise<unknown> {
   try {
     await call();
   } catch (error) {
     return error;
   }
-  throw new Error(`${what} was accepted`);
+  throw new Error(`expected an error for ${what}, but the call succeeded`);
 }
 
-/** Awaits a call that must fail with this class of error; gives its message. */
-export async function ensureFailsWith(
-  call: () => unknown,
-  type: { readonly code: string; isInstance(error: unknown): boolean },
-  what: string,
-): Promise<string> {
+/** Awaits a call that must fail with this class of error and returns the error's message. */
+export async function ensureFailsWith(call: () => unknown, type: ErrorType, what: string): Promise<string> {
   const error = await ensureFails(call, what);
-  ensure(type.isInstance(error), `${what} gave ${error} where an error with code ${type.code} is due`);
+  ensure(type.isInstance(error), `expected an error with code ${type.code} for ${what}, got ${error}`);
   return (error as RarefyError).message;
 }
 
-/** Awaits a call under a signal that is aborted already: it must reject with the signal's reason. */
-export async function ensureAborts(call: (signal: AbortSignal) => unknown): Promise<void> {
-  const reason = new Error('stopped by the check');
-  const error = await ensureFails(() => call(AbortSignal.abort(reason)), 'a call under an aborted signal');
-  ensure(error === reason, `a call under an aborted signal gave ${error} where the signal's reason is due`);
+/** Awaits a call that must either fail with this class of error or return what `accept` accepts. */
+export async function ensureFailsOr<Result>(
+  call: () => Result | Promise<Result>,
+  type: ErrorType,
+  accept: (result: Result) => void,
+  what: string,
+): Promise<void> {
+  let result: Result;
+  try {
+    result = await call();
+  } catch (error) {
+    ensure(type.isInstance(error), `expected a result or an error with code ${type.code} for ${what}, got ${error}`);
+    return;
+  }
+  accept(result);
 }
 
-/** Aborts a call while it runs: it must reject with the signal's reason, or have been quicker and give what `accept` takes. */
+/** Awaits a call with a signal that is already aborted: it must reject with the signal's reason. */
+export async function ensureAborts(call: (signal: AbortSignal) => unknown, what = 'a call'): Promise<void> {
+  const reason = new Error('stopped by the check');
+  const error = await ensureFails(() => call(AbortSignal.abort(reason)), `${what} with an aborted signal`);
+  ensure(error === reason, `${what} with an aborted signal: expected the signal's reason, got ${error}`);
+}
+
+/** Aborts a call while it runs: it must reject with the signal's reason, or finish early with a result that `accept` accepts. */
 export async function ensureAbortsMidway<Result>(
   call: (signal: AbortSignal) => Promise<Result>,
   accept: (result: Result) => void,
@@ -74,23 +108,6 @@ export async function ensureAbortsMidway<Result>(
     controller.abort(reason);
     const ended = await outcome;
     if ('result' in ended) accept(ended.result);
-    else ensure(ended.error === reason, `a call aborted midway gave ${ended.error} where the signal's reason is due`);
+    else ensure(ended.error === reason, `a call aborted midway: expected the signal's reason, got ${ended.error}`);
   }
-}
-
-/** Awaits a call that may fail with an error of ours, or give what `accept` takes. */
-export async function ensureRefusesOr<Result>(
-  call: () => Result | Promise<Result>,
-  type: { readonly code: string; isInstance(error: unknown): boolean },
-  accept: (result: Result) => void,
-  what: string,
-): Promise<void> {
-  let result: Result;
-  try {
-    result = await call();
-  } catch (error) {
-    ensure(type.isInstance(error), `${what} gave ${error} where an error with code ${type.code} is due`);
-    return;
-  }
-  accept(result);
 }

@@ -5,7 +5,7 @@ import { neighborIndexChecks } from './checks/neighbor-index-checks.js';
 import { projectorChecks } from './checks/projector-checks.js';
 import { samplerChecks } from './checks/sampler-checks.js';
 
-/** The suite of every kind of component, by the component's `kind`. */
+/** The suite of checks for every kind of component, by `kind`. */
 export const suites = {
   embedder: embedderChecks,
   'neighbor-index': neighborIndexChecks,

@@ -1,9 +1,7 @@
 import { describe, test } from 'vitest';
-import type { Check } from './check.js';
-import { checkExpectedFailures, performCheck } from './perform-check.js';
-import type { CheckOptions } from './run-checks.js';
+import { type Check, type CheckOptions, checkExpectedFailures, performCheck } from './check.js';
 
-/** One vitest test a check, in a `describe` of this name. */
+/** Defines one vitest test per check, in a `describe` block of this name. */
 export function describeChecks(
   name: string,
   checks: readonly Check[],

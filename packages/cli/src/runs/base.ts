@@ -37,7 +37,6 @@ type BaseValues = OptionValues<typeof baseOptions>;
 export async function trainBase(values: BaseValues, options: CallOptions): Promise<void> {
   checkSizes(values);
   const lm = await import('@rarefy/lm');
-  const { learningRateSchedule } = await import('@rarefy/grpo');
   const { readPairs } = await import('@rarefy/data');
   const { maxSteps, seed, batchSize, rowLength, learningRate } = values;
   await runTraining(
@@ -71,7 +70,7 @@ export async function trainBase(values: BaseValues, options: CallOptions): Promi
           weightDecay: 0.1,
           betas: [0.9, 0.95],
           maxGradNorm: 1,
-          schedule: learningRateSchedule('cosine', { warmupSteps: Math.min(50, Math.floor(maxSteps / 10)) }),
+          schedule: lm.learningRateSchedule('cosine', { warmupSteps: Math.min(50, Math.floor(maxSteps / 10)) }),
           examples: lm.windows(corpus, { length: rowLength, batchSize, seed }),
           data: `${digest(corpus)}:${rowLength}:${batchSize}:${seed}:${maxSteps}`,
         }),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type CallOptions, InputError, StateMismatchError } from '@rarefy/core';
+import { type CallOptions, InputError, type MetricLogger, StateMismatchError } from '@rarefy/core';
 import type { ChosenBackend, LoadedModel, TrainingOptions } from '@rarefy/lm';
 import { backendOption, openBackend } from '../open/backend.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
@@ -90,7 +90,7 @@ export async function runTraining<Stage extends OpenStage, Result>(
   }
   const backend = given ?? (await openBackend(values.backend, options));
   const opened = await open(isContinued);
-  let log: { log(step: number, metrics: Readonly<Record<string, number>>): void; close(): void } | undefined;
+  let logger: MetricLogger | undefined;
   let lastMessage = Number.NEGATIVE_INFINITY;
   const report = (message: string) => options.onEvent?.({ type: 'work-message', task: stage, message });
   try {
@@ -102,11 +102,11 @@ export async function runTraining<Stage extends OpenStage, Result>(
       ...options,
       checkpoint: { folder: out, saveSteps, resume },
       onStart(done) {
-        log = jsonlLogger(join(out, 'metrics.jsonl'), done > 0 ? { truncateAfterStep: done } : {}) as typeof log;
+        logger = jsonlLogger(join(out, 'metrics.jsonl'), done > 0 ? { truncateAfterStep: done } : {});
         if (done > 0) report(`continuing after step ${done}`);
       },
       onStep(step, metrics) {
-        log?.log(step, metrics);
+        logger?.log(step, metrics);
         if (performance.now() - lastMessage < messageEveryMs) return;
         lastMessage = performance.now();
         const columns = shown
@@ -118,7 +118,7 @@ export async function runTraining<Stage extends OpenStage, Result>(
     await saveLanguageModel(out, extra ? { ...loaded, extra: await extra() } : loaded);
     return result;
   } finally {
-    log?.close();
+    logger?.close();
     opened.dispose();
   }
 }

@@ -20,8 +20,7 @@ export const sftOptions = {
 
 /** Fine-tunes a model on the chosen answers. */
 export async function trainSft(values: OptionValues<typeof sftOptions>, options: CallOptions): Promise<void> {
-  const { chatFormat, shuffled, trainLanguageModel } = await import('@rarefy/lm');
-  const { learningRateSchedule } = await import('@rarefy/grpo');
+  const { chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
   const { readPairs } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { maxSteps, seed, batchSize, learningRate } = values;

@@ -20,7 +20,7 @@ test('values are uniform in [0, 1) (chi-square over 100 bins, false alarm below 
   expect(statistic).toBeLessThan(181); // the 1 - 1e-6 quantile at 99 degrees of freedom is 180.8
 });
 
-test('index, seed and fork each name another value, and a value never changes', () => {
+test('every index, seed and fork gives a different value, and a value never changes', () => {
   const random = counterRandom(7);
   expect(random.uniform(12)).toBe(counterRandom(7).uniform(12));
   const values = [random.uniform(12), random.uniform(13), random.uniform(12 + 2 ** 32), counterRandom(8).uniform(12)];
@@ -29,7 +29,7 @@ test('index, seed and fork each name another value, and a value never changes', 
   expect(() => counterRandom(0.5)).toThrow('seed must be a safe integer, got 0.5');
 });
 
-test('fill gives the values of uniform, for any length, and across every boundary of the counter words', () => {
+test('fill gives the values of uniform, for every length and across every boundary of the counter words', () => {
   for (const seed of [0, 7, -3, 2 ** 40 + 3]) {
     const random = counterRandom(seed).fork(2);
     for (const first of [0, 1, 2 ** 31 - 5, 2 ** 32 - 6, 2 ** 32 - 5, 3 * 2 ** 32 - 1, 2 ** 45 + 1]) {

@@ -1,11 +1,11 @@
 import { threefry2x32 } from './counter-random.js';
 
 /**
- * 64-bit digest of numbers, as 16 hex digits; to notice that data changed, not to resist forgery. Equal doubles give equal
- * digests on every platform; 0 and -0 differ.
+ * 64-bit digest of numbers, as 16 hex digits. It detects changed data but does not resist forgery. Equal doubles give equal digests
+ * on every platform; 0 and -0 differ.
  *
- * Each 8-byte word goes through Threefry-2x32 keyed by the chain so far (Davies-Meyer), 12 ns a word. The length closes it.
- * @param previous digest to go on from, for chains
+ * Each double is encrypted by Threefry-2x32 under the digest so far (Davies-Meyer construction), and the length comes last.
+ * @param previous digest to continue from, to chain arrays
  */
 export function digest(values: ArrayLike<number>, previous = '0000000000000000'): string {
   const word = new Float64Array(1);

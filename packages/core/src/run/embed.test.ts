@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
+import type { WorkEvent } from '../spec/component.js';
 import type { Embedder, EmbedResult } from '../spec/embedder.js';
-import type { WorkEvent } from '../spec/events.js';
-import { collect } from './collect.js';
-import { embed } from './embed.js';
-import { type EmbeddedPart, embedStream } from './embed-stream.js';
+import { collect, type EmbeddedPart, embed, embedStream } from './embed.js';
 
-/** [n, n²] for the number n, and what each call was given; numbers above 100 count as cut. */
+/** Embeds a number n as [n, n²] and records the items of each call. Numbers above 100 count as truncated. */
 function squares(maxBatch = Infinity, change: (result: EmbedResult) => EmbedResult = (result) => result) {
   const calls: (readonly number[])[] = [];
   const embedder: Embedder<number> = {
@@ -41,7 +39,7 @@ async function parts(stream: AsyncIterable<EmbeddedPart>): Promise<EmbeddedPart[
 }
 
 describe('embed', () => {
-  test('gives one row an item, in order, in batches that neither the caller nor the embedder finds too large', async () => {
+  test('gives one row per item, in order, in batches within the limits of caller and embedder', async () => {
     for (const [batchSize, maxBatch, sizes] of [
       [4, Infinity, [4, 4, 2]],
       [32, 3, [3, 3, 3, 1]],
@@ -54,13 +52,13 @@ describe('embed', () => {
     }
   });
 
-  test('of nothing is 0 x dimensions, without a call', async () => {
+  test('no items give 0 x dimensions, without a call', async () => {
     const { embedder, calls } = squares();
     expect(await embed(embedder, [])).toEqual({ data: new Float32Array(0), rows: 0, cols: 2 });
     expect(calls).toEqual([]);
   });
 
-  test('tells its progress in items', async () => {
+  test('reports progress in items', async () => {
     const events: WorkEvent[] = [];
     await embed(squares().embedder, upTo(5), { batchSize: 2, task: 'prompts', onEvent: (event) => events.push(event) });
     expect(events).toEqual([
@@ -74,7 +72,7 @@ describe('embed', () => {
 });
 
 describe('embedStream', () => {
-  test('tells where each part starts and which items were cut, by their place in the stream', async () => {
+  test('reports where each part starts and which items were truncated, as indices in the stream', async () => {
     const all = await parts(embedStream(squares().embedder, [1, 200, 3, 4, 500, 600], { batchSize: 4 }));
     expect(all.map(({ start, truncated }) => ({ start, truncated }))).toEqual([
       { start: 0, truncated: [1] },
@@ -82,7 +80,7 @@ describe('embedStream', () => {
     ]);
   });
 
-  test('reads an async source no further than it is asked to, and closes it when the loop is left', async () => {
+  test('reads no items ahead from an async source, and closes it when the loop is left', async () => {
     let read = 0;
     let closed = false;
     async function* source() {
@@ -99,7 +97,7 @@ describe('embedStream', () => {
     expect([read, calls.length, closed]).toEqual([6, 2, true]);
   });
 
-  test('stops between batches with the reason of its signal, and closes the source', async () => {
+  test('an abort rejects between batches with the reason of the signal and closes the source', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const { embedder, calls } = squares();
@@ -111,7 +109,7 @@ describe('embedStream', () => {
     expect((await stream.next()).done).toBe(true);
   });
 
-  test('passes failures of the embedder and the source on as they are', async () => {
+  test('passes on errors of the embedder and the source unchanged', async () => {
     const failure = new Error('lost');
     const failing = squares(Infinity, () => {
       throw failure;
@@ -124,7 +122,7 @@ describe('embedStream', () => {
     await expect(collect(embedStream(squares().embedder, source()))).rejects.toBe(failure);
   });
 
-  test('an embedder that breaks its contract is an error that names the item', async () => {
+  test('an invalid matrix from the embedder is an error that names the item', async () => {
     const broken = (change: (result: EmbedResult) => EmbedResult) => embed(squares(2, change).embedder, upTo(4));
     const withData = (data: Float32Array, rows: number, cols: number) => () => ({ embeddings: { data, rows, cols } });
     await expect(broken(withData(new Float32Array(2), 1, 2))).rejects.toThrow('1 x 2 (2 numbers) for 2 items');
@@ -138,7 +136,7 @@ describe('embedStream', () => {
     await expect(broken(spoil)).rejects.toBeInstanceOf(NotFiniteError);
   });
 
-  test('a bad batch size is refused', async () => {
+  test('rejects an invalid batch size', async () => {
     for (const batchSize of [0, -1, 1.5, Number.NaN]) {
       await expect(embed(squares().embedder, [1], { batchSize })).rejects.toBeInstanceOf(InvalidArgumentError);
     }
@@ -153,14 +151,16 @@ describe('collect', () => {
     yield* items;
   }
 
-  test('puts parts one below the other', async () => {
+  test('joins parts in order', async () => {
     const all = await collect(stream(part(1, 2, 7), part(0, 2, 0), part(2, 2, 8)));
     expect(all).toEqual({ data: Float32Array.of(7, 7, 8, 8, 8, 8), rows: 3, cols: 2 });
     expect(await collect(stream())).toEqual({ data: new Float32Array(0), rows: 0, cols: 0 });
   });
 
-  test('refuses parts of different columns', async () => {
-    await expect(collect(stream(part(1, 2, 7), part(1, 3, 7)))).rejects.toThrow('3 columns where earlier ones have 2');
+  test('rejects parts with different numbers of columns', async () => {
+    await expect(collect(stream(part(1, 2, 7), part(1, 3, 7)))).rejects.toThrow(
+      'a part has 3 columns, but earlier parts have 2',
+    );
     await expect(collect(stream(part(1, 3, 7), part(1, 2, 7)))).rejects.toBeInstanceOf(ShapeError);
   });
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Sampler } from '../spec/sampler.js';
 import { iterate } from './iterate.js';
 
-/** Positions 0 to size - 1, once each. */
+/** Draws positions 0 to size - 1, once each. */
 function inOrder(size: number): Sampler {
   let next = 0;
   return {
@@ -16,12 +16,12 @@ function inOrder(size: number): Sampler {
   };
 }
 
-test('gives positions one by one and ends with the sampler', () => {
+test('yields positions one by one and ends with the sampler', () => {
   expect([...iterate(inOrder(5))]).toEqual([0, 1, 2, 3, 4]);
   expect([...iterate(inOrder(0))]).toEqual([]);
 });
 
-test('draws nothing ahead: the state is that of what was taken', () => {
+test('draws nothing ahead: the state counts only the positions that were taken', () => {
   const sampler = inOrder(5);
   for (const position of iterate(sampler)) {
     expect(sampler.state().payload).toBe(position + 1);

@@ -1,6 +1,6 @@
 import type { Sampler } from '../spec/sampler.js';
 
-/** The sampler's positions one by one: an online weighted iterator for any loop. Ends when the sampler does. */
+/** Yields the sampler's positions one by one: an online weighted iterator for any loop. Ends when the sampler is finished. */
 export function* iterate(sampler: Sampler): Generator<number, void, undefined> {
   for (;;) {
     const { positions } = sampler.draw(1);

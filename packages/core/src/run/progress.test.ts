@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { WorkEvent } from '../spec/events.js';
+import type { WorkEvent } from '../spec/component.js';
 import { startProgress, withProgress } from './progress.js';
 
 test('events carry the task, the total if known, and the number of finished items', () => {
@@ -19,7 +19,7 @@ test('events carry the task, the total if known, and the number of finished item
   expect(events[3]).not.toHaveProperty('total');
 });
 
-test('work that fails has no end, and an aborted signal stops a loop at its next tick', async () => {
+test('work that fails emits no end, and an abort stops a loop at the end of its time slice', async () => {
   const events: WorkEvent[] = [];
   const onEvent = (event: WorkEvent) => void events.push(event);
   const failing = withProgress('fail', 1, { onEvent }, async () => {

@@ -1,16 +1,17 @@
-import type { CallOptions } from '../spec/events.js';
-import { timeSlices } from './time-slices.js';
+import type { CallOptions } from '../spec/component.js';
 
-/** Reports one piece of work: the start was reported when it was created. */
+const sliceMs = 20;
+
+/** Reports the progress of one piece of work. */
 export interface Progress {
-  /** Reports that `done` items are finished. */
+  /** Emits `work-progress`. @param done number of items finished so far */
   report(done: number): void;
-  /** Reports the end. @param done default: the total, or else the last reported number */
+  /** Emits `work-end`. @param done number of items finished; default the total if it is known, else the last reported number */
   end(done?: number): void;
 }
 
 /**
- * Emits `work-start`, and returns what emits the other events of the same work. Work that fails has no `work-end`.
+ * Emits `work-start` and returns the methods that emit the other events of the same work. Do not call `end` if the work fails.
  * @param task name of the work in its events
  * @param total number of items, or undefined if unknown
  */
@@ -28,14 +29,38 @@ export function startProgress(task: string, total: number | undefined, onEvent: 
   };
 }
 
-/** Called by a loop with the number of finished items; reports them and lets other work run when a time slice has passed. */
+/**
+ * Keeps a long loop from blocking the event loop: call `due()` often, about every millisecond, and await `pause()` when it returns
+ * true, which is every 20 ms.
+ */
+export interface TimeSlices {
+  due(): boolean;
+  /** Lets timers, input and aborts run. @throws the signal's reason if it is aborted. */
+  pause(): Promise<void>;
+}
+
+/** Starts the first time slice. @throws the signal's reason if it is already aborted. */
+export function timeSlices(signal: AbortSignal | undefined): TimeSlices {
+  signal?.throwIfAborted();
+  let end = performance.now() + sliceMs;
+  return {
+    due: () => performance.now() >= end,
+    async pause() {
+      await new Promise((resolve) => setTimeout(resolve));
+      signal?.throwIfAborted();
+      end = performance.now() + sliceMs;
+    },
+  };
+}
+
+/** Takes the number of finished items. At the end of each time slice it reports that number and lets other work run. */
 export type Tick = (done: number) => Promise<void>;
 
 /**
- * Runs a long loop that calls `tick` often, about every millisecond, and emits its events.
+ * Runs a long loop, emits its events and keeps it from blocking. The loop awaits `tick` often, about every millisecond.
  * @param task name of the work in its events
  * @param total number of items, or undefined if unknown
- * @throws the signal's reason when it is aborted.
+ * @throws the signal's reason if it is aborted.
  */
 export async function withProgress<Result>(
   task: string,

@@ -7,7 +7,7 @@ import { selfJoin } from './self-join.js';
 const answer: Neighbors = { rows: 0, k: 1, ids: new Int32Array(0), distances: new Float32Array(0) };
 const points: Matrix = { data: new Float32Array(6), rows: 3, cols: 2 };
 
-/** Records its calls. */
+/** An index that records its calls. */
 function recorder({ joins, size = 0 }: { joins: boolean; size?: number }) {
   const calls: [string, unknown?][] = [];
   const index: NeighborIndex = {
@@ -45,7 +45,7 @@ test('uses the self-join of the index, with the caller’s options', async () =>
   ]);
 });
 
-test('falls back to a search that leaves each row out by its own position', async () => {
+test('falls back to a search that excludes each row by its own id', async () => {
   const { index, calls } = recorder({ joins: false });
   expect(await selfJoin(index, points, { k: 2 })).toBe(answer);
   expect(calls).toEqual([
@@ -54,13 +54,13 @@ test('falls back to a search that leaves each row out by its own position', asyn
   ]);
 });
 
-test('refuses a k without enough rows, and an index that holds rows, before it adds any', async () => {
+test('rejects a k without enough rows, and an index that is not empty, before adding any row', async () => {
   const { index, calls } = recorder({ joins: true });
   for (const k of [0, -1, 1.5, Number.NaN]) {
     await expect(selfJoin(index, points, { k })).rejects.toThrow(`k must be an integer ≥ 1, got ${k}`);
   }
   await expect(selfJoin(index, points, { k: 3 })).rejects.toThrow(
-    'k = 3 neighbours need at least 4 rows and there are 3',
+    'k = 3 neighbors need at least 4 rows, got 3; choose a smaller k',
   );
   const full = recorder({ joins: true, size: 5 });
   await expect(selfJoin(full.index, points, { k: 1 })).rejects.toBeInstanceOf(InvalidArgumentError);

@@ -1,59 +1,58 @@
-import type { Component } from './component.js';
-import type { CallOptions } from './events.js';
-import type { Matrix } from './matrix.js';
-import type { RowSource } from './row-source.js';
+import type { CallOptions, Component } from './component.js';
+import type { Matrix, RowSource } from './matrix.js';
 
 export interface EmbedderCapabilities {
-  /** Columns of every result. */
+  /** Number of columns of every result. */
   readonly dimensions: number;
-  /** Most items in one `embedBatch` call; Infinity for no limit. */
+  /** Largest number of items in one `embedBatch` call; Infinity if there is no limit. */
   readonly maxBatch: number;
-  /** Calls of `embedBatch` that may run at a time. */
+  /** Largest number of concurrent `embedBatch` calls. */
   readonly maxConcurrency: number;
-  /** Whether every row has length 1 (or 0 for a text without content). */
+  /** Whether every row has length 1, or 0 for a text without content. */
   readonly normalized: boolean;
-  /** Whether the same items give the same bytes. */
+  /** Whether the same items always give the same bytes. */
   readonly deterministic: boolean;
-  /** Largest difference between a text alone and the same text in a padded batch, in any column. */
+  /** Largest difference, in any column, between a text embedded alone and the same text embedded in a padded batch. */
   readonly batchTolerance: number;
 }
 
 export interface EmbedResult {
-  /** One row an item, in order; the buffer belongs to the caller. */
+  /** One row per item, in order. The buffer belongs to the caller. */
   readonly embeddings: Matrix;
-  /** Positions, within the batch, of items whose text was cut. */
+  /** Indices, within the batch, of items whose text was truncated. */
   readonly truncated?: Uint32Array;
 }
 
-/** How far distances of kept rows are from those of the rows that `embedBatch` gives: relative errors over sampled pairs. */
+/** Relative errors of distances between compressed rows, against the rows that `embedBatch` returns, over sampled pairs of rows. */
 export interface DistanceError {
+  /** Number of sampled pairs. */
   readonly pairs: number;
   readonly median: number;
-  /** No more than 5 in 100 pairs are off by more. */
+  /** 95 % of the pairs have at most this error. */
   readonly percentile95: number;
   readonly largest: number;
 }
 
-/** One row an item, in order, kept outside memory; free them with `await using`. */
+/** One row per item, in order, stored outside memory. Free them with `await using`. */
 export interface EmbeddedRows extends RowSource, AsyncDisposable {
-  /** That of the embedder when the rows are what `embedBatch` gives, and another one when they only stand for those. */
+  /** The embedder's fingerprint if the rows are those that `embedBatch` returns; a different one if they are compressed. */
   readonly fingerprint: string;
-  /** Positions of items whose text was cut. */
+  /** Indices of items whose text was truncated. */
   readonly truncated: readonly number[];
-  /** Absent when the rows are what `embedBatch` gives. */
+  /** Absent if the rows are those that `embedBatch` returns. */
   readonly distanceError?: DistanceError;
 }
 
 /** Turns items into vectors. Users call {@link embed} or {@link embedStream}, which split, order and report. */
 export interface Embedder<Item = string> extends Component<'embedder', EmbedderCapabilities>, AsyncDisposable {
-  /** One batch of at most `capabilities.maxBatch` items, in order. */
+  /** Embeds one batch of at most `capabilities.maxBatch` items, in order. */
   embedBatch(items: readonly Item[], options?: CallOptions): Promise<EmbedResult>;
-  /** All items, for an embedder whose rows are too wide to be held in memory; others have no such method. */
+  /** Embeds all items. Only embedders whose rows are too wide to hold in memory have this method. */
   embedRows?(items: readonly Item[], options?: CallOptions & { readonly batchSize?: number }): Promise<EmbeddedRows>;
 }
 
-/** An embedder that tells how long its items are, for batches by token budget and for estimates. */
+/** An embedder that reports the token count of each item, for batches by token budget and for estimates. */
 export interface TokenCountingEmbedder<Item = string> extends Embedder<Item> {
-  /** Tokens of each item as the model reads it: special ones included, after cutting. */
+  /** Number of tokens of each item, special tokens included, after truncation. */
   countTokens(items: readonly Item[]): Uint32Array;
 }

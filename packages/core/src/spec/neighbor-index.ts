@@ -1,54 +1,60 @@
-import type { Component } from './component.js';
-import type { CallOptions } from './events.js';
-import type { Matrix } from './matrix.js';
-import type { RowSource } from './row-source.js';
+import type { CallOptions, Component } from './component.js';
+import type { Matrix, RowSource } from './matrix.js';
 
 /**
- * How far apart two rows are; smaller is nearer for every metric. `euclidean`: length of the difference. `cosine`: 1 - cosine,
- * a zero vector being at distance 1 from all. `dot`: minus the inner product.
+ * Distance between two rows; smaller is nearer for every metric. `euclidean`: length of the difference. `cosine`: 1 - cosine; a
+ * zero vector has distance 1 to every row. `dot`: the negative inner product.
  */
 export type Metric = 'euclidean' | 'cosine' | 'dot';
 
-/** How many of the true neighbours an approximate graph holds, measured against exact search on sampled rows. */
+/** Recall of an approximate neighbor graph, measured against exact search on sampled rows. */
 export interface MeasuredRecall {
-  /** Share of the true k nearest that were found, in [0, 1]. One as near as the true k-th, but for 1e-6 of it, counts as found. */
+  /**
+   * Share of the true k nearest neighbors that were found, in [0, 1]. A neighbor counts as found if its distance exceeds the true
+   * k-th distance by no more than a relative 1e-6.
+   */
   readonly value: number;
   readonly sampledRows: number;
 }
 
-/** Always rows x k, row-major, each row ordered by (distance, id). A missing neighbour is id -1 at +Infinity. */
+/** Always rows x k, row-major, each row ordered by (distance, id). A missing neighbor has id -1 and distance +Infinity. */
 export interface Neighbors {
   readonly rows: number;
   readonly k: number;
   readonly ids: Int32Array;
   readonly distances: Float32Array;
-  /** Always there on an approximate graph of all rows; absent from exact answers and from those to queries. */
+  /** Present on every approximate graph of all rows; absent from exact results and from search results. */
   readonly recall?: MeasuredRecall;
 }
 
 export interface IndexCapabilities {
-  /** Whether every answer is the true one. */
+  /** Whether results are always the true neighbors. */
   readonly exact: boolean;
   /** Whether `add` works after a search. */
   readonly incremental: boolean;
 }
 
 export interface SearchOptions extends CallOptions {
-  /** Neighbours a query; an integer ≥ 1. */
+  /** Neighbors per query; an integer ≥ 1. */
   readonly k: number;
-  /** One id a query row to leave out, usually the row itself; -1 leaves none out. */
+  /** One id per query to exclude from its result, usually the row itself; -1 excludes none. */
   readonly exclude?: Int32Array;
 }
 
+/** Finds the nearest rows among those that were added. */
 export interface NeighborIndex extends Component<'neighbor-index', IndexCapabilities>, AsyncDisposable {
   readonly metric: Metric;
-  /** Rows added so far; ids are 0 to size - 1 in the order of adding. */
+  /** Number of rows added so far. Ids are 0 to size - 1, in the order of adding. */
   readonly size: number;
-  /** @throws ShapeError for other columns than earlier rows; NotFiniteError naming the row of a NaN or infinity. */
+  /**
+   * Adds a copy of the rows.
+   * @throws ShapeError if the number of columns differs from earlier rows; NotFiniteError naming the row of a NaN or infinity.
+   */
   add(vectors: Matrix, options?: CallOptions): Promise<void>;
+  /** The k nearest added rows of every query. */
   search(queries: Matrix, options: SearchOptions): Promise<Neighbors>;
-  /** Every row's k nearest other rows. Optional: {@link selfJoin} falls back to `search`. */
+  /** The k nearest other rows of every added row. Optional: {@link selfJoin} falls back to `search`. */
   selfJoin?(options: CallOptions & { readonly k: number }): Promise<Neighbors>;
-  /** The same of rows that are read in blocks; they are not added, and no copy of them all is held. Optional. */
+  /** The k nearest other rows of every row of `points`, which are read in blocks and neither added nor held in memory. Optional. */
   joinRows?(points: RowSource, options: CallOptions & { readonly k: number }): Promise<Neighbors>;
 }

@@ -79,7 +79,7 @@ test('an index of an earlier fit is disposed, also when the new fit fails', asyn
   await estimator.fit(points);
   await estimator.fit(points);
   expect(count).toEqual({ made: made + 2, disposed: 1 });
-  await expect(estimator.fit(normalPoints(1, 2, 4))).rejects.toThrow('k = 1 neighbours need at least 2 rows');
+  await expect(estimator.fit(normalPoints(1, 2, 4))).rejects.toThrow('k = 1 neighbors need at least 2 rows');
   expect(count.disposed).toBeGreaterThanOrEqual(2);
   await expect(estimator.score!(points)).rejects.toThrow('call fit(points) first');
 });
@@ -101,7 +101,7 @@ describe('what cannot be measured is refused', () => {
   });
 
   test('too few rows, and inner products beyond float32', async () => {
-    await expect(knnDistance().fit(normalPoints(10, 3, 5))).rejects.toThrow('k = 10 neighbours need at least 11 rows');
+    await expect(knnDistance().fit(normalPoints(10, 3, 5))).rejects.toThrow('k = 10 neighbors need at least 11 rows');
     const huge: Matrix = { data: new Float32Array(6).fill(3e38), rows: 3, cols: 2 };
     await expect(knnSimilarity({ k: 1 }).fit(huge)).rejects.toBeInstanceOf(NotFiniteError);
   });

@@ -1,21 +1,299 @@
-import type { DensityEstimator } from '@rarefy/core';
-import type { Check, Subject } from '../check.js';
-import { componentChecks } from '../component-checks.js';
-import { densityFitChecks } from './density-fit-checks.js';
-import { densityLawChecks } from './density-law-checks.js';
+import {
+  type DensityEstimator,
+  type Matrix,
+  NotFiniteError,
+  NotFittedError,
+  RarefyError,
+  ShapeError,
+} from '@rarefy/core';
+import type { Check } from '../check.js';
+import { type ComponentCheck, componentChecks } from '../component-checks.js';
+import { ensure, ensureClose, ensureEqual, ensureFailsOr, ensureFailsWith, ensureFinite } from '../ensure.js';
+import { clusters, rowsOf, sourceOf } from '../reference/points.js';
+import type { DensitySubject } from '../subjects.js';
+import {
+  leavesInputUnchanged,
+  leavesResultsToCaller,
+  type MainCall,
+  rejectsIfAborted,
+  rejectsIfAbortedMidway,
+  repeatsResults,
+} from './life-checks.js';
 
-/** What `densityEstimatorChecks` takes beside the estimator, which must be good for 100 rows of length 1. */
-export interface DensitySubject extends Subject<DensityEstimator> {
-  /** The power that densities grow with when all points are multiplied: -1 where density is 1 / distance. */
-  readonly scalePower?: number;
-  /**
-   * Whether a fit takes parameters from the points, such as a bandwidth or clusters. One row less then moves them, so a row among
-   * all has not the density that a fit of the others gives it.
-   */
-  readonly adapts?: boolean;
+const size = 50; // rows per cluster: more than any usual number of neighbors
+const allRows = Array.from({ length: 2 * size }, (_, row) => row);
+const twoClusters = (seed: number) => clusters([0.1, 0.6], size, 16, seed);
+const scores = { capability: 'score', met: ({ capabilities }: DensityEstimator) => capabilities.outOfSample };
+
+/** The checks of every density estimator. */
+export function densityEstimatorChecks(subject: DensitySubject): Check[] {
+  return componentChecks('density-estimator', subject, [
+    ...densityChecks(subject),
+    ...fitChecks,
+    leavesInputUnchanged(fit),
+    leavesResultsToCaller(fit),
+    repeatsResults(fit),
+    rejectsIfAborted(fit),
+    rejectsIfAbortedMidway(fit),
+  ]);
 }
 
-/** What every density estimator does. `create` gives estimators with the same options. */
-export function densityEstimatorChecks(subject: DensitySubject): Check[] {
-  return componentChecks('density-estimator', subject, [...densityLawChecks(subject), ...densityFitChecks()]);
+const fit: MainCall<DensityEstimator, Matrix> = {
+  method: 'fit',
+  ready: (create) => create(),
+  inputs: () => [twoClusters(7), twoClusters(9)],
+  call: async (estimator, points, signal) => ({ density: await estimator.fit(points, { signal }) }),
+  otherCalls: (estimator) =>
+    estimator.capabilities.outOfSample ? [(signal) => estimator.score!(rowsOf(twoClusters(7), [0]), { signal })] : [],
+};
+
+/** What densities must satisfy. */
+function densityChecks({ scalePower, adapts = false }: DensitySubject): ComponentCheck<DensityEstimator>[] {
+  return [
+    {
+      name: 'returns one finite density per row',
+      why: 'A single NaN or infinite density makes every probability NaN.',
+      seed: 1,
+      async run({ create, seed }) {
+        const density = await (await create()).fit(twoClusters(seed));
+        ensure(
+          density.length === 2 * size,
+          `expected ${2 * size} densities for ${2 * size} rows, got ${density.length}`,
+        );
+        ensureFinite(density, 'densities');
+      },
+    },
+    {
+      name: 'returns larger densities for a tight cluster than for a loose one',
+      why: 'Larger means more crowded. The opposite would oversample the common prompts.',
+      seed: 2,
+      async run({ create, seed }) {
+        const density = await (await create()).fit(clusters([0.05, 0.6], size, 16, seed));
+        const [tight, loose] = [mean(density.subarray(0, size)), mean(density.subarray(size))];
+        ensure(tight > loose, `the mean density is ${tight} in the tight cluster, but ${loose} in the loose one`);
+      },
+    },
+    {
+      name: 'returns finite and equal densities for duplicates',
+      why: 'Some data sets consist of 40 % exact duplicates.',
+      seed: 3,
+      async run({ create, seed }) {
+        const points = rowsOf(clusters([0.3, 0.6], size, 16, seed), [...Array(60).fill(0), ...Array(40).keys()]);
+        const density = await (await create()).fit(points);
+        ensureFinite(density, 'densities of points with duplicates');
+        const [first] = density;
+        const equal = new Float64Array(60).fill(first!);
+        ensureClose(density.subarray(0, 60), equal, 1e-9 * Math.abs(first!), 'densities of equal rows');
+        const largest = Math.max(...density);
+        ensure(first! >= largest, `a row with 60 copies has density ${first}, but another row has ${largest}`);
+      },
+    },
+    {
+      name: 'does not depend on the order of rows',
+      why: 'Shuffling a data set must not change which prompts are rare.',
+      seed: 4,
+      async run({ create, seed }) {
+        const points = twoClusters(seed);
+        const order = allRows.map((row) => (row * 37) % (2 * size));
+        const density = await (await create()).fit(points);
+        const shuffled = await (await create()).fit(rowsOf(points, order));
+        const expected = order.map((row) => density[row]!);
+        ensureClose(shuffled, expected, 1e-6 * Math.max(...density), 'densities of shuffled rows');
+      },
+    },
+    {
+      name: 'excludes each row from its own density',
+      why: 'A row that counts itself is its own nearest neighbor, and the rarest prompts look crowded.',
+      seed: 5,
+      requires: {
+        capability: 'score, and parameters that do not depend on the points',
+        met: ({ capabilities }) => capabilities.outOfSample && !adapts,
+      },
+      async run({ create, seed }) {
+        const points = twoClusters(seed);
+        const density = await (await create()).fit(points);
+        for (const row of [0, 1, size, 2 * size - 1]) {
+          const estimator = await create();
+          const others = allRows.filter((other) => other !== row);
+          await estimator.fit(rowsOf(points, others));
+          const [alone] = await estimator.score!(rowsOf(points, [row]));
+          ensure(
+            Math.abs(density[row]! - alone!) <= 1e-6 * Math.abs(alone!),
+            `row ${row} has density ${density[row]} in a fit of all rows, but its score in a fit of the other rows is ${alone}`,
+          );
+        }
+      },
+    },
+    {
+      name: 'scales with the points as declared',
+      why: 'Densities in an unknown unit cannot be compared between models.',
+      seed: 6,
+      requires: { capability: 'scalePower in the subject', met: () => scalePower !== undefined },
+      async run({ create, seed }) {
+        const points = twoClusters(seed);
+        const density = await (await create()).fit(points);
+        const scaled = await (await create()).fit({ ...points, data: points.data.map((value) => 8 * value) });
+        const expected = density.map((value) => value * 8 ** scalePower!);
+        const what = `densities of points multiplied by 8, at scalePower ${scalePower}`;
+        ensureClose(scaled, expected, 1e-4 * Math.max(...expected), what);
+      },
+    },
+    {
+      name: 'scores new points consistently with the fit',
+      why: 'A new prompt must fit into the ranking of the old ones.',
+      seed: 8,
+      requires: scores,
+      async run({ create, seed }) {
+        const points = clusters([0.05, 0.6], size + 1, 16, seed);
+        const estimator = await create();
+        const held = [size, 2 * size + 1]; // the last row of each cluster
+        const fitted = Array.from({ length: points.rows }, (_, row) => row).filter((row) => !held.includes(row));
+        await estimator.fit(rowsOf(points, fitted));
+        const scores = await estimator.score!(rowsOf(points, held));
+        ensureFinite(scores, 'scores');
+        ensure(
+          scores.length === 2 && scores[0]! > scores[1]!,
+          `expected a larger score in the tight cluster than in the loose one, got [${scores}]`,
+        );
+      },
+    },
+    {
+      name: 'gives the same scores after update as after a fit of all rows',
+      why: 'A stream of prompts must end with the densities of one fit of all prompts.',
+      seed: 10,
+      requires: {
+        capability: 'update and score',
+        met: ({ capabilities }) => capabilities.online && capabilities.outOfSample,
+      },
+      async run({ create, seed }) {
+        const points = twoClusters(seed);
+        const grown = await create();
+        await grown.fit(rowsOf(points, allRows.slice(0, 70)));
+        await grown.update!(rowsOf(points, allRows.slice(70)));
+        const whole = await create();
+        await whole.fit(points);
+        const expected = await whole.score!(points);
+        ensureClose(await grown.score!(points), expected, 1e-6 * Math.max(...expected), 'scores after an update');
+      },
+    },
+  ];
+}
+
+/** Methods, repeated fits, buffers and invalid input. */
+const fitChecks: readonly ComponentCheck<DensityEstimator>[] = [
+  {
+    name: 'has exactly the methods that its capabilities declare',
+    why: 'Callers read the capabilities once and then call the methods without another check.',
+    async run({ create }) {
+      const { capabilities, score, update } = await create();
+      const state = (method: unknown) => (typeof method === 'function' ? 'exists' : 'does not exist');
+      const { outOfSample, online } = capabilities;
+      ensure(outOfSample === (score !== undefined), `outOfSample is ${outOfSample}, but score ${state(score)}`);
+      ensure(online === (update !== undefined), `online is ${online}, but update ${state(update)}`);
+    },
+  },
+  {
+    name: 'discards an earlier fit',
+    why: 'Prompts are embedded and fitted again during a run.',
+    seed: 5,
+    async run({ create, seed }) {
+      const points = twoClusters(seed);
+      const estimator = await create();
+      await estimator.fit(clusters([0.3, 0.3], size, 12, seed + 1));
+      ensureEqual(await estimator.fit(points), await (await create()).fit(points), 'densities of a second fit');
+    },
+  },
+  {
+    name: 'gives rows in blocks the densities of rows in memory',
+    why: 'The size of a data set must not change its densities.',
+    seed: 6,
+    requires: { capability: 'fitRows', met: ({ fitRows }) => fitRows !== undefined },
+    async run({ create, seed }) {
+      const points = rowsOf(twoClusters(seed), [...allRows, 0, 7]);
+      const found = await (await create()).fitRows!(sourceOf(points));
+      ensureEqual(found, await (await create()).fit(points), 'densities of rows in blocks');
+    },
+  },
+  {
+    name: 'keeps its fit when the caller overwrites points, densities and scores',
+    why: 'Embedding buffers are reused, and weightings overwrite densities in place.',
+    seed: 8,
+    requires: scores,
+    async run({ create, seed }) {
+      const points = twoClusters(seed);
+      const queries = rowsOf(points, [0, size]);
+      const estimator = await create();
+      const density = await estimator.fit(points);
+      const expected = (await estimator.score!(queries)).slice();
+      density.fill(-1);
+      points.data.fill(0.25);
+      const first = await estimator.score!(queries);
+      ensureEqual(first, expected, 'scores after the caller overwrote points and densities');
+      first.fill(-1);
+      ensureEqual(await estimator.score!(queries), expected, 'scores after the caller overwrote earlier scores');
+    },
+  },
+  {
+    name: 'fails to score before a fit',
+    why: 'A score without data would be made up.',
+    seed: 9,
+    requires: scores,
+    async run({ create, seed }) {
+      const estimator = await create();
+      await ensureFailsWith(
+        () => estimator.score!(clusters([0.1], 2, 16, seed)),
+        NotFittedError,
+        'a score before a fit',
+      );
+    },
+  },
+  {
+    name: 'rejects points with NaN',
+    why: 'A single invalid embedding would make its neighbors look rare.',
+    seed: 11,
+    async run({ create, seed }) {
+      const points = twoClusters(seed);
+      points.data[5 * 16] = Number.NaN;
+      const estimator = await create();
+      await ensureFailsWith(() => estimator.fit(points), NotFiniteError, 'points with NaN in row 5');
+    },
+  },
+  {
+    name: 'rejects points of the wrong shape',
+    why: 'Embeddings of another model would be compared with these and give plausible numbers.',
+    seed: 12,
+    async run({ create, seed }) {
+      const points = twoClusters(seed);
+      const estimator = await create();
+      const misshapen = { ...points, cols: 15 };
+      await ensureFailsWith(() => estimator.fit(misshapen), ShapeError, 'a 100 x 15 matrix with 1600 numbers');
+      if (!estimator.capabilities.outOfSample) return;
+      await estimator.fit(points);
+      const narrow = clusters([0.1], 2, 12, seed);
+      await ensureFailsWith(() => estimator.score!(narrow), ShapeError, 'a score of 12 columns after a fit of 16');
+    },
+  },
+  {
+    name: 'fits or rejects very few rows',
+    why: 'A tiny data set must give numbers or a clear error, never NaN.',
+    seed: 13,
+    async run({ create, seed }) {
+      for (const rows of [0, 1, 2, 5]) {
+        const few = rowsOf(twoClusters(seed), allRows.slice(0, rows));
+        await ensureFailsOr(
+          async () => (await create()).fit(few),
+          RarefyError,
+          (density) => {
+            ensure(density.length === rows, `expected ${rows} densities for ${rows} rows, got ${density.length}`);
+            ensureFinite(density, `densities of ${rows} rows`);
+          },
+          `a fit of ${rows} rows`,
+        );
+      }
+    },
+  },
+];
+
+function mean(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

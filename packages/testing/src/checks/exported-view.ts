@@ -1,10 +1,10 @@
 import type { Column, EmbeddingView } from '@rarefy/core';
 import { ensure, ensureEqual } from '../ensure.js';
 
-/** A view of these prompts, on a spiral in [-1, 1]. */
+/** A view of these prompts with a layout in [-1, 1] and the columns `source`, `density` and `prompt`. */
 export function viewOf(prompts: readonly string[], dimensions: 2 | 3 = 3): EmbeddingView {
   const rows = prompts.length;
-  const layout = Float32Array.from({ length: rows * dimensions }, (_, at) => Math.sin(1 + at * at * 0.7));
+  const layout = Float32Array.from({ length: rows * dimensions }, (_, index) => Math.sin(1 + index * index * 0.7));
   return {
     ids: prompts.map((_, row) => `id-${row}`),
     layout: { data: layout, rows, cols: dimensions },
@@ -20,44 +20,45 @@ export function viewOf(prompts: readonly string[], dimensions: 2 | 3 = 3): Embed
   };
 }
 
-/** Compares as much of a view as there is. @throws Error telling the first difference. */
+/** Compares the parts of a view that `actual` has. @throws Error at the first difference. */
 export function ensureSameView({ ids, layout, columns }: Partial<EmbeddingView>, expected: EmbeddingView): void {
   if (ids) ensureTexts(ids, expected.ids, 'ids');
   if (layout) {
     const { rows } = expected.layout;
-    ensure(layout.rows === rows, `a layout of ${layout.rows} rows for ${rows} points`);
+    ensure(layout.rows === rows, `expected a layout of ${rows} points, got ${layout.rows}`);
     for (let row = 0; row < rows; row++) {
-      // A format for three dimensions may hold a flat layout at z = 0.
       for (let axis = 0; axis < layout.cols; axis++) {
-        const due = axis < expected.layout.cols ? expected.layout.data[row * expected.layout.cols + axis]! : 0;
+        // A format for three dimensions may place a flat layout at z = 0.
+        const wanted = axis < expected.layout.cols ? expected.layout.data[row * expected.layout.cols + axis]! : 0;
         const seen = Math.fround(layout.data[row * layout.cols + axis]!);
-        ensure(seen === due, `point ${row} lies at ${seen} on axis ${axis} where ${due} is due`);
+        ensure(seen === wanted, `expected point ${row} at ${wanted} on axis ${axis}, got ${seen}`);
       }
     }
   }
   for (const [name, column] of Object.entries(columns ?? {})) {
-    const due = expected.columns[name];
-    ensure(due !== undefined, `a column ${name} that the view did not have`);
-    ensureSameColumn(column, due, name);
+    const wanted = expected.columns[name];
+    ensure(wanted !== undefined, `the files have a column ${name} that the view does not have`);
+    ensureSameColumn(column, wanted, name);
   }
 }
 
-function ensureSameColumn(column: Column, due: Column, name: string): void {
-  if (column.type === 'number' && due.type === 'number') ensureEqual(column.values, due.values, `column ${name}`);
-  else if (column.type === 'text' && due.type === 'text') ensureTexts(column.values, due.values, `column ${name}`);
-  else if (column.type === 'category' && due.type === 'category') {
-    const labels = ({ codes, labels }: typeof due) => Array.from(codes, (code) => labels[code]!);
-    ensureTexts(labels(column), labels(due), `column ${name}`);
-  } else ensure(false, `column ${name} is of type ${column.type} where ${due.type} is due`);
+function ensureSameColumn(column: Column, wanted: Column, name: string): void {
+  if (column.type === 'number' && wanted.type === 'number') ensureEqual(column.values, wanted.values, `column ${name}`);
+  else if (column.type === 'text' && wanted.type === 'text')
+    ensureTexts(column.values, wanted.values, `column ${name}`);
+  else if (column.type === 'category' && wanted.type === 'category') {
+    const labels = ({ codes, labels }: typeof wanted) => Array.from(codes, (code) => labels[code]!);
+    ensureTexts(labels(column), labels(wanted), `column ${name}`);
+  } else ensure(false, `expected column ${name} to be of type ${wanted.type}, got ${column.type}`);
 }
 
-/** Equal, or cut to at least 100 characters; a half of a pair may be replaced, as UTF-8 asks. */
+/** Equal, or cut to 100 characters or more. Lone surrogates may be replaced, because UTF-8 cannot store them. */
 function ensureTexts(actual: readonly string[], expected: readonly string[], what: string): void {
-  ensure(actual.length === expected.length, `${what}: ${actual.length} texts where ${expected.length} are due`);
+  ensure(actual.length === expected.length, `expected ${what} to have ${expected.length} texts, got ${actual.length}`);
   for (const [row, text] of actual.entries()) {
-    const [seen, due] = [wellFormed(text), wellFormed(expected[row]!)];
-    const same = seen === due || (seen.length >= 100 && due.startsWith(seen));
-    ensure(same, `${what}: ${JSON.stringify(text)} at ${row} where ${JSON.stringify(due)} is due`);
+    const [seen, wanted] = [wellFormed(text), wellFormed(expected[row]!)];
+    const same = seen === wanted || (seen.length >= 100 && wanted.startsWith(seen));
+    ensure(same, `expected ${what} to be ${JSON.stringify(wanted)} at index ${row}, got ${JSON.stringify(text)}`);
   }
 }
 

@@ -1,56 +1,51 @@
 import { InvalidWeightsError, type Sampler } from '@rarefy/core';
 import type { ComponentCheck } from '../component-checks.js';
 import { ensure, ensureFailsWith } from '../ensure.js';
-import { ensureFrequencies } from '../ensure-frequencies.js';
-import { costRatio } from './cost-ratio.js';
-import type { SamplerSubject } from './sampler-checks.js';
+import type { SamplerSubject } from '../subjects.js';
 
-const walk = 40;
+const length = 40; // draws whose probabilities are compared
 
-/** How often each position comes. */
-export function samplerLawChecks({ fromWeights }: SamplerSubject): ComponentCheck<Sampler>[] {
-  const withProbabilities = {
+/** How often each position is drawn. */
+export function samplerLawChecks(fromWeights: SamplerSubject['fromWeights']): ComponentCheck<Sampler>[] {
+  const hasProbabilities = {
     capability: 'probabilities',
     met: ({ probabilities }: Sampler) => probabilities !== undefined,
   };
-  const withWeights = { capability: 'fromWeights in the subject', met: () => fromWeights !== undefined };
+  const hasWeights = { capability: 'fromWeights in the subject', met: () => fromWeights !== undefined };
   return [
     {
       name: 'has probabilities that sum to 1',
       why: 'Importance weights divide by them.',
-      requires: withProbabilities,
+      requires: hasProbabilities,
       async run({ create }) {
         const probabilities = (await create()).probabilities!();
         const bad = probabilities.findIndex((probability) => !(probability >= 0 && probability <= 1));
-        ensure(bad < 0, `probability ${probabilities[bad]} at position ${bad}`);
+        ensure(bad < 0, `expected probabilities in [0, 1], got ${probabilities[bad]} at position ${bad}`);
         const sum = probabilities.reduce((total, probability) => total + probability, 0);
-        ensure(Math.abs(sum - 1) < 1e-9, `probabilities sum to ${sum}`);
+        ensure(Math.abs(sum - 1) < 1e-9, `expected probabilities with sum 1, got ${sum}`);
       },
     },
     {
-      name: 'tells the chance that each draw had',
-      why: 'Propensity correction with a wrong chance is a silent bias.',
-      requires: withProbabilities,
+      name: 'reports the probability of each draw',
+      why: 'Propensity correction with a wrong probability is a silent bias.',
+      requires: hasProbabilities,
       async run({ create }) {
         const sampler = await create();
-        for (let draw = 0; draw < walk; draw++) {
-          const chances = sampler.probabilities!();
+        for (let draw = 0; draw < length; draw++) {
+          const all = sampler.probabilities!();
           const { positions, probabilities } = sampler.draw(1);
           if (positions.length === 0 || probabilities === undefined) return;
-          const chance = chances[positions[0]!];
-          ensure(chance !== undefined, `position ${positions[0]} is outside [0, ${chances.length})`);
-          const difference = Math.abs(probabilities[0]! - chance);
-          ensure(difference <= 1e-9 * chance, `draw ${draw} tells ${probabilities[0]} and had the chance ${chance}`);
+          const expected = all[positions[0]!];
+          ensure(expected !== undefined, `expected a position in [0, ${all.length}), got ${positions[0]}`);
+          const isClose = Math.abs(probabilities[0]! - expected) <= 1e-9 * expected;
+          ensure(isClose, `expected the probability of draw ${draw} to be ${expected}, got ${probabilities[0]}`);
         }
       },
     },
     {
-      name: 'draws as often as its probabilities say',
-      why: 'The claim under test is a difference of draw frequencies.',
-      requires: {
-        capability: 'probabilities that stay, with replacement',
-        met: hasSteadyChances,
-      },
+      name: 'draws each position as often as its probability says',
+      why: 'The experiment compares how often prompts are drawn.',
+      requires: { capability: 'constant probabilities, with replacement', met: hasConstantProbabilities },
       async run({ create }) {
         const sampler = await create();
         const probabilities = sampler.probabilities!();
@@ -61,8 +56,8 @@ export function samplerLawChecks({ fromWeights }: SamplerSubject): ComponentChec
       name: 'draws equal weights equally often',
       why: 'The uniform arm of an experiment must be uniform.',
       requires: {
-        capability: 'fromWeights in the subject, and draws with replacement that stay',
-        met: (sampler) => fromWeights !== undefined && hasSteadyChances(sampler),
+        capability: 'fromWeights in the subject, and constant probabilities with replacement',
+        met: (sampler) => fromWeights !== undefined && hasConstantProbabilities(sampler),
       },
       async run() {
         const sampler = await fromWeights!(new Float64Array(37).fill(0.3));
@@ -70,71 +65,120 @@ export function samplerLawChecks({ fromWeights }: SamplerSubject): ComponentChec
       },
     },
     {
-      name: 'never draws a weight of zero',
-      why: 'A prompt that was taken out of the data must not come back.',
-      requires: withWeights,
+      name: 'never draws a position of weight 0',
+      why: 'A prompt that was removed from the data must not come back.',
+      requires: hasWeights,
       async run() {
         const weights = Float64Array.of(0, 3, 0, 1e-9, 0, 1, 0, 0);
         const sampler = await fromWeights!(weights);
         for (let call = 0; call < 10_000; call++) {
           const [position] = sampler.draw(1).positions;
           if (position === undefined) return;
-          ensure(weights[position]! > 0, `position ${position} has weight ${weights[position]} and was drawn`);
+          ensure(weights[position]! > 0, `position ${position} has weight ${weights[position]}, but was drawn`);
         }
       },
     },
     {
-      name: 'has another fingerprint for other weights',
-      why: 'Whoever compares two runs by it takes them for the same experiment.',
-      requires: withWeights,
+      name: 'has a different fingerprint for different weights',
+      why: 'Two runs with the same fingerprint count as the same experiment.',
+      requires: hasWeights,
       async run() {
         const one = await fromWeights!(Float64Array.of(1, 2, 3));
         const other = await fromWeights!(Float64Array.of(1, 2, 3 + 2 ** -50));
-        ensure(one.fingerprint !== other.fingerprint, `samplers of other weights share "${one.fingerprint}"`);
+        const isDifferent = one.fingerprint !== other.fingerprint;
+        ensure(isDifferent, `samplers with different weights share the fingerprint "${one.fingerprint}"`);
       },
     },
     {
-      name: 'refuses weights that are none',
-      why: 'One NaN weight makes every later draw the same prompt, and the run goes on.',
-      requires: withWeights,
+      name: 'rejects invalid weights',
+      why: 'With a NaN weight, every later draw can be the same prompt, and the run goes on.',
+      requires: hasWeights,
       async run() {
-        const build = (...weights: number[]) =>
+        const attempt = (...weights: number[]) =>
           ensureFailsWith(
             async () => fromWeights!(Float64Array.from(weights)),
             InvalidWeightsError,
             `the weights [${weights}]`,
           );
         for (const bad of [Number.NaN, -1, Infinity]) {
-          const message = await build(1, 3, bad, bad);
-          ensure(/\b2\b/.test(message), `the error for ${bad} at position 2 does not name it: ${message}`);
+          const message = await attempt(1, 3, bad, bad);
+          ensure(/\b2\b/.test(message), `the error for weight ${bad} at position 2 does not name it: "${message}"`);
         }
-        await build(0, 0, 0);
+        await attempt(0, 0, 0);
       },
     },
     {
-      name: 'draws from many positions nearly as fast as from few',
-      why: 'A sampler that looks at every weight for every draw stops the loop at a million prompts.',
-      requires: withWeights,
+      name: 'draws in sublinear time',
+      why: 'If every draw reads every weight, sampling from a million prompts slows down training.',
+      requires: hasWeights,
       async run() {
         const [few, many] = [1_000, 64_000];
         const sampler = async (size: number) =>
           fromWeights!(Float64Array.from({ length: size }, (_, position) => 1 + (position % 7)));
         const ratio = costRatio(await sampler(few), await sampler(many));
+        const seen = `a draw from ${many} positions takes ${ratio.toFixed(0)} times as long as one from ${few}`;
         ensure(
           ratio < 10,
-          `a draw from ${many} positions takes ${ratio.toFixed(0)} times as long as one from ${few}; ${many / few} would be linear`,
+          `${seen}, but must take less than 10 times as long; linear time would be ${many / few} times`,
         );
       },
     },
   ];
 }
 
-/** Whether draws are independent, with the chances that `probabilities` tells, as far as the sampler and a few draws say. */
-function hasSteadyChances(sampler: Sampler): boolean {
+/** Whether draws are independent and their probabilities constant, as far as the capabilities and a few draws show. */
+function hasConstantProbabilities(sampler: Sampler): boolean {
   const { replacement, adaptive, finite } = sampler.capabilities;
   if (!replacement || adaptive || finite || !sampler.probabilities) return false;
   const before = sampler.probabilities();
   sampler.draw(3);
   const after = sampler.probabilities();
-  return before.every((chance, position) => chance === after[position]);
+  return before.every((probability, position) => probability === after[position]);
+}
+
+/**
+ * Pearson's chi-square test of independent draws against their probabilities. Positions with fewer than 5 expected draws are
+ * pooled.
+ * @throws Error if the test rejects at level 1e-6.
+ */
+function ensureFrequencies(positions: Int32Array, probabilities: Float64Array): void {
+  const counts = new Float64Array(probabilities.length);
+  for (const position of positions) counts[position]!++;
+  const pooled = { count: 0, expected: 0 };
+  const cells: { count: number; expected: number }[] = [];
+  probabilities.forEach((probability, position) => {
+    const count = counts[position]!;
+    const expected = positions.length * probability;
+    ensure(probability > 0 || count === 0, `position ${position} has probability 0, but was drawn ${count} times`);
+    if (expected >= 5) {
+      cells.push({ count, expected });
+    } else {
+      pooled.count += count;
+      pooled.expected += expected;
+    }
+  });
+  if (pooled.expected >= 5) cells.push(pooled);
+  const freedom = cells.length - 1;
+  if (freedom < 1) return;
+  const statistic = cells.reduce((sum, { count, expected }) => sum + (count - expected) ** 2 / expected, 0);
+  const spread = 2 / (9 * freedom);
+  const limit = freedom * (1 - spread + 4.76 * Math.sqrt(spread)) ** 3; // Wilson-Hilferty; P(z > 4.76) = 1e-6
+  const seen = `chi-square of ${positions.length} draws over ${cells.length} positions is ${statistic.toFixed(1)}`;
+  ensure(statistic <= limit, `${seen}, but must be at most ${limit.toFixed(1)}`);
+}
+
+/**
+ * Time of a draw from `other`, divided by the time of a draw from `base`: the fastest of 15 interleaved rounds each. Other
+ * processes make a round slower but never faster, so this ratio is stable on a busy machine.
+ */
+function costRatio(base: Sampler, other: Sampler): number {
+  const fastest = [Infinity, Infinity];
+  for (let round = 0; round < 15; round++) {
+    for (const [index, sampler] of [base, other].entries()) {
+      const started = performance.now();
+      for (let call = 0; call < 50; call++) sampler.draw(1); // one by one, to count work per call as well as per draw
+      fastest[index] = Math.min(fastest[index]!, performance.now() - started);
+    }
+  }
+  return fastest[1]! / fastest[0]!;
 }

@@ -1,9 +1,9 @@
-import { InvalidArgumentError, type Matrix, NotFiniteError, type Projector, ShapeError } from '@rarefy/core';
+import { checkMatrix, InvalidArgumentError, type Matrix, type Projector } from '@rarefy/core';
 import { naiveDistance } from './naive-index.js';
 
 /**
- * Places each row by its distances to 2 or 3 rows that lie far from each other: rows that are near in all columns stay near.
- * Yields the layout twice, as a projector does that works in rounds.
+ * Uses the Euclidean distances of each row to 2 or 3 landmarks as its coordinates, so near rows stay near. The landmarks are rows
+ * that are far from each other. Yields the final layout twice, like a projector that works in rounds.
  */
 export function landmarkProjector(): Projector {
   return {
@@ -13,10 +13,11 @@ export function landmarkProjector(): Projector {
     capabilities: { deterministic: true },
     async *project(points, { dimensions, signal }) {
       signal?.throwIfAborted();
-      if (dimensions !== 2 && dimensions !== 3) throw new InvalidArgumentError(`${dimensions} dimensions`);
-      if (points.data.length !== points.rows * points.cols) throw new ShapeError(`${points.data.length} numbers`);
-      if (!points.data.every(Number.isFinite)) throw new NotFiniteError('a value is not finite');
-      const layout = byLandmarks(points, dimensions);
+      if (dimensions !== 2 && dimensions !== 3) {
+        throw new InvalidArgumentError(`dimensions must be 2 or 3, got ${dimensions}`);
+      }
+      checkMatrix(points, 'points');
+      const layout = landmarkLayout(points, dimensions);
       yield { ...layout, data: layout.data.slice() };
       signal?.throwIfAborted();
       yield layout;
@@ -24,16 +25,16 @@ export function landmarkProjector(): Projector {
   };
 }
 
-function byLandmarks({ data, rows, cols }: Matrix, dimensions: number): Matrix {
-  const row = (at: number) => data.subarray(at * cols, (at + 1) * cols);
+function landmarkLayout({ data, rows, cols }: Matrix, dimensions: number): Matrix {
+  const rowAt = (row: number) => data.subarray(row * cols, (row + 1) * cols);
   const layout = { data: new Float32Array(rows * dimensions), rows, cols: dimensions };
   const nearest = new Float64Array(rows).fill(Infinity); // distance to the nearest landmark so far
   for (let axis = 0; axis < dimensions && rows > 0; axis++) {
     const landmark = nearest.indexOf(Math.max(...nearest));
-    for (let at = 0; at < rows; at++) {
-      const distance = naiveDistance('euclidean', row(at), row(landmark));
-      layout.data[at * dimensions + axis] = distance;
-      nearest[at] = Math.min(nearest[at]!, distance);
+    for (let row = 0; row < rows; row++) {
+      const distance = naiveDistance('euclidean', rowAt(row), rowAt(landmark));
+      layout.data[row * dimensions + axis] = distance;
+      nearest[row] = Math.min(nearest[row]!, distance);
     }
   }
   return layout;

@@ -3,8 +3,8 @@ import type { Embedder } from '@rarefy/core';
 const dimensions = 64;
 
 /**
- * Counts of characters by code, of length 1; a text without characters is all zeros, and one above `maxCharacters` is cut. No
- * semantics: it shows what an embedder has to do, in the fewest lines.
+ * Counts the characters of a text by code modulo 64 and normalizes the counts to length 1. An empty text gives zeros. A text above
+ * `maxCharacters` is truncated. The vectors have no semantics; this is the shortest correct embedder.
  */
 export function letterEmbedder({ maxBatch = Infinity, maxCharacters = Infinity } = {}): Embedder {
   return {
@@ -26,7 +26,7 @@ export function letterEmbedder({ maxBatch = Infinity, maxCharacters = Infinity }
       for (const [row, text] of items.entries()) {
         const counts = data.subarray(row * dimensions, (row + 1) * dimensions);
         const end = Math.min(text.length, maxCharacters);
-        for (let at = 0; at < end; at++) counts[text.charCodeAt(at) % dimensions]!++;
+        for (let index = 0; index < end; index++) counts[text.charCodeAt(index) % dimensions]!++;
         const length = Math.hypot(...counts) || 1;
         counts.set(counts.map((count) => count / length));
         if (end < text.length) truncated.push(row);

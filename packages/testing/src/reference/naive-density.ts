@@ -1,7 +1,7 @@
 import { type DensityEstimator, type NeighborIndex, NotFittedError, selfJoin } from '@rarefy/core';
 import { naiveIndex } from './naive-index.js';
 
-/** Density = 1 / (mean euclidean distance to the k nearest others + 1e-6), from {@link naiveIndex}. */
+/** Density = 1 / (mean Euclidean distance to the k nearest other rows + 1e-6), by {@link naiveIndex}. */
 export function naiveDensity({ k }: { readonly k: number }): DensityEstimator {
   const density = (distances: Float32Array) =>
     Float64Array.from({ length: distances.length / k }, (_, row) => {
@@ -9,8 +9,8 @@ export function naiveDensity({ k }: { readonly k: number }): DensityEstimator {
       return 1 / (sum / k + 1e-6);
     });
   let fitted: NeighborIndex | undefined;
-  const inForce = () => {
-    if (!fitted) throw new NotFittedError('call fit first');
+  const fittedIndex = () => {
+    if (!fitted) throw new NotFittedError('the estimator is not fitted; call fit first');
     return fitted;
   };
   return {
@@ -30,7 +30,7 @@ export function naiveDensity({ k }: { readonly k: number }): DensityEstimator {
       const { distances } = await selfJoin(naiveIndex(), await points.read(0, points.rows, options), { ...options, k });
       return density(distances);
     },
-    score: async (points, options = {}) => density((await inForce().search(points, { ...options, k })).distances),
-    update: async (points, options = {}) => inForce().add(points, options),
+    score: async (points, options = {}) => density((await fittedIndex().search(points, { ...options, k })).distances),
+    update: async (points, options = {}) => fittedIndex().add(points, options),
   };
 }

@@ -1,15 +1,23 @@
 import { type EmbeddingView, type Exporter, InvalidArgumentError, ShapeError } from '@rarefy/core';
 
-/** The formats of {@link naiveExporter}: one file each, with the ids, the layout and the prompts. */
+type Row = readonly string[];
+const header: Row = ['id', 'prompt', 'x', 'y', 'z'];
+const lines = (rows: readonly Row[], line: (row: Row) => string) => rows.map((row) => `${line(row)}\n`).join('');
+const plainCell = (text: string) => text.replace(/[\t\r\n]/g, ' ');
+const csvCell = (text: string) => `"${text.replace(/^(?=[=@+-])(?![+-]?[\d.])/, "'").replaceAll('"', '""')}"`;
+const tableRow = (row: Row) => `<tr>${row.map((text) => `<td>${escaped(text)}</td>`).join('')}</tr>`;
+const escaped = (text: string) => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+
+/** Formats of {@link naiveExporter}: one file each, with ids, prompts and layout. */
 export const naiveFormats = {
   json: { mediaType: 'application/json', write: (rows: Row[]) => JSON.stringify(rows) },
   csv: {
     mediaType: 'text/csv',
-    write: (rows: Row[]) => lines([heading, ...rows], (row) => row.map(csvCell).join(',')),
+    write: (rows: Row[]) => lines([header, ...rows], (row) => row.map(csvCell).join(',')),
   },
   tsv: {
     mediaType: 'text/tab-separated-values',
-    write: (rows: Row[]) => lines([heading, ...rows], (row) => row.map(plainCell).join('\t')),
+    write: (rows: Row[]) => lines([header, ...rows], (row) => row.map(plainCell).join('\t')),
   },
   html: {
     mediaType: 'text/html',
@@ -17,15 +25,7 @@ export const naiveFormats = {
   },
 } as const;
 
-type Row = readonly string[];
-const heading: Row = ['id', 'prompt', 'x', 'y', 'z'];
-const lines = (rows: readonly Row[], line: (row: Row) => string) => rows.map((row) => `${line(row)}\n`).join('');
-const plainCell = (text: string) => text.replace(/[\t\r\n]/g, ' ');
-const csvCell = (text: string) => `"${text.replace(/^(?=[=@+-])(?![+-]?[\d.])/, "'").replaceAll('"', '""')}"`;
-const tableRow = (row: Row) => `<tr>${row.map((text) => `<td>${escaped(text)}</td>`).join('')}</tr>`;
-const escaped = (text: string) => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
-
-/** Writes a view as one small file, every text made harmless for its format. */
+/** Writes a view as one small file and escapes every text for its format. */
 export function naiveExporter(format: keyof typeof naiveFormats, { maxPoints = 1_000 } = {}): Exporter {
   const { mediaType, write } = naiveFormats[format];
   return {
@@ -42,11 +42,13 @@ export function naiveExporter(format: keyof typeof naiveFormats, { maxPoints = 1
 }
 
 function rowsOf({ ids, layout, columns }: EmbeddingView, maxPoints: number): Row[] {
-  if (ids.length > maxPoints) throw new InvalidArgumentError(`${ids.length} points and at most ${maxPoints}`);
-  if (layout.rows !== ids.length) throw new ShapeError(`${layout.rows} rows of layout for ${ids.length} ids`);
-  for (const column of Object.values(columns)) {
+  if (ids.length > maxPoints) {
+    throw new InvalidArgumentError(`the view has ${ids.length} points, but this exporter shows at most ${maxPoints}`);
+  }
+  if (layout.rows !== ids.length) throw new ShapeError(`the layout has ${layout.rows} rows for ${ids.length} ids`);
+  for (const [name, column] of Object.entries(columns)) {
     const { length } = column.type === 'category' ? column.codes : column.values;
-    if (length !== ids.length) throw new ShapeError(`a column of ${length} values for ${ids.length} ids`);
+    if (length !== ids.length) throw new ShapeError(`column ${name} has ${length} values for ${ids.length} ids`);
   }
   const { prompt } = columns;
   return ids.map((id, row) => [

@@ -1,16 +1,15 @@
 import {
-  type CallOptions,
-  InvalidArgumentError,
+  checkInteger,
+  checkMatrix,
   type Matrix,
   type Metric,
   type NeighborIndex,
   type Neighbors,
-  NotFiniteError,
   RarefyError,
   ShapeError,
 } from '@rarefy/core';
 
-/** Distance of two rows by the definition of {@link Metric}, in float64. */
+/** Distance between two rows by the definition of {@link Metric}, in float64. */
 export function naiveDistance(metric: Metric, x: ArrayLike<number>, y: ArrayLike<number>): number {
   let squares = 0;
   let product = 0;
@@ -27,25 +26,25 @@ export function naiveDistance(metric: Metric, x: ArrayLike<number>, y: ArrayLike
   return xNorm * yNorm === 0 ? 1 : 1 - product / Math.sqrt(xNorm * yNorm);
 }
 
-/** Sorts all distances of every query: exact, slow, and simple enough to be seen right. */
+/** Computes and sorts the distances to all rows: exact, slow and simple. */
 export function naiveIndex({ metric = 'euclidean' }: { readonly metric?: Metric } = {}): NeighborIndex {
   const rows: Float32Array[] = [];
   let disposed = false;
 
   const search = (queries: Matrix, k: number, exclude: ArrayLike<number> | undefined): Neighbors => {
-    if (disposed) throw new RarefyError('this index was disposed; make a new one');
-    if (!(Number.isInteger(k) && k >= 1)) throw new InvalidArgumentError(`k must be an integer ≥ 1, got ${k}`);
+    if (disposed) throw new RarefyError('this index is disposed; create a new one');
+    checkInteger('k', k, 1);
     const ids = new Int32Array(queries.rows * k).fill(-1);
     const distances = new Float32Array(queries.rows * k).fill(Infinity);
-    split(queries, rows[0]?.length).forEach((query, at) => {
+    rowsOf(queries, rows[0]?.length).forEach((query, queryRow) => {
       rows
         .map((row, id) => ({ id, distance: Math.fround(naiveDistance(metric, query, row)) }))
-        .filter(({ id }) => id !== exclude?.[at])
+        .filter(({ id }) => id !== exclude?.[queryRow])
         .sort((a, b) => a.distance - b.distance || a.id - b.id)
         .slice(0, k)
         .forEach(({ id, distance }, rank) => {
-          ids[at * k + rank] = id;
-          distances[at * k + rank] = distance;
+          ids[queryRow * k + rank] = id;
+          distances[queryRow * k + rank] = distance;
         });
     });
     return { rows: queries.rows, k, ids, distances };
@@ -60,9 +59,9 @@ export function naiveIndex({ metric = 'euclidean' }: { readonly metric?: Metric 
     get size() {
       return rows.length;
     },
-    async add(vectors, { signal }: CallOptions = {}) {
+    async add(vectors, { signal } = {}) {
       signal?.throwIfAborted();
-      rows.push(...split(vectors, rows[0]?.length));
+      rows.push(...rowsOf(vectors, rows[0]?.length));
     },
     async search(queries, { k, exclude, signal }) {
       signal?.throwIfAborted();
@@ -86,12 +85,11 @@ export function naiveIndex({ metric = 'euclidean' }: { readonly metric?: Metric 
   };
 }
 
-/** A copy of each row. */
-function split({ data, rows, cols }: Matrix, expected = cols): Float32Array[] {
-  if (data.length !== rows * cols || (rows > 0 && cols !== expected)) {
-    throw new ShapeError(`${rows} x ${cols} with ${data.length} numbers, where rows have ${expected} columns`);
-  }
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new NotFiniteError(`${data[bad]} in row ${Math.floor(bad / cols)}`);
+/** Copies each row. @throws ShapeError if the number of columns is not `expected`; as `checkMatrix`. */
+function rowsOf(matrix: Matrix, expected = matrix.cols): Float32Array[] {
+  checkMatrix(matrix, 'vectors');
+  const { data, rows, cols } = matrix;
+  if (rows > 0 && cols !== expected)
+    throw new ShapeError(`vectors have ${cols} columns, but the index has ${expected}`);
   return Array.from({ length: rows }, (_, row) => data.slice(row * cols, (row + 1) * cols));
 }

@@ -1,16 +1,20 @@
 import { counterRandom, type Matrix, type RowSource } from '@rarefy/core';
 
-/** Rows from the standard normal distribution, the same for the same arguments (Box-Muller). */
+/** Rows from the standard normal distribution, by the Box-Muller transform. Deterministic for the same arguments. */
 export function normalPoints(rows: number, cols: number, seed: number): Matrix {
   const random = counterRandom(seed);
-  const data = Float32Array.from({ length: rows * cols }, (_, at) => {
-    const radius = Math.sqrt(-2 * Math.log1p(-random.uniform(2 * at)));
-    return radius * Math.cos(2 * Math.PI * random.uniform(2 * at + 1));
+  const data = Float32Array.from({ length: rows * cols }, (_, index) => {
+    const radius = Math.sqrt(-2 * Math.log1p(-random.uniform(2 * index)));
+    return radius * Math.cos(2 * Math.PI * random.uniform(2 * index + 1));
   });
   return { data, rows, cols };
 }
 
-/** Unit rows: `count` around each of some random directions, the spread of each cluster given. Cluster after cluster. */
+/**
+ * Rows of length 1 in clusters around random directions, one cluster after the other.
+ * @param spreads standard deviation of each cluster, before rows are normalized
+ * @param count rows per cluster
+ */
 export function clusters(spreads: readonly number[], count: number, cols: number, seed: number): Matrix {
   const centers = normalPoints(spreads.length, cols, seed);
   const points = normalPoints(spreads.length * count, cols, seed + 1);
@@ -28,17 +32,22 @@ export function clusters(spreads: readonly number[], count: number, cols: number
   return points;
 }
 
-/** Rows of `points`, in this order. */
+/** A matrix from its rows. */
+export function matrixOf(...rows: readonly (readonly number[])[]): Matrix {
+  return { data: Float32Array.from(rows.flat()), rows: rows.length, cols: rows[0]!.length };
+}
+
+/** Copies rows of `points` in the given order. A row may be repeated. */
 export function rowsOf(points: Matrix, order: readonly number[]): Matrix {
   const { cols } = points;
   const data = new Float32Array(order.length * cols);
-  order.forEach((row, at) => {
-    data.set(points.data.subarray(row * cols, (row + 1) * cols), at * cols);
+  order.forEach((row, index) => {
+    data.set(points.data.subarray(row * cols, (row + 1) * cols), index * cols);
   });
   return { data, rows: order.length, cols };
 }
 
-/** The rows as a source that is read in blocks. */
+/** The same rows as a source that is read in blocks. */
 export function sourceOf({ data, rows, cols }: Matrix): RowSource {
   return {
     rows,

@@ -2,8 +2,8 @@ import type { Matrix } from '@rarefy/core';
 import { naiveDistance } from './naive-index.js';
 
 /**
- * How far the k nearest neighbours in a layout are neighbours among the points too: 1 for all, about 0.5 for a layout at random.
- * O(n² log n). Source: Venna and Kaski, "Neighborhood preservation in nonlinear projection methods", 2001.
+ * Whether the k nearest neighbors in a layout are also near among the points: 1 if all are, about 0.5 for a random layout.
+ * Takes O(n² log n) time. Source: Venna and Kaski, "Neighborhood preservation in nonlinear projection methods", ICANN 2001.
  */
 export function trustworthiness(points: Matrix, layout: Matrix, k: number): number {
   const n = points.rows;
@@ -17,9 +17,9 @@ export function trustworthiness(points: Matrix, layout: Matrix, k: number): numb
 
 /** The other rows, nearest first. */
 function byDistance({ data, rows, cols }: Matrix, from: number): number[] {
-  const row = (at: number) => data.subarray(at * cols, (at + 1) * cols);
+  const rowAt = (row: number) => data.subarray(row * cols, (row + 1) * cols);
   const distances = Float64Array.from({ length: rows }, (_, other) =>
-    naiveDistance('euclidean', row(from), row(other)),
+    naiveDistance('euclidean', rowAt(from), rowAt(other)),
   );
   return Array.from({ length: rows }, (_, other) => other)
     .filter((other) => other !== from)

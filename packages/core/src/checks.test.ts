@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { checkFinite, checkInteger, checkMatrix, checkSeed, checkShape, firstNotFinite } from './checks.js';
+import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
+
+test('rejects integers outside the range and values that are not safe integers, by name', () => {
+  for (const value of [0, 1.5, Number.NaN, Infinity, 2 ** 53]) {
+    expect(() => checkInteger('k', value, 1)).toThrow(
+      new InvalidArgumentError(`k must be an integer ≥ 1, got ${value}`),
+    );
+  }
+  expect(() => checkInteger('hashes', 17, 1, 16)).toThrow('hashes must be an integer in [1, 16], got 17');
+  checkInteger('hashes', 16, 1, 16);
+  checkInteger('epochs', 0, 0);
+  expect(() => checkSeed(0.5)).toThrow('seed must be a safe integer, got 0.5');
+  checkSeed(-(2 ** 53) + 1);
+});
+
+test('the error names the first NaN or infinity by position, or by row and column', () => {
+  expect(firstNotFinite([1, 2])).toBe(-1);
+  expect(firstNotFinite([Number.NaN, 2, Infinity], 1)).toBe(2);
+  expect(firstNotFinite([1, Number.NaN], 0, 1)).toBe(-1);
+  expect(() => checkFinite([1, Number.NaN], 'density')).toThrow(
+    new NotFiniteError('density NaN at position 1 must be finite'),
+  );
+  const data = Float32Array.of(1, 2, 3, 4, Infinity, 6);
+  expect(() => checkMatrix({ data, rows: 3, cols: 2 }, 'points')).toThrow(
+    'points have Infinity in row 2, column 0; remove or correct that row',
+  );
+  expect(() => checkMatrix({ data, rows: 3, cols: 2 }, 'points', 10)).toThrow('in row 12, column 0');
+});
+
+test('rejects sizes that do not agree and arrays of another type', () => {
+  const data = new Float32Array(6);
+  for (const [rows, cols] of [
+    [2, 2],
+    [-2, -3],
+    [1.5, 4],
+    [Number.NaN, 0],
+  ] as const) {
+    expect(() => checkShape({ data, rows, cols }, 'points')).toThrow(ShapeError);
+  }
+  const doubles = new Float64Array(6) as unknown as Float32Array;
+  expect(() => checkShape({ data: doubles, rows: 2, cols: 3 }, 'queries')).toThrow(
+    'queries must be in a Float32Array, got Float64Array',
+  );
+  checkShape({ data: new Float32Array(0), rows: 0, cols: 3 }, 'points');
+});

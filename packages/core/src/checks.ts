@@ -1,0 +1,69 @@
+import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
+import type { Matrix } from './spec/matrix.js';
+
+/** @throws InvalidArgumentError if `value` is not an integer in [least, most]. The message starts with `name`. */
+export function checkInteger(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `in [${least}, ${most}]`;
+  throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${value}`);
+}
+
+/** @throws InvalidArgumentError if `seed` is not a safe integer. */
+export function checkSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
+}
+
+/** Index of the first NaN or infinity in `values` from `start` to `end` - 1, or -1 if all are finite. */
+export function firstNotFinite(values: ArrayLike<number>, start = 0, end = values.length): number {
+  for (let index = start; index < end; index++) if (!Number.isFinite(values[index])) return index;
+  return -1;
+}
+
+/**
+ * @param name singular noun for the message, such as `density`
+ * @throws NotFiniteError if a value is NaN or infinite. The message names the first such position.
+ */
+export function checkFinite(values: ArrayLike<number>, name: string): void {
+  const bad = firstNotFinite(values);
+  if (bad >= 0) throw new NotFiniteError(`${name} ${values[bad]} at position ${bad} must be finite`);
+}
+
+/**
+ * Checks a matrix without reading its numbers.
+ * @param name plural noun for the message, such as `points`
+ * @throws InvalidArgumentError if `data` is not a Float32Array; ShapeError if `data.length` is not `rows * cols`.
+ */
+export function checkShape({ data, rows, cols }: Matrix, name: string): void {
+  const type = Object.prototype.toString.call(data).slice(8, -1); // instanceof fails for arrays of another realm
+  if (type !== 'Float32Array') throw new InvalidArgumentError(`${name} must be in a Float32Array, got ${type}`);
+  if (!(Number.isInteger(rows) && Number.isInteger(cols) && rows >= 0 && cols >= 0 && data.length === rows * cols)) {
+    throw new ShapeError(
+      `${name} have ${data.length} numbers, which is not ${rows} rows x ${cols} columns; make data.length equal rows * cols`,
+    );
+  }
+}
+
+/**
+ * Checks shape and numbers of a matrix.
+ * @param name plural noun for the message, such as `points`
+ * @param firstRow row number of the first row, for the message; default 0
+ * @throws InvalidArgumentError if `data` is not a Float32Array; ShapeError if `data.length` is not `rows * cols`; NotFiniteError if
+ *   a number is NaN or infinite. The message names row and column of the first such number.
+ */
+export function checkMatrix(matrix: Matrix, name: string, firstRow = 0): void {
+  checkShape(matrix, name);
+  const bad = firstNotFinite(matrix.data);
+  if (bad >= 0) throw notFiniteAt(matrix, bad, name, firstRow);
+}
+
+/**
+ * The error for the NaN or infinity at `index` of a matrix, for callers that look for it block by block.
+ * @param name plural noun for the message, such as `points`
+ * @param firstRow row number of the matrix's first row, for the message; default 0
+ */
+export function notFiniteAt({ data, cols }: Matrix, index: number, name: string, firstRow = 0): NotFiniteError {
+  const row = firstRow + Math.floor(index / cols);
+  return new NotFiniteError(
+    `${name} have ${data[index]} in row ${row}, column ${index % cols}; remove or correct that row`,
+  );
+}

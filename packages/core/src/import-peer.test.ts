@@ -1,0 +1,58 @@
+import { expect, test, vi } from 'vitest';
+import { MissingDependencyError } from './errors.js';
+import { importPeer } from './import-peer.js';
+
+const module = { answer: 42 };
+const peer = { name: 'some-peer', range: '^2.0.0' };
+
+async function failure(cause: unknown): Promise<MissingDependencyError> {
+  const error: unknown = await importPeer({ ...peer, load: () => Promise.reject(cause) }).catch((thrown) => thrown);
+  if (!MissingDependencyError.isInstance(error)) throw error;
+  return error;
+}
+
+test('a module from the caller, or a function that returns it, is used without an import', async () => {
+  const load = vi.fn();
+  expect(await importPeer({ ...peer, lib: module, load })).toBe(module);
+  expect(await importPeer({ ...peer, lib: () => module, load })).toBe(module);
+  expect(await importPeer({ ...peer, lib: async () => module, load })).toBe(module);
+  expect(load).not.toHaveBeenCalled();
+  expect(await importPeer({ ...peer, lib: undefined, load: async () => module })).toBe(module);
+});
+
+test('the error for a library that is not installed has the install command', async () => {
+  const name = 'rarefy-test-no-such-library';
+  const error: unknown = await importPeer({ ...peer, name, load: () => import(/* @vite-ignore */ name) }).catch(
+    (e) => e,
+  );
+  expect(MissingDependencyError.isInstance(error)).toBe(true);
+  expect(error).toMatchObject({
+    message: `${name} is not installed. Install it: npm install ${name}@^2.0.0`,
+    dependency: name,
+    fix: `Install it: npm install ${name}@^2.0.0`,
+    cause: { code: 'ERR_MODULE_NOT_FOUND' },
+  });
+});
+
+test('the error for a library that does not load has the cause, also if one of its dependencies is not installed', async () => {
+  const coded = (message: string, code: string) => Object.assign(new Error(message), { code });
+  const causes = [
+    coded('libcudart.so.11: cannot open shared object file.\nmore', 'ERR_DLOPEN_FAILED'),
+    coded(
+      "Cannot find package 'some-peer-runtime' imported from /app/node_modules/some-peer/index.js",
+      'ERR_MODULE_NOT_FOUND',
+    ),
+    new TypeError('util.isNullOrUndefined is not a function'),
+    new Error('Could not find it at /a/b.node. :\n'),
+  ];
+  for (const cause of causes) {
+    const { message, cause: kept } = await failure(cause);
+    expect(message).toMatch(/^some-peer is installed but does not load: [^\n]+[^\s.:]\. Reinstall it/);
+    expect(message).toContain(/[^\n]*[^\s.:]/.exec(cause.message)![0]);
+    expect(kept).toBe(cause);
+  }
+  expect((await failure(undefined)).message).toContain('does not load: undefined');
+  expect((await failure(coded("Cannot find module 'some-peer'\nRequire stack:", 'MODULE_NOT_FOUND'))).fix).toContain(
+    'npm install',
+  );
+});
