@@ -118,7 +118,7 @@ export async function runTraining<Stage extends OpenStage, Result>(
     await saveLanguageModel(out, extra ? { ...loaded, extra: await extra() } : loaded);
     return result;
   } finally {
-    logger?.close();
+    await logger?.close();
     opened.dispose();
   }
 }
