@@ -38,7 +38,7 @@ async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): P
     try {
       if (!readdirSync(path(`${out}.parts`)).some((name) => name.endsWith('.rows'))) return;
     } catch {
-      return; // the folder does not exist yet
+      return; // no shard yet
     }
     clearInterval(timer); // a second signal would exit at once
     child.kill(signal);
@@ -50,7 +50,7 @@ async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): P
   return stopped(out, signal);
 }
 
-test('after Ctrl-C, SIGTERM or SIGKILL, the same command continues and gives the same bytes', {
+test('after Ctrl-C, SIGTERM or SIGKILL the same command continues and ends with the same bytes', {
   timeout: 300_000,
 }, async () => {
   expect((await run('--data long.jsonl --embedder hash --out whole.safetensors')).code).toBe(0);
@@ -98,7 +98,7 @@ test('refuses a second run at the same time, without disturbing the first one', 
 test('repeating a command computes nothing; other data is refused, or replaced on request', async () => {
   const line = '--data short.jsonl --embedder hash --out e.safetensors';
   expect((await run(line)).stdout).toBe('40 x 256 embeddings in e.safetensors\n');
-  expect(await run(line)).toMatchObject({ code: 0, stderr: expect.stringContaining('every row was there already') });
+  expect(await run(line)).toMatchObject({ code: 0, stderr: expect.stringContaining('the file already has every row') });
   const refused = await run(`${line} --limit 30`);
   expect(refused).toMatchObject({
     code: 1,
@@ -133,7 +133,7 @@ test('reads conversations from standard input, embeds answers, and selects the f
   ]);
 });
 
-test('reads a pipe once, and reports impossible options before anything is embedded', async () => {
+test('a pipe is read once; an impossible request is refused before anything is embedded', async () => {
   const line = 'head -n 7 short.jsonl | "$0" "$1" embed --data /dev/stdin --embedder hash --out piped.safetensors';
   const { status, stdout } = spawnSync('sh', ['-c', line, process.execPath, rarefyBin], { cwd, encoding: 'utf8' });
   expect([status, stdout]).toEqual([0, '7 x 256 embeddings in piped.safetensors\n']);
@@ -147,7 +147,10 @@ test('reads a pipe once, and reports impossible options before anything is embed
   for (const [options, message] of [
     ['--embedder hash --dtype float16 --out x.parquet', 'x.parquet can store float32, not float16'],
     ['--embedder hash --dtype bfloat16 --out x.arrow --dry-run', 'x.arrow can store float32 or float16'],
-    ['--embedder hash --ckpt base --out x.npy', '--ckpt is of causal-lm, logits and onnx; hash takes no model'],
+    [
+      '--embedder hash --ckpt base --out x.npy',
+      '--ckpt applies only to causal-lm, logits and onnx; the embedder is hash',
+    ],
   ]) {
     const refused = await run(`--data short.jsonl ${options}`);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(message!) });
@@ -164,7 +167,7 @@ test('--dry-run reports rows, tokens, time and memory, and writes nothing', asyn
   expect(stdout).toMatch(
     /^rows +distinct +tokens +time +file +memory\n +100 +100 +\d{4} +\d+\.\d s +0\.0 MiB +\d+\.\d MiB\n/,
   );
-  expect(stdout).toContain('From 64 texts embedded in ');
+  expect(stdout).toContain('Estimated from 64 texts, embedded in ');
   expect(readdirSync(cwd)).toEqual(before);
 });
 
@@ -173,7 +176,7 @@ describe('the default embedder', () => {
   const start = (line: string, env: Record<string, string>) =>
     startRarefy(embed(line), { cwd, env: { XDG_CACHE_HOME: cache, RAREFY_MODELS: '', NODE_PATH: '', ...env } }).result;
 
-  test('is the installed sentence encoder if no sentence model is found', async () => {
+  test('is the sentence encoder that comes with rarefy, if no sentence model is found', async () => {
     const { code, stderr } = await start('--data short.jsonl --limit 2 --out use.safetensors --backend wasm', {});
     expect(code).toBe(0);
     expect(stderr).toContain('embedder: use: Universal Sentence Encoder lite (no sentence model was found)');
@@ -181,7 +184,7 @@ describe('the default embedder', () => {
     expect(model).toEqual({ embedder: 'use', backend: 'wasm' });
   });
 
-  test('is onnx if its model is found, unless onnxruntime-node is missing', async () => {
+  test('is onnx if its model is found, unless the library that runs it is missing', async () => {
     mkdirSync(join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2'), { recursive: true });
     writeFileSync(join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2', 'modules.json'), '[]');
     if (!isInstalled('onnxruntime-node')) {

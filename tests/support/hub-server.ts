@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Content of a repository: files by path. `large` files have a SHA-256 and a redirect, as with LFS. */
+/** A repository of a test: files by path. `large` files have a SHA-256 and a redirect, as with LFS. */
 export interface HubRepository {
   readonly files: Readonly<Record<string, string | Uint8Array>>;
   readonly large?: readonly string[];
@@ -11,7 +11,7 @@ export interface HubRepository {
   readonly commit?: string;
 }
 
-/** Returns true if it answers the request itself. `earlier` counts the earlier requests to the same address. */
+/** Answers the request itself if it returns true. `earlier` is the number of earlier requests for the same address. */
 export type HubFault = (request: IncomingMessage, response: ServerResponse, earlier: number) => boolean;
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';

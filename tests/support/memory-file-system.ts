@@ -3,16 +3,16 @@ import type { FileSystem, OpenFile } from '@rarefy/io';
 
 interface Inode {
   bytes: Uint8Array;
-  /** Content after a power cut: the bytes at the last fsync. */
+  /** The bytes at the last fsync, which survive a power failure. */
   synced: Uint8Array;
 }
 
-/** The fault at the n-th call. */
+/** A failure of one call. */
 export interface Fault {
   /** Number of the call, from 1, among all calls or among those named by `only`. */
   readonly at: number;
   readonly only?: string;
-  /** An error with this code, once; or the end of the process: every later call fails too. */
+  /** An error with this code, once; or the end of the process, after which every call fails. */
   readonly code: 'EIO' | 'ENOSPC' | 'killed';
   /** Whether half of a write reaches the disk before the fault. */
   readonly torn?: boolean;
@@ -29,7 +29,7 @@ export interface MemoryFileSystem extends FileSystem {
   after(end: 'kill' | 'power' | 'renamed', fault?: Fault): MemoryFileSystem;
 }
 
-/** A disk in memory that injects a fault and can simulate a power cut. Folders always survive. */
+/** A disk in memory with injected failures that models power failures. Folders always survive. */
 export function memoryFileSystem(
   fault?: Fault,
   names = new Map<string, Inode>(),

@@ -4,8 +4,8 @@ const latent = 24;
 const rowsACorner = 500;
 
 /**
- * Unit rows distributed like embeddings: clusters of 500 rows around random points of 24 dimensions, rotated into `cols` columns.
- * They are computed when read, so that no process holds them all; row i depends only on the seed and i.
+ * Unit rows distributed like embeddings: clusters of 500 rows, each around its own point of 24 dimensions, rotated into `cols`
+ * columns. Generated when they are read; row i depends only on the seed and i.
  */
 export function crowdedRows(rows, cols, seed) {
   const random = counterRandom(seed);

@@ -1,5 +1,4 @@
-// Reads the pairs of a file in a separate process and reports its peak memory above the start. Called by
-// tests/malformed-lines.test.ts.
+// Reads the pairs of a file and prints by how much the peak memory of this process grew. Run by tests/malformed-lines.test.ts.
 import { readPairs } from '@rarefy/data';
 import { peakBytes } from './peak-bytes.mjs';
 

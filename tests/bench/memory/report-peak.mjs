@@ -1,4 +1,4 @@
-// node --import …/report-peak.mjs: at exit, writes memory and CPU time of the process to the file named by PEAK_FILE.
+// node --import …/report-peak.mjs: when the process ends, writes its resource usage to the file PEAK_FILE.
 import { writeFileSync } from 'node:fs';
 import { peakBytes } from './peak-bytes.mjs';
 
