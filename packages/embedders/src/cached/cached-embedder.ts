@@ -14,7 +14,8 @@ export interface CachedEmbedderOptions {
  * warning and continues without storing.
  *
  * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
- * cached embedder also disposes `embedder`.
+ * cached embedder also disposes `embedder`. If the weights of the embedder's model changed, `embedBatch` throws as the embedder does,
+ * instead of returning stored rows of the earlier weights.
  * @throws InputError if the folder cannot be used; the signal's reason on abort.
  */
 export async function cachedEmbedder<Item = string>(
@@ -41,6 +42,7 @@ export async function cachedEmbedder<Item = string>(
         data.set(row, index * dimensions);
         if (isTruncated) truncated.push(index);
       };
+      await embedder.embedBatch([], callOptions); // an embedder whose model changed refuses, even if all rows are stored
       const missing = new Map<string, number[]>(); // key → indices in the batch
       for (const [index, key] of items.map(itemKey).entries()) {
         const earlier = missing.get(key);

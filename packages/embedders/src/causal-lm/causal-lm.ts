@@ -1,6 +1,7 @@
 import { type CallOptions, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
 import type { LoadedModel } from '@rarefy/lm';
 import { type CausalEmbedderOptions, type ChatText, causalEmbedder } from './causal-embedder.js';
+import { watchWeights } from './model-identity.js';
 import { lastTokenPool, maxPool, meanLogits, meanPool } from './pooling.js';
 import { vocabularyIsometry } from './vocabulary-isometry.js';
 import { checkWideRows, type WideRowsOptions, wideRows } from './wide-rows.js';
@@ -17,7 +18,10 @@ export interface HiddenStateEmbedderOptions extends CausalEmbedderOptions {
 /**
  * Embeds chat texts as the mean of the model's last hidden states over real tokens, divided by its length + 1e-8.
  * Deterministic. Disposing the embedder does not dispose the model.
- * @throws InvalidArgumentError if an option is out of range.
+ *
+ * The embedder records which weights it was created from. If training changes them, `embedBatch` throws StateMismatchError: give a
+ * `snapshot` of a model in training, and create a new embedder from each new snapshot.
+ * @throws InvalidArgumentError if an option is out of range, or the model has neither parameters nor a name.
  */
 export async function hiddenStateEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
@@ -46,7 +50,10 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
  * see {@link vocabularyIsometry}. A soft-capped head has no such short form, so its rows are as wide as the vocabulary. `embedRows` keeps
  * rows on disk, and projects wide rows if they need more than `diskBytes`; `fingerprint` and events say so. Deterministic. Disposing the
  * embedder does not dispose the model.
- * @throws InvalidArgumentError if an option is out of range; the signal's reason on abort.
+ *
+ * The embedder records which weights it was created from, as {@link hiddenStateEmbedder} does.
+ * @throws InvalidArgumentError if an option is out of range, or the model has neither parameters nor a name; the signal's reason on
+ * abort.
  */
 export async function logitsEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
@@ -54,6 +61,7 @@ export async function logitsEmbedder(
 ): Promise<TokenCountingEmbedder<ChatText>> {
   checkWideRows(options);
   const { model } = loaded;
+  const checkWeights = watchWeights(model); // before the head is read
   const { vocabularySize: vocabulary, hiddenSize: hidden, softCap } = model.description;
   if (softCap !== undefined) {
     const embedder = await causalEmbedder(loaded, options, {
@@ -61,6 +69,7 @@ export async function logitsEmbedder(
       dimensions: vocabulary,
       pool: (states, mask) => meanLogits(model, states, mask),
       maxBatch: Math.max(1, Math.min(1024, Math.floor(maxBatchNumbers / vocabulary))),
+      checkWeights,
     });
     const warning = {
       type: 'work-warning',
@@ -86,6 +95,7 @@ export async function logitsEmbedder(
     name: 'logits-isometry',
     dimensions: isometry.dimensions,
     project: isometry.apply,
+    checkWeights,
   });
   return {
     ...embedder,
