@@ -16,6 +16,7 @@ import {
   type OnnxDtype,
   readSentenceModelFolder,
   type SentenceModelFolder,
+  sentenceModelFolder,
 } from './sentence-model-folder.js';
 
 export type { OnnxSession, OnnxTensor } from './sentence-graph.js';
@@ -59,17 +60,19 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * Equal texts of a batch are embedded once. The others run in order of length with at most 5 % padding, which is masked. Cut texts are
  * reported. Quantized graphs scale their numbers by everything in a run, so with those dtypes every text runs alone.
  * Source: Reimers and Gurevych, "Sentence-BERT", EMNLP 2019.
- * @param folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`
+ * @param name a folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`; or the repository of a model that
+ * `rarefy models pull` downloaded, such as `sentence-transformers/all-MiniLM-L6-v2` or, shorter, `all-MiniLM-L6-v2`. A folder of that
+ * name comes first; then the folder in RAREFY_MODELS, then the model cache
  * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;
  * CorruptFileError if a file is damaged; InvalidArgumentError if an option is out of range.
  */
-export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
+export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
   const { dtype = 'fp32', batchTokens = 1024 } = options;
   if (!Object.hasOwn(dtypeSuffixes, dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${Object.keys(dtypeSuffixes).join(', ')}, got ${dtype}`);
   }
   checkInteger('batchTokens', batchTokens, 1);
-  const model = await readSentenceModelFolder(folder, dtype);
+  const model = await readSentenceModelFolder(await sentenceModelFolder(name), dtype);
   const { normalize, lowercase, truncationSide } = model;
   const { pooling = model.pooling } = options;
   if (!poolings.includes(pooling)) {
