@@ -20,6 +20,8 @@ export interface CausalEmbedderOptions {
   readonly batchTokens?: number;
 }
 
+export const causalOptionNames = ['maxTokens', 'batchTokens'] satisfies (keyof CausalEmbedderOptions)[];
+
 /** What differs between the ways to embed with a causal model. */
 interface CausalPooling {
   readonly name: string;

@@ -1,10 +1,16 @@
-import { type CallOptions, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkOptions,
+  InvalidArgumentError,
+  type TokenCountingEmbedder,
+} from '@rarefy/core';
 import type { LoadedModel } from '@rarefy/lm';
-import { type CausalEmbedderOptions, type ChatText, causalEmbedder } from './causal-embedder.js';
+import { type CausalEmbedderOptions, type ChatText, causalEmbedder, causalOptionNames } from './causal-embedder.js';
 import { watchWeights } from './model-identity.js';
 import { lastTokenPool, maxPool, meanLogits, meanPool } from './pooling.js';
 import { vocabularyIsometry } from './vocabulary-isometry.js';
-import { checkWideRows, type WideRowsOptions, wideRows } from './wide-rows.js';
+import { checkWideRows, type WideRowsOptions, wideOptionNames, wideRows } from './wide-rows.js';
 
 export type { CausalEmbedderOptions, ChatText };
 
@@ -21,12 +27,13 @@ export interface HiddenStateEmbedderOptions extends CausalEmbedderOptions {
  *
  * The embedder records which weights it was created from. If training changes them, `embedBatch` throws StateMismatchError: give a
  * `snapshot` of a model in training, and create a new embedder from each new snapshot.
- * @throws InvalidArgumentError if an option is out of range, or the model has neither parameters nor a name.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name.
  */
 export async function hiddenStateEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   options: HiddenStateEmbedderOptions = {},
 ): Promise<TokenCountingEmbedder<ChatText>> {
+  checkOptions(options, [...causalOptionNames, 'pooling'], 'hiddenStateEmbedder');
   const { pooling = 'mean' } = options;
   if (!Object.hasOwn(pools, pooling)) {
     throw new InvalidArgumentError(`pooling must be one of ${Object.keys(pools).join(', ')}, got ${pooling}`);
@@ -52,13 +59,15 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
  * embedder does not dispose the model.
  *
  * The embedder records which weights it was created from, as {@link hiddenStateEmbedder} does.
- * @throws InvalidArgumentError if an option is out of range, or the model has neither parameters nor a name; the signal's reason on
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name; the signal's reason on
  * abort.
  */
 export async function logitsEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  { signal, onEvent, ...options }: LogitsEmbedderOptions = {},
+  allOptions: LogitsEmbedderOptions = {},
 ): Promise<TokenCountingEmbedder<ChatText>> {
+  checkOptions(allOptions, [...causalOptionNames, ...wideOptionNames, ...callOptionNames], 'logitsEmbedder');
+  const { signal, onEvent, ...options } = allOptions;
   checkWideRows(options);
   const { model } = loaded;
   const checkWeights = watchWeights(model); // before the head is read
