@@ -28,7 +28,7 @@ export {
 } from './files/model-cache.js';
 export { checkName, fileExists, insideFolder, isSameFile } from './files/paths.js';
 export { readBytes, sourceName } from './files/read-bytes.js';
-export { checkRows, type RowFile, type RowFileOptions, rowFile } from './files/row-file.js';
+export { checkRows, type RowFile, rowFile } from './files/row-file.js';
 export { type WriteOptions, writeAtomically } from './files/write-atomically.js';
 export {
   BadLine,
@@ -63,9 +63,7 @@ export {
 export {
   encodeSafetensorsHeader,
   parseSafetensorsHeader,
-  type SafetensorsHeader,
   safetensorsHeaderLength,
-  type TensorEntry,
 } from './tensors/safetensors-header.js';
 export {
   elementBytes,
@@ -77,7 +75,6 @@ export {
 } from './tensors/stored-tensor.js';
 export {
   type GuardedWorker,
-  type GuardedWorkerOptions,
   guardedWorker,
   libraryUrl,
   type Served,
