@@ -43,7 +43,8 @@ interface CausalPooling {
 
 /**
  * An embedder that runs chat text → tokens → hidden states → pooled row → optional projection → division by length + 1e-8.
- * Texts of similar length share a pass through the model. `embedBatch` throws StateMismatchError if the weights of the model changed.
+ * Texts of similar length share a pass through the model. `embedBatch` throws StateMismatchError if the weights of the model
+ * changed.
  * @throws InvalidArgumentError if an option is out of range, or the model has neither parameters nor a name.
  */
 export async function causalEmbedder(

@@ -61,8 +61,8 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
  * Deterministic. Disposing the embedder does not dispose the model.
  *
  * The embedder records which weights it was created from, as {@link hiddenStateEmbedder} does.
- * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name; the signal's
- * reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name; the
+ * signal's reason on abort.
  */
 export async function logitsEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,

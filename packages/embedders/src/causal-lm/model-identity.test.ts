@@ -9,6 +9,7 @@ import {
   fromForwardModel,
   initialWeights,
   languageModel,
+  snapshot,
   trainBytePairTokenizer,
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
@@ -137,6 +138,32 @@ describe('of a model in training', () => {
     model.dispose();
   });
 
+  test.each([config, softCapped])(
+    'an embedder of a snapshot keeps its rows and fingerprint while $model_type trains',
+    async (settings) => {
+      const model = newModel(settings);
+      for (const create of [hiddenStateEmbedder, logitsEmbedder]) {
+        const before = await create({ model, tokenizer });
+        const expected = await embed(before, items);
+        {
+          using frozen = snapshot(model);
+          const embedder = await create({ model: frozen, tokenizer });
+          expect(embedder.fingerprint).toBe(before.fingerprint);
+          for (let step = 0; step < 2; step++) {
+            trainStep(model);
+            expect(await embed(embedder, items)).toEqual(expected);
+          }
+          using next = snapshot(model);
+          const after = await create({ model: next, tokenizer });
+          expect(after.fingerprint).not.toBe(embedder.fingerprint);
+          expect((await embed(after, items)).data).not.toEqual(expected.data);
+        }
+        await expect(embed(before, items)).rejects.toThrow(StateMismatchError);
+      }
+      model.dispose();
+    },
+  );
+
   test('the check reads no numbers', () => {
     const model = newModel();
     const check = watchWeights(model);
@@ -185,7 +212,7 @@ describe('fingerprints of models of one’s own', () => {
       for (const name of [undefined, '']) {
         const refused = create({ model: ownModel(1, name === undefined ? {} : { name }), tokenizer });
         await expect(refused).rejects.toThrow(InvalidArgumentError);
-        await expect(refused).rejects.toThrow('lists no parameters');
+        await expect(refused).rejects.toThrow('neither parameters nor a name');
       }
     }
     expect((await hiddenStateEmbedder({ model: ownModel(1, { name: 'a' }), tokenizer })).kind).toBe('embedder');
@@ -210,6 +237,22 @@ describe('fingerprints of models of one’s own', () => {
     expect(new Set(all).size).toBe(all.length);
     expect(await fingerprintOf(ownModel(1, { parameters: true }))).toBe(all[3]);
     expect(await fingerprintOf(ownModel(1, { name: 'a' }))).toBe(all[0]);
+  });
+
+  test('a snapshot of it keeps its rows and fingerprint, and leaves embedders of the model working', async () => {
+    const weight = tf.variable(tf.randomNormal<tf.Rank.R2>([300, 8], 0, 1, 'float32', 4));
+    const model = ownModel(1, { parameters: true, weight });
+    const current = await hiddenStateEmbedder({ model, tokenizer });
+    const expected = await embed(current, items);
+    using frozen = snapshot(model);
+    const kept = await hiddenStateEmbedder({ model: frozen, tokenizer });
+    expect(kept.fingerprint).toBe(current.fingerprint);
+    expect(await embed(kept, items)).toEqual(expected);
+    expect(await embed(current, items)).toEqual(expected); // the snapshot lent its values to the variables in between
+    trainStep(model);
+    expect(await embed(kept, items)).toEqual(expected);
+    await expect(embed(current, items)).rejects.toThrow(StateMismatchError);
+    expect((await embed(await hiddenStateEmbedder({ model, tokenizer }), items)).data).not.toEqual(expected.data);
   });
 
   test('a head that trains without being a parameter is watched too', async () => {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { digest, InvalidArgumentError, RarefyError, StateMismatchError } from '@rarefy/core';
+import { digest, RarefyError, StateMismatchError } from '@rarefy/core';
 import { type CausalLanguageModel, type Tokenizer, weightsDigest } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * Records which data the weights of a model hold now, and returns a check that they still hold it. tfjs gives a variable new data on
- * every assignment and never changes data in place, so the check compares one reference per parameter and reads no number.
+ * Records which data the weights of a model hold now, and returns a check that they still hold it. tfjs gives a variable new data
+ * on every assignment and never changes data in place, so the check compares one reference per parameter and reads no number.
  * Weights that are neither in `parameters` nor in the head are not watched.
  * @returns a function that throws StateMismatchError if a weight changed, RarefyError if the model was disposed
  */
@@ -15,7 +15,11 @@ export function watchWeights(model: CausalLanguageModel): () => void {
     const variables = variablesOf(model);
     for (const [name, dataId] of recorded) {
       const variable = variables[name];
-      if (variable?.isDisposed) throw new RarefyError('the model of this embedder was disposed; load it again');
+      if (variable?.isDisposed) {
+        throw new RarefyError(
+          'the model of this embedder was disposed; dispose a model or snapshot after its last use',
+        );
+      }
       if (variable?.dataId === dataId) continue;
       throw new StateMismatchError(
         `the weight '${name}' of the model changed after this embedder was created, so rows would no longer match the embedder's fingerprint. Create the embedder from snapshot(model) of @rarefy/lm, and create another one from a new snapshot after further training`,
@@ -33,32 +37,19 @@ function variablesOf({ parameters, head }: CausalLanguageModel): Readonly<Record
 }
 
 /**
- * Digest of everything that the hidden states and logits of a text depend on: name, description and weights of the model, and the
- * tokenizer. 32 hex digits, the same on every backend.
+ * Digest of everything that the hidden states and logits of a text depend on: description, weights and head of the model, and the
+ * tokenizer. 32 hex digits, the same on every backend, and the same for a model and its snapshot.
  * @throws InvalidArgumentError if the model has neither parameters nor a name.
  */
 export async function modelDigest(model: CausalLanguageModel, tokenizer: Tokenizer): Promise<string> {
   const { parameters, description, head } = model;
-  const listed = Object.values<tf.Tensor>(parameters);
-  if (listed.length === 0 && !description.name) {
-    throw new InvalidArgumentError(
-      'the model lists no parameters, so nothing tells its rows from those of another model. Give fromForwardModel the weights as `parameters`, or a `name` that you change whenever the model changes',
-    );
-  }
-  const headDigests: string[] = [];
+  const weights = [await weightsDigest(model)];
+  const listed = new Set(Object.values(parameters).map(({ dataId }) => dataId));
   for (const tensor of [head.weight, head.bias]) {
-    if (tensor && !listed.some(({ dataId }) => dataId === tensor.dataId))
-      headDigests.push(digest((await tensor.data()) as Float32Array));
+    if (tensor && !listed.has(tensor.dataId)) weights.push(digest((await tensor.data()) as Float32Array));
   }
-  const identity = {
-    description,
-    shapes: Object.keys(parameters)
-      .sort()
-      .map((name) => [name, parameters[name]!.shape]),
-    weights: await weightsDigest(model),
-    head: headDigests,
-    tokenizer: [tokenizer.json, tokenizer.vocabularySize, Array.from(tokenizer.encode(sampleText))],
-  };
+  const { json, vocabularySize } = tokenizer;
+  const identity = [description, weights, json, vocabularySize, Array.from(tokenizer.encode(sampleText))];
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
 }
 

@@ -74,9 +74,9 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * Equal texts of a batch are embedded once. The others run in order of length with at most 5 % padding, which is masked. Cut texts
  * are reported. Quantized graphs scale their numbers by everything in a run, so with those dtypes every text runs alone.
  * Source: Reimers and Gurevych, "Sentence-BERT", EMNLP 2019.
- * @param name a folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`; or the repository of a model that
- * `rarefy models pull` downloaded, such as `sentence-transformers/all-MiniLM-L6-v2` or, shorter, `all-MiniLM-L6-v2`. A folder of that
- * name comes first; then the folder in RAREFY_MODELS, then the model cache
+ * @param name a folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`; or the repository of a model
+ * that `rarefy models pull` downloaded, such as `sentence-transformers/all-MiniLM-L6-v2` or `all-MiniLM-L6-v2` for short. A folder
+ * of that name comes first, then the model in the folder RAREFY_MODELS, then the one in the model cache
  * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;
  * CorruptFileError if a file is damaged; InvalidArgumentError if an option is unknown or out of range.
  */
