@@ -26,7 +26,7 @@ export interface CachedEmbedderOptions {
  * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
  * cached embedder also disposes `embedder`. If the weights of the embedder's model changed, `embedBatch` throws as the embedder
  * does, instead of returning stored rows of the earlier weights.
- * @throws InvalidArgumentError if an option is unknown; InputError if the folder cannot be used; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or `folder` is missing; InputError if the folder cannot be used; the signal's reason on abort.
  */
 export async function cachedEmbedder<Item = string>(
   embedder: Embedder<Item>,
@@ -35,6 +35,9 @@ export async function cachedEmbedder<Item = string>(
 ): Promise<Embedder<Item>> {
   checkOptions(options, ['folder'] satisfies (keyof CachedEmbedderOptions)[], 'cachedEmbedder');
   checkOptions(callOptions, callOptionNames, 'cachedEmbedder, third argument,');
+  if (typeof options?.folder !== 'string') {
+    throw new InvalidArgumentError('cachedEmbedder needs `folder`, the folder of the cache');
+  }
   const { fingerprint, capabilities } = embedder;
   const { dimensions } = capabilities;
   const name = createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
