@@ -179,6 +179,25 @@ describe('of a model in training', () => {
   });
 });
 
+test('models with the same weights and other settings have different fingerprints', async () => {
+  await activate('cpu');
+  const changes = [{}, { rope_theta: 5e5 }, { rms_norm_eps: 1e-3 }, { num_attention_heads: 2, num_key_value_heads: 1 }];
+  const fingerprints: string[] = [];
+  for (const change of [...changes, { rope_theta: 10_000, torch_dtype: 'float16' }]) {
+    const settings = {
+      ...config,
+      head_dim: 6,
+      ...change,
+      ...('num_attention_heads' in change ? { head_dim: 12 } : {}),
+    };
+    const model = languageModel(settings, initialWeights(settings, 1));
+    fingerprints.push((await hiddenStateEmbedder({ model, tokenizer })).fingerprint);
+    model.dispose();
+  }
+  expect(new Set(fingerprints.slice(0, -1)).size).toBe(changes.length);
+  expect(fingerprints.at(-1)).toBe(fingerprints[0]); // a default that is written out, and a field that changes no number
+});
+
 describe('fingerprints of models of one’s own', () => {
   beforeAll(() => activate('cpu'));
 

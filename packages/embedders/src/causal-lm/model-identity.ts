@@ -37,19 +37,19 @@ function variablesOf({ parameters, head }: CausalLanguageModel): Readonly<Record
 }
 
 /**
- * Digest of everything that the hidden states and logits of a text depend on: description, weights and head of the model, and the
+ * Digest of everything that the hidden states and logits of a text depend on: settings, weights and head of the model, and the
  * tokenizer. 32 hex digits, the same on every backend, and the same for a model and its snapshot.
  * @throws InvalidArgumentError if the model has neither parameters nor a name.
  */
 export async function modelDigest(model: CausalLanguageModel, tokenizer: Tokenizer): Promise<string> {
-  const { parameters, description, head } = model;
+  const { parameters, description, settings, head } = model;
   const weights = [await weightsDigest(model)];
   const listed = new Set(Object.values(parameters).map(({ dataId }) => dataId));
   for (const tensor of [head.weight, head.bias]) {
     if (tensor && !listed.has(tensor.dataId)) weights.push(digest((await tensor.data()) as Float32Array));
   }
   const { json, vocabularySize } = tokenizer;
-  const identity = [description, weights, json, vocabularySize, Array.from(tokenizer.encode(sampleText))];
+  const identity = [description, settings, weights, json, vocabularySize, Array.from(tokenizer.encode(sampleText))];
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
 }
 
