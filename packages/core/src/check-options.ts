@@ -45,7 +45,8 @@ function nearestName(name: string, known: readonly string[]): string | undefined
 
 /** Number of letters to insert, delete or replace to turn one text into the other (Levenshtein distance). */
 function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column); // row[j]: edits from the letters read so far to to.slice(0, j)
+  // row[j]: edits from the letters read so far to to.slice(0, j)
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let index = 0; index < from.length; index++) {
     const next = [index + 1];
     for (let column = 0; column < to.length; column++) {
