@@ -21,6 +21,8 @@ export type ModelFamily = 'gpt2' | 'llama' | 'nanochat';
 export interface ModelDescription {
   /** `custom` for a model that the user brings. */
   readonly family: ModelFamily | 'custom';
+  /** Name that tells a user's own model from others. Only needed if it has no `parameters` to tell it by. */
+  readonly name?: string;
   readonly vocabularySize: number;
   readonly hiddenSize: number;
   /** Most tokens per row. */
