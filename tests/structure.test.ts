@@ -15,8 +15,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   embeddings: ['core', 'io', 'data'],
   lm: ['core', 'io'],
   embedders: ['core', 'io', 'lm'],
+  'neighbors-wasm': ['core'],
   'neighbors-native': ['core'],
-  neighbors: ['core', 'neighbors-native'],
+  neighbors: ['core', 'neighbors-wasm', 'neighbors-native'],
   density: ['core', 'neighbors'],
   samplers: ['core', 'density'],
   diversity: ['core'],
@@ -31,6 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'lm',
     'embedders',
     'neighbors',
+    'neighbors-wasm',
     'neighbors-native',
     'density',
     'samplers',
@@ -91,8 +93,8 @@ test.each(Object.keys(mayImport))('%s imports only what its place in the design 
 test('what a package imports is declared in its package.json', () => {
   for (const { name, path, text } of sources) {
     const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8'));
-    // The page's browser code is bundled and the wasm kernels are compiled when the package is built, with what that needs.
-    const bundled = name === 'viz' || name === 'neighbors' ? manifest.devDependencies : {};
+    // These packages bundle a script or compile wasm modules when they are built, with tools that are development dependencies.
+    const bundled = ['viz', 'neighbors', 'neighbors-wasm'].includes(name) ? manifest.devDependencies : {};
     const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...bundled };
     for (const { module } of imports(text)) {
       if (module.startsWith('.') || module.startsWith('node:')) continue;

@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
-import { wasmBytes, wasmNames, workerScript } from './src/workers/assets.js';
+import { workerScript } from './src/workers/worker-script.js';
 
 export default defineConfig({
   ...library([
@@ -15,17 +15,10 @@ export default defineConfig({
   ]),
   esbuildPlugins: [
     {
-      name: 'assets',
+      name: 'worker-script',
       setup(build) {
-        build.onLoad({ filter: /[\\/]workers[\\/]assets\.ts$/ }, async () => {
-          const modules: Record<string, string> = {};
-          for (const name of wasmNames) modules[name] = Buffer.from(await wasmBytes(name)).toString('base64');
-          const contents = `import { decodeBase64 } from '@rarefy/core';
-const modules = ${JSON.stringify(modules)};
-const script = ${JSON.stringify(await workerScript())};
-export async function wasmBytes(name) {
-  return decodeBase64(modules[name]);
-}
+        build.onLoad({ filter: /[\\/]workers[\\/]worker-script\.ts$/ }, async () => {
+          const contents = `const script = ${JSON.stringify(await workerScript())};
 export async function workerScript() {
   return script;
 }
