@@ -1,14 +1,14 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
-import { wasmBytes, wasmNames } from './src/wasm-bytes.js';
+import { wasmBytes, wasmNames } from './src/wasm-assets.js';
 
 export default defineConfig({
-  ...library(['index']),
+  ...library(),
   esbuildPlugins: [
     {
-      name: 'wasm-bytes',
+      name: 'wasm-assets',
       setup(build) {
-        build.onLoad({ filter: /[\\/]wasm-bytes\.ts$/ }, async () => {
+        build.onLoad({ filter: /[\\/]wasm-assets\.ts$/ }, async () => {
           const modules: Record<string, string> = {};
           for (const name of wasmNames) modules[name] = Buffer.from(await wasmBytes(name)).toString('base64');
           const contents = `import { decodeBase64 } from '@rarefy/core';

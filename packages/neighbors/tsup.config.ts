@@ -1,23 +1,14 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
-import { workerScript } from './src/workers/worker-script.js';
+import { workerScript } from './src/workers/worker-assets.js';
 
 export default defineConfig({
-  ...library([
-    'auto-index',
-    'engines/faiss/faiss-index',
-    'engines/tfjs/tfjs-index',
-    'exact/exact',
-    'graph/hnsw/hnsw-index',
-    'graph/nn-descent/nn-descent',
-    'recall/measure-recall',
-    'rows/equal-rows',
-  ]),
+  ...library(),
   esbuildPlugins: [
     {
-      name: 'worker-script',
+      name: 'worker-assets',
       setup(build) {
-        build.onLoad({ filter: /[\\/]workers[\\/]worker-script\.ts$/ }, async () => {
+        build.onLoad({ filter: /[\\/]workers[\\/]worker-assets\.ts$/ }, async () => {
           const contents = `const script = ${JSON.stringify(await workerScript())};
 export async function workerScript() {
   return script;

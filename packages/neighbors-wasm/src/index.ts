@@ -23,4 +23,4 @@ export {
 } from './join-memory.js';
 export { isNode, loadWasmModule } from './load-wasm-module.js';
 export { fromOrderedBits, layOut, mostMemoryBytes, mostWorkers, sharedMemory } from './shared-memory.js';
-export type { WasmName } from './wasm-bytes.js';
+export type { WasmName } from './wasm-assets.js';

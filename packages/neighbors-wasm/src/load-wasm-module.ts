@@ -1,4 +1,4 @@
-import { type WasmName, wasmBytes } from './wasm-bytes.js';
+import { type WasmName, wasmBytes } from './wasm-assets.js';
 
 export const isNode = typeof process !== 'undefined' && typeof process.versions?.node === 'string';
 

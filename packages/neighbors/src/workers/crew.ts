@@ -2,7 +2,7 @@ import { RarefyError, timeSlices } from '@rarefy/core';
 import { loadWasmModule, type WasmName } from '@rarefy/neighbors-wasm';
 import { beginPhase, type Phase, tasksOf, taskWords, type WorkerStart } from './phases.js';
 import { startWorker, type WorkerHandle } from './threads.js';
-import { workerScript } from './worker-script.js';
+import { workerScript } from './worker-assets.js';
 
 /** Runs phases one after the other, on worker threads or on the calling thread. */
 export interface Crew extends AsyncDisposable {

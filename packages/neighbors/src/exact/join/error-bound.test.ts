@@ -10,7 +10,8 @@ import { appendRows, noRows } from '../../rows/rows.js';
 import { startCrew } from '../../workers/crew.js';
 import { joinSegments, readSegment } from './join-segments.js';
 
-// The values and errors of the wasm module (assembly/tiles.ts and assembly/lists.ts of neighbors-wasm), computed in the same way from its memory.
+// The values and errors of the wasm module, computed in the same way from its memory; see assembly/tiles.ts and
+// assembly/lists.ts of neighbors-wasm.
 function valuesOf({ memory, addresses, stride, parametersAt, rowAt }: JoinMemory) {
   const { buffer } = memory;
   const positions = rowAt.length;
