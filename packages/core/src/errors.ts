@@ -58,7 +58,7 @@ export class MissingDependencyError extends RarefyError {
   static override readonly code = 'RAREFY_MISSING_DEPENDENCY';
 
   /**
-   * @param dependency its name on npm
+   * @param dependency its name on npm; several names are separated by a space
    * @param fix the command or action that solves the problem
    */
   constructor(

@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module';
 import { expect, test, vi } from 'vitest';
 import { MissingDependencyError } from './errors.js';
-import { importPeer } from './import-peer.js';
+import { importPeer, importPeers } from './import-peer.js';
 
 const module = { answer: 42 };
 const peer = { name: 'some-peer', range: '^2.0.0' };
@@ -55,4 +56,36 @@ test('the error for a library that does not load has the cause, also if one of i
   expect((await failure(coded("Cannot find module 'some-peer'\nRequire stack:", 'MODULE_NOT_FOUND'))).fix).toContain(
     'npm install',
   );
+});
+
+test('several libraries: one error names all that are not installed, and it comes before one that does not load', async () => {
+  const absent = (name: string, range: string) => ({ name, range, load: () => import(/* @vite-ignore */ name) });
+  const broken = { name: 'broken-peer', range: '^3.0.0', load: () => Promise.reject(new Error('no addon')) };
+  const found = { ...peer, load: async () => module };
+  const given = { ...peer, lib: () => ({ version: '7' }), load: vi.fn() };
+  const missing = [absent('rarefy-test-absent-a', '^1.0.0'), absent('rarefy-test-absent-b', '^2.0.0')] as const;
+
+  const modules = await importPeers([found, given]);
+  expect(modules).toEqual([module, { version: '7' }]);
+  expect(modules[1].version).toBe('7');
+  await expect(importPeers([found, broken, ...missing])).rejects.toMatchObject({
+    message:
+      'rarefy-test-absent-a and rarefy-test-absent-b are not installed. Install them: npm install rarefy-test-absent-a@^1.0.0 rarefy-test-absent-b@^2.0.0',
+    dependency: 'rarefy-test-absent-a rarefy-test-absent-b',
+  });
+  await expect(importPeers([found, broken])).rejects.toMatchObject({
+    dependency: 'broken-peer',
+    message: expect.stringMatching(/^broken-peer is installed but does not load: no addon\. .*npm rebuild broken-peer/),
+  });
+});
+
+test('a path inside a library that is not installed counts as not installed', async () => {
+  const name = 'rarefy-test-no-such-library';
+  const load = async () => createRequire(import.meta.url)(`${name}/package.json`) as object;
+  await expect(importPeer({ ...peer, name, load })).rejects.toThrow(`${name} is not installed.`);
+});
+
+test('what a function that returns the module throws reaches the caller', async () => {
+  const reason = new Error('no network');
+  await expect(importPeer({ ...peer, lib: () => Promise.reject(reason), load: vi.fn() })).rejects.toBe(reason);
 });

@@ -11,35 +11,68 @@ export interface ImportPeerOptions<Module> {
   readonly load: () => Promise<Module>;
 }
 
+/** The modules of a list of peers, in the same order. */
+export type ImportedPeers<Peers extends readonly ImportPeerOptions<object>[]> = {
+  -readonly [Index in keyof Peers]: Peers[Index] extends ImportPeerOptions<infer Module> ? Module : never;
+};
+
 /**
  * Imports an optional library on first use.
- * @throws MissingDependencyError with the install command if it is not installed; with the cause if it does not load.
+ * @throws MissingDependencyError with the install command if it is not installed; with the cause if it does not load. What the function
+ *   `lib` throws.
  */
 export async function importPeer<Module extends object>(options: ImportPeerOptions<Module>): Promise<Module> {
-  const { name, range, lib, load } = options;
-  if (lib !== undefined) return typeof lib === 'function' ? await (lib as () => Module | Promise<Module>)() : lib;
-  try {
-    return await load();
-  } catch (cause) {
-    if (isNotInstalled(name, cause)) {
-      throw new MissingDependencyError(name, `Install it: npm install ${name}@${range}`, `${name} is not installed.`, {
-        cause,
-      });
-    }
-    throw new MissingDependencyError(
-      name,
-      'Reinstall it with its build step, or choose another backend; `rarefy doctor` shows which backends load.',
-      `${name} is installed but does not load: ${firstLine(cause)}.`,
-      { cause },
-    );
-  }
+  return (await importPeers([options]))[0];
 }
 
-/** Whether the library itself was not found, rather than one of its own dependencies. */
+/**
+ * Imports several optional libraries that are needed together, so that one error names all that are missing.
+ * @throws MissingDependencyError with one install command for all that are not installed; otherwise with the cause of the first that
+ *   does not load. What a function `lib` throws.
+ */
+export async function importPeers<const Peers extends readonly ImportPeerOptions<object>[]>(
+  peers: Peers,
+): Promise<ImportedPeers<Peers>> {
+  const given = await Promise.all(peers.map(({ lib }) => (typeof lib === 'function' ? lib() : lib)));
+  const loaded = await Promise.allSettled(peers.map(async ({ load }, index) => given[index] ?? (await load())));
+  const failures = peers.flatMap((peer, index) => {
+    const outcome = loaded[index]!;
+    return outcome.status === 'rejected' ? [{ ...peer, cause: outcome.reason as unknown }] : [];
+  });
+  const missing = failures.filter(({ name, cause }) => isNotInstalled(name, cause));
+  if (missing.length > 0) throw notInstalled(missing);
+  if (failures.length > 0) throw doesNotLoad(failures[0]!);
+  return loaded.map((outcome) => (outcome as PromiseFulfilledResult<object>).value) as ImportedPeers<Peers>;
+}
+
+type Failure = { readonly name: string; readonly range: string; readonly cause: unknown };
+
+function notInstalled(missing: readonly Failure[]): MissingDependencyError {
+  const names = missing.map(({ name }) => name);
+  const packages = missing.map(({ name, range }) => `${name}@${range}`).join(' ');
+  const one = names.length === 1;
+  return new MissingDependencyError(
+    names.join(' '),
+    `Install ${one ? 'it' : 'them'}: npm install ${packages}`,
+    one ? `${names[0]} is not installed.` : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are not installed.`,
+    { cause: missing[0]!.cause },
+  );
+}
+
+function doesNotLoad({ name, range, cause }: Failure): MissingDependencyError {
+  return new MissingDependencyError(
+    name,
+    `Reinstall it and let its install scripts run: npm install ${name}@${range} && npm rebuild ${name}. \`rarefy doctor\` shows which libraries load.`,
+    `${name} is installed but does not load: ${firstLine(cause)}.`,
+    { cause },
+  );
+}
+
+/** Whether the library itself was not found, rather than one of its own dependencies. A path such as `name/package.json` counts. */
 function isNotInstalled(name: string, cause: unknown): boolean {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return false;
-  return String(cause).includes(`'${name}'`) || String(cause).includes(`"${name}"`);
+  return [`'${name}'`, `"${name}"`, `'${name}/`, `"${name}/`].some((quoted) => String(cause).includes(quoted));
 }
 
 function firstLine(cause: unknown): string {

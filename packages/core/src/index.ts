@@ -9,6 +9,7 @@
  * - Every error is a {@link RarefyError} with a stable `code`.
  */
 export { decodeBase64, encodeBase64 } from './base64.js';
+export { callOptionNames, checkOptions } from './check-options.js';
 export {
   checkFinite,
   checkInteger,
@@ -32,11 +33,13 @@ export {
   StateMismatchError,
   TrainingError,
 } from './errors.js';
-export { type ImportPeerOptions, importPeer } from './import-peer.js';
+export { type ImportedPeers, type ImportPeerOptions, importPeer, importPeers } from './import-peer.js';
+export { matrix } from './matrix.js';
 export { type CounterRandom, counterRandom } from './random/counter-random.js';
 export { digest } from './random/digest.js';
 export { collect, type EmbeddedPart, type EmbedOptions, embed, embedStream } from './run/embed.js';
-export { iterate } from './run/iterate.js';
+export { type EmbedderFromOptions, embedderFrom } from './run/embedder-from.js';
+export { iterableSampler, iterate } from './run/iterate.js';
 export { type Progress, startProgress, type Tick, type TimeSlices, timeSlices, withProgress } from './run/progress.js';
 export { selfJoin } from './run/self-join.js';
 export { retryDelay, sleep } from './run/wait.js';
@@ -61,5 +64,13 @@ export type {
   SearchOptions,
 } from './spec/neighbor-index.js';
 export type { ProjectOptions, Projector, ProjectorCapabilities } from './spec/projector.js';
-export type { Draws, Feedback, Sampler, SamplerCapabilities, SamplerState, WeightUpdate } from './spec/sampler.js';
+export type {
+  Draws,
+  Feedback,
+  IterableSampler,
+  Sampler,
+  SamplerCapabilities,
+  SamplerState,
+  WeightUpdate,
+} from './spec/sampler.js';
 export type { LoadedBatch, Loader, MetricLogger } from './spec/training.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Sampler } from '../spec/sampler.js';
-import { iterate } from './iterate.js';
+import { iterableSampler, iterate } from './iterate.js';
 
 /** Draws positions 0 to size - 1, once each. */
 function inOrder(size: number): Sampler {
@@ -28,4 +28,20 @@ test('draws nothing ahead: the state counts only the positions that were taken',
     if (position === 2) break;
   }
   expect(sampler.state().payload).toBe(3);
+});
+
+test('an iterable sampler works in for…of, continues its stream in a second loop, and keeps its getters live', () => {
+  let version = 0;
+  const plain = Object.defineProperty(inOrder(5), 'weightsVersion', { get: () => version, enumerable: true });
+  const sampler = iterableSampler(plain);
+  const seen: number[] = [];
+  for (const position of sampler) {
+    seen.push(position);
+    if (position === 1) break;
+  }
+  expect([...seen, ...sampler]).toEqual([0, 1, 2, 3, 4]);
+  expect([...sampler]).toEqual([]);
+  version = 3;
+  expect(sampler.weightsVersion).toBe(3);
+  expect(JSON.stringify(sampler.state())).toBe(JSON.stringify(plain.state()));
 });

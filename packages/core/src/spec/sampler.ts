@@ -49,6 +49,9 @@ export interface Sampler extends Component<'sampler', SamplerCapabilities>, Stat
   probabilities?(): Float64Array;
 }
 
+/** A sampler for `for (const position of sampler)`. Every loop continues the same stream of draws; leave it with `break`. */
+export interface IterableSampler extends Sampler, Iterable<number> {}
+
 /** New weights for some positions, in force from the next draw. */
 export interface WeightUpdate {
   /** Grows with every update; usually the step or policy version that the weights come from. */

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { callOptionNames, checkOptions } from './check-options.js';
+import { InvalidArgumentError } from './errors.js';
+
+const known = ['k', 'neighbors', 'minDistance', ...callOptionNames];
+
+test('accepts known names, no options, and unknown names without a value', () => {
+  checkOptions(undefined, known, 'umap');
+  checkOptions({}, [], 'umap');
+  checkOptions({ k: 3, signal: undefined, neighbors: 5, neighbour: undefined }, known, 'umap');
+});
+
+test('suggests the nearest name if few letters differ', () => {
+  const near = [
+    ['neighbours', 'neighbors'],
+    ['Neighbors', 'neighbors'],
+    ['mindistance', 'minDistance'],
+    ['on_event', 'onEvent'],
+  ];
+  for (const [wrong, right] of near) {
+    const message = `umap has no option "${wrong}"; did you mean "${right}"?`;
+    expect(() => checkOptions({ k: 3, [wrong!]: 1 }, known, 'umap')).toThrow(new InvalidArgumentError(message));
+  }
+});
+
+test('lists all names if none is near', () => {
+  expect(() => checkOptions({ perplexity: 30 }, ['k', 'epsilon'], 'knnDistance')).toThrow(
+    'knnDistance has no option "perplexity"; it has the options "k", "epsilon"',
+  );
+  expect(() => checkOptions({ x: 1 }, ['k'], 'knnDistance')).toThrow('it has the options "k"');
+  expect(() => checkOptions({ x: 1 }, [], 'pca')).toThrow('pca has no option "x"; it has no options');
+});
+
+test('rejects values that are not objects', () => {
+  for (const options of [null, 10, 'k=10']) {
+    expect(() => checkOptions(options as unknown as object, known, 'umap')).toThrow(
+      `the options of umap must be an object, got ${JSON.stringify(options)}`,
+    );
+  }
+});

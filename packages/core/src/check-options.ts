@@ -1,0 +1,56 @@
+import { InvalidArgumentError } from './errors.js';
+
+/** Names of {@link CallOptions}, for `checkOptions` in functions whose options extend them. */
+export const callOptionNames = ['signal', 'onEvent'] as const;
+
+/**
+ * Rejects options whose name is not in `known`, which JavaScript would otherwise ignore. An option whose value is undefined counts as
+ * absent.
+ * @param known all option names
+ * @param where name of the function, for the message
+ * @throws InvalidArgumentError if `options` is neither undefined nor an object, or if it has an unknown name. The message suggests the
+ *   nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
+ */
+export function checkOptions(options: object | undefined, known: readonly string[], where: string): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError(`the options of ${where} must be an object, got ${JSON.stringify(options)}`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || known.includes(name)) continue;
+    const near = nearestName(name, known);
+    const hint = near === undefined ? `it has ${listed(known)}` : `did you mean "${near}"?`;
+    throw new InvalidArgumentError(`${where} has no option "${name}"; ${hint}`);
+  }
+}
+
+function listed(known: readonly string[]): string {
+  return known.length === 0 ? 'no options' : `the options ${known.map((name) => `"${name}"`).join(', ')}`;
+}
+
+/** The known name with the fewest edits, if those are at most a third of the longer name's letters. Ignores upper and lower case. */
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  let nearest: string | undefined;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const candidate of known) {
+    const edits = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (edits >= fewest || edits > Math.max(name.length, candidate.length) / 3) continue;
+    nearest = candidate;
+    fewest = edits;
+  }
+  return nearest;
+}
+
+/** Number of letters to insert, delete or replace to turn one text into the other (Levenshtein distance). */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column); // row[j]: edits from the letters read so far to to.slice(0, j)
+  for (let index = 0; index < from.length; index++) {
+    const next = [index + 1];
+    for (let column = 0; column < to.length; column++) {
+      const replaced = row[column]! + (from[index] === to[column] ? 0 : 1);
+      next.push(Math.min(replaced, row[column + 1]! + 1, next[column]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}

@@ -1,0 +1,104 @@
+import { expect, test, vi } from 'vitest';
+import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
+import type { Matrix } from '../spec/matrix.js';
+import { embed } from './embed.js';
+import { type EmbedderFromOptions, embedderFrom } from './embedder-from.js';
+
+/** Length and number of blanks of each text. */
+const counted = (texts: readonly string[]) => texts.map((text) => [text.length, text.split(' ').length - 1]);
+const options: EmbedderFromOptions = { name: 'counts@1', dimensions: 2, embed: counted };
+
+test('embeds with arrays or a matrix, in batches of at most maxBatch', async () => {
+  const calls = vi.fn(counted);
+  const embedder = embedderFrom({ ...options, embed: calls, maxBatch: 2 });
+  const expected = { data: Float32Array.of(1, 0, 3, 1, 5, 2), rows: 3, cols: 2 };
+  expect(await embed(embedder, ['a', 'b c', 'd e f'])).toEqual(expected);
+  expect(calls.mock.calls.map(([texts]) => texts.length)).toEqual([2, 1]);
+
+  const promised = embedderFrom({ ...options, embed: async () => expected });
+  const { embeddings } = await promised.embedBatch(['a', 'b c', 'd e f']);
+  expect(embeddings).toEqual(expected);
+  expect(embeddings.data).not.toBe(expected.data);
+  expect((await promised.embedBatch([])).embeddings).toEqual({ data: new Float32Array(0), rows: 0, cols: 2 });
+});
+
+test('name and dimensions make the fingerprint; the rest are capabilities', () => {
+  const { fingerprint, capabilities } = embedderFrom(options);
+  expect(fingerprint).toBe('function:name=counts@1,dimensions=2');
+  expect(embedderFrom({ ...options, name: 'counts@2' }).fingerprint).not.toBe(fingerprint);
+  expect(capabilities).toEqual({
+    dimensions: 2,
+    maxBatch: Infinity,
+    maxConcurrency: 1,
+    normalized: false,
+    deterministic: true,
+    batchTolerance: 1e-3,
+  });
+});
+
+test('items of any type; the function receives the signal; an abort rejects with its reason', async () => {
+  const seen = vi.fn();
+  const controller = new AbortController();
+  const embedder = embedderFrom<number>({
+    ...options,
+    async embed(items, { signal }) {
+      seen(signal);
+      controller.abort('enough');
+      return items.map((item) => [item, item]);
+    },
+  });
+  await expect(embedder.embedBatch([1], { signal: controller.signal })).rejects.toBe('enough');
+  await expect(embedder.embedBatch([1], { signal: controller.signal })).rejects.toBe('enough');
+  expect(seen.mock.calls).toEqual([[controller.signal]]);
+});
+
+test('rejects results of the wrong shape, and values that are not finite', async () => {
+  const given = (returned: unknown) =>
+    embedderFrom({ ...options, embed: () => returned as Matrix }).embedBatch(['a', 'b']);
+  const wrong = [[], [[1, 2]], [[1], [2]], [[1, 2], [3]], [1, 2, 3, 4], undefined, null, 3];
+  for (const returned of [...wrong, { data: new Float32Array(2), rows: 1, cols: 2 }]) {
+    await expect(given(returned)).rejects.toThrow(ShapeError);
+  }
+  await expect(given([[1, 2]])).rejects.toThrow('counts@1 returned 1 x 2 for 2 items, expected 2 x 2');
+  await expect(given({ data: new Float32Array(3), rows: 2, cols: 2 })).rejects.toThrow(ShapeError);
+  await expect(given({ data: new Float64Array(4), rows: 2, cols: 2 })).rejects.toThrow(InvalidArgumentError);
+  await expect(
+    given([
+      [1, 2],
+      [3, Number.NaN],
+    ]),
+  ).rejects.toThrow(NotFiniteError);
+  await expect(given({ data: Float32Array.of(1, 2, 3, Infinity), rows: 2, cols: 2 })).rejects.toThrow(NotFiniteError);
+});
+
+test('checks that normalized rows have length 1 or 0', async () => {
+  const given = (rows: number[][]) =>
+    embedderFrom({ ...options, normalized: true, embed: () => rows }).embedBatch(['a', 'b']);
+  await given([
+    [0.6, 0.8],
+    [0, 0],
+  ]);
+  await expect(
+    given([
+      [0.6, 0.8],
+      [1, 1],
+    ]),
+  ).rejects.toThrow('counts@1 is `normalized`, but row 1 of a batch has length 1.41');
+});
+
+test('disposes once', async () => {
+  const dispose = vi.fn();
+  const embedder = embedderFrom({ ...options, dispose });
+  await embedder[Symbol.asyncDispose]();
+  await embedder[Symbol.asyncDispose]();
+  expect(dispose).toHaveBeenCalledTimes(1);
+  await embedderFrom(options)[Symbol.asyncDispose]();
+});
+
+test('rejects options that are unknown, missing or out of range', () => {
+  const wrong = [{ name: '' }, { name: undefined }, { embed: undefined }, { dimensions: 0 }, { maxBatch: 0.5 }];
+  for (const change of [...wrong, { maxConcurrency: 0 }, { batchTolerance: -1 }, { dimension: 2 }]) {
+    expect(() => embedderFrom({ ...options, ...change } as EmbedderFromOptions)).toThrow(InvalidArgumentError);
+  }
+  expect(() => embedderFrom({ ...options, max_batch: 2 } as EmbedderFromOptions)).toThrow('did you mean "maxBatch"?');
+});

@@ -1,0 +1,121 @@
+import { checkOptions } from '../check-options.js';
+import { checkInteger, checkMatrix } from '../checks.js';
+import { InvalidArgumentError, ShapeError } from '../errors.js';
+import { matrix } from '../matrix.js';
+import type { CallOptions } from '../spec/component.js';
+import type { Embedder } from '../spec/embedder.js';
+import type { Matrix } from '../spec/matrix.js';
+
+export interface EmbedderFromOptions<Item = string> {
+  /**
+   * Names everything that decides the numbers: the model, its revision, pooling, prefix. Part of the fingerprint, by which caches and
+   * saved states recognize the embedder. Change it whenever the numbers change.
+   */
+  readonly name: string;
+  /** Number of columns, an integer ≥ 1. */
+  readonly dimensions: number;
+  /** Embeds one batch: one row per item, in order, as arrays or as a matrix (items x dimensions). */
+  readonly embed: (
+    items: readonly Item[],
+    options: CallOptions,
+  ) => readonly ArrayLike<number>[] | Matrix | Promise<readonly ArrayLike<number>[] | Matrix>;
+  /** Largest number of items per call of `embed`, an integer ≥ 1; default no limit. */
+  readonly maxBatch?: number | undefined;
+  /** Largest number of concurrent calls of `embed`, an integer ≥ 1; default 1. */
+  readonly maxConcurrency?: number | undefined;
+  /** Whether `embed` returns rows of length 1, or 0 for a text without content; default false. Checked, within 1e-3. */
+  readonly normalized?: boolean | undefined;
+  /** Whether the same items always give the same bytes; default true. */
+  readonly deterministic?: boolean | undefined;
+  /** Largest difference, in any column, between an item embedded alone and in a batch; default 1e-3. */
+  readonly batchTolerance?: number | undefined;
+  /** Frees what `embed` holds. Called once. */
+  readonly dispose?: (() => void | Promise<void>) | undefined;
+}
+
+const optionNames = [
+  'name',
+  'dimensions',
+  'embed',
+  'maxBatch',
+  'maxConcurrency',
+  'normalized',
+  'deterministic',
+  'batchTolerance',
+  'dispose',
+];
+
+/**
+ * Makes an embedder from a function that turns items into rows. The numbers are copied, so `embed` may reuse its buffer.
+ *
+ *     embedderFrom({ name: 'my-model@3', dimensions: 384, embed: (texts) => client.embed(texts) })
+ *
+ * `embedBatch` rejects with ShapeError if `embed` does not return items x dimensions, or, with `normalized`, a row whose length is
+ * neither 0 nor 1; with NotFiniteError if it returns a value that is not a finite number.
+ * @throws InvalidArgumentError if an option is unknown, missing or out of range.
+ */
+export function embedderFrom<Item = string>(options: EmbedderFromOptions<Item>): Embedder<Item> {
+  checkOptions(options, optionNames, 'embedderFrom');
+  const { name, dimensions, embed, normalized = false, deterministic = true, batchTolerance = 1e-3, dispose } = options;
+  const { maxBatch = Number.POSITIVE_INFINITY, maxConcurrency = 1 } = options;
+  if (typeof name !== 'string' || name === '') {
+    throw new InvalidArgumentError('embedderFrom needs a `name`, such as the model and its revision');
+  }
+  if (typeof embed !== 'function')
+    throw new InvalidArgumentError('embedderFrom needs `embed`, a function of a batch of items');
+  checkInteger('dimensions', dimensions, 1);
+  if (maxBatch !== Number.POSITIVE_INFINITY) checkInteger('maxBatch', maxBatch, 1);
+  if (maxConcurrency !== Number.POSITIVE_INFINITY) checkInteger('maxConcurrency', maxConcurrency, 1);
+  if (!(batchTolerance >= 0)) throw new InvalidArgumentError(`batchTolerance must be ≥ 0, got ${batchTolerance}`);
+  let disposed = false;
+
+  return {
+    specificationVersion: 'v1',
+    kind: 'embedder',
+    fingerprint: `function:name=${name},dimensions=${dimensions}`,
+    capabilities: { dimensions, maxBatch, maxConcurrency, normalized, deterministic, batchTolerance },
+    async embedBatch(items, callOptions = {}) {
+      const { signal } = callOptions;
+      signal?.throwIfAborted();
+      if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
+      const embeddings = toMatrix(await embed(items, callOptions), items.length, dimensions, name);
+      signal?.throwIfAborted();
+      if (normalized) checkLengths(embeddings, name);
+      return { embeddings };
+    },
+    async [Symbol.asyncDispose]() {
+      if (disposed) return;
+      disposed = true;
+      await dispose?.();
+    },
+  };
+}
+
+/** A copy of what a function returned for `items` items. */
+function toMatrix(
+  returned: readonly ArrayLike<number>[] | Matrix,
+  items: number,
+  dimensions: number,
+  name: string,
+): Matrix {
+  const isMatrix = typeof returned === 'object' && returned !== null && 'data' in returned;
+  const rows = isMatrix ? returned.rows : returned?.length;
+  const cols = isMatrix ? returned.cols : returned?.[0]?.length;
+  if (rows !== items || cols !== dimensions) {
+    throw new ShapeError(`${name} returned ${rows} x ${cols} for ${items} items, expected ${items} x ${dimensions}`);
+  }
+  if (!isMatrix) return matrix(returned, dimensions);
+  checkMatrix(returned, `rows of ${name}`);
+  return { data: returned.data.slice(), rows, cols };
+}
+
+function checkLengths({ data, rows, cols }: Matrix, name: string): void {
+  for (let row = 0; row < rows; row++) {
+    let squares = 0;
+    for (let index = row * cols; index < (row + 1) * cols; index++) squares += data[index]! ** 2;
+    if (squares === 0 || Math.abs(Math.sqrt(squares) - 1) <= 1e-3) continue;
+    throw new ShapeError(
+      `${name} is \`normalized\`, but row ${row} of a batch has length ${Math.sqrt(squares)}, expected 1`,
+    );
+  }
+}
