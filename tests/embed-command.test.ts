@@ -68,7 +68,10 @@ test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes
     expect(readdirSync(cwd).filter((name) => name.startsWith(out))).toContain(`${out}.parts`);
     expect(readdirSync(cwd)).not.toContain(out);
     const again = await run(`--data long.jsonl --embedder hash --out ${out}`);
-    expect(again).toMatchObject({ code: 0, stderr: expect.stringMatching(/embed: going on after \d+ of 24000 rows/) });
+    expect(again).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/embed: continuing after \d+ of 24000 rows/),
+    });
     expect(readFileSync(path(out)).equals(whole)).toBe(true);
     expect(
       readdirSync(cwd)
@@ -99,7 +102,7 @@ test('the same command again computes nothing; other data is refused, and replac
   const refused = await run(`${line} --limit 30`);
   expect(refused).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('is of another job: rows 40, asked for 30'),
+    stderr: expect.stringContaining('belongs to another job: rows 40, requested 30'),
   });
   expect((await run(`${line} --limit 30 --no-resume`)).stdout).toBe('30 x 256 embeddings in e.safetensors\n');
   expect((await run(`${line} --dtype float16 --force`)).code).toBe(0);
@@ -142,8 +145,8 @@ test('a pipe is read once; what cannot be is told before anything is embedded', 
   expect(skipped).toMatchObject({ code: 0, stdout: '2 x 256 embeddings in skipped.npy\n' });
   expect(skipped.stderr).toContain('bad lines skipped: 1 not-json, 1 no-prompt');
   for (const [options, message] of [
-    ['--embedder hash --dtype float16 --out x.parquet', 'x.parquet would hold float32, and not float16'],
-    ['--embedder hash --dtype bfloat16 --out x.arrow --dry-run', 'x.arrow would hold float32 or float16'],
+    ['--embedder hash --dtype float16 --out x.parquet', 'x.parquet can store float32, not float16'],
+    ['--embedder hash --dtype bfloat16 --out x.arrow --dry-run', 'x.arrow can store float32 or float16'],
     ['--embedder hash --ckpt base --out x.npy', '--ckpt is of causal-lm, logits and onnx; hash takes no model'],
   ]) {
     const refused = await run(`--data short.jsonl ${options}`);

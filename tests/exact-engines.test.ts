@@ -9,7 +9,7 @@ import { matrixOf, normal, uniforms } from './support/exact-rows.js';
 const uniform = uniforms(1);
 const points = matrixOf(900, 40, () => Math.fround(normal(uniform)));
 
-/** Ids and distances as numbers, from a program that gets `exactNeighbors` and `points` in a text. */
+/** The text of a program that computes ids and distances with `exactNeighbors`. */
 const program = (options: string) => `
   const [rows, cols] = [${points.rows}, ${points.cols}];
   const data = Float32Array.from(${JSON.stringify(Array.from(points.data))});
@@ -22,7 +22,7 @@ const expected = async () => {
   return { engine: 'wasm', ids: Array.from(ids), distances: Array.from(distances) };
 };
 
-test('the package as built gives the same bytes in plain Node, kernel and worker script being inside it', async () => {
+test('the built package returns the same bytes in plain Node, with its wasm modules and worker script inside', async () => {
   const code = `import { exactNeighbors } from '@rarefy/neighbors/exact';
     ${program("{ k: 7, engine: 'wasm', workers: 2 }")} process.stdout.write(answer);`;
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module'], {
@@ -35,8 +35,8 @@ test('the package as built gives the same bytes in plain Node, kernel and worker
   expect(JSON.parse(stdout)).toEqual(await expected());
 });
 
-describe.skipIf(noBrowser !== '')(`the package as built, in Chromium${noBrowser}`, () => {
-  /** Runs the search in a page with these headers. */
+describe.skipIf(noBrowser !== '')(`the built package in Chromium${noBrowser}`, () => {
+  /** Runs the search in a page that is served with these headers. */
   async function inPage(headers: Record<string, string>): Promise<unknown> {
     const { outputFiles } = await build({
       stdin: {
@@ -68,7 +68,7 @@ describe.skipIf(noBrowser !== '')(`the package as built, in Chromium${noBrowser}
     }
   }
 
-  test('on the page’s thread, and on web workers where the page may share memory', async () => {
+  test('on the thread of the page, and on web workers if the page may share memory', async () => {
     const answer = await expected();
     expect(await inPage({})).toEqual({ isIsolated: false, ...answer });
     const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };

@@ -33,7 +33,7 @@ const names: Readonly<Record<string, string>> = {
   'mlp.down_proj': 'ffn_down',
 };
 
-/** The reference Llama as llama.cpp's converter writes it: rows of queries and keys in the order of its rotary positions. */
+/** The reference Llama as the converter of llama.cpp writes it: query and key rows in the order of its rotary positions. */
 async function referenceFile() {
   const config = JSON.parse(readFileSync(goldenPath('llama/config.json'), 'utf8'));
   const { tensors } = await readSafetensors(goldenPath('llama/model.safetensors'));
@@ -71,7 +71,7 @@ async function referenceFile() {
   return { metadata, tensors: written };
 }
 
-/** reshape(heads, 2, size / 2, cols) with its two middle axes changed, as convert_hf_to_gguf.py does. */
+/** reshape(heads, 2, size / 2, cols) with the two middle axes swapped, as in convert_hf_to_gguf.py. */
 function interleaved(data: Float32Array, rows: number, cols: number, heads: number): Float32Array {
   const out = new Float32Array(data.length);
   const half = rows / heads / 2;
@@ -87,25 +87,25 @@ function interleaved(data: Float32Array, rows: number, cols: number, heads: numb
 }
 
 test.each(Object.entries(JSON.parse(readFileSync(goldenPath('gguf-blocks.json'), 'utf8')).blocks))(
-  'blocks of %s have the values that gguf gives them',
+  'blocks of %s have the same values as in the gguf package',
   (_, block) => {
     const { type, bytes, values } = block as { type: number; bytes: string; values: number[] };
     const stored = Buffer.from(bytes, 'hex');
     expect(storedBytes(type, values.length, 'w')).toBe(stored.length);
-    // A zero may have either sign.
+    // A zero can have either sign.
     const own = dequantize(type, stored, values.length).map((value) => value + 0);
     expect(own).toEqual(Float32Array.from(values, (value) => value + 0));
   },
 );
 
-test('halves and bfloat16 have their own values', () => {
+test('float16 and bfloat16 values are exact', () => {
   const bytes = Buffer.from(Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7bff, 0x8400).buffer);
   expect(Array.from(dequantize(1, bytes, 5))).toEqual([1, -2, 2 ** -24, 65504, -(2 ** -14)]);
   const brain = Buffer.from(Uint16Array.of(0x3f80, 0xc049, 0x0001).buffer);
   expect(Array.from(dequantize(30, brain, 3))).toEqual([1, -3.140625, 2 ** -133]);
 });
 
-test('a file of the reference model gives the model that the folder gives, to the last bit', async () => {
+test('a GGUF file of the reference model gives the same logits as the model folder, bit for bit', async () => {
   const { metadata, tensors } = await referenceFile();
   writeFileSync(path, writeGguf(metadata, tensors));
   const loaded = await loadLanguageModel(path);
@@ -122,7 +122,7 @@ test('a file of the reference model gives the model that the folder gives, to th
   model.dispose();
 });
 
-test('rarefy embed takes such a file for --ckpt', async () => {
+test('rarefy embed takes a GGUF file as --ckpt', async () => {
   const { metadata, tensors } = await referenceFile();
   const tokens = ['<|endoftext|>', ...(metadata['tokenizer.ggml.tokens'] as string[]).slice(1)];
   writeFileSync(path, writeGguf({ ...metadata, 'tokenizer.ggml.tokens': tokens }, tensors));
@@ -140,30 +140,40 @@ test('rarefy embed takes such a file for --ckpt', async () => {
   });
 });
 
-test('what is not read is told, with what would be', async () => {
+test('errors for unsupported files say what is supported', async () => {
   const { metadata, tensors } = await referenceFile();
   const load = (change: Record<string, GgufValue>, changed: Record<string, GgufTensor> = tensors) => {
     writeFileSync(path, writeGguf({ ...metadata, ...change }, changed));
     return loadLanguageModel(path);
   };
-  await expect(load({ 'general.architecture': 'mamba' })).rejects.toThrow('architecture "mamba"; only llama is read');
+  await expect(load({ 'general.architecture': 'mamba' })).rejects.toThrow(
+    'architecture "mamba"; only llama is supported',
+  );
   await expect(load({ 'llama.rope.scaling.type': 'yarn' })).rejects.toThrow("scaled by 'yarn'");
   for (const heads of [5, 1000, 0.5]) {
     await expect(load({ 'llama.attention.head_count': { float: heads } })).rejects.toBeInstanceOf(RarefyError);
   }
-  await expect(load({ 'llama.block_count': 2 ** 31 })).rejects.toThrow('asks for 2147483648 layers, and there are');
-  await expect(load({ 'llama.block_count': 0 })).rejects.toThrow('says 0 for llama.block_count');
-  await expect(load({ 'tokenizer.ggml.model': 'llama' })).rejects.toThrow("put the model's tokenizer.json beside");
-  await expect(load({ 'tokenizer.ggml.pre': 'tekken' })).rejects.toThrow("splits texts by 'tekken'; gpt-2, smollm");
+  await expect(load({ 'llama.block_count': 2 ** 31 })).rejects.toThrow(
+    'asks for 2147483648 layers, and the file has only',
+  );
+  await expect(load({ 'llama.block_count': 0 })).rejects.toThrow('llama.block_count must be a number > 0, got 0');
+  await expect(load({ 'tokenizer.ggml.model': 'llama' })).rejects.toThrow(
+    "put the model's tokenizer.json in the same folder",
+  );
+  await expect(load({ 'tokenizer.ggml.pre': 'tekken' })).rejects.toThrow(
+    "the pre-tokenizer 'tekken'; only gpt-2, smollm",
+  );
   await expect(load({ 'tokenizer.ggml.token_type': [{ int: 1 }] })).rejects.toBeInstanceOf(CorruptFileError);
   const scaled = { ...tensors, 'rope_freqs.weight': { shape: [4], type: 0, bytes: new Uint8Array(16) } };
   await expect(load({}, scaled)).rejects.toThrow('scaled rotary positions');
-  const quantised = { ...tensors, 'output_norm.weight': { ...tensors['output_norm.weight']!, type: 16 } };
-  await expect(load({}, quantised)).rejects.toThrow(/'output_norm.weight' is quantised .+ \(ggml type 16\); F32, F16/);
+  const quantized = { ...tensors, 'output_norm.weight': { ...tensors['output_norm.weight']!, type: 16 } };
+  await expect(load({}, quantized)).rejects.toThrow(
+    /'output_norm.weight' has an unsupported quantization \(ggml type 16\); use F32, F16/,
+  );
   await expect(loadLanguageModel(join(folder, 'absent.gguf'))).rejects.toBeInstanceOf(InputError);
 });
 
-test('a damaged file is refused or read, and never crashes or takes memory that it does not have', async () => {
+test('a damaged file is refused or read, and never crashes or allocates more than its size allows', async () => {
   const { metadata, tensors } = await referenceFile();
   const whole = writeGguf(metadata, tensors);
   const random = counterRandom(9);
@@ -175,8 +185,8 @@ test('a damaged file is refused or read, and never crashes or takes memory that 
         random.uniform(4 * at) < 0.3 ? Math.floor(random.uniform(4 * at + 1) * whole.length) : undefined,
       ),
     );
-    const place = Math.floor(random.uniform(4 * at + 2) * Math.min(damaged.length, 6_000));
-    if (damaged.length > 0) damaged[place] = Math.floor(random.uniform(4 * at + 3) * 256);
+    const offset = Math.floor(random.uniform(4 * at + 2) * Math.min(damaged.length, 6_000));
+    if (damaged.length > 0) damaged[offset] = Math.floor(random.uniform(4 * at + 3) * 256);
     writeFileSync(path, damaged);
     const outcome = await loadLanguageModel(path).catch((error: unknown) => error);
     if (RarefyError.isInstance(outcome)) continue;

@@ -13,7 +13,7 @@ const spreads = Array.from({ length: 30 }, (_, cluster) => 0.05 + 0.02 * cluster
 const lib = usearchLibrary;
 const k = 10;
 
-/** Unit rows of 30 clusters, and copies behind: 60 of one row, and some of others. */
+/** Unit rows of 30 clusters, followed by copies: 60 of one row, and some of other rows. */
 const different = 30 * casesOf(45, 80);
 const rows = different + 200;
 const points = rowsOf(
@@ -21,7 +21,7 @@ const points = rowsOf(
   [...Array(rows).keys()].map((row) => (row < different ? row : row < different + 60 ? 7 : (row * 13) % different)),
 );
 
-/** A source that notes what is read of it. */
+/** A source that records what is read from it. */
 function sourceOf({ data, rows, cols }: Matrix): RowSource & { readonly reads: (readonly [number, number])[] } {
   const reads: (readonly [number, number])[] = [];
   return {
@@ -35,7 +35,7 @@ function sourceOf({ data, rows, cols }: Matrix): RowSource & { readonly reads: (
   };
 }
 
-/** Each distance is the canonical one of its pair, each list in order without the row itself or an id twice. */
+/** Expects that each distance is canonical, and that each list is in order, without the row itself or repeated ids. */
 async function expectCanonical(rows: Matrix, graph: Neighbors, metric: Metric, sampled: readonly number[]) {
   const exact = exactIndex({ metric, engine: 'typescript' });
   await exact.add(rows);
@@ -71,7 +71,7 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     });
   }
 
-  test('is the same each time, and for blocks of any size', async () => {
+  test('returns the same each time, and for blocks of any size', async () => {
     const join = async (blockBytes?: number) =>
       (await hnswIndex({ dtype: 'int8', lib, ...(blockBytes && { blockBytes }) })).joinRows!(sourceOf(points), { k });
     const graph = await join();
@@ -79,19 +79,19 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     expect(await join(2 ** 17)).toEqual(graph);
   });
 
-  test('reads in order and in ranges: each row at most once a block of queries', async () => {
+  test('reads in order and in ranges: each row at most once per block of queries', async () => {
     const source = sourceOf(points);
     const blockBytes = 2 ** 18;
     await (await hnswIndex({ dtype: 'int8', lib, blockBytes })).joinRows!(source, { k });
     const numbers = source.reads.reduce((sum, [start, end]) => sum + (end - start), 0);
     const blocks = Math.ceil(rows / Math.floor(blockBytes / (4 * 64 + 8 * (2 * k + 32))));
-    // Read to look at, to sample, to add and to query once; by each block for candidates; and by the measurement of recall.
+    // Each row is read once to scan, sample, add and query it; once per block for candidates; and to measure recall.
     expect(blocks).toBeGreaterThan(1);
     expect(numbers).toBeLessThanOrEqual(rows * (4 + blocks + 2));
     expect(source.reads.every(([start, end]) => 4 * (end - start) * points.cols <= 2 ** 22)).toBe(true);
   });
 
-  test('few different rows are compared all with all', async () => {
+  test('all pairs of few distinct rows are compared', async () => {
     const few = rowsOf(
       normalPoints(40, 5, 3),
       [...Array(1100).keys()].map((row) => row % 40),
@@ -103,7 +103,7 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     }
   });
 
-  test('int8 steps bear one huge number, zeros and a mean far off', async () => {
+  test('int8 steps tolerate one huge number, zeros and a mean far from 0', async () => {
     const data = points.data.map((value, at) => value + (at % points.cols < 3 ? 50 : 0));
     data.fill(0, 600, 660);
     data[60 * 1000 + 5] = 1e6;
@@ -113,7 +113,7 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     expect(graph.recall!.value).toBeGreaterThan(0.95);
   });
 
-  test('warns where it misses many, and ends at an abort and at what is not finite', async () => {
+  test('warns if it misses many, and ends on an abort and on a NaN', async () => {
     const warnings: string[] = [];
     const onEvent = (event: WorkEvent) => event.type === 'work-warning' && warnings.push(event.code);
     const poor = await hnswIndex({ lib, dtype: 'int8', connectivity: 2, expansionAdd: 2, expansionSearch: 1 });
@@ -137,11 +137,11 @@ describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, (
     await expect(broken).rejects.toThrow('row 77');
   });
 
-  test('int8 finds neighbours of rows that were added, too', async () => {
+  test('int8 also finds neighbors of rows that were added', async () => {
     for (const metric of metrics) {
       const index = await hnswIndex({ metric, dtype: 'int8', lib });
       await index.add(rowsOf(points, [...Array(different).keys()]));
-      // Of integers inner products tell less than differences, which are compared for the others.
+      // With int8, inner products are less precise than differences, which the other metrics use.
       expect((await index.selfJoin!({ k })).recall!.value).toBeGreaterThan(metric === 'dot' ? 0.93 : 0.98);
     }
   });

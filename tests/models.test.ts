@@ -24,7 +24,7 @@ for (const family of goldenFamilies) {
       const [ids, mask] = [golden.ints('embed.input_ids'), golden.ints('embed.attention_mask')];
       const { logits, hiddenStates } = model.forward(ids, mask);
       const real = mask.dataSync();
-      // What stands in padding is no one's value: both sides are zeroed there.
+      // Values at padding are meaningless: set them to zero on both sides.
       const masked = (all: ArrayLike<number>) =>
         Float32Array.from(all, (value, i) => value * real[Math.floor(i / (all.length / real.length))]!);
       const expected = (name: string) => masked(golden.floats(`embed.${name}`));
@@ -34,7 +34,7 @@ for (const family of goldenFamilies) {
       expect(tf.memory().numTensors).toBe(before);
     });
 
-    test('masked means of hidden states and logits, normalised, and their distances through the isometry', async () => {
+    test('normalized masked means of hidden states and logits, and their distances through the isometry', async () => {
       const before = tf.memory().numTensors;
       const [ids, mask] = [golden.ints('embed.input_ids'), golden.ints('embed.attention_mask')];
       const hidden = model.hiddenStates(ids, mask);
@@ -74,7 +74,7 @@ for (const family of goldenFamilies) {
       expect(tf.memory().numTensors).toBe(before);
     });
 
-    test("a user's own model, known by its forward alone, embeds and generates the same", async () => {
+    test('a model with only a forward function embeds and generates the same', async () => {
       const custom = fromForwardModel(
         { forward: (ids, mask) => model.forward(ids, mask) },
         { head: model.head, maxPositions: 64 },
@@ -102,7 +102,7 @@ for (const family of goldenFamilies) {
   });
 }
 
-/** Distances between all pairs of rows. */
+/** Distances of all pairs of rows. */
 function distances(data: Float32Array, width: number): Float64Array {
   const rows = data.length / width;
   const all = new Float64Array(rows * rows);

@@ -14,7 +14,7 @@ import { steppedClock } from './support/stepped-clock.js';
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 const spreads = Array.from({ length: 20 }, (_, cluster) => 0.05 + 0.02 * cluster);
 
-/** Rows that float32 arithmetic finds hard: name and rows. */
+/** Rows that are hard for float32 arithmetic, with their names. */
 function hardRows(): readonly (readonly [string, Matrix])[] {
   const scaled = (points: Matrix, value: (x: number, at: number) => number) => ({
     ...points,
@@ -25,14 +25,14 @@ function hardRows(): readonly (readonly [string, Matrix])[] {
     ['plain', plain],
     ['small integers, full of ties', scaled(plain, (x) => Math.round(x))],
     [
-      'every row thrice',
+      'every row three times',
       rowsOf(
         normalPoints(100, 9, 2),
         [...Array(300).keys()].map((row) => row % 100),
       ),
     ],
     ['all rows equal', rowsOf(plain, Array(120).fill(7))],
-    ['zeros among them', scaled(plain, (x, at) => (Math.floor(at / 9) % 5 === 0 ? 0 : x))],
+    ['some zero rows', scaled(plain, (x, at) => (Math.floor(at / 9) % 5 === 0 ? 0 : x))],
     ['far from the origin', scaled(plain, (x) => 1000 + 1e-3 * x)],
     ['tiny', scaled(plain, (x) => 1e-30 * x)],
     ['huge', scaled(plain, (x) => 1e17 * x)],
@@ -76,7 +76,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     }
   });
 
-  test('approximate kinds tell their recall, and warn of a low one', async () => {
+  test('approximate kinds report their recall, and warn if it is low', async () => {
     const points = clusters(spreads, 50, 24, 5);
     const random = normalPoints(1000, 64, 6);
     for (const [factory, least] of [
@@ -98,7 +98,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     expect(warnings).toEqual(['low-recall']);
   });
 
-  test('rows beyond those that trained an index are found too', async () => {
+  test('rows added after training are found too', async () => {
     const points = clusters(spreads, 30, 16, 7);
     const index = await faissIndex({ factory: 'IVF4,Flat', lib });
     await index.add(rowsOf(points, [...Array(300).keys()]));
@@ -113,11 +113,11 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     expect(Array.from(ids)).toEqual([450, 599]);
   });
 
-  test('a factory that faiss would end the process for is refused', async () => {
+  test('a factory with which faiss would end the process is refused', async () => {
     for (const factory of ['', 'nonsense', 'OPQ8,Flat', 'Flat,RFlat', 'IVF,Flat', 'toString']) {
       await expect(faissIndex({ factory, lib })).rejects.toThrow('factory must be a string like Flat');
     }
-    // faiss divides by these, compares with their logarithm, or reads past their end.
+    // faiss divides by these numbers, takes their logarithm, or reads past the end of an array.
     for (const factory of [
       'IVF0,Flat',
       'HNSW0',
@@ -169,7 +169,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     );
   }
 
-  test('finds nearly all neighbours of clustered rows, rows added in between, the same each time', async () => {
+  test('finds nearly all neighbors of clustered rows, some added after a search, the same each time', async () => {
     const points = clusters(spreads, 50, 24, 5);
     const join = async () => {
       const index = await hnswIndex({ lib });
@@ -186,7 +186,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     const joined = await join();
     expect(joined.recall!.value).toBeGreaterThan(0.98);
     expect(await join()).toEqual(joined);
-    // Distances are canonical: a neighbour that was found has exactly the distance of the exact index.
+    // Distances are canonical: a neighbor has exactly the distance that the exact index returns.
     const exact = exactIndex();
     await exact.add(points);
     const all = await exact.search(rowsOf(points, [0]), { k: 1000 });
@@ -194,15 +194,13 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     for (let rank = 0; rank < 10; rank++) expect(joined.distances[rank]).toBe(distances.get(joined.ids[rank]!));
   });
 
-  test('warns where it misses many', async () => {
+  test('warns if it misses many neighbors', async () => {
     const warnings: string[] = [];
     const onEvent = (event: WorkEvent) => event.type === 'work-warning' && warnings.push(event.message);
     const index = await hnswIndex({ lib, connectivity: 2, expansionAdd: 2, expansionSearch: 1 });
     const { recall } = await selfJoin(index, normalPoints(1500, 64, 6), { k: 3, onEvent });
     expect(recall!.value).toBeLessThan(0.95);
-    expect(warnings[0]).toContain(
-      `${(100 * recall!.value).toFixed(1)} % of the true neighbours, measured on 1000 rows`,
-    );
+    expect(warnings[0]).toContain(`${(100 * recall!.value).toFixed(1)} % of the true neighbors, measured on 1000 rows`);
   });
 
   test('options out of range are refused', async () => {
@@ -219,7 +217,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
   });
 });
 
-test('an absent library is told', async () => {
+test('an absent library is reported', async () => {
   for (const [name, index] of Object.entries({ 'faiss-node': faissIndex, usearch: hnswIndex })) {
     if (!isInstalled(name)) await expect(index()).rejects.toBeInstanceOf(MissingDependencyError);
   }

@@ -156,13 +156,13 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
     expect(none).toEqual({ ids: new Int32Array(0), distances: new Float32Array(0), fullScans: 0, distinctRows: 0 });
   });
 
-  test('a NaN or an infinity is refused with its place', async () => {
+  test('a NaN or infinity is refused with its row and column', async () => {
     const data = new Float32Array(1000);
     data[997] = Number.NaN;
     data[765] = Number.NEGATIVE_INFINITY;
     const joined = selfJoin(data, 100, 10, { k: 1, metric: 'dot', threads: 2 });
     await expect(joined).rejects.toBeInstanceOf(NotFiniteError);
-    await expect(joined).rejects.toThrow('data hold -Infinity in row 76, column 5; remove or mend that row');
+    await expect(joined).rejects.toThrow('data have -Infinity in row 76, column 5; remove or correct that row');
   });
 
   test('an instruction set that is not there is refused', async () => {
@@ -199,7 +199,7 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
     expect(sameBytes(again, await defined(small, 50, 64, 2, 'dot'))).toBe(true);
   });
 
-  test('tells its progress in rows', async () => {
+  test('reports its progress in rows', async () => {
     const events: string[] = [];
     const data = values(800, 10, kinds.gaussian!);
     await selfJoin(data, 200, 4, {

@@ -26,7 +26,7 @@ for (const family of goldenFamilies) {
       oldLogProbabilities: golden.matrix('grpo.old_per_token_logps'),
       referenceLogProbabilities: golden.matrix('grpo.ref_per_token_logps'),
       advantages: golden.vector('grpo.advantages'),
-      // transformers, given no positions, counts padding too.
+      // Without positions, transformers counts padding too.
       positions: tf.tidy(() => tf.tile(tf.expandDims(tf.range(0, 22, 1, 'int32'), 0), [8, 1])) as tf.Tensor2D,
     });
     const lossOf =
@@ -83,7 +83,7 @@ for (const family of goldenFamilies) {
           );
           expect(Math.abs(result.loss - reference[family][name].loss)).toBeLessThan(1e-4);
           const gradient = result.gradients[model.parameters[embeddings[family]]!.name]!.dataSync().slice();
-          // torch gives its padding id no gradient in nanochat's embedding; the token is real in none of these rows.
+          // In nanochat's embedding torch gives the padding id no gradient; no row has it as a real token.
           expect(relativeError(gradient, golden.floats(`grpo.grad.${name}.${embeddings[family]}`))).toBeLessThan(1e-3);
           tf.dispose(result.gradients);
           expect(tf.memory().numTensors).toBe(before);

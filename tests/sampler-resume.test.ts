@@ -59,7 +59,7 @@ describe.each(Object.entries(resumedSamplers))('%s', (_, { create, createOther }
     });
   });
 
-  test('a state with any byte changed is refused, or gives the same stream', () => {
+  test('a state with any bit changed is refused, or gives the same stream', () => {
     const original = create();
     for (let step = 0; step < 40; step++) resumedStep(original, step, true);
     const bytes = Buffer.from(JSON.stringify(original.state()));
@@ -68,8 +68,8 @@ describe.each(Object.entries(resumedSamplers))('%s', (_, { create, createOther }
     let refused = 0;
     const bits = casesOf(2, 8);
     for (let at = 0; at < bytes.length; at++) {
-      for (let place = 0; place < bits; place++) {
-        const bit = 1 << ((place * 8) / bits);
+      for (let index = 0; index < bits; index++) {
+        const bit = 1 << ((index * 8) / bits);
         const changed = Buffer.from(bytes);
         changed[at]! ^= bit;
         let state: SamplerState;
@@ -92,7 +92,7 @@ describe.each(Object.entries(resumedSamplers))('%s', (_, { create, createOther }
     expect(refused).toBeGreaterThan((bits * bytes.length) / 2);
   });
 
-  test('the state of other data is refused, and the sampler goes on as before', () => {
+  test('the state of other data is refused, and the sampler continues as before', () => {
     const sampler = create();
     sampler.draw(10);
     const before = JSON.stringify(sampler.state());
@@ -114,7 +114,7 @@ describe('in another process', () => {
       format: 'iife',
       globalName: 'resumed',
       conditions: ['@rarefy/source'],
-      external: ['@rarefy/density'], // whose searches these samplers do without
+      external: ['@rarefy/density'], // not needed by these samplers
     });
     program = `${outputFiles[0]!.text}
       const states = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));

@@ -14,12 +14,12 @@ import { casesOf } from './support/exhaustive.js';
 import { goldenPath } from './support/golden.js';
 
 const file = process.env.RAREFY_SMOLLM2 ?? '';
-const reason = existsSync(file) ? '' : ' (skipped: RAREFY_SMOLLM2 names no SmolLM2-135M-Instruct.Q4_1.gguf)';
+const reason = existsSync(file) ? '' : ' (skipped: RAREFY_SMOLLM2 is not the path of SmolLM2-135M-Instruct.Q4_1.gguf)';
 const { texts, input_ids: expectedIds, greedy } = JSON.parse(readFileSync(goldenPath('smollm2.json'), 'utf8'));
 
-// Real preference pairs, which are not part of the repository: their terms allow research use only.
+// Real preference pairs are not part of the repository: their license allows research use only.
 const pairs = process.env.RAREFY_REAL_PAIRS ?? '';
-const noPairs = existsSync(pairs) ? '' : ' (skipped: RAREFY_REAL_PAIRS names no file of real pairs)';
+const noPairs = existsSync(pairs) ? '' : ' (skipped: RAREFY_REAL_PAIRS is not the path of a file of real pairs)';
 
 describe.skipIf(reason !== '')(
   `SmolLM2 from its GGUF file, against transformers${reason}`,
@@ -35,7 +35,7 @@ describe.skipIf(reason !== '')(
     });
     afterAll(() => loaded?.model.dispose());
 
-    test('token ids of odd texts', () => {
+    test('token ids of unusual texts', () => {
       for (const [at, text] of texts.entries())
         expect([...loaded.tokenizer.encode(text)], text).toEqual(expectedIds[at]);
     });
@@ -80,9 +80,9 @@ describe.skipIf(reason !== '')(
     });
 
     describe.skipIf(noPairs !== '')(`on real prompts${noPairs}`, () => {
-      const embedded = casesOf(3, 8); // all 4,508 take the better part of an hour
+      const embedded = casesOf(3, 8); // all 4,508 prompts take too long for every run
 
-      test(`${embedded} of them: ids in order, manifest complete, each row that of its prompt`, async () => {
+      test(`${embedded} of them: ids in order, a complete manifest, and each row belongs to its prompt`, async () => {
         const prompts = await uniquePrompts(readPairs(pairs));
         expect(prompts).toHaveLength(4508);
         const rows = prompts.slice(0, embedded).map(({ id, prompt }) => ({ id, item: prompt }));
@@ -110,7 +110,7 @@ describe.skipIf(reason !== '')(
   },
 );
 
-/** Divides rows by length + 1e-8, in place. */
+/** Divides each row by its norm + 1e-8, in place. */
 function unit(rows: Float64Array, width: number): Float64Array {
   for (let start = 0; start < rows.length; start += width) {
     const length = Math.hypot(...rows.subarray(start, start + width)) + 1e-8;

@@ -19,7 +19,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   neighbors: ['core', 'neighbors-native'],
   density: ['core', 'neighbors'],
   samplers: ['core', 'density'],
-  grpo: ['core', 'io', 'data', 'lm', 'samplers', 'density'],
+  diversity: ['core'],
+  grpo: ['core', 'io', 'data', 'lm', 'samplers', 'diversity'],
   viz: ['core', 'neighbors', 'density'],
   cli: [
     'core',
@@ -33,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'neighbors-native',
     'density',
     'samplers',
+    'diversity',
     'grpo',
     'viz',
   ],

@@ -7,12 +7,12 @@ import { viewDensity } from '@rarefy/viz';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { goldenJson, goldenPath } from './support/golden.js';
 
-/** From vectors to the subset: each number against what scikit-learn, faiss or numpy makes of the same. */
+/** From vectors to the subset: every number is compared with scikit-learn, faiss or numpy. */
 const { subsets } = JSON.parse(readFileSync(goldenPath('density-references.json'), 'utf8')) as {
   subsets: { p: number[]; size: number; samples: number; sets: number[][]; counts: number[] };
 };
 
-test('the chance to be in a subset is exactly what enumerating numpy’s law gives', () => {
+test('the probability to be in a subset equals the enumeration of numpy’s distribution', () => {
   const { p, size, inclusion_probability } = goldenJson().without_replacement;
   inclusionProbabilities(p, size).forEach((chance, position) => {
     expect(Math.abs(chance - inclusion_probability[position])).toBeLessThan(1e-9);
@@ -33,7 +33,7 @@ describe('subsets of 3 of 8', () => {
     }
   });
 
-  test('come as often as numpy’s (two-sample chi-square, 55 degrees, false alarm below 1e-6)', () => {
+  test('are as frequent as numpy’s (two-sample chi-square, 55 degrees, false alarm below 1e-6)', () => {
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(samples);
     const statistic = sets.reduce((sum, set, at) => {
       const [ours, theirs] = [drawn.get(set.join()) ?? 0, counts[at]!];
@@ -43,7 +43,7 @@ describe('subsets of 3 of 8', () => {
     expect(statistic).toBeLessThan(120); // the 1 - 1e-6 quantile is 119.9
   });
 
-  test('come as often as the law says (chi-square, 55 degrees, false alarm below 1e-6)', () => {
+  test('are as frequent as the distribution says (chi-square, 55 degrees, false alarm below 1e-6)', () => {
     const chanceOf = (order: readonly number[]) => {
       let [chance, left] = [1, 1];
       for (const row of order) {
@@ -67,7 +67,7 @@ describe('subsets of 3 of 8', () => {
     expect(statistic).toBeLessThan(120);
   });
 
-  test('are told from draws in proportion to the product of weights: the tests have power', () => {
+  test('differ from draws in proportion to the product of weights: the tests have power', () => {
     const products = sets.map((set) => set.reduce((product, row) => product * p[row]!, 1));
     const total = products.reduce((sum, product) => sum + product, 0);
     const statistic = sets.reduce((sum, set, at) => {
@@ -95,7 +95,7 @@ describe('597 vectors with equal rows and outliers: within 1e-5 of scikit-learn 
     }
   }
 
-  test('mean distance to 10 neighbours', async () => {
+  test('mean distance to 10 neighbors', async () => {
     const density = await knnDistance().fit(points);
     expectClose(
       density.map((value) => 1 / value - 1e-6),
@@ -111,7 +111,7 @@ describe('597 vectors with equal rows and outliers: within 1e-5 of scikit-learn 
     expect(Math.min(...scaled)).toBe(0);
     expect(Math.max(...scaled)).toBe(1);
     scaled.forEach((value, row) => {
-      // Of the scale, since the emptiest row is at 0.
+      // Relative to the scale, because the rarest row is at 0.
       expect(Math.abs(value - (expected[row]! - least) / (most - least))).toBeLessThan(1e-5);
     });
   });

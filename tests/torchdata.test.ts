@@ -2,13 +2,13 @@ import { weightedSampler } from '@rarefy/samplers';
 import { describe, expect, test } from 'vitest';
 import { pythonHas, runPython } from './support/python.js';
 
-// A comparison, not a component: torch is several gigabytes, and nothing of Rarefy needs it.
+// A comparison only: torch takes several gigabytes, and Rarefy does not need it.
 const hasTorchdata = pythonHas('torch', 'torchdata');
 const size = 40;
 const epochs = 3;
 const steps = Array.from({ length: 10 }, (_, index) => 4 * index);
 
-/** What tests/python/torchdata_resume.py counts, for our sampler: resumes in a fresh sampler that go on with another rest. */
+/** Counts what tests/python/torchdata_resume.py counts, for our sampler: resumes that continue with wrong draws. */
 function wrongResumes(): number[] {
   const create = () =>
     weightedSampler(
@@ -31,14 +31,14 @@ function wrongResumes(): number[] {
   });
 }
 
-test('a weighted sampler resumes rightly from every step of every epoch', () => {
+test('a weighted sampler resumes correctly from every step of every epoch', () => {
   expect(wrongResumes()).toEqual([0, 0, 0]);
 });
 
 describe.skipIf(!hasTorchdata)(
   `what torchdata makes of the same${hasTorchdata ? '' : ' (not run: torch and torchdata are absent)'}`,
   () => {
-    test("StatefulDataLoader with WeightedRandomSampler: right in the first epoch, and only with the sampler's own generator", () => {
+    test("StatefulDataLoader with WeightedRandomSampler: correct in the first epoch, and only with the sampler's own generator", () => {
       const { own_generator: own, default_generator: shared } = JSON.parse(runPython('torchdata_resume.py'));
       expect(own).toEqual([0, 10, 10]);
       expect(shared).toEqual([10, 10, 10]);

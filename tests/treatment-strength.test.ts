@@ -16,7 +16,7 @@ import { normalPoints } from '@rarefy/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { miniLm, onnxReason, onnxRuntime } from './support/onnx-components.js';
 
-/** How much more often a weighting draws what is rare: a comparison of two arms says nothing when this is next to nothing. */
+/** How much more often a weighting draws rare prompts. If the difference is negligible, comparing two arms shows nothing. */
 const byDistance = (exponent: number) => inverseDensity({ exponent });
 const bySimilarity = inverseDensity({ epsilon: 1e-3 });
 
@@ -31,7 +31,7 @@ describe('on planted rare points: 1 % scattered among 20 clusters', () => {
   });
   const rareShare = (weights: Float64Array) => sum(weights.subarray(rows - rare)) / sum(weights);
 
-  // Of another such set, computed in Python: uniform draws take 1 %.
+  // Expected shares come from another such data set, computed in Python; uniform draws take 1 %.
   test.each([
     ['the default', () => byDistance(1)(distance), 0.029, 0.95],
     ['distance^2', () => byDistance(2)(distance), 0.082, 0.63],
@@ -64,7 +64,7 @@ describe('on planted rare points: 1 % scattered among 20 clusters', () => {
   });
 });
 
-// Real preference pairs, which are not part of the repository: their terms allow research use only.
+// Real preference pairs are not part of the repository, because their license allows only research use.
 const pairs = process.env.RAREFY_REAL_PAIRS ?? '';
 const reason = existsSync(pairs) ? onnxReason : ' (skipped: RAREFY_REAL_PAIRS names no file of real pairs)';
 
@@ -91,7 +91,7 @@ describe.skipIf(reason !== '')(`on 4,508 real prompts embedded with MiniLM${reas
     expect(report().essOverN).toBeCloseTo(essOverN, 3);
   });
 
-  test('the default warns that it changes next to nothing, and a target does not', () => {
+  test('the default warns that draws are nearly uniform, and a target ESS does not', () => {
     expect(densityReport(distance, byDistance(1)(distance)).warnings).toEqual([
       expect.stringContaining('draws are nearly uniform'),
     ]);
@@ -101,7 +101,7 @@ describe.skipIf(reason !== '')(`on 4,508 real prompts embedded with MiniLM${reas
   });
 });
 
-/** Unit rows in 16 dimensions: 20 clusters with a standard deviation of 0.08 a column, then `rare` directions at random. */
+/** Unit rows in 16 dimensions: 20 clusters with a standard deviation of 0.08 per column, then `rare` directions at random. */
 function plantedPoints(rows: number, rare: number): Matrix {
   const cols = 16;
   const centers = normalPoints(20, cols, 1);

@@ -114,7 +114,7 @@ test.each(['safetensors', 'npy', 'pt', 'parquet', 'arrow'])(
       } else {
         const writing = writeEmbeddings(odd, rows(ids));
         await expect(writing).rejects.toBeInstanceOf(InvalidArgumentError);
-        await expect(writing).rejects.toThrow('holds half a character, which UTF-8 lacks');
+        await expect(writing).rejects.toThrow('contains a lone surrogate, which UTF-8 cannot represent');
         await expect(readFile(odd)).rejects.toThrow('ENOENT');
       }
     }

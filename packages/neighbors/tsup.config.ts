@@ -1,27 +1,33 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
-import { bundleWorker } from './src/kernels/bundle-worker.js';
-import { compileKernel } from './src/kernels/compile-kernel.js';
-import { kernelNames, type WorkerName, workerFiles } from './src/kernels/kernel-names.js';
+import { wasmBytes, wasmNames, workerScript } from './src/workers/assets.js';
 
 export default defineConfig({
-  ...library(['exact', 'faiss', 'hnsw', 'tfjs', 'recall', 'nn-descent', 'auto']),
+  ...library([
+    'auto-index',
+    'engines/faiss/faiss-index',
+    'engines/tfjs/tfjs-index',
+    'exact/exact',
+    'graph/hnsw/hnsw-index',
+    'graph/nn-descent/nn-descent',
+    'recall/measure-recall',
+    'rows/equal-rows',
+  ]),
   esbuildPlugins: [
     {
-      name: 'kernels',
+      name: 'assets',
       setup(build) {
-        build.onLoad({ filter: /[\\/]kernels[\\/]assets\.ts$/ }, async () => {
-          const kernels: Record<string, string> = {};
-          const workers: Record<string, string> = {};
-          for (const name of kernelNames) kernels[name] = Buffer.from(await compileKernel(name)).toString('base64');
-          for (const name of Object.keys(workerFiles) as WorkerName[]) workers[name] = await bundleWorker(name);
-          const contents = `const kernels = ${JSON.stringify(kernels)};
-const workers = ${JSON.stringify(workers)};
-export async function kernelBytes(name) {
-  return Uint8Array.from(atob(kernels[name]), (character) => character.charCodeAt(0));
+        build.onLoad({ filter: /[\\/]workers[\\/]assets\.ts$/ }, async () => {
+          const modules: Record<string, string> = {};
+          for (const name of wasmNames) modules[name] = Buffer.from(await wasmBytes(name)).toString('base64');
+          const contents = `import { decodeBase64 } from '@rarefy/core';
+const modules = ${JSON.stringify(modules)};
+const script = ${JSON.stringify(await workerScript())};
+export async function wasmBytes(name) {
+  return decodeBase64(modules[name]);
 }
-export async function workerScript(name) {
-  return workers[name];
+export async function workerScript() {
+  return script;
 }
 `;
           return { contents, loader: 'js' };

@@ -4,7 +4,7 @@ import { clusters } from '@rarefy/testing';
 const cols = 384;
 const points = 5000;
 
-/** Rows of length 1 in 50 clusters of other widths. */
+/** Rows of length 1 in 50 clusters of different widths. */
 const rows = clusters(
   Array.from({ length: 50 }, (_, at) => 0.2 + 0.02 * at),
   points / 50,
@@ -12,7 +12,7 @@ const rows = clusters(
   3,
 );
 
-/** Least CPU seconds of several runs. */
+/** Minimum CPU seconds of several runs. */
 async function leastSeconds(run, rounds = 5) {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {
@@ -24,13 +24,13 @@ async function leastSeconds(run, rounds = 5) {
   return least;
 }
 
-/** What the sketch says of each row, against the exact kernel density: relative errors in ascending order. */
+/** Relative errors of the sketch against the exact kernel density, ascending. */
 async function raceErrors(exact, options) {
   const estimated = await raceDensity(options).fit(rows);
   return estimated.map((value, row) => Math.abs(value / exact[row] - 1)).sort();
 }
 
-/** Sketches: points a second and error. Kernel and cluster densities: time against comparing all pairs. */
+/** Sketches: points per second and error. Kernel and cluster densities: time relative to comparing all pairs. */
 export async function bench() {
   const results = [];
   const add = (name, value, unit, compared = {}) => results.push({ name, value, unit, ...compared });
@@ -52,7 +52,7 @@ export async function bench() {
     const sketch = raceDensity({ rows: counterRows, hashes });
     const seconds = await leastSeconds(() => sketch.update(rows));
     const name = `RACE of ${counterRows} rows, ${hashes} hashes`;
-    add(`${name}: points added a second of one core`, points / seconds, '/s');
+    add(`${name}: points added per CPU second`, points / seconds, '/s');
     const errors = await raceErrors(exact.get(hashes), { rows: counterRows, hashes });
     add(`${name}: error, median`, 100 * errors[points >> 1], '%');
     add(`${name}: error, 95 % of points below`, 100 * errors[Math.floor(0.95 * points)], '%');

@@ -9,27 +9,27 @@ const k = 20;
 
 /**
  * Self-joins against faiss-cpu and scikit-learn, graphs against PyNNDescent, and vocabulary space against hidden size: CPU seconds of
- * whole calls, ours and theirs in turns, the least of three rounds. Then how time grows with the rows.
+ * whole calls, interleaved, the least of three rounds. Then the growth of time with the number of rows.
  */
 export async function bench() {
   const peer = startPeer('neighbors.py');
   const results = [];
   const ask = (engine, data, count, metric, scored = count) =>
     peer?.ask({ engine, file: data.file, rows: data.points.rows, cols: data.points.cols, k: count, metric, scored });
-  /** Ours and theirs in turns. */
+  /** Measures ours and theirs, interleaved. */
   const compare = async (name, against, ours, theirs, times = rounds) => {
     let own = Number.POSITIVE_INFINITY;
     let other = Number.POSITIVE_INFINITY;
-    let told = '';
+    let recalls = '';
     for (let round = 0; round < times; round++) {
       const their = await theirs();
       other = Math.min(other, their?.cpu ?? Number.POSITIVE_INFINITY);
       const { cpu, note } = await measured(ours);
       own = Math.min(own, cpu);
-      told = `${note}${their?.recall === undefined ? '' : `, theirs ${their.recall.toFixed(4)}`}`;
+      recalls = `${note}${their?.recall === undefined ? '' : `, theirs ${their.recall.toFixed(4)}`}`;
     }
     const compared = Number.isFinite(other) ? { against, ratio: own / other } : {};
-    results.push({ name: `${name}${told}`, value: own, unit: 'CPU s', ...compared });
+    results.push({ name: `${name}${recalls}`, value: own, unit: 'CPU s', ...compared });
   };
 
   const prompts = await real();
@@ -37,7 +37,7 @@ export async function bench() {
   const engines = (await hasNative()) ? ['wasm', 'native'] : ['wasm'];
   for (const data of sets) {
     for (const engine of engines) {
-      const name = `exact ${k} neighbours by dot, ${engine}, ${data.name}`;
+      const name = `exact ${k} neighbors by dot, ${engine}, ${data.name}`;
       await compare(
         name,
         'faiss-cpu IndexFlatIP',
@@ -47,7 +47,7 @@ export async function bench() {
     }
   }
   await compare(
-    `exact 10 neighbours by distance, wasm, ${sets[1].name}`,
+    `exact 10 neighbors by distance, wasm, ${sets[1].name}`,
     'scikit-learn brute force',
     () => exactNeighbors(sets[1].points, { k: 10, engine: 'wasm' }),
     () => ask('scikit-learn', sets[1], 10, 'euclidean'),
@@ -55,7 +55,7 @@ export async function bench() {
   );
   if (prompts) {
     for (const engine of engines) {
-      const name = `exact ${k} neighbours by dot, ${engine}, ${prompts.name} with duplicates`;
+      const name = `exact ${k} neighbors by dot, ${engine}, ${prompts.name} with duplicates`;
       await compare(
         name,
         'faiss-cpu IndexFlatIP',
@@ -65,12 +65,12 @@ export async function bench() {
       );
     }
     const graph = () => nnDescent(prompts.points, { k: 10, seed: 1 });
-    // Its graphs of 16 and of 11 neighbours with the row itself; both are scored by the 10 nearest.
-    const name = `10-neighbour graph, ${prompts.name}, recall `;
-    await compare(name, 'PyNNDescent, warm, 16 neighbours', graph, () =>
+    // PyNNDescent's graphs of 16 and 11 neighbors include the row itself; both are scored by the 10 nearest.
+    const name = `10-neighbor graph, ${prompts.name}, recall `;
+    await compare(name, 'PyNNDescent, warm, 16 neighbors', graph, () =>
       ask('pynndescent', prompts, 15, 'euclidean', 10),
     );
-    await compare(name, 'PyNNDescent, warm, 11 neighbours', graph, () => ask('pynndescent', prompts, 10, 'euclidean'));
+    await compare(name, 'PyNNDescent, warm, 11 neighbors', graph, () => ask('pynndescent', prompts, 10, 'euclidean'));
   }
   peer?.end();
 
@@ -95,7 +95,7 @@ export async function bench() {
   }
 }
 
-/** CPU seconds of a call, its worker threads included, and the recall that its answer tells. */
+/** CPU seconds of a call, including its worker threads, and the recall of its result. */
 async function measured(run) {
   const before = process.cpuUsage();
   const { recall } = await run();

@@ -1,6 +1,6 @@
 import { counterRandom } from '@rarefy/core';
 import { grpoLoader } from '@rarefy/grpo';
-import { aliasTable, drawWithoutReplacement, sumTree, weightedSampler } from '@rarefy/samplers';
+import { aliasTable, drawWithoutReplacement, frozenWeightedSampler, sumTree, weightedSampler } from '@rarefy/samplers';
 import { leastTimes } from './measure.mjs';
 import { runPeer } from './peers/python.mjs';
 
@@ -11,7 +11,7 @@ const blockLength = 1024;
 const operations = blocks * blockLength;
 const random = counterRandom(5);
 
-/** Weights that hardly differ, as those of plain inverse density, and weights that differ a lot. */
+/** Weights that hardly differ, like those of plain inverse density, and weights that differ a lot. */
 const laws = {
   'nearly equal': Float64Array.from({ length: size }, (_, position) => 1 + 0.1 * random.uniform(position)),
   'log-normal': Float64Array.from({ length: size }, (_, position) => {
@@ -20,7 +20,7 @@ const laws = {
   }),
 };
 
-/** Draws, updates and builds at a million weights, against a bare loop of the generator, numpy and torch. */
+/** Draws, updates and builds of a million weights, against a bare loop of the generator, numpy and torch. */
 export async function bench() {
   const results = [];
   const peers = runPeer('samplers.py') ?? {};
@@ -42,8 +42,8 @@ export async function bench() {
         results.push({ name, value, unit: 'ns', against: `${peer}, ${other}`, ratio: value / their });
       compare('draw of frozen weights', times['draw, alias table'], 'with replacement', theirs.draw);
       compare('draw of a frozen sampler', times['draw, frozen sampler'], 'with replacement', theirs.draw);
-      const told = times['draw, frozen sampler, chances told'];
-      compare('draw of a frozen sampler, chances told', told, 'with replacement', theirs.draw);
+      const withProbabilities = times['draw, frozen sampler, probabilities read'];
+      compare('draw of a frozen sampler, probabilities read', withProbabilities, 'with replacement', theirs.draw);
       compare('draw under changing weights', times['draw, sum tree'], 'with replacement', theirs.draw);
       const subset = builds['100,000 without replacement'] / subsetSize;
       compare('draw without replacement', subset, 'without replacement', theirs.without_replacement);
@@ -53,7 +53,7 @@ export async function bench() {
   return results;
 }
 
-/** Nanoseconds a draw or update, the generator included; in batches of `blockLength` where nothing else is said. */
+/** Nanoseconds per draw or update, generator included; in batches of `blockLength` unless stated otherwise. */
 function drawTimes(weights) {
   const uniforms = new Float64Array(blockLength);
   const positions = new Int32Array(blockLength);
@@ -78,7 +78,7 @@ function drawTimes(weights) {
   const table = aliasTable(weights);
   const tree = sumTree(weights);
   const updated = sumTree(weights);
-  const frozen = weightedSampler(weights, { seed: 1, frozen: true });
+  const frozen = frozenWeightedSampler(weights, { seed: 1 });
   const changing = weightedSampler(weights, { seed: 1 });
   const refreshed = weightedSampler(weights, { seed: 1 });
   const updates = Array.from({ length: blocks }, (_, at) => ({
@@ -110,7 +110,7 @@ function drawTimes(weights) {
       'draw, sum tree, one by one': oneByOne(tree.find),
       'update, sum tree, one by one': oneByOne((uniform) => updated.update(Math.floor(uniform * size), 1.5)),
       'draw, frozen sampler': { operations, run: () => frozen.draw(operations) },
-      'draw, frozen sampler, chances told': { operations, run: () => frozen.draw(operations).probabilities },
+      'draw, frozen sampler, probabilities read': { operations, run: () => frozen.draw(operations).probabilities },
       'draw, changing sampler': { operations, run: () => changing.draw(operations) },
       'update, changing sampler': {
         operations,
@@ -123,13 +123,13 @@ function drawTimes(weights) {
   );
 }
 
-/** Nanoseconds a whole structure, or a whole sample. */
+/** Nanoseconds per structure or sample. */
 function buildTimes(weights) {
   return leastTimes(
     {
       'building the alias table': { operations: 1, run: () => aliasTable(weights) },
       'building the sum tree': { operations: 1, run: () => sumTree(weights) },
-      'building a frozen sampler': { operations: 1, run: () => weightedSampler(weights, { seed: 1, frozen: true }) },
+      'building a frozen sampler': { operations: 1, run: () => frozenWeightedSampler(weights, { seed: 1 }) },
       'building a changing sampler': { operations: 1, run: () => weightedSampler(weights, { seed: 1 }) },
       '100,000 without replacement': { operations: 1, run: () => drawWithoutReplacement(weights, subsetSize, random) },
     },
@@ -137,7 +137,7 @@ function buildTimes(weights) {
   );
 }
 
-/** What sampler and loader take of a training step of 50 ms, with batches of 32 prompts out of a million. */
+/** CPU time of sampler and loader per training step, with batches of 32 of a million prompts. */
 async function loaderShare() {
   const prompts = Array.from({ length: size }, (_, position) => position);
   const sampler = weightedSampler(laws['log-normal'], { seed: 1 });
@@ -150,6 +150,6 @@ async function loaderShare() {
     const { user, system } = process.cpuUsage(started);
     value = Math.min(value, (user + system) / steps);
   }
-  const name = 'sampler and loader a step of 32 prompts';
+  const name = 'sampler and loader per step of 32 prompts';
   return { name, value, unit: 'µs', against: 'a step of 50 ms', ratio: value / 50_000 };
 }

@@ -1,4 +1,4 @@
-import { densityOf, knnDistance } from '@rarefy/density';
+import { knnDistance, weighPrompts } from '@rarefy/density';
 import { hiddenStateEmbedder, logitsEmbedder } from '@rarefy/embedders/causal-lm';
 import { activate } from '@rarefy/lm';
 import { oneLayerModel, wordPrompts } from './memory/one-layer-model.mjs';
@@ -23,7 +23,7 @@ export async function vocabularySpaceRows({
     for (const [name, create] of Object.entries({ hidden: hiddenStateEmbedder, logits: logitsEmbedder })) {
       const before = process.cpuUsage();
       const embedder = await create({ model, tokenizer });
-      await densityOf(items, { embedder, estimator: knnDistance({ k }), batchSize: 256 });
+      await weighPrompts(items, { embedder, estimator: knnDistance({ k }), batchSize: 256 });
       const { user, system } = process.cpuUsage(before);
       least[name] = Math.min(least[name], (user + system) / 1e6);
     }

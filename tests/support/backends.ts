@@ -14,8 +14,8 @@ for (const name of ['node', 'wasm'] as const) {
 }
 
 /**
- * Runs the tests once on native tfjs-node and once on wasm, each current while its tests run. A backend that does not load
- * here is skipped, and the skipped suite's name says why.
+ * Runs the tests once on native tfjs-node and once on wasm, each current while its tests run. Skips a backend that does not load
+ * on this machine; the name of the skipped suite says why.
  */
 export function describeOnBackends(name: string, tests: (backend: BackendName) => void): void {
   for (const [backend, failure] of failures) {

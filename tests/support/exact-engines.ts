@@ -17,7 +17,7 @@ async function nativeReason(): Promise<string> {
   }
 }
 
-/** The engines that must give the bytes of the TypeScript engine; `reason` says why the tests of one are skipped, for their name. */
+/** The engines that must return the bytes of the TypeScript engine. `reason` says why tests are skipped, for their names. */
 export const fastEngines: readonly { readonly engine: ExactEngine; readonly reason: string }[] = [
   { engine: 'wasm', reason: '' },
   ...(isNativeHere ? [{ engine: 'native' as const, reason: await nativeReason() }] : []),

@@ -1,6 +1,6 @@
 import { type CounterRandom, counterRandom, type Matrix, type Neighbors } from '@rarefy/core';
 
-/** Uniform doubles in [0, 1), one after the other. */
+/** A stream of uniform doubles in [0, 1). */
 export function uniforms(seed: number): () => number {
   const random: CounterRandom = counterRandom(seed);
   let index = 0;
@@ -11,7 +11,7 @@ export function uniforms(seed: number): () => number {
 export const normal = (uniform: () => number): number =>
   Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 
-/** Values that are hard for one engine or the other: ties, zeros, cancellation, the ends of float32's range, six decades. */
+/** Values that are hard for some engine: ties, zeros, cancellation, the limits of float32, six decades. */
 export const hardValues: Readonly<Record<string, (uniform: () => number) => number>> = {
   'small integers': (uniform) => Math.floor(uniform() * 3),
   bits: (uniform) => Math.round(uniform()),
@@ -31,26 +31,26 @@ export function matrixOf(rows: number, cols: number, value: () => number): Matri
   return { data: Float32Array.from({ length: rows * cols }, value), rows, cols };
 }
 
-/** Rows of a matrix by their numbers, in that order, any of them more than once. */
+/** Rows of a matrix by number, in the given order, with repetitions. */
 export function pickRows({ data, cols }: Matrix, rows: readonly number[]): Matrix {
   const picked = new Float32Array(rows.length * cols);
   for (const [to, from] of rows.entries()) picked.set(data.subarray(from * cols, (from + 1) * cols), to * cols);
   return { data: picked, rows: rows.length, cols };
 }
 
-/** Every byte of a result, as text that an assertion compares quickly. */
+/** All bytes of a result as text, which an assertion compares quickly. */
 export function bytesOf({ ids, distances }: Pick<Neighbors, 'ids' | 'distances'>): string {
   const text = (array: Int32Array | Float32Array) =>
     Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('latin1');
   return text(ids) + text(distances);
 }
 
-/** Whether two results are equal to the last byte; when not, the first place where they differ. */
+/** The first difference between two results, or '' if all bytes are equal. */
 export function difference(actual: Neighbors, expected: Neighbors): string {
   if (bytesOf(actual) === bytesOf(expected)) return '';
   const { k, ids, distances } = actual;
   const at = ids.findIndex(
-    (id, place) => id !== expected.ids[place] || !Object.is(distances[place], expected.distances[place]),
+    (id, cell) => id !== expected.ids[cell] || !Object.is(distances[cell], expected.distances[cell]),
   );
-  return `row ${Math.floor(at / k)}, neighbour ${at % k}: ${ids[at]} at ${distances[at]}, not ${expected.ids[at]} at ${expected.distances[at]}`;
+  return `row ${Math.floor(at / k)}, neighbor ${at % k}: ${ids[at]} at ${distances[at]}, not ${expected.ids[at]} at ${expected.distances[at]}`;
 }

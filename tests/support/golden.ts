@@ -5,7 +5,7 @@ import { type CausalLanguageModel, languageModel, type ModelFamily } from '@rare
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
 
-/** Path of a file of reference values; see tests/golden/README.md for what made them. */
+/** Path of a file of reference values. tests/golden/README.md says how they were made. */
 export const goldenPath = (name: string) => fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
 
 export const goldenJson = () => JSON.parse(readFileSync(goldenPath('golden.json'), 'utf8'));
@@ -24,7 +24,7 @@ export async function goldenTensors(family: ModelFamily) {
   };
 }
 
-/** The family's small reference model, on the current backend. */
+/** The small reference model of a family, on the current backend. */
 export async function goldenModel(family: ModelFamily): Promise<CausalLanguageModel> {
   const { tensors } = await readSafetensors(goldenPath(`${family}/model.safetensors`));
   const weights = new Map(
@@ -33,7 +33,7 @@ export async function goldenModel(family: ModelFamily): Promise<CausalLanguageMo
   return languageModel(JSON.parse(readFileSync(goldenPath(`${family}/config.json`), 'utf8')), weights);
 }
 
-/** Largest difference in units of the largest reference value. */
+/** Largest difference, relative to the largest reference value. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let difference = 0;

@@ -16,7 +16,10 @@ export type HubFault = (request: IncomingMessage, response: ServerResponse, earl
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';
 
-/** The routes of a Hugging Face hub that downloads use, on loopback, over repositories `models/owner/name` and `datasets/owner/name`. */
+/**
+ * The routes of a Hugging Face hub that downloads use, on loopback, over repositories `models/owner/name` and
+ * `datasets/owner/name`.
+ */
 export async function startHub(repositories: Readonly<Record<string, HubRepository>>, fault: HubFault = () => false) {
   const requests: {
     readonly url: string;

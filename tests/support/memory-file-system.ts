@@ -22,7 +22,10 @@ export interface MemoryFileSystem extends FileSystem {
   /** Names of the calls so far, in order. */
   readonly calls: string[];
   files(): Map<string, Uint8Array>;
-  /** The disk as the next process finds it: `kill` keeps all, `power` what fsync promised, `renamed` all names but only synced bytes. */
+  /**
+   * The disk as the next process finds it: `kill` keeps all, `power` what fsync promised, `renamed` all names but only synced
+   * bytes.
+   */
   after(end: 'kill' | 'power' | 'renamed', fault?: Fault): MemoryFileSystem;
 }
 

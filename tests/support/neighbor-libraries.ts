@@ -11,17 +11,17 @@ const require = createRequire(import.meta.url);
 const isBuilt = components !== '' && existsSync(join(folderOf('faiss-node'), 'build', 'Release', 'faiss-node.node'));
 const isThere = components !== '' && existsSync(folderOf('usearch'));
 
-/** Why tests with faiss are skipped, for the name of their suite; empty when they run. */
+/** Why tests with faiss are skipped, for the name of their suite; empty if they run. */
 export const faissReason = isBuilt
   ? ''
   : ' (skipped: faiss-node is not built in RAREFY_COMPONENTS, see .ci/install-faiss-node.sh)';
 
-/** Why tests with usearch are skipped; empty when they run. */
+/** Why tests with usearch are skipped; empty if they run. */
 export const usearchReason = isThere ? '' : ' (skipped: usearch is not in RAREFY_COMPONENTS)';
 
-/** Both from the folder of components: they are native and optional. */
+/** Loaded from the folder of components, because both are native and optional. */
 export const faissLibrary = () => {
-  process.env.OMP_NUM_THREADS ??= '1'; // read when faiss is loaded; its threads would wait for each other on a busy machine
+  process.env.OMP_NUM_THREADS ??= '1'; // faiss reads it when it is loaded; several threads would wait for each other on a busy machine
   return require(folderOf('faiss-node')) as Faiss;
 };
 export const usearchLibrary = () => require(folderOf('usearch')) as Usearch;

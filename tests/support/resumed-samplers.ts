@@ -1,6 +1,7 @@
 import { counterRandom, type Sampler } from '@rarefy/core';
 import {
   curriculum,
+  frozenWeightedSampler,
   mixtureSampler,
   shard,
   subsetSampler,
@@ -15,7 +16,7 @@ const weights = Float64Array.from({ length: size }, (_, position) =>
   position % 9 === 4 ? 0 : 1 + (position % 7) ** 2,
 );
 
-/** A sampler that is the same at every call, and one of slightly other weights. */
+/** Builds equal samplers, and samplers of slightly different weights. */
 export interface ResumedSampler {
   readonly create: () => Sampler;
   readonly createOther: () => Sampler;
@@ -29,8 +30,8 @@ const from = (build: (given: Float64Array) => Sampler): ResumedSampler => ({
 /** Samplers to stop and resume. */
 export const resumedSamplers: Readonly<Record<string, ResumedSampler>> = {
   weightedSampler: from((given) => weightedSampler(given, { seed: 1 })),
-  'weightedSampler of frozen weights': from((given) => weightedSampler(given, { seed: 1, frozen: true })),
-  // Its epochs are 100 draws, so that resuming crosses their ends.
+  frozenWeightedSampler: from((given) => frozenWeightedSampler(given, { seed: 1 })),
+  // Epochs of 100 draws, so that resuming crosses their ends.
   subsetSampler: from((given) => subsetSampler(given, { seed: 1, budget: 100 })),
   mixtureSampler: from((given) =>
     mixtureSampler(
@@ -49,7 +50,7 @@ export const resumedSamplers: Readonly<Record<string, ResumedSampler>> = {
   'shard of a weightedSampler': from((given) => shard(weightedSampler(given, { seed: 1 }), { rank: 1, worldSize: 3 })),
 };
 
-/** One training step of 3 draws; with updates also what the run then tells the sampler. A function of the step alone. */
+/** One training step: 3 draws and, with updates, feedback and weight changes. Depends only on the step. */
 export function resumedStep(sampler: Sampler, step: number, hasUpdates: boolean): number[] {
   const { positions } = sampler.draw(3);
   if (hasUpdates) {
@@ -61,23 +62,23 @@ export function resumedStep(sampler: Sampler, step: number, hasUpdates: boolean)
 }
 
 function isChanging(sampler: Sampler): sampler is WeightedSampler {
-  return 'update' in sampler && !sampler.fingerprint.includes('frozen');
+  return 'update' in sampler;
 }
 
-/** Now an addition, now a removal, mostly an update. */
+/** Mostly updates; now and then an addition or a removal. */
 function change(sampler: WeightedSampler, step: number): void {
-  const at = (place: number) => random.uniform(9e9 + step * 8 + place);
-  const position = (place: number) => Math.floor(at(place) * sampler.weights().length);
+  const uniform = (index: number) => random.uniform(9e9 + step * 8 + index);
+  const position = (index: number) => Math.floor(uniform(index) * sampler.weights().length);
   const version = step + 1;
-  if (step % 70 === 0) sampler.add({ version, weights: Float64Array.of(at(0), 3) });
+  if (step % 70 === 0) sampler.add({ version, weights: Float64Array.of(uniform(0), 3) });
   else if (step % 70 === 35) sampler.remove({ version, positions: Int32Array.of(position(0)) });
   else {
     const positions = Int32Array.of(position(1), position(2));
-    sampler.update({ version, positions, weights: Float64Array.of(at(3) * 9, step % 3) });
+    sampler.update({ version, positions, weights: Float64Array.of(uniform(3) * 9, step % 3) });
   }
 }
 
-/** A state before a step, and how many steps to take from there. */
+/** A state before a step, and the number of steps to take from there. */
 export interface SavedStep {
   readonly name: string;
   readonly hasUpdates: boolean;
@@ -86,7 +87,7 @@ export interface SavedStep {
   readonly state: string;
 }
 
-/** The draws of samplers that go on from states. */
+/** The draws of samplers that continue from saved states. */
 export function tailsAfter(saved: readonly SavedStep[]): number[][] {
   return saved.map(({ name, hasUpdates, step, tail, state }) => {
     const sampler = resumedSamplers[name]!.create();

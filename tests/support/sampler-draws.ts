@@ -2,6 +2,7 @@ import { counterRandom } from '@rarefy/core';
 import {
   curriculum,
   drawWithoutReplacement,
+  frozenWeightedSampler,
   mixtureSampler,
   subsetSampler,
   uniformSampler,
@@ -9,14 +10,14 @@ import {
 } from '@rarefy/samplers';
 
 /**
- * Draws that must come out the same wherever JavaScript runs, as one text: 10,000 weighted ones, half of them after an update,
- * 10,000 of frozen weights, 10,000 uniform ones, 500 of 1,000 without replacement, and those of a mixture and of a curriculum that
- * learns. Bundled and run in other engines, so it takes no Node.
+ * Draws that must be the same in every JavaScript engine, as one text: 10,000 weighted ones, half of them after an update,
+ * 10,000 of frozen weights, 10,000 uniform ones, 500 of 1,000 without replacement, and those of a mixture and of a
+ * curriculum that learns. Runs in browsers too, so it does not use Node.
  */
 export function samplerDraws(): string {
   const size = 1000;
   const random = counterRandom(99);
-  // No power: engines round Math.pow differently, so weights are data and not computed where draws must agree.
+  // Without powers, because engines round Math.pow differently.
   const weights = Float64Array.from({ length: size }, (_, position) =>
     position % 10 === 3 ? 0 : random.uniform(position) / (1 + (position % 17)),
   );
@@ -46,7 +47,7 @@ export function samplerDraws(): string {
     probabilities: [...after.probabilities.subarray(0, 100)],
     state: weighted.state(),
     restored: [...restored.draw(100).positions],
-    frozen: [...weightedSampler(weights, { seed: 123_456_789_012, frozen: true }).draw(10_000).positions],
+    frozen: [...frozenWeightedSampler(weights, { seed: 123_456_789_012 }).draw(10_000).positions],
     mixture: [...mixture.draw(1000).positions],
     learned,
     uniform: [...uniformSampler(size, { seed: 3 }).draw(10_000).positions],

@@ -1,4 +1,4 @@
-/** A value of a GGUF file's metadata: texts, whole numbers (uint32) and fractions (float32) told apart by `{ float }`, and lists. */
+/** A metadata value of a GGUF file: a string, an integer (uint32), a `{ float }` (float32), or a list. */
 export type GgufValue =
   | string
   | number
@@ -8,9 +8,9 @@ export type GgufValue =
   | readonly { readonly int: number }[];
 
 export interface GgufTensor {
-  /** Rows last, as GGUF has it. */
+  /** Rows last, as in GGUF. */
   readonly shape: readonly number[];
-  /** ggml's number of the type; 0 is float32. */
+  /** Type number of ggml; 0 is float32. */
   readonly type: number;
   readonly bytes: Uint8Array;
 }

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import { runCommandLine } from './shell/run-command-line.js';
 
+// Silences TensorFlow's own start-up notices, before any backend loads.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };

@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
-import { checkFinite, checkInteger, checkMatrix, checkSeed, checkShape, firstNotFinite } from './checks.js';
+import {
+  checkFinite,
+  checkInteger,
+  checkMatrix,
+  checkSeed,
+  checkShape,
+  checkWeighting,
+  firstNotFinite,
+} from './checks.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
+import type { Weighting, WeightTransform } from './spec/density.js';
 
 test('rejects integers outside the range and values that are not safe integers, by name', () => {
   for (const value of [0, 1.5, Number.NaN, Infinity, 2 ** 53]) {
@@ -44,4 +53,21 @@ test('rejects sizes that do not agree and arrays of another type', () => {
     'queries must be in a Float32Array, got Float64Array',
   );
   checkShape({ data: new Float32Array(0), rows: 0, cols: 3 }, 'points');
+});
+
+test('a weight transform is no weighting, for the compiler and at run time', () => {
+  const plain = (values: Float64Array) => values.map((value) => 1 / value);
+  const transform: WeightTransform = Object.assign((weights: Float64Array) => weights, {
+    kind: 'weight-transform',
+  } as const);
+  checkWeighting(plain);
+  checkWeighting(Object.assign(plain, { kind: 'weighting' } as const));
+  // @ts-expect-error a transform takes weights, not densities
+  const refused: Weighting = transform;
+  expect(() => checkWeighting(refused)).toThrow(InvalidArgumentError);
+  expect(() => checkWeighting(refused)).toThrow('compose(inverseDensity(), targetEss(0.5))');
+  // @ts-expect-error a plain function does not say what it takes
+  const unmarked: WeightTransform = (weights: Float64Array) => weights;
+  expect(unmarked.kind).toBeUndefined();
+  expect(() => checkWeighting(undefined as unknown as Weighting)).toThrow('must be a function');
 });

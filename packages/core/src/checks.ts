@@ -1,4 +1,5 @@
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
+import type { Weighting, WeightTransform } from './spec/density.js';
 import type { Matrix } from './spec/matrix.js';
 
 /** @throws InvalidArgumentError if `value` is not an integer in [least, most]. The message starts with `name`. */
@@ -65,5 +66,18 @@ export function notFiniteAt({ data, cols }: Matrix, index: number, name: string,
   const row = firstRow + Math.floor(index / cols);
   return new NotFiniteError(
     `${name} have ${data[index]} in row ${row}, column ${index % cols}; remove or correct that row`,
+  );
+}
+
+/**
+ * @throws InvalidArgumentError if `weighting` is not a function, or is a weight transform, which takes weights and not densities.
+ */
+export function checkWeighting(weighting: Weighting): void {
+  if (typeof weighting !== 'function') {
+    throw new InvalidArgumentError(`a weighting must be a function from densities to weights, got ${weighting}`);
+  }
+  if ((weighting as Weighting | WeightTransform).kind !== 'weight-transform') return;
+  throw new InvalidArgumentError(
+    'a weight transform takes weights, not densities, and alone would favor crowded rows; give it a weighting to start from, such as compose(inverseDensity(), targetEss(0.5))',
   );
 }

@@ -16,6 +16,7 @@ export {
   checkMatrix,
   checkSeed,
   checkShape,
+  checkWeighting,
   firstNotFinite,
   notFiniteAt,
 } from './checks.js';
@@ -44,7 +45,7 @@ export { type Progress, startProgress, type Tick, type TimeSlices, timeSlices, w
 export { selfJoin } from './run/self-join.js';
 export { retryDelay, sleep } from './run/wait.js';
 export type { CallOptions, Component, Stateful, WorkEvent } from './spec/component.js';
-export type { DensityCapabilities, DensityEstimator, Weighting } from './spec/density.js';
+export type { DensityCapabilities, DensityEstimator, Weighting, WeightTransform } from './spec/density.js';
 export type {
   DistanceError,
   EmbeddedRows,

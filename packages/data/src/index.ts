@@ -1,13 +1,12 @@
 /**
- * What Rarefy learns from: pairs, prompts and conversations, and the data sets and models they come from.
+ * Training data: preference pairs, prompts and conversations, and the download of data sets and models.
  *
- * - A record is a line of a JSON Lines file: {@link readPairs}, {@link readPrompts} and {@link readConversations} read them one at a
- *   time, in order, and name the line of a bad one.
- * - Prompts are counted, not repeated: {@link uniquePrompts} makes one prompt of equal ones, and {@link mergeNearDuplicates} of those
- *   that are nearly equal.
- * - {@link downloadPairs} gathers preference pairs of data sets into one file, with a manifest that says where each came from.
- * - {@link pullModel} downloads a model into the cache folder once; {@link pulledModels} and {@link pulledModelFolder} find it there.
- * - A download goes on where it stopped, and every file is checked against the checksum that the hub gives.
+ * - A record is one line of a JSON Lines file. {@link readPairs}, {@link readPrompts} and {@link readConversations} read records
+ *   one at a time, in order, and name the line of a bad one.
+ * - {@link uniquePrompts} merges equal prompts and counts them; {@link mergeNearDuplicates} merges prompts that are nearly equal.
+ * - {@link downloadPairs} collects preference pairs from data sets into one file, with a manifest of their origin.
+ * - {@link pullModel} downloads a model into the cache once; {@link pulledModels} and {@link pulledModelFolder} find it there.
+ * - Downloads continue after an interruption, and every file is checked against the checksum of the hub.
  */
 export {
   type DownloadPairsOptions,
@@ -15,9 +14,9 @@ export {
   type PairsManifest,
   type PairsSource,
 } from './datasets/download-pairs.js';
+export { pairSets } from './datasets/pair-sets.js';
 export { readRows, type TableRow } from './datasets/read-rows.js';
-export { cacheFolder } from './hub/cache-folder.js';
-export type { HubOptions } from './hub/hub.js';
+export { cacheFolder, type HubOptions } from './hub/hub.js';
 export {
   type PulledModel,
   type PullModelOptions,
@@ -27,8 +26,6 @@ export {
 } from './hub/pull-model.js';
 export { type Conversation, readConversations } from './records/conversations.js';
 export { mergeNearDuplicates, type NearDuplicateOptions } from './records/near-duplicates.js';
-export { type ColumnMap, pairSets } from './records/pair-sets.js';
-export { type Pair, readPairs } from './records/pairs.js';
-export { type PromptRecord, readPrompts } from './records/prompts.js';
+export { type ColumnMap, type Pair, readPairs } from './records/pairs.js';
+export { type PromptRecord, readPrompts, uniquePrompts } from './records/prompts.js';
 export { promptAndAnswer, type Turn, transcriptTurns } from './records/transcript.js';
-export { uniquePrompts } from './records/unique-prompts.js';

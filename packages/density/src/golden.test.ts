@@ -33,7 +33,7 @@ describe.each<ExactEngine>(['wasm', 'typescript', 'auto'])('%s engine', (engine)
     );
   });
 
-  test('density of the view: 9 neighbours', async () => {
+  test('density of the view: 9 neighbors', async () => {
     expectClose(
       await knnDistance({ k: 9, index: () => exactIndex({ engine }) }).fit(points),
       toFloat64(tensor('viz_density_k10')),

@@ -1,17 +1,25 @@
-import { type DensityEstimator, type Embedder, InvalidArgumentError, ShapeError, type WorkEvent } from '@rarefy/core';
+import {
+  type DensityEstimator,
+  type Embedder,
+  InvalidArgumentError,
+  InvalidWeightsError,
+  ShapeError,
+  type Weighting,
+  type WorkEvent,
+} from '@rarefy/core';
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { clusters } from '@rarefy/testing';
 import { expect, test } from 'vitest';
-import { densityReport } from './density-report.js';
-import { knnDistance } from './estimators/knn-distance.js';
-import { knnSimilarity } from './estimators/knn-similarity.js';
+import { knnDistance, knnSimilarity } from './estimators/knn.js';
+import { densityReport } from './report.js';
 import { weighPrompts } from './weigh-prompts.js';
 import { inverseDensity } from './weighting/inverse-density.js';
+import { targetEss } from './weighting/transforms.js';
 
 const points = clusters([0.05, 0.5, 2], 30, 20, 1);
 const items = Array.from({ length: points.rows }, (_, row) => row);
 
-/** Items are rows of `points`. */
+/** Its items are row numbers of `points`. */
 const inMemory: Embedder<number> = {
   specificationVersion: 'v1',
   kind: 'embedder',
@@ -31,7 +39,7 @@ const inMemory: Embedder<number> = {
   async [Symbol.asyncDispose]() {},
 };
 
-/** The same rows kept elsewhere; counts what was read and freed. */
+/** The same rows kept outside memory; counts what is read and freed. */
 function elsewhere(rows = points.rows) {
   const count = { disposed: 0, most: 0 };
   const embedder: Embedder<number> = {
@@ -60,7 +68,7 @@ const memoryOnly = ({ fitRows: _, ...estimator }: DensityEstimator): DensityEsti
 const addOnly = () => Object.assign(exactIndex(), { joinRows: undefined });
 const searchOnly = () => Object.assign(addOnly(), { selfJoin: undefined });
 
-test('the defaults are the mean distance to the 10 nearest others and its inverse density', async () => {
+test('by default, density is the inverse of the mean distance to the 10 nearest others, and weight its inverse', async () => {
   const density = await knnDistance({ k: 10 }).fit(points);
   const weights = inverseDensity()(density);
   const expected = { density, weights, report: densityReport(density, weights) };
@@ -69,7 +77,7 @@ test('the defaults are the mean distance to the 10 nearest others and its invers
   expect(await weighPrompts(points)).toEqual(expected);
 });
 
-test('density of rows kept elsewhere is that of rows in memory, to the bit, and the rows are freed', async () => {
+test('rows kept outside memory have the same density, to the bit, and are freed', async () => {
   for (const create of [
     () => knnDistance({ k: 4 }),
     () => knnSimilarity({ k: 3 }),
@@ -90,7 +98,7 @@ test('density of rows kept elsewhere is that of rows in memory, to the bit, and 
       distanceError: { pairs: 1, median: 0.1, percentile95: 0.2, largest: 0.3 },
     });
     expect(count.disposed).toBe(1);
-    // What fits is not kept elsewhere.
+    // Rows that fit stay in memory.
     expect((await weighPrompts(items, { embedder, estimator: create(), memoryBytes: 7200 })).fingerprint).toBe('rows');
     expect(count.disposed).toBe(1);
   }
@@ -141,7 +149,7 @@ test('warns of nearly uniform weights and of truncated prompts, once each', asyn
   expect(warnings()).toEqual([ofTruncation, ofWeights]);
 });
 
-test('too many rows for an estimator that takes none in blocks are refused, and freed', async () => {
+test('too many rows for an estimator without fitRows are refused, and freed', async () => {
   const { embedder, count } = elsewhere(20_000_000);
   const failing = weighPrompts(items, { embedder, estimator: memoryOnly(knnDistance()), memoryBytes: 7199 });
   await expect(failing).rejects.toThrow(InvalidArgumentError);
@@ -149,13 +157,23 @@ test('too many rows for an estimator that takes none in blocks are refused, and 
   expect(count).toEqual({ disposed: 1, most: 0 });
 });
 
-test('an estimator of another number of values is refused; after rows in blocks there is no score', async () => {
+test('an estimator that returns another number of values is refused; there is no score after fitRows', async () => {
   const wrong: DensityEstimator = { ...memoryOnly(knnDistance()), fit: async () => new Float64Array(3) };
   await expect(weighPrompts(items, { embedder: inMemory, estimator: wrong })).rejects.toThrow(ShapeError);
   await expect(weighPrompts(points, { estimator: wrong })).rejects.toThrow('3 values for 90 rows');
   const estimator = knnDistance();
   await weighPrompts(items, { embedder: elsewhere().embedder, estimator, memoryBytes: 0 });
   await expect(estimator.score!(points)).rejects.toThrow('call fit(points) first');
+});
+
+test('a weight transform is refused before any work, and invalid weights after it', async () => {
+  const { embedder, count } = elsewhere();
+  const options = { embedder, memoryBytes: 0, weighting: targetEss(0.5) as unknown as Weighting };
+  await expect(weighPrompts(items, options)).rejects.toThrow('compose(inverseDensity(), targetEss(0.5))');
+  await expect(weighPrompts(points, { weighting: options.weighting })).rejects.toThrow(InvalidArgumentError);
+  expect(count).toEqual({ disposed: 0, most: 0 });
+  await expect(weighPrompts(points, { weighting: () => new Float64Array(90) })).rejects.toThrow(InvalidWeightsError);
+  await expect(weighPrompts(points, { weighting: () => new Float64Array(3).fill(1) })).rejects.toThrow(ShapeError);
 });
 
 test('no prompts and no rows are refused; an aborted signal ends the work with its reason', async () => {

@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  checkWeighting,
   collect,
   type DensityEstimator,
   type DistanceError,
@@ -13,8 +14,8 @@ import {
   type Weighting,
   type WorkEvent,
 } from '@rarefy/core';
-import { type DensityReport, densityReport } from './density-report.js';
-import { knnDistance } from './estimators/knn-distance.js';
+import { knnDistance } from './estimators/knn.js';
+import { type DensityReport, densityReport } from './report.js';
 import { inverseDensity } from './weighting/inverse-density.js';
 
 /** An estimator without `fitRows` gets at most this many bytes of an embedder's rows in memory. */
@@ -25,7 +26,9 @@ export interface WeighOptions extends CallOptions {
   readonly estimator?: DensityEstimator;
   /** From density to weight. Default `inverseDensity()`. */
   readonly weighting?: Weighting;
-  /** Rows of more bytes are read in blocks, if the estimator has `fitRows`. The densities are the same, to the bit. Default 2^28. */
+  /**
+   * Rows of more bytes are read in blocks, if the estimator has `fitRows`. The densities are the same, to the bit. Default 2^28.
+   */
   readonly memoryBytes?: number;
 }
 
@@ -59,9 +62,10 @@ export interface EmbeddedPromptWeights extends PromptWeights {
  *
  * If the rows of all prompts take more than `memoryBytes`, an embedder with `embedRows` keeps them on disk.
  *
- * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated prompts
- * (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
- * @throws InvalidArgumentError if there are no prompts, too few for the estimator, or too many for an estimator without `fitRows`.
+ * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated
+ * prompts (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
+ * @throws InvalidArgumentError if there are no prompts, too few for the estimator, or too many for an estimator without
+ * `fitRows`, or if `weighting` is a weight transform.
  * @throws ShapeError if the estimator or the weighting returns another number of values; InvalidWeightsError for invalid weights.
  * @throws What the embedder, the estimator and the weighting throw; the signal's reason on abort.
  */
@@ -75,6 +79,7 @@ export async function weighPrompts<Item>(
   options: WeighOptions | WeighPromptsOptions<Item> = {},
 ): Promise<PromptWeights | EmbeddedPromptWeights> {
   const { estimator = knnDistance(), weighting = inverseDensity(), ...work } = options;
+  checkWeighting(weighting);
   const measured = isPrompts(given)
     ? await embeddedDensity(given, estimator, work as WeighPromptsOptions<Item>)
     : { density: await rowDensity(given, estimator, work) };

@@ -1,13 +1,13 @@
 /**
- * Embedding files: a matrix with one row for each id.
+ * Embedding files: a matrix with one row per id.
  *
- * - The format follows the file name, `.safetensors`, `.npy`, `.pt`, `.parquet` or `.arrow`: {@link writeEmbeddings} writes each, whole
- *   or not at all, and {@link readEmbeddings} knows each by its name, or by its content under any other name.
- * - {@link openEmbeddings} reads rows when they are asked for, so a file may be larger than memory; {@link convertEmbeddings} turns
- *   one format into another that way.
- * - {@link embedToFile} embeds more rows than fit in memory. It works in shards: a run that was killed goes on where it stopped and
- *   ends with the same bytes. {@link estimateEmbedding} tells what that would take.
- * - A manifest beside the file says what it was made of; {@link verifyEmbeddings} checks the file against it.
+ * - The extension selects the format: `.safetensors`, `.npy`, `.pt`, `.parquet` or `.arrow`. {@link writeEmbeddings} writes each of
+ *   them, completely or not at all. {@link readEmbeddings} reads them, and recognizes a file with another extension by its content.
+ * - {@link openEmbeddings} reads rows on request, so a file may be larger than memory; only Arrow files are read as a whole.
+ *   {@link convertEmbeddings} converts one format to another.
+ * - {@link embedToFile} embeds more rows than fit in memory. It works in shards: a killed run continues where it stopped, and ends
+ *   with the same bytes. {@link estimateEmbedding} estimates its time and memory.
+ * - A manifest beside the file describes its origin; {@link verifyEmbeddings} checks the file against it.
  */
 export type { EmbedRow, EmbedRows } from './embed-job/data-rows.js';
 export { type EmbedSummary, type EmbedToFileOptions, embedToFile } from './embed-job/embed-to-file.js';
@@ -18,14 +18,16 @@ export {
   readEmbeddingManifest,
   verifyEmbeddings,
 } from './embed-job/manifest.js';
-export { type ConvertEmbeddingsOptions, convertEmbeddings } from './files/convert-embeddings.js';
 export {
+  type ConvertEmbeddingsOptions,
+  convertEmbeddings,
   type EmbeddingFile,
+  type EmbeddingReader,
+  openEmbeddings,
   readEmbeddings,
   type WritableEmbeddings,
   type WriteEmbeddingsOptions,
   writeEmbeddings,
 } from './files/embedding-file.js';
 export { type EmbeddingFormat, formatToWrite } from './files/embedding-format.js';
-export { type EmbeddingReader, openEmbeddings } from './files/embedding-reader.js';
-export type { EmbeddingDtype, WritableDtype } from './table/embedding-dtype.js';
+export type { EmbeddingDtype, WritableDtype } from './table/table.js';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { gatherGroups, type ScoredBatch } from './gather-groups.js';
 
-/** Of the two groups of a batch, whether their rewards differ. */
+/** Whether the rewards differ in each of the two groups of a batch. */
 type Spread = readonly [boolean, boolean];
 
-/** Batches of 2 groups of 3; `spread` says of each group whether its rewards differ. The reward of row r is its number when they do. */
+/** Batches of 2 groups of 3. `spread` says whether the rewards of each group differ; if they do, the reward of row r is r. */
 function batches(spread: readonly Spread[]): () => Promise<ScoredBatch<string>> {
   let next = 0;
   return async () => {
@@ -48,28 +48,28 @@ const learned = async (maxRefills: number, ...spread: Spread[]) => {
   const gathered = await gatherGroups(batches(spread), { maxRefills, scaleRewards: 'group' });
   expect(gathered.learned.completions).toHaveLength(gathered.learned.promptIds.length * 3);
   gathered.learned.completions.forEach(({ position }, row) => {
-    expect(gathered.learned.promptIds[Math.floor(row / 3)]![0]).toBe(position); // rows go with their prompts
+    expect(gathered.learned.promptIds[Math.floor(row / 3)]![0]).toBe(position); // rows match their prompts
     expect(gathered.importance![row]).toBe(position + 0.5);
   });
   return { groups: gathered.learned.promptIds.map(([id]) => id), drawn: gathered.batches.length, gathered };
 };
 
-test('without refills a batch is learned from as it is', async () => {
+test('without refills a batch is used unchanged', async () => {
   const { groups, drawn } = await learned(0, [true, false]);
   expect([groups, drawn]).toEqual([[0, 1], 1]);
 });
 
-test('groups without spread are replaced by those of the next batches, in order, and surplus ones are left', async () => {
+test('groups without spread are replaced by groups of the next batches, in order, and surplus groups are dropped', async () => {
   const { groups, drawn, gathered } = await learned(5, [false, true], [false, false], [true, true], [true, true]);
   expect([groups, drawn]).toEqual([[1, 4], 3]);
-  expect(gathered.advantages.zeroSpread).toBeCloseTo(3 / 6, 12); // of all groups drawn
+  expect(gathered.advantages.zeroSpread).toBeCloseTo(3 / 6, 12); // of all drawn groups
   expect([...gathered.learnedAdvantages]).toEqual([
     ...gathered.advantages.advantages.subarray(3, 6),
     ...gathered.advantages.advantages.subarray(12, 15),
   ]);
 });
 
-test('no more batches are drawn than needed or allowed; fewer groups, or none, are learned from then', async () => {
+test('draws no more batches than needed or allowed, and then learns from fewer groups', async () => {
   expect(await learned(5, [true, true])).toMatchObject({ groups: [0, 1], drawn: 1 });
   expect(await learned(1, [false, true], [false, false])).toMatchObject({ groups: [1], drawn: 2 });
   expect(await learned(1, [false, false], [false, false])).toMatchObject({ groups: [0, 1], drawn: 2 });

@@ -1,33 +1,33 @@
-import { type GroupAdvantages, groupAdvantages, hasSpread, type ScaleRewards } from './advantages.js';
-import type { PromptBatch } from './loader.js';
-import type { RewardScores } from './rewards/score-completions.js';
-import type { Rollout } from './rollout.js';
+import type { PromptBatch } from './loader/grpo-loader.js';
+import { type GroupAdvantages, groupAdvantages, hasSpread, type ScaleRewards } from './losses/advantages.js';
+import type { RewardScores } from './rewards/reward-function.js';
+import type { Rollout } from './rollout/rollout.js';
 
-/** A batch that was answered and scored. */
+/** A batch with its completions and rewards. */
 export interface ScoredBatch<Prompt> {
   readonly batch: PromptBatch<Prompt>;
   readonly written: Rollout;
   readonly scores: RewardScores;
 }
 
-/** All groups of a step, and those of them that are learned from. */
-export interface GatheredGroups<Prompt> {
+/** All groups of a step, and those that are learned from. */
+interface GatheredGroups<Prompt> {
   readonly batches: readonly PromptBatch<Prompt>[];
-  /** Of all groups. */
+  /** Completions of all groups; `scores` and `advantages` are also of all groups. */
   readonly written: Rollout;
   readonly scores: RewardScores;
   readonly advantages: GroupAdvantages;
-  /** Of the groups that are learned from. */
+  /** Completions of the groups that are learned from; `learnedAdvantages` and `importance` are also of these groups. */
   readonly learned: Rollout;
   readonly learnedAdvantages: Float64Array;
-  /** One a completion; undefined when the loader gives none. */
+  /** Importance weights, one per completion; undefined if the loader reports none. */
   readonly importance: Float64Array | undefined;
 }
 
 /**
- * One batch of groups to learn from. Groups whose rewards are all equal teach nothing: with `maxRefills` > 0 they are dropped
- * and replaced by groups of further batches (dynamic sampling; Yu et al. 2025, "DAPO"), until the batch is full or that many
- * more batches were drawn. A batch in which no group differs is learned from as it is, which changes nothing but the KL term.
+ * Gathers one batch of groups to learn from. A group whose rewards are all equal has zero advantages. With `maxRefills` > 0 such
+ * groups are replaced by groups of further batches (dynamic sampling; Yu et al. 2025, "DAPO"), until the batch is full or that
+ * many further batches are used. If all groups have equal rewards, the first batch is used unchanged: only the KL term learns.
  */
 export async function gatherGroups<Prompt>(
   nextScored: () => Promise<ScoredBatch<Prompt>>,
@@ -59,7 +59,7 @@ export async function gatherGroups<Prompt>(
   };
 }
 
-/** Groups whose rewards differ. */
+/** Indexes of groups whose rewards differ. */
 function differing({ deviations }: GroupAdvantages): number[] {
   return Array.from(deviations.keys()).filter((group) => hasSpread(deviations[group]!));
 }

@@ -1,43 +1,55 @@
-export { type GroupAdvantages, groupAdvantages, type ScaleRewards } from './advantages.js';
-export {
-  type CompletionBatch,
-  type CompletionLogProbabilityOptions,
-  completionLogProbabilities,
-} from './completion-log-probabilities.js';
-export { distinctN } from './diversity/distinct-n.js';
-export { emDashPer1000Words } from './diversity/em-dash-rate.js';
-export { vocabularyRatio } from './diversity/vocabulary-ratio.js';
-export { words } from './diversity/words.js';
+/**
+ * GRPO and reward-model training in TensorFlow.js, fed by any sampler.
+ *
+ * - {@link grpoLoader} turns draws of a sampler into batches of prompts; its state resumes the stream exactly.
+ * - {@link rollout} generates the completions of a batch, and a {@link RewardFunction} scores them. {@link groupAdvantages}
+ *   compares the completions of one prompt.
+ * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
+ * - {@link trainGrpo} runs these parts with checkpoints. {@link trainRewardModel} trains the model behind
+ *   {@link rewardModelReward}.
+ * - A logger, such as {@link jsonlLogger}, receives the metrics of every step under TRL's names.
+ */
 export {
   drawShare,
   type EvaluatePolicyOptions,
   evaluatePolicy,
   heldOutPositions,
   type PolicyEvaluation,
-} from './experiment/evaluate-policy.js';
-export { type Importance, importanceWeights } from './importance.js';
-export { type GrpoLoader, grpoLoader, type LoaderOptions, type LoaderState, type PromptBatch } from './loader.js';
-export { combineLoggers } from './loggers/combine-loggers.js';
-export { consoleLogger } from './loggers/console-logger.js';
+} from './evaluation/evaluate-policy.js';
+export {
+  type GrpoLoader,
+  grpoLoader,
+  type LoaderOptions,
+  type LoaderState,
+  type PromptBatch,
+  type PromptRows,
+  promptRows,
+} from './loader/grpo-loader.js';
+export { type Importance, importanceWeights } from './loader/importance.js';
+export type { BatchDataset, DatasetOptions } from './loader/to-dataset.js';
+export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
 export { type JsonlLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
-export type { Logger } from './loggers/logger.js';
-export { dapoLoss } from './losses/dapo.js';
-export { grpoLoss } from './losses/grpo.js';
-export type { BatchTotals, PolicyBatch, PolicyLoss } from './losses/loss.js';
-export type { SurrogateOptions } from './losses/surrogate.js';
-export { learningRateSchedule, type Schedule, type ScheduleType } from './optimizer/schedule.js';
-export { type PromptRows, promptRows } from './prompt-rows.js';
+export { type GroupAdvantages, groupAdvantages, type ScaleRewards } from './losses/advantages.js';
+export { dapoLoss, grpoLoss, type PolicyLoss } from './losses/policy-losses.js';
+export type { BatchTotals, PolicyBatch, SurrogateOptions } from './losses/surrogate.js';
 export {
   preferenceLoss,
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,
   trainRewardModel,
 } from './reward-model-trainer.js';
-export { combineRewards } from './rewards/combine-rewards.js';
-export { lengthReward } from './rewards/length-reward.js';
-export type { Completion, NamedReward, RewardFunction } from './rewards/reward-function.js';
-export { rewardModelReward } from './rewards/reward-model-reward.js';
-export { type RewardScores, scoreCompletions } from './rewards/score-completions.js';
-export { type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout.js';
-export type { BatchDataset, DatasetOptions } from './to-dataset.js';
+export { lengthReward, rewardModelReward } from './rewards/built-in-rewards.js';
+export {
+  combineRewards,
+  type NamedReward,
+  type RewardFunction,
+  type RewardScores,
+  scoreCompletions,
+} from './rewards/reward-function.js';
+export {
+  type CompletionBatch,
+  type CompletionLogProbabilityOptions,
+  completionLogProbabilities,
+} from './rollout/completion-log-probabilities.js';
+export { type Completion, type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout/rollout.js';
 export { type GrpoTrainingOptions, type GrpoTrainingResult, trainGrpo } from './trainer.js';

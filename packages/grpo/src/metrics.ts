@@ -1,13 +1,12 @@
 import type { Sampler } from '@rarefy/core';
 import type { StepMetrics } from '@rarefy/lm';
-import type { GroupAdvantages } from './advantages.js';
-import type { DrawCounts } from './draw-counts.js';
-import type { PromptBatch } from './loader.js';
-import { meanAndDeviation } from './mean-and-deviation.js';
-import type { Completion } from './rewards/reward-function.js';
-import type { RewardScores } from './rewards/score-completions.js';
+import type { DrawCounts } from './loader/draw-counts.js';
+import type { PromptBatch } from './loader/grpo-loader.js';
+import { type GroupAdvantages, meanAndDeviation } from './losses/advantages.js';
+import type { RewardScores } from './rewards/reward-function.js';
+import type { Completion } from './rollout/rollout.js';
 
-/** TRL's `reward`, `reward_std` (mean of the groups' deviations), `frac_reward_zero_std` and `rewards/<name>/mean` and `/std`. */
+/** TRL's `reward`, `reward_std` (mean of the group deviations), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`. */
 export function rewardMetrics(
   { rewards }: RewardScores,
   { means, deviations, zeroSpread }: GroupAdvantages,
@@ -25,7 +24,7 @@ export function rewardMetrics(
   return metrics;
 }
 
-/** TRL's `completions/*`: lengths in tokens, and the share that reached the limit without a stop token. */
+/** TRL's `completions/*`: lengths in tokens, and the share of completions that reached the limit without a stop token. */
 export function completionMetrics(completions: readonly Completion[]): StepMetrics {
   const lengths = completions.map(({ ids }) => ids.length);
   const terminated = completions.filter((completion) => completion.terminated).map(({ ids }) => ids.length);
@@ -40,10 +39,12 @@ export function completionMetrics(completions: readonly Completion[]): StepMetri
 }
 
 /**
- * What was drawn. Of the sampler's probabilities now: `sampling/ess`, their effective sample size as a share of all prompts (1
- * for uniform), and `sampling/max_over_min`. Of all draws of the run: `sampling/coverage`, the share of prompts drawn so far, and
- * `sampling/repeat_rate`, the share of draws that were no first ones. Of the step: `sampling/density_mean`, `sampling/staleness`
- * and `sampling/refills`, the batches drawn beyond the first.
+ * Metrics of what was drawn.
+ * - Current probabilities of the sampler: `sampling/ess`, the effective sample size as a share of all prompts (1 for uniform),
+ *   and `sampling/max_over_min`. NaN if the sampler does not report probabilities.
+ * - All draws of the run: `sampling/coverage`, the share of prompts drawn so far, and `sampling/repeat_rate`, the share of draws
+ *   of a prompt that was drawn before.
+ * - The step: `sampling/density_mean`, `sampling/staleness`, and `sampling/refills`, the number of batches beyond the first.
  */
 export function samplingMetrics(
   loader: { readonly sampler: Sampler; readonly size: number },
@@ -56,7 +57,7 @@ export function samplingMetrics(
   let spreadVersion = Number.NaN;
   return (batches) => {
     const version = Math.max(...batches.map((batch) => batch.version + batch.staleness));
-    // One look at all probabilities a weight version, not a step, where only new weights change them.
+    // Reading all probabilities is slow for many prompts: once per weight version, if only new weights change them.
     if (version !== spreadVersion || adaptive || !replacement) spread = probabilitySpread(sampler, loader.size);
     spreadVersion = version;
     const positions = batches.flatMap((batch) => [...batch.positions]);
@@ -72,7 +73,6 @@ export function samplingMetrics(
   };
 }
 
-/** NaN where the sampler does not tell its probabilities. */
 function probabilitySpread(sampler: Sampler, size: number): StepMetrics {
   let [squares, largest, smallest] = sampler.probabilities ? [0, 0, 1] : [Number.NaN, Number.NaN, Number.NaN];
   for (const probability of sampler.probabilities?.() ?? []) {

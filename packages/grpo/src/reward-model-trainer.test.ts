@@ -10,11 +10,11 @@ import {
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import { preferenceLoss, trainRewardModel } from './reward-model-trainer.js';
-import { rewardModelReward } from './rewards/reward-model-reward.js';
+import { rewardModelReward } from './rewards/built-in-rewards.js';
 
 beforeAll(() => activate('cpu'));
 
-test('the Bradley-Terry loss is TRL’s', () => {
+test('the Bradley-Terry loss equals that of TRL', () => {
   const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/golden.json', import.meta.url), 'utf8'));
   const { chosen, rejected, loss } = golden.bradley_terry;
   const actual = preferenceLoss(tf.tensor1d(chosen), tf.tensor1d(rejected)).dataSync()[0]!;
@@ -26,7 +26,7 @@ test('the Bradley-Terry loss is TRL’s', () => {
   );
 });
 
-test('a reward model learns what chosen answers share, for a tied and an untied head, and leaves no tensor behind', async () => {
+test('a reward model learns what chosen answers share, with a tied and an untied head, and leaks no tensor', async () => {
   const words = ['river', 'stone', 'apple', 'cloud', 'green', 'paper', 'light', 'seven'];
   const pairs = Array.from({ length: 48 }, (_, index) => {
     const [a, b] = [words[index % 8]!, words[(index * 3 + 1) % 8]!];
@@ -63,7 +63,7 @@ test('a reward model learns what chosen answers share, for a tied and an untied 
       },
     );
     expect(result).toEqual({ pairs: 48, tooLong: 1 });
-    expect(metrics[0]!.loss).toBeCloseTo(Math.log(2), 5); // a new head gives every answer the reward 0
+    expect(metrics[0]!.loss).toBeCloseTo(Math.log(2), 5); // with a new head every reward is 0
     expect(metrics.at(-1)!.accuracy).toBe(1);
     const score = rewardModelReward({ reward, tokenizer });
     const completion = { prompt: 'river stone', position: 0, ids: new Int32Array(1), terminated: true };

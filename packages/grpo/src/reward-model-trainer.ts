@@ -1,4 +1,4 @@
-import { type CallOptions, InputError } from '@rarefy/core';
+import { type CallOptions, checkInteger, InputError } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
 import {
   chatFormat,
@@ -12,19 +12,19 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface RewardModelTrainingOptions extends TrainingOptions {
-  /** Pairs a step; default 16. */
+  /** Pairs per step; default 16. */
   readonly batchSize?: number;
-  /** Pairs with a longer row are left out, as TRL does, since a cut answer is another answer. Default: the model's positions. */
+  /** Most tokens per row; default: the model's positions. Pairs with a longer row are left out, as in TRL, not cut. */
   readonly maxLength?: number;
-  /** Weight of mean((chosen + rejected)²), which keeps rewards around 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
+  /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;
   readonly seed: number;
 }
 
 export interface RewardModelTrainingResult {
-  /** Pairs trained on. */
+  /** Number of pairs trained on. */
   readonly pairs: number;
-  /** Pairs left out because a row was longer than `maxLength`. */
+  /** Number of pairs left out because a row is longer than `maxLength`. */
   readonly tooLong: number;
 }
 
@@ -34,9 +34,10 @@ interface PairRows {
 }
 
 /**
- * Trains a reward model on preference pairs with the Bradley-Terry loss, -log σ(chosen - rejected). Metrics, TRL's names: `loss`,
- * `accuracy`, `margin`, `min_reward`, `mean_reward`, `max_reward`, `num_tokens`, `grad_norm`, `learning_rate`.
- * @throws InputError when no pair is short enough.
+ * Trains a reward model on preference pairs with the Bradley-Terry loss, -log σ(chosen - rejected), as `RewardTrainer` of TRL.
+ * Metrics under TRL's names: `loss`, `grad_norm`, `learning_rate`, `accuracy`, `margin`, `min_reward`, `mean_reward`, `max_reward`,
+ * `num_tokens`, `step_time`.
+ * @throws InputError if every pair has a row longer than `maxLength`.
  */
 export async function trainRewardModel(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>,
@@ -51,11 +52,11 @@ export async function trainRewardModel(
     seed,
     learningRate,
   } = options;
+  checkInteger('batchSize', batchSize, 1);
   const rows = tokenPairs(loaded, pairs, maxLength, options);
   if (rows.length === 0)
-    throw new InputError(`none of the ${pairs.length} pairs has rows of at most ${maxLength} tokens; raise maxLength`);
+    throw new InputError(`all ${pairs.length} pairs have a row longer than ${maxLength} tokens; increase maxLength`);
   const batchAt = shuffled(rows, { batchSize, seed });
-  let tokens = 0;
   await trainWithCheckpoints(
     {
       name: 'rm',
@@ -67,12 +68,8 @@ export async function trainRewardModel(
         const batch = batchAt(step - 1);
         const scores: number[] = [];
         const metrics = await update([() => bradleyTerryLoss(reward, batch, centerRewardsCoefficient, scores)]);
-        tokens += batch.reduce((sum, { chosen, rejected }) => sum + chosen.length + rejected.length, 0);
-        return { ...metrics, ...preferenceMetrics(scores), num_tokens: tokens };
-      },
-      state: () => ({ tokens }),
-      restore: (state) => {
-        tokens = (state as { tokens: number }).tokens;
+        const tokens = batch.reduce((sum, { chosen, rejected }) => sum + chosen.length + rejected.length, 0);
+        return { metrics: { ...metrics, ...preferenceMetrics(scores) }, tokens };
       },
     },
     options,
@@ -80,7 +77,7 @@ export async function trainRewardModel(
   return { pairs: rows.length, tooLong: pairs.length - rows.length };
 }
 
-/** Mean of -log σ(chosen - rejected) plus the centring term; puts the rewards, chosen first, into `scores`. */
+/** Loss of a batch. Appends the rewards to `scores`: those of all chosen rows, then those of all rejected rows. */
 function bradleyTerryLoss(
   reward: RewardModel,
   batch: readonly PairRows[],
@@ -95,7 +92,10 @@ function bradleyTerryLoss(
   });
 }
 
-/** Bradley-Terry loss of rewards [n] and [n]; softplus(-x) is -log σ(x) without overflow. */
+/**
+ * Bradley-Terry loss of rewards [n] and [n]: mean of -log σ(chosen - rejected), plus the centering term. softplus(-x) is
+ * -log σ(x) without overflow.
+ */
 export function preferenceLoss(chosen: tf.Tensor1D, rejected: tf.Tensor1D, centerRewardsCoefficient = 0): tf.Scalar {
   return tf.tidy(() => {
     const loss = tf.mean(tf.softplus(tf.sub(rejected, chosen)));

@@ -6,9 +6,9 @@ import { activate, initialWeights, languageModel, type StepMetrics, trainBytePai
 import { weightedSampler } from '@rarefy/samplers';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { grpoLoader, type LoaderOptions } from './loader.js';
-import { grpoLoss } from './losses/grpo.js';
-import type { Completion } from './rewards/reward-function.js';
+import { grpoLoader, type LoaderOptions } from './loader/grpo-loader.js';
+import { grpoLoss } from './losses/policy-losses.js';
+import type { Completion } from './rollout/rollout.js';
 import { trainGrpo } from './trainer.js';
 
 const prompts = ['one two', 'two three', 'three', 'four five six', 'seven', 'eight nine'].map((prompt) => ({ prompt }));
@@ -28,7 +28,7 @@ const config = {
   tie_word_embeddings: true,
 };
 
-/** Draws positions by the counter generator: position of draw n is a function of n. */
+/** Draws positions with the counter generator: the position of draw n is a function of n. */
 function plainSampler(): Sampler & { drawn: number[] } {
   let next = 0;
   const random = counterRandom(5);
@@ -55,7 +55,7 @@ function plainSampler(): Sampler & { drawn: number[] } {
   };
 }
 
-/** Share of a completion's tokens in the lower half of the vocabulary. */
+/** Share of the tokens of a completion in the lower half of the vocabulary. */
 const lowIds = (completions: readonly Completion[]) =>
   Float64Array.from(completions, ({ ids }) => ids.filter((id) => id < 150).length / ids.length);
 
@@ -66,7 +66,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** One run: its metrics without times, its final weights, and what its reward function saw. */
+/** One run: its metrics without times, its final weights, and the completions that its reward function received. */
 async function run(
   options: Partial<Parameters<typeof trainGrpo>[2]> = {},
   { data = prompts, ...drawing }: Partial<LoaderOptions> & { data?: typeof prompts } = {},
@@ -97,7 +97,7 @@ async function run(
   }
 }
 
-test('the sampler decides what each step sees, and groups are whole', async () => {
+test('the sampler decides the prompts of each step, and groups are complete', async () => {
   const { seen, sampler, drawCounts, metrics } = await run();
   expect(seen.map((completions) => completions.map(({ position }) => position))).toEqual(
     Array.from({ length: 6 }, (_, step) =>
@@ -122,13 +122,13 @@ test('the sampler decides what each step sees, and groups are whole', async () =
   expect(metrics[5]!['sampling/coverage']).toBe(new Set(sampler.drawn.slice(0, 12)).size / prompts.length);
 });
 
-test('the reward rises where it can', async () => {
+test('the reward rises', async () => {
   const { metrics } = await run({ steps: 25, learningRate: 0.03 });
   const mean = (part: StepMetrics[]) => part.reduce((sum, values) => sum + values.reward!, 0) / part.length;
   expect(mean(metrics.slice(-5))).toBeGreaterThan(mean(metrics.slice(0, 5)) + 0.2);
 });
 
-test('aborted in the middle of a step and resumed, a run equals one that was not', async () => {
+test('a run aborted in the middle of a step and resumed equals an uninterrupted run', async () => {
   const whole = await run();
   const controller = new AbortController();
   const stop = async (completions: readonly Completion[]) => {
@@ -146,7 +146,7 @@ test('aborted in the middle of a step and resumed, a run equals one that was not
   expect(rest.drawCounts).toEqual(whole.drawCounts);
 });
 
-test('micro-batches give the same step up to rounding', async () => {
+test('micro-batches give the same step except for rounding', async () => {
   const whole = await run({ steps: 1 });
   const parts = await run({ steps: 1, microBatchSize: 4 });
   for (const [name, value] of Object.entries(whole.metrics[0]!)) {
@@ -154,7 +154,7 @@ test('micro-batches give the same step up to rounding', async () => {
   }
 });
 
-test('later optimizer steps on one batch clip, and a reference gives a kl', async () => {
+test('later optimizer steps on one batch clip, and a reference policy gives a kl', async () => {
   const reference = languageModel(config, initialWeights(config, 2));
   const { metrics } = await run({
     steps: 2,
@@ -167,8 +167,8 @@ test('later optimizer steps on one batch clip, and a reference gives a kl', asyn
   reference.dispose();
 });
 
-test('a run with refills and importance also resumes to the same end', async () => {
-  // Rewards of half of the prompts never differ.
+test('a resumed run with refills and importance weights equals an uninterrupted run', async () => {
+  // For half of the prompts all rewards are equal.
   const reward = (completions: readonly Completion[]) =>
     lowIds(completions).map((share, row) => (completions[row]!.position % 2 === 0 ? 1 : share));
   const options = { rewards: [{ name: 'half', reward }], maxRefills: 2, steps: 5 };
@@ -185,8 +185,8 @@ test('a run with refills and importance also resumes to the same end', async () 
   expect(rest.weights).toEqual(whole.weights);
 });
 
-test('a run whose weights change and whose prompts grow between steps resumes to the same end, also when it was cut short', async () => {
-  /** A run that changes weights after every step and has a seventh prompt from step 2 on. */
+test('a resumed run whose weights and prompts change between steps equals an uninterrupted run, even after an abort', async () => {
+  /** A run that changes weights after every step, and has a seventh prompt from step 2. */
   const changing = (options: Partial<Parameters<typeof trainGrpo>[2]>, grown = false) => {
     const data = prompts.slice();
     if (grown) data.push({ prompt: 'late' });
@@ -225,7 +225,7 @@ test('a run whose weights change and whose prompts grow between steps resumes to
   expect(rest.drawCounts).toEqual(whole.drawCounts);
 });
 
-test('no tensor is left behind, step after step', async () => {
+test('no step leaks a tensor', async () => {
   const counts: number[] = [];
   await run({ onStep: () => counts.push(tf.memory().numTensors) });
   expect(new Set(counts).size).toBe(1);

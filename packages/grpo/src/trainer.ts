@@ -1,4 +1,4 @@
-import { InvalidArgumentError, TrainingError } from '@rarefy/core';
+import { checkInteger, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
   type LoadedModel,
@@ -7,35 +7,33 @@ import {
   type TrainingTask,
   trainWithCheckpoints,
 } from '@rarefy/lm';
-import type { ScaleRewards } from './advantages.js';
-import { drawCounts } from './draw-counts.js';
 import { gatherGroups } from './gather-groups.js';
-import { learnFromRollout } from './learn-from-rollout.js';
-import type { GrpoLoader, LoaderState, PromptBatch } from './loader.js';
-import { dapoLoss } from './losses/dapo.js';
-import type { PolicyLoss } from './losses/loss.js';
+import { learnFromRollout } from './learn.js';
+import { drawCounts } from './loader/draw-counts.js';
+import type { GrpoLoader, LoaderState, PromptBatch } from './loader/grpo-loader.js';
+import type { ScaleRewards } from './losses/advantages.js';
+import { dapoLoss, type PolicyLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
-import type { NamedReward } from './rewards/reward-function.js';
-import { scoreCompletions } from './rewards/score-completions.js';
-import { rollout } from './rollout.js';
+import { type NamedReward, scoreCompletions } from './rewards/reward-function.js';
+import { rollout } from './rollout/rollout.js';
 
 export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly rewards: readonly NamedReward[];
   /** Default `dapoLoss()`. */
   readonly loss?: PolicyLoss;
-  /** Frozen policy that a loss with `beta` > 0 is held near. */
+  /** Frozen policy that a loss with `beta` > 0 stays near. */
   readonly reference?: CausalLanguageModel;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;
-  /** Optimizer steps on each batch of completions; default 1. */
+  /** Number of optimizer steps per batch of completions; default 1. */
   readonly numIterations?: number;
-  /** Most further batches a step, drawn to replace groups whose rewards are all equal; default 0: such groups stay. */
+  /** Most further batches per step, to replace groups whose rewards are all equal; default 0: such groups stay. */
   readonly maxRefills?: number;
-  /** Longest prompt in tokens, chat marks included; default 512, or what the model's positions leave. */
+  /** Most tokens per prompt, including special tokens; default: 512, or less if the model's positions leave less. */
   readonly maxPromptLength?: number;
-  /** Most new tokens, the stop token included; default 256. */
+  /** Most new tokens per completion, including the stop token; default 256. */
   readonly maxCompletionLength?: number;
-  /** Completions a forward pass; default the whole batch. Fewer need less memory and give the same sums up to rounding. */
+  /** Completions per forward pass; default: the whole batch. Fewer need less memory; sums then differ only by rounding. */
   readonly microBatchSize?: number;
   readonly seed: number;
   /** Density of every prompt, for the `sampling/density_mean` metric. */
@@ -43,18 +41,20 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
 }
 
 export interface GrpoTrainingResult {
-  /** How often each position was drawn in the whole run, steps before a resume included; positions added meanwhile too. */
+  /** How often each position was drawn in the whole run, including steps before a resume and positions added during the run. */
   readonly drawCounts: Uint32Array;
 }
 
 /**
- * Group relative policy optimization (Shao et al. 2024): prompts from the loader, `groupSize` completions each, rewards, group
- * advantages, one or more AdamW steps. The stop token is trained. Metrics have TRL's names, and `sampling/*` tells what was drawn.
+ * Group relative policy optimization (Shao et al. 2024, "DeepSeekMath"). Each step takes a batch of prompts from the loader,
+ * generates `groupSize` completions per prompt, scores them, computes group advantages, and runs one or more AdamW steps. The stop
+ * token is trained. Metrics have TRL's names; `sampling/*` describes what was drawn.
  *
- * Resumed from its checkpoints it gives the same metrics (but times) and weights as an unbroken run: completions depend on
- * (seed, draw) only, and the loader's state is that after the last finished step, with the updates that came until it was saved or
- * the next step began; what `onStep` changes is in it.
- * @throws TrainingError for a reward or loss that is not finite, or when the sampler is finished before `steps`
+ * A run resumed from a checkpoint gives the same metrics (except times) and weights as an uninterrupted run. Completions depend
+ * only on the seed and the draw. The saved state of the loader includes the updates that the sampler received, for example in
+ * `onStep`, until the checkpoint was saved or the next step began.
+ * @throws TrainingError if a reward or the loss is not finite, or the sampler ends before `steps`; InvalidArgumentError if an
+ *   option is out of range.
  */
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   policy: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>,
@@ -65,15 +65,17 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   const { loss = dapoLoss(), numIterations = 1, maxRefills = 0, maxCompletionLength = 256 } = options;
   const { maxPositions } = policy.model.description;
   const { maxPromptLength = Math.min(512, maxPositions - maxCompletionLength) } = options;
-  checkPositive({ numIterations, maxCompletionLength, maxPromptLength });
-  if (temperature === 0)
+  for (const [name, value] of Object.entries({ numIterations, maxCompletionLength, maxPromptLength })) {
+    checkInteger(name, value, 1);
+  }
+  if (temperature === 0) {
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
+  }
 
   const counts = drawCounts(loader.size);
-  const tellSampling = samplingMetrics(loader, counts, options.densities);
+  const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
   const batches = loader[Symbol.asyncIterator]();
-  let beforeStep: LoaderState | undefined; // while a step runs, which an abort may cut short
-  let tokens = 0;
+  let beforeStep: LoaderState | undefined; // set while a step runs: an abort may cut it short
   const settings = {
     task: 'grpo',
     loader: loader.settings,
@@ -127,16 +129,15 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 
     const positions = Int32Array.from(gathered.batches.flatMap((batch) => [...batch.positions]));
     counts.add(positions);
-    tokens += learned.tokens;
     loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(advantages.means) });
     beforeStep = undefined;
-    return {
+    const metrics = {
       ...learned.metrics,
       ...rewardMetrics(scores, advantages),
       ...completionMetrics(written.completions),
-      num_tokens: tokens,
-      ...tellSampling(gathered.batches),
+      ...metricsOfDraws(gathered.batches),
     };
+    return { metrics, tokens: learned.tokens };
   };
 
   try {
@@ -147,12 +148,11 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
         parameters: policy.model.parameters,
         settings,
         step,
-        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state(), tokens }),
+        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state() }),
         restore(state) {
-          const saved = state as { loader: LoaderState; counts: string; tokens: number };
+          const saved = state as { loader: LoaderState; counts: string };
           loader.restore(saved.loader);
           counts.restore(saved.counts);
-          tokens = saved.tokens;
         },
       },
       options,
@@ -170,13 +170,6 @@ async function nextBatch<Prompt>(
   const { value, done } = await batches.next();
   if (!done) return value;
   throw new TrainingError(
-    `the sampler is finished: it has no prompts for step ${step}; ask for ${step - 1} steps, or more epochs`,
+    `the sampler ended: it has no prompts for step ${step}; train for ${step - 1} steps, or more epochs`,
   );
-}
-
-function checkPositive(options: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (!(Number.isInteger(value) && value >= 1))
-      throw new InvalidArgumentError(`${name} must be an integer ≥ 1, got ${value}`);
-  }
 }

@@ -1,3 +1,13 @@
+/**
+ * Decoder-only language models in TensorFlow.js.
+ *
+ * - A {@link CausalLanguageModel} has `forward` (logits and hidden states) and tfjs variables. {@link loadLanguageModel} reads
+ *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} wraps a model of your own.
+ * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.
+ * - A {@link ChatFormat} writes prompts and answers as tokens; {@link generate} continues prompts, independent of the batch.
+ * - Training is a {@link TrainingTask} run by {@link trainWithCheckpoints}: AdamW, a learning-rate schedule, and checkpoints from
+ *   which a killed run resumes exactly. {@link trainLanguageModel} is one; reward models and GRPO are others.
+ */
 export {
   activate,
   type BackendName,
@@ -6,42 +16,43 @@ export {
   chooseBackend,
 } from './backend/choose-backend.js';
 export { mendWasmKernels } from './backend/mend-wasm-kernels.js';
+export { type LoadedModel, loadLanguageModel, saveLanguageModel } from './checkpoint/model-folder.js';
 export type {
-  CacheShape,
   CausalLanguageModel,
   ForwardModel,
-  ForwardOptions,
-  KeyValueCache,
   ModelDescription,
   ModelFamily,
   ModelOutput,
-  OutputHead,
-} from './causal-language-model.js';
-export { type LoadedModel, loadLanguageModel, saveLanguageModel } from './checkpoint/model-folder.js';
-export { latestCheckpoint } from './checkpoint/training-checkpoint.js';
-export { weightsDigest } from './checkpoint/weights-digest.js';
-export { type ForwardModelOptions, fromForwardModel } from './from-forward-model.js';
-export { type GeneratedCompletion, type GenerateOptions, generate } from './generate.js';
-export { initialWeights, languageModel, type WeightValues } from './language-model.js';
-export { disposeCache, keyValueCache } from './layers/context.js';
-export { type PaddedBatch, padLeft, padRight } from './pad.js';
-export { type RewardModel, rewardModel } from './reward-head.js';
-export { type SamplingOptions, sampleToken } from './sample-token.js';
-export { tokenEntropies, tokenLogProbabilities } from './token-log-probabilities.js';
+} from './families/causal-language-model.js';
+export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
+export { initialWeights, languageModel, type WeightValues, weightsDigest } from './families/language-model.js';
+export { type RewardModel, rewardModel } from './families/reward-model.js';
+export { type GeneratedCompletion, type GenerateOptions, generate } from './generate/generate.js';
+export { type SamplingOptions, sampleToken } from './generate/sample-token.js';
+export type { OutputHead } from './layers/basic-layers.js';
+export {
+  type CacheShape,
+  disposeCache,
+  type ForwardOptions,
+  type KeyValueCache,
+  keyValueCache,
+} from './layers/forward-context.js';
+export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
+export { tokenEntropies, tokenLogProbabilities } from './layers/token-log-probabilities.js';
 export { type ChatFormat, chatFormat } from './tokenizer/chat-format.js';
-export { loadTokenizer } from './tokenizer/load-tokenizer.js';
-export { saveTokenizer } from './tokenizer/save-tokenizer.js';
-export type { Tokenizer } from './tokenizer/tokenizer.js';
-export { tokenizerFromJson } from './tokenizer/tokenizer-from-json.js';
+export { type Tokenizer, tokenizerFromJson } from './tokenizer/tokenizer.js';
+export { loadTokenizer, saveTokenizer } from './tokenizer/tokenizer-files.js';
 export { trainBytePairTokenizer } from './tokenizer/train-bpe.js';
 export { type AdamW, type AdamWOptions, type AdamWState, adamW } from './train/adamw.js';
 export { type ExamplesAt, shuffled, type TrainingExample, windows } from './train/examples.js';
 export { accumulateGradients, type Gradients } from './train/gradients.js';
-export type { StepMetrics } from './train/run-steps.js';
+export { learningRateSchedule, type Schedule, type ScheduleType } from './train/schedule.js';
 export { type LanguageModelTrainingOptions, trainLanguageModel } from './train/train-language-model.js';
 export {
   type CheckpointOptions,
+  type StepMetrics,
   type TrainingOptions,
   type TrainingTask,
   trainWithCheckpoints,
 } from './train/train-with-checkpoints.js';
+export { latestCheckpoint } from './train/training-checkpoint.js';

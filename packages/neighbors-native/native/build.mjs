@@ -1,4 +1,4 @@
-// Builds the addon for this machine, with cargo, and puts it beside this file, where the package looks for it.
+// Builds the addon for this machine with cargo, and puts it next to this file, from where the package loads it.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,9 +21,9 @@ const library = stdout
   .filter(({ reason, target }) => reason === 'compiler-artifact' && target.kind.includes('cdylib'))
   .flatMap(({ filenames }) => filenames)
   .find((name) => /\.(so|dylib|dll)$/.test(name));
-if (!library) fail('cargo told of no library');
+if (!library) fail('cargo reported no library');
 const addon = join(folder, `neighbors.${process.platform}-${process.arch}.node`);
-// Renamed, since a process may have the file of before open.
+// Renamed into place, because a process may have the previous file open.
 copyFileSync(library, `${addon}.new`);
 renameSync(`${addon}.new`, addon);
 console.log(`built ${addon}`);

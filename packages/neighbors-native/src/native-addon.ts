@@ -3,21 +3,21 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Metric, MissingDependencyError } from '@rarefy/core';
 
-/** What the CPU may offer; `generic` is portable code and the only one outside x86-64. */
+/** Instruction sets of CPUs. `generic` is portable code, and the only one outside x86-64. */
 export type InstructionSet = 'generic' | 'sse2' | 'avx2' | 'avx512' | 'vnni';
 
-/** What native/addon exports. */
+/** The exports of native/addon. */
 export interface NativeAddon {
   instructionSets(): InstructionSet[];
   readonly Job: new () => NativeJob;
 }
 
-/** One join, made anew for each. */
+/** One join; not reusable. */
 export interface NativeJob {
-  /** Rejects with a message that is one word for what happened, and for `not-finite` the row. */
+  /** Rejects with a message that is one word for the kind of error; after `not-finite` comes the row. */
   run(data: Float32Array, options: NativeJobOptions): Promise<NativeJoin>;
   abort(): void;
-  /** From 0 to 1. */
+  /** Finished share of the work, from 0 to 1. */
   progress(): number;
 }
 
@@ -40,10 +40,10 @@ export interface NativeJoin {
 const packageName = '@rarefy/neighbors-native';
 const file = fileURLToPath(new URL(`../native/neighbors.${process.platform}-${process.arch}.node`, import.meta.url));
 const fix =
-  'Build it where the package lies, with Rust 1.89 or later (https://rustup.rs): npm run build:native. Or do without: ' +
-  'the other engines give the same answer.';
+  'Build it in the folder of the package, with Rust 1.89 or later (https://rustup.rs): npm run build:native. Or do without it: ' +
+  'the other engines return the same result.';
 
-/** @throws MissingDependencyError when the addon is not built, or does not load. */
+/** @throws MissingDependencyError if the addon is not built or does not load. */
 export function nativeAddon(): NativeAddon {
   if (!existsSync(file))
     throw new MissingDependencyError(packageName, fix, `the addon of ${packageName} is not built.`);
@@ -56,8 +56,8 @@ export function nativeAddon(): NativeAddon {
 }
 
 /**
- * The instruction sets that this CPU has, slowest first; a join uses the last.
- * @throws MissingDependencyError when the addon is not built, or does not load.
+ * The instruction sets that this CPU supports, slowest first. A join uses the last one by default.
+ * @throws MissingDependencyError if the addon is not built or does not load.
  */
 export function instructionSets(): readonly InstructionSet[] {
   return nativeAddon().instructionSets();

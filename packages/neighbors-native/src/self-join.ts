@@ -1,34 +1,40 @@
 import {
   type CallOptions,
+  checkInteger,
+  checkShape,
+  firstNotFinite,
   InvalidArgumentError,
   type Metric,
-  NotFiniteError,
+  notFiniteAt,
+  type Progress,
   RarefyError,
   ShapeError,
+  startProgress,
 } from '@rarefy/core';
-import { type InstructionSet, type NativeJob, type NativeJoin, nativeAddon } from './native-addon.js';
+import { type InstructionSet, type NativeJob, nativeAddon } from './native-addon.js';
 
 export interface SelfJoinOptions extends CallOptions {
-  /** Neighbours a row; an integer ≥ 1. */
+  /** Neighbors per row; an integer ≥ 1. */
   readonly k: number;
   readonly metric: Metric;
-  /** Threads that compute, from 1 to 1024. The answer does not depend on it. */
+  /** Number of threads, from 1 to 1024. Does not change the result. */
   readonly threads: number;
-  /** Default: the best that the CPU has. The answer does not depend on it. */
+  /** Default: the fastest that the CPU supports. Does not change the result. */
   readonly instructionSet?: InstructionSet;
 }
 
 export interface SelfJoin {
-  /** rows x k, row-major, each row ordered by (distance, id); -1 for a missing neighbour. */
+  /** rows x k, row-major, each row ordered by (distance, id); -1 for a missing neighbor. */
   readonly ids: Int32Array;
-  /** rows x k; +Infinity for a missing neighbour. */
+  /** rows x k; +Infinity for a missing neighbor. */
   readonly distances: Float32Array;
   /**
-   * Distinct rows that were compared with all others, since the int16 products could not tell enough of them apart: many mean that a join
-   * takes long. All of them where k is a quarter of the distinct rows or more. The same for any threads and instruction set.
+   * Distinct rows that were compared with all others because the int16 products could not tell enough of them apart. Many of them
+   * make a join slow. If k is a quarter of the distinct rows or more, it is all rows. The same for any threads and instruction
+   * set.
    */
   readonly fullScans: number;
-  /** Rows that differ from all earlier ones; -0 is 0. */
+  /** Number of groups of equal rows; 0 and -0 are equal. */
   readonly distinctRows: number;
 }
 
@@ -37,13 +43,13 @@ const maxEntries = 2 ** 31 - 1;
 const progressMs = 100;
 
 /**
- * Every row's k nearest other rows, with the bytes of `exactIndex({ metric }).selfJoin` of `@rarefy/neighbors/exact`, for any
- * number of threads and any CPU. O(rows² cols) time; memory beside `data`: 2 bytes a value and about 8 (2 k + 16) a row.
+ * The k nearest other rows of every row: the same bytes as `exactIndex({ metric }).selfJoin` of `@rarefy/neighbors/exact`, for any
+ * number of threads on any CPU. O(rows² cols) time. Memory besides `data`: 2 bytes per number and about 8 (2 k + 16) per row.
  * Computes on other threads; an abort ends it within milliseconds.
- * @param data rows x cols, row-major, on an ArrayBuffer or SharedArrayBuffer; read in place: write to it, transfer or resize it only
- * when the promise has settled
- * @throws ShapeError when the sizes do not fit; NotFiniteError naming the first row with a NaN or infinity; InvalidArgumentError for
- * an option out of range; MissingDependencyError when the addon is not built; the signal's reason after an abort.
+ * @param data rows x cols, row-major, on an ArrayBuffer or SharedArrayBuffer. It is read in place: do not write to it, transfer or
+ * resize it before the promise settles.
+ * @throws ShapeError if the sizes do not agree; NotFiniteError naming the first row with NaN or infinity; InvalidArgumentError if
+ * an option is out of range; MissingDependencyError if the addon is not built; the signal's reason after an abort.
  */
 export async function selfJoin(
   data: Float32Array,
@@ -71,17 +77,20 @@ export async function selfJoin(
     signal?.throwIfAborted();
   };
   signal?.addEventListener('abort', abort);
-  let stopReports: (done?: number) => void = () => {};
+  let stopReports = () => {};
   try {
-    stopReports = reportProgress(job, rows, onEvent, fail);
-    checkStopped(); // the first event may have brought an abort
+    const progress = startProgress('self-join', rows, onEvent);
+    if (onEvent) stopReports = reportRegularly(job, rows, progress, fail);
+    checkStopped(); // the receiver of the first event may have aborted
     const joined = await job.run(data, { rows, cols, k, metric, threads, instructionSet }).catch((error) => {
       checkStopped();
       throw explained(error, data, rows, cols);
     });
     checkStopped();
-    stopReports(rows);
-    return joined satisfies NativeJoin;
+    stopReports();
+    progress.report(rows);
+    progress.end();
+    return joined;
   } finally {
     stopReports();
     signal?.removeEventListener('abort', abort);
@@ -90,64 +99,44 @@ export async function selfJoin(
 
 function checkArguments(data: Float32Array, rows: number, cols: number, options: SelfJoinOptions): void {
   const { k, metric, threads } = options;
-  const isCount = (value: number) => Number.isInteger(value) && value >= 0 && value <= maxEntries;
-  const kind = Object.prototype.toString.call(data).slice(8, -1); // not by instanceof, which an array of another realm fails
-  if (kind !== 'Float32Array') throw new InvalidArgumentError(`data must be a Float32Array, got ${kind}`);
-  if (!(isCount(rows) && isCount(cols) && data.length === rows * cols)) {
-    throw new ShapeError(`data say ${rows} rows x ${cols} columns and hold ${data.length} numbers; these must agree`);
-  }
-  if (rows > 0 && cols === 0) {
-    throw new ShapeError(`data have ${rows} rows without columns; give at least one column`);
-  }
-  if (!(Number.isInteger(k) && k >= 1)) throw new InvalidArgumentError(`k must be an integer ≥ 1, got ${k}`);
-  if (!isCount(k * Math.max(1, rows))) {
+  checkShape({ data, rows, cols }, 'data');
+  if (rows > 0 && cols === 0) throw new ShapeError(`data have ${rows} rows without columns; give at least one column`);
+  checkInteger('k', k, 1);
+  if (k * Math.max(1, rows) > maxEntries) {
     throw new InvalidArgumentError(`k must be at most ${maxEntries} / rows, got ${k} for ${rows} rows; ask for fewer`);
   }
   if (!metrics.includes(metric)) {
     throw new InvalidArgumentError(`metric must be one of ${metrics.join(', ')}, got ${metric}`);
   }
-  if (!(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
-    throw new InvalidArgumentError(`threads must be an integer from 1 to 1024, got ${threads}`);
-  }
+  checkInteger('threads', threads, 1, 1024);
 }
 
 /**
- * Tells how far the job is, in rows, until the function that it gives is called: with the rows when all are done.
- * @param fail hears what `onEvent` throws to a timer, where nobody else would catch it
+ * Reports the progress of the job from time to time, until the returned function is called.
+ * @param fail receives what `onEvent` throws, which nothing would catch in a timer
  */
-function reportProgress(
+function reportRegularly(
   job: NativeJob,
   total: number,
-  onEvent: CallOptions['onEvent'],
+  progress: Progress,
   fail: (error: unknown) => void,
-): (done?: number) => void {
-  if (!onEvent) return () => {};
-  const task = 'self-join';
-  const started = performance.now();
-  const report = () => onEvent({ type: 'work-progress', task, done: Math.floor(job.progress() * total), total });
-  onEvent({ type: 'work-start', task, total });
+): () => void {
   const timer = setInterval(() => {
     try {
-      report();
+      progress.report(Math.floor(job.progress() * total));
     } catch (error) {
       fail(error);
     }
   }, progressMs);
-  return (done) => {
-    clearInterval(timer);
-    if (done === undefined) return;
-    report();
-    onEvent({ type: 'work-end', task, done, elapsedMs: performance.now() - started });
-  };
+  return () => clearInterval(timer);
 }
 
 function explained(error: unknown, data: Float32Array, rows: number, cols: number): Error {
   const { message } = error as Error;
   const row = Number(/^not-finite (\d+)$/.exec(message)?.[1] ?? Number.NaN);
   if (!Number.isNaN(row)) {
-    const values = data.subarray(row * cols, (row + 1) * cols);
-    const column = values.findIndex((value) => !Number.isFinite(value));
-    return new NotFiniteError(`data hold ${values[column]} in row ${row}, column ${column}; remove or mend that row`);
+    const start = row * cols;
+    return notFiniteAt({ data, rows, cols }, firstNotFinite(data, start, start + cols), 'data');
   }
   if (message === 'out-of-memory') {
     return new RarefyError(
@@ -155,5 +144,7 @@ function explained(error: unknown, data: Float32Array, rows: number, cols: numbe
       { cause: error },
     );
   }
-  return new RarefyError(`the native join failed (${message}); use another engine, and report it`, { cause: error });
+  return new RarefyError(`the native join failed (${message}); use another engine, and report this error`, {
+    cause: error,
+  });
 }

@@ -1,9 +1,9 @@
-// The definition of a distance, as in src/exact/canonical-distance.ts: float64 in 8 lanes, added in a fixed order, no fused
-// multiply-add, one rounding to float32.
+// The definition of a distance, as in src/distance/canonical-distance.ts: float64 in 8 lanes, added in a fixed order, without fused
+// multiply-add, rounded once to float32.
 
 import { COSINE, EUCLIDEAN, metric, squared, stride, X } from './layout';
 
-export function innerProduct(i: i32, j: i32): f64 {
+function innerProduct(i: i32, j: i32): f64 {
   let p = X + ((<usize>i * stride) << 2);
   let q = X + ((<usize>j * stride) << 2);
   const end = p + (<usize>stride << 2);
@@ -44,19 +44,17 @@ function squaredDifference(i: i32, j: i32): f64 {
 /** Distance of rows i and j. */
 export function distance(i: i32, j: i32): f32 {
   if (metric == EUCLIDEAN) return <f32>Math.sqrt(squaredDifference(i, j));
-  // 0 added, so that no row is at -0.
+  // Adding 0 turns -0 into 0.
   if (metric != COSINE) return <f32>(0 - innerProduct(i, j)) + 0;
   const lengths = Math.sqrt(load<f64>(squared + (<usize>i << 3)) * load<f64>(squared + (<usize>j << 3)));
   return lengths == 0 ? 1 : <f32>max<f64>(0, 1 - innerProduct(i, j) / lengths);
 }
 
-// @ts-ignore: decorator
 @inline
 function two(p: usize, offset: usize): v128 {
   return f64x2.promote_low_f32x4(v128.load64_zero(p + offset));
 }
 
-// @ts-ignore: decorator
 @inline
 function total(a: v128, b: v128, c: v128, d: v128): f64 {
   const s = f64x2.add(f64x2.add(a, c), f64x2.add(b, d));

@@ -1,25 +1,26 @@
-// Exact nearest neighbours: int16 tiles with a proven bound leave out what cannot be near, the canonical distance ranks the rest.
-// docs/decisions: "Exact neighbours by bound and proof".
+// Exact nearest neighbors: int16 tiles with a proven bound rule out most pairs, and the canonical distance ranks the rest.
+// See docs/decisions/0014-int16-tiles-with-a-proven-bound.md.
 
 import { distance } from './canonical';
-import { ids, isMutual, k, LEN, LISTS, positions, rowAt, split } from './layout';
+import { ids, isMutual, k, LEN, LISTS, positions, rowAt, SCANS, split } from './layout';
 import { at, candidates, compact, keyOf, put, sort } from './lists';
+import { wordAt } from './words';
 
 export { setup } from './layout';
-export { measureRows, quantise, scanRows } from './rows';
-export { joinBlocks, setScratch } from './tiles';
+// The phases: functions of items [first, end), and of a value that none of them uses.
+export { measure, quantize, scan } from './rows';
+export { join } from './tiles';
 
-/** Brings the candidates of positions [first, last) into their lists of neighbours. Returns how many rows were scanned in full. */
-export function rank(first: i32, last: i32): i32 {
-  let scans = 0;
-  for (let position = first; position < last; position++) {
+/** Merges the candidates of positions [first, end) into their lists of neighbors. */
+export function rank(first: i32, end: i32, _: i32): void {
+  for (let position = first; position < end; position++) {
     const row = load<i32>(rowAt + (<usize>position << 2));
     if (row < 0 || (position >= split && !isMutual)) continue;
     const list = LISTS + ((<usize>position * k) << 3);
     const isMarked = load<i32>(LEN + (<usize>position << 2)) < 0;
     const length = isMarked ? -1 : compact(position);
     if (length < 0) {
-      scans++;
+      atomic.add<i32>(wordAt(SCANS), 1);
       scanAll(position, row, list);
       continue;
     }
@@ -31,10 +32,9 @@ export function rank(first: i32, last: i32): i32 {
     sort(kept, length);
     merge(list, kept, length);
   }
-  return scans;
 }
 
-/** The two lists' k smallest keys, in order, into the first one, which holds k. */
+/** Merges the k smallest keys of two sorted lists into the first one, which holds k keys. */
 function merge(list: usize, other: usize, length: i32): void {
   let i = 0;
   let j = 0;
@@ -48,7 +48,7 @@ function merge(list: usize, other: usize, length: i32): void {
   }
 }
 
-/** Every other row by its distance: slow, and exact where the bound says too little. */
+/** Compares the row with all others by distance: slow, and exact where the bound leaves too many candidates. */
 function scanAll(position: i32, row: i32, list: usize): void {
   const isCross = split < positions;
   const start = isCross && position < split ? split : 0;

@@ -1,35 +1,30 @@
-// Lists of 8-byte keys: a float32 in the order of unsigned integers, then a 32-bit number that breaks ties.
+// Lists of 8-byte keys: the ordered bits of a float32, then a 32-bit number that breaks ties.
 
-import { A, AT, bound, cap, GH, GN, GROUP, H, k, KEPT, LEN, N, PLACE, POOL, poolCap, poolNext, poolRows, U } from './layout';
+import { fromOrderedBits, orderedBits } from './keys';
+import { A, AT, bound, cap, GH, GN, GROUP, H, k, KEPT, LEN, N, LARGER, POOL, poolCap, POOL_NEXT, poolRows, U } from './layout';
+import { wordAt } from './words';
 
-// @ts-ignore: decorator
 @inline
 export function keyOf(value: f32, tie: i32): u64 {
-  const bits = reinterpret<u32>(value);
-  return (<u64>(bits >> 31 ? ~bits : bits | 0x80000000) << 32) | <u64><u32>tie;
+  return (<u64>orderedBits(value) << 32) | <u64><u32>tie;
 }
 
-// @ts-ignore: decorator
 @inline
 export function valueOf(key: u64): f32 {
-  const bits = <u32>(key >> 32);
-  return reinterpret<f32>(bits >> 31 ? bits & 0x7fffffff : ~bits);
+  return fromOrderedBits(<u32>(key >> 32));
 }
 
-// @ts-ignore: decorator
 @inline
 export function at(list: usize, i: i32): u64 {
   return load<u64>(list + (<usize>i << 3));
 }
 
-// @ts-ignore: decorator
 @inline
 export function put(list: usize, i: i32, key: u64): void {
   store<u64>(list + (<usize>i << 3), key);
 }
 
-/** How far the value of a pair can be from the truth, for the row at a position and any row of a group. */
-// @ts-ignore: decorator
+/** Bound of the error of a pair's value, for the row at a position and any row of a group. */
 @inline
 export function errorOf(position: i32, group: i32): f32 {
   const o = <usize>position << 2;
@@ -37,36 +32,34 @@ export function errorOf(position: i32, group: i32): f32 {
   return load<f32>(N + o) * (<f32>bound * load<f32>(GN + g)) + (load<f32>(H + o) + load<f32>(GH + g));
 }
 
-/** Where the candidates of the row at a position lie. */
-// @ts-ignore: decorator
+/** Address of the candidates of the row at a position. */
 @inline
 export function candidates(position: i32): usize {
-  const place = load<i32>(PLACE + (<usize>position << 2));
-  return place == 0 ? KEPT + ((<usize>position * cap) << 3) : POOL + ((<usize>(place - 1) * poolCap) << 3);
+  const slot = load<i32>(LARGER + (<usize>position << 2));
+  return slot == 0 ? KEPT + ((<usize>position * cap) << 3) : POOL + ((<usize>(slot - 1) * poolCap) << 3);
 }
 
-/** How many candidates the row at a position has room for. */
-// @ts-ignore: decorator
+/** Number of candidates that the row at a position has room for. */
 @inline
 function roomOf(position: i32): i32 {
-  return load<i32>(PLACE + (<usize>position << 2)) == 0 ? cap : poolCap;
+  return load<i32>(LARGER + (<usize>position << 2)) == 0 ? cap : poolCap;
 }
 
-/** Moves the first candidates of a row to a larger place, once. Returns whether there was one. */
+/** Moves the first candidates of a row to a larger list, once per row. Returns whether one was free. */
 function enlarge(position: i32, kept: i32): bool {
-  if (load<i32>(PLACE + (<usize>position << 2)) != 0 || poolRows == 0) return false;
-  const place = atomic.add<i32>(poolNext, 1);
-  if (place >= poolRows) {
-    atomic.sub<i32>(poolNext, 1); // so that the number does not grow without end
+  if (load<i32>(LARGER + (<usize>position << 2)) != 0 || poolRows == 0) return false;
+  const slot = atomic.add<i32>(wordAt(POOL_NEXT), 1);
+  if (slot >= poolRows) {
+    atomic.sub<i32>(wordAt(POOL_NEXT), 1); // so that the number stays bounded
     return false;
   }
   const from = candidates(position);
-  store<i32>(PLACE + (<usize>position << 2), place + 1);
+  store<i32>(LARGER + (<usize>position << 2), slot + 1);
   memory.copy(candidates(position), from, <usize>kept << 3);
   return true;
 }
 
-/** Takes in a candidate of the row at a position, by the upper bound of its value. */
+/** Adds a candidate of the row at a position. @param upper upper bound of the pair's value */
 export function push(position: i32, upper: f32, other: i32): void {
   const o = <usize>position << 2;
   const length = load<i32>(LEN + o);
@@ -77,8 +70,8 @@ export function push(position: i32, upper: f32, other: i32): void {
 }
 
 /**
- * Drops what can no longer be among the k nearest, and returns how many stay: -1 when too many do even for a larger place, which sends
- * the row to the full scan. Kept is all whose lower bound is not above the k-th upper bound.
+ * Drops candidates that can no longer be among the k nearest: those whose lower bound is above the k-th upper bound.
+ * @returns the number of candidates left, or -1 if they are too many even for a larger list; the row is then scanned in full
  */
 export function compact(position: i32): i32 {
   const list = candidates(position);
@@ -92,7 +85,7 @@ export function compact(position: i32): i32 {
   let kept = 0;
   for (let i = 0; i < length; i++) {
     const key = at(list, i);
-    // Not "≤ top", so that an error beyond float32 keeps the row.
+    // Not "<= top", so that a row whose error is too large for float32 (infinite or NaN) is kept.
     if (!(valueOf(key) - 2 * errorOf(position, <i32>key / GROUP) > top)) put(list, kept++, key);
   }
   if (kept > roomOf(position) - 8 && !enlarge(position, kept)) {
@@ -106,7 +99,7 @@ export function compact(position: i32): i32 {
   return kept;
 }
 
-/** Brings the m-th smallest of [low, high] to its place (Hoare). */
+/** Moves the m-th smallest key of [low, high] to index m (Hoare's selection). */
 function select(list: usize, low: i32, high: i32, m: i32): void {
   while (high > low) {
     const a = at(list, low);
@@ -130,7 +123,7 @@ function select(list: usize, low: i32, high: i32, m: i32): void {
   }
 }
 
-/** Sorts a short list (Shell's sort with the gaps of Ciura). */
+/** Sorts a short list (Shellsort with Ciura's gaps). */
 export function sort(list: usize, length: i32): void {
   let gap = 701;
   while (gap > 0) {

@@ -1,53 +1,61 @@
 // NN-descent on int16 rows in shared memory: projection trees, candidate lists, local joins.
 //
-// A row's list holds its `width` smallest entries by (value, id), whatever the order in which they are offered, and candidate lists
-// their smallest by (hash, id). So the graph does not depend on which thread does what when; a lock a row keeps its list whole.
+// A row's list holds its `width` smallest entries by (value, id), in whatever order they are offered, and a candidate list its
+// smallest by (hash, id). So the graph does not depend on the threads or their timing. One lock per row protects its lists.
 
-let rows: usize = 0; // count x rowBytes: int16, zeros behind the last column
+import { fromOrderedBits, mix64, orderedBits } from './keys';
+import { scratch, setWords, wordAt } from './words';
+
+// The phases are functions of items [from, to) and of a value: rows, unless their comment says otherwise.
+
+/** Words that workers share. */
+const FRESH: i32 = 2; // leaves of the first tree, then fresh entries of a round
+const HITS: i32 = 3; // pairs that `check` found
+
+let total: i32 = 0; // number of rows
 let rowBytes: usize = 0;
-let facts: usize = 0; // count x 16 bytes: a scale, half the squared length or what stands for it, the value of the last entry; f32
-let graph: usize = 0; // count x width x u64, see entry()
 let width: i32 = 0;
-let locks: usize = 0; // count x i32
-let freshLists: usize = 0; // count x most x u64: hash << 32 | id
-let freshCounts: usize = 0; // count x i32
-let oldLists: usize = 0;
-let oldCounts: usize = 0;
-let most: i32 = 0;
-let scratch: usize = 0; // of this thread
+let most: i32 = 0; // entries of a candidate list
 let seed: u64 = 0;
+let mostHits: i32 = 0;
+let rows: usize = 0; // int16 [total][rowBytes / 2], padded with zeros
+let facts: usize = 0; // float32 [total][4]: scale; half the squared length, or a constant; value of the last entry; unused
+let graph: usize = 0; // uint64 [total][width]: see entry()
+let locks: usize = 0; // int32 [total]
+let freshCounts: usize = 0; // int32 [total]
+let oldCounts: usize = 0; // int32 [total]
+let order: usize = 0; // int32 [total]: the first tree's order of the rows
+let freshLists: usize = 0; // uint64 [total][most]: hash << 32 | id
+let oldLists: usize = 0; // uint64 [total][most]
+let forest: usize = 0; // int32 [trees - 1][2][total]: order and spare room of the other trees, where the candidate lists are later
+let queries: usize = 0; // int32 [queries]: rows whose neighbors are checked
+let limits: usize = 0; // float32 [queries]
+let hits: usize = 0; // int32 [mostHits][2]: query and row
 
-const empty: u64 = 0xff800000ffffffff; // +Infinity, no id
+const empty: u64 = 0xff800000ffffffff; // +Infinity without an id
 
-export function setRows(rowsAt: usize, bytes: i32, factsAt: usize, scratchAt: usize): void {
-  rows = rowsAt;
-  rowBytes = bytes;
-  facts = factsAt;
-  scratch = scratchAt;
-}
-
-export function setGraph(graphAt: usize, entries: i32, locksAt: usize, seedLow: i32, seedHigh: i32): void {
-  graph = graphAt;
-  width = entries;
-  locks = locksAt;
-  seed = (<u64>(<u32>seedHigh) << 32) | <u64>(<u32>seedLow);
-}
-
-export function setLists(freshAt: usize, freshCountsAt: usize, oldAt: usize, oldCountsAt: usize, entries: i32): void {
-  freshLists = freshAt;
-  freshCounts = freshCountsAt;
-  oldLists = oldAt;
-  oldCounts = oldCountsAt;
-  most = entries;
-}
-
-/** Finaliser of splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
-@inline
-function mix(value: u64): u64 {
-  let z = value + 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+/** Reads the parameters at `p`, which the host writes (descent-memory.ts). Runs before each phase. */
+export function setup(p: usize, worker: i32): void {
+  setWords(p, worker);
+  total = load<i32>(p, 12);
+  rowBytes = load<u32>(p, 16);
+  width = load<i32>(p, 20);
+  most = load<i32>(p, 24);
+  mostHits = load<i32>(p, 28);
+  seed = load<u64>(p, 32);
+  rows = load<u32>(p, 40);
+  facts = load<u32>(p, 44);
+  graph = load<u32>(p, 48);
+  locks = load<u32>(p, 52);
+  freshCounts = load<u32>(p, 56);
+  oldCounts = load<u32>(p, 60);
+  order = load<u32>(p, 64);
+  freshLists = load<u32>(p, 68);
+  oldLists = load<u32>(p, 72);
+  forest = load<u32>(p, 76);
+  queries = load<u32>(p, 80);
+  limits = load<u32>(p, 84);
+  hits = load<u32>(p, 88);
 }
 
 @inline
@@ -75,74 +83,18 @@ function unlock(row: i32): void {
   atomic.store<i32>(locks + (<usize>row << 2), 0);
 }
 
-/** value, then id, then whether it is old, as one unsigned number in that order. */
+/** A list entry: the value, then the id, then whether it is old, as one unsigned number that sorts in this order. */
 @inline
 function entry(value: f32, id: i32): u64 {
-  const bits = reinterpret<i32>(value);
-  return (<u64>(<u32>(bits ^ ((bits >> 31) | 0x80000000))) << 32) | (<u64>id << 1);
-}
-
-@inline
-function valueOf(high: u32): f32 {
-  return reinterpret<f32>(<i32>high < 0 ? high ^ 0x80000000 : ~high);
+  return (<u64>orderedBits(value) << 32) | (<u64>id << 1);
 }
 
 /**
- * Of `count` float32 rows from `source` on, `stride` columns each, a multiple of 8: two 64-bit hashes, -0 being 0, to `hashes`, and
- * x·x by the canonical sum, to `squares`. @returns the first row with a NaN or infinity, or -1
+ * Stores the float32 row at `source` as row `position`: ((x - mean) * factor) in int16, its scale and half its squared length.
+ * |q| < 2^15.5, so that no int32 sum of products can overflow.
+ * @param half a number to store instead of half the squared length, or NaN
  */
-export function scan(source: usize, stride: i32, count: i32, hashes: usize, squares: usize): i32 {
-  const exponent = i32x4.splat(0x7f800000);
-  const minusZero = i32x4.splat(0x80000000);
-  for (let row = 0; row < count; row++) {
-    let odd = i32x4.splat(0);
-    let g: u64 = 0x243f6a8885a308d3;
-    let h: u64 = 0x13198a2e03707344;
-    let a = f64x2.splat(0);
-    let b = f64x2.splat(0);
-    let c = f64x2.splat(0);
-    let d = f64x2.splat(0);
-    for (const end = source + (<usize>stride << 2); source < end; source += 32) {
-      const x = v128.load(source);
-      const y = v128.load(source, 16);
-      odd = v128.or(odd, i32x4.eq(v128.and(x, exponent), exponent));
-      odd = v128.or(odd, i32x4.eq(v128.and(y, exponent), exponent));
-      const p = v128.andnot(x, i32x4.eq(x, minusZero));
-      const q = v128.andnot(y, i32x4.eq(y, minusZero));
-      g = absorb(absorb(g, i64x2.extract_lane(p, 0), 0x9e3779b97f4a7c15), i64x2.extract_lane(p, 1), 0x9e3779b97f4a7c15);
-      h = absorb(absorb(h, i64x2.extract_lane(p, 0), 0xc2b2ae3d27d4eb4f), i64x2.extract_lane(p, 1), 0xc2b2ae3d27d4eb4f);
-      g = absorb(absorb(g, i64x2.extract_lane(q, 0), 0x9e3779b97f4a7c15), i64x2.extract_lane(q, 1), 0x9e3779b97f4a7c15);
-      h = absorb(absorb(h, i64x2.extract_lane(q, 0), 0xc2b2ae3d27d4eb4f), i64x2.extract_lane(q, 1), 0xc2b2ae3d27d4eb4f);
-      a = f64x2.add(a, square(f64x2.promote_low_f32x4(x)));
-      b = f64x2.add(b, square(f64x2.promote_low_f32x4(v128.load64_zero(source + 8))));
-      c = f64x2.add(c, square(f64x2.promote_low_f32x4(y)));
-      d = f64x2.add(d, square(f64x2.promote_low_f32x4(v128.load64_zero(source + 24))));
-    }
-    if (v128.any_true(odd)) return row;
-    store<u64>(hashes + (<usize>row << 4), mix(g));
-    store<u64>(hashes + (<usize>row << 4), mix(h), 8);
-    const sum = f64x2.add(f64x2.add(a, c), f64x2.add(b, d));
-    store<f64>(squares + (<usize>row << 3), f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
-  }
-  return -1;
-}
-
-@inline
-function square(x: v128): v128 {
-  return f64x2.mul(x, x);
-}
-
-@inline
-function absorb(state: u64, word: u64, factor: u64): u64 {
-  const product = (state ^ word) * factor;
-  return product ^ (product >> 32);
-}
-
-/**
- * Row `position` from the float32 row at `source`: ((x - mean) * factor) in int16, its scale and half its squared length.
- * |q| < 2^15.5, so that no int32 sum of products can overflow. @param half what to store instead when it is not NaN
- */
-export function quantise(source: usize, mean: usize, cols: i32, factor: f64, position: i32, half: f32): void {
+export function quantize(source: usize, mean: usize, cols: i32, factor: f64, position: i32, half: f32): void {
   let squares: f64 = 0;
   let largest: f64 = 0;
   for (let c: usize = 0; c < <usize>cols; c++) {
@@ -183,84 +135,75 @@ function products(p: usize, q0: usize, q1: usize, q2: usize, q3: usize): v128 {
   return i32x4.add(i32x4.shuffle(ab, cd, 0, 1, 4, 5), i32x4.shuffle(ab, cd, 2, 3, 6, 7));
 }
 
-/** Takes the entry into the row's list when it is among its smallest. */
+/** Adds the entry to the row's list if it is among the smallest. */
 function offer(row: i32, key: u64): void {
   const base = graph + ((<usize>row * <usize>width) << 3);
   lock(row);
   let at = base + ((<usize>width - 1) << 3);
   if (key < load<u64>(at)) {
     while (at > base && load<u64>(at - 8) > key) at -= 8;
-    // Equal ids have equal values, so an earlier offer of this one lies here, or before it with the mark of an old one not set.
+    // Equal ids have equal values, so the same entry, if it was offered before, is here (marked old) or before it (not marked).
     const same = load<u64>(at) == (key | 1) || (at > base && load<u64>(at - 8) == key);
     if (!same) {
       memory.copy(at + 8, at, base + ((<usize>width - 1) << 3) - at);
       store<u64>(at, key);
-      store<f32>(facts + (<usize>row << 4), valueOf(load<u32>(base + (<usize>width << 3) - 4)), 8);
+      store<f32>(facts + (<usize>row << 4), fromOrderedBits(load<u32>(base + (<usize>width << 3) - 4)), 8);
     }
   }
   unlock(row);
 }
 
-// What a join looks up, gathered in this thread's scratch: ids, row addresses, scales, halves, values of the last entries.
+// The rows of a local join, gathered in this thread's scratch: ids, addresses, scales, halves, values of the last entries.
 const mostJoined: usize = 512;
 
-@inline
-function idAt(): usize {
-  return scratch;
-}
-@inline
-function addressAt(): usize {
-  return scratch + (mostJoined << 2);
-}
-@inline
-function scaleAt(): usize {
-  return scratch + (mostJoined << 3);
-}
-@inline
-function halfAt(): usize {
-  return scratch + mostJoined * 12;
-}
-@inline
-function limitAt(): usize {
-  return scratch + mostJoined * 16;
-}
+const ADDRESS: usize = mostJoined << 2;
+const SCALE: usize = mostJoined << 3;
+const HALF: usize = mostJoined * 12;
+const LIMIT: usize = mostJoined * 16;
+const REST: usize = mostJoined * 20;
 
 function gather(to: i32, id: i32): void {
   const at = <usize>to << 2;
-  store<i32>(idAt() + at, id);
-  store<u32>(addressAt() + at, <u32>(rows + <usize>id * rowBytes));
-  store<f32>(scaleAt() + at, scaleOf(id));
-  store<f32>(halfAt() + at, halfOf(id));
-  store<f32>(limitAt() + at, limitOf(id));
+  store<i32>(scratch + at, id);
+  store<u32>(scratch + at, <u32>(rows + <usize>id * rowBytes), ADDRESS);
+  store<f32>(scratch + at, scaleOf(id), SCALE);
+  store<f32>(scratch + at, halfOf(id), HALF);
+  store<f32>(scratch + at, limitOf(id), LIMIT);
 }
 
-/** Offers to each other gathered row `a` and those before `end`. */
+/** The values of the row at `p` with gathered rows b to b + 3, or with row `last` in place of rows after it. */
+@inline
+function valuesOfFour(p: usize, scale: v128, half: v128, b: i32, last: i32): v128 {
+  const at = scratch + (<usize>b << 2);
+  const sums = products(
+    p,
+    load<u32>(at, ADDRESS),
+    load<u32>(scratch + (<usize>min(b + 1, last) << 2), ADDRESS),
+    load<u32>(scratch + (<usize>min(b + 2, last) << 2), ADDRESS),
+    load<u32>(scratch + (<usize>min(b + 3, last) << 2), ADDRESS),
+  );
+  const product = f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, v128.load(at, SCALE)));
+  return f32x4.sub(f32x4.add(half, v128.load(at, HALF)), product);
+}
+
+/** Offers gathered row `a` and each gathered row before `end` to each other. */
 function joinOne(a: i32, end: i32): void {
-  const p = load<u32>(addressAt() + (<usize>a << 2));
-  const id = load<i32>(idAt() + (<usize>a << 2));
-  const scale = f32x4.splat(load<f32>(scaleAt() + (<usize>a << 2)));
-  const half = f32x4.splat(load<f32>(halfAt() + (<usize>a << 2)));
-  const limit = f32x4.splat(load<f32>(limitAt() + (<usize>a << 2)));
+  const own = scratch + (<usize>a << 2);
+  const p = load<u32>(own, ADDRESS);
+  const id = load<i32>(own);
+  const scale = f32x4.splat(load<f32>(own, SCALE));
+  const half = f32x4.splat(load<f32>(own, HALF));
+  const limit = f32x4.splat(load<f32>(own, LIMIT));
   for (let b = 0; b < end; b += 4) {
-    const at = <usize>b << 2;
-    const last = end - 1;
-    const addresses = addressAt();
-    const sums = products(
-      p,
-      load<u32>(addresses + at),
-      load<u32>(addresses + (<usize>min(b + 1, last) << 2)),
-      load<u32>(addresses + (<usize>min(b + 2, last) << 2)),
-      load<u32>(addresses + (<usize>min(b + 3, last) << 2)),
-    );
-    const product = f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, v128.load(scaleAt() + at)));
-    const values = f32x4.sub(f32x4.add(half, v128.load(halfAt() + at)), product);
-    let hits = i32x4.bitmask(f32x4.le(values, f32x4.max(limit, v128.load(limitAt() + at))));
+    const at = scratch + (<usize>b << 2);
+    const values = valuesOfFour(p, scale, half, b, end - 1);
+    let hits = i32x4.bitmask(f32x4.le(values, f32x4.max(limit, v128.load(at, LIMIT))));
     if (b + 4 > end) hits &= (1 << (end - b)) - 1;
     if (!hits) continue;
-    if (hits & 1) pair(id, load<i32>(idAt() + at), f32x4.extract_lane(values, 0));
-    if (hits & 2) pair(id, load<i32>(idAt() + at, 4), f32x4.extract_lane(values, 1));
-    if (hits & 4) pair(id, load<i32>(idAt() + at, 8), f32x4.extract_lane(values, 2));
-    if (hits & 8) pair(id, load<i32>(idAt() + at, 12), f32x4.extract_lane(values, 3));
+    if (hits & 1) pair(id, load<i32>(at), f32x4.extract_lane(values, 0));
+    if (hits & 2) pair(id, load<i32>(at, 4), f32x4.extract_lane(values, 1));
+    if (hits & 4) pair(id, load<i32>(at, 8), f32x4.extract_lane(values, 2));
+    if (hits & 8) pair(id, load<i32>(at, 12), f32x4.extract_lane(values, 3));
   }
 }
 
@@ -277,30 +220,31 @@ function pair(i: i32, j: i32, value: f32): void {
   if (toJ < last(j)) offer(j, toJ);
 }
 
-export function clear(from: i32, to: i32): void {
+/** Empties the lists. */
+export function clear(from: i32, to: i32, _: i32): void {
   const end = graph + ((<usize>to * <usize>width) << 3);
   for (let at = graph + ((<usize>from * <usize>width) << 3); at < end; at += 8) store<u64>(at, empty);
 }
 
-/** All pairs of the rows whose ids lie from address `ids` on. */
-function joinAll(ids: usize, count: i32): void {
-  for (let at = 0; at < count; at++) gather(at, load<i32>(ids + (<usize>at << 2)));
-  for (let at = 1; at < count; at++) joinOne(at, at);
+/** Joins all pairs of the first `count` gathered rows. */
+function joinAll(count: i32): void {
+  for (let a = 1; a < count; a++) joinOne(a, a);
 }
 
 /**
- * A projection tree over the ids from `order` on: a node is split by which of two of its rows is nearer, until it has at most
- * `leaf` rows. With `starts` 0 each leaf's rows are joined; otherwise the first position of each leaf is stored there.
- * @param spare room for as many ids. @returns the number of leaves
+ * Builds a projection tree over all ids, in `order`: a node with more than `leaf` rows is split by which of two of its rows is
+ * nearer. If `starts` is 0, the rows of each leaf are joined; otherwise each leaf's first position is stored there.
+ * @param spare room for as many ids @returns the number of leaves
  * Source: Dasgupta and Freund, "Random projection trees and low dimensional manifolds", STOC 2008.
  */
-export function tree(order: usize, count: i32, leaf: i32, number: i32, spare: usize, starts: usize): i32 {
-  const stack = scratch + mostJoined * 20;
+function tree(order: usize, leaf: i32, number: i32, spare: usize, starts: usize): i32 {
+  const stack = scratch + REST;
   const direction = stack + 16384;
   let depth: usize = 8;
   let leaves = 0;
+  for (let id = 0; id < total; id++) store<i32>(order + (<usize>id << 2), id);
   store<i32>(stack, 0);
-  store<i32>(stack, count, 4);
+  store<i32>(stack, total, 4);
   while (depth > 0) {
     depth -= 8;
     const low = load<i32>(stack + depth);
@@ -308,17 +252,20 @@ export function tree(order: usize, count: i32, leaf: i32, number: i32, spare: us
     const size = high - low;
     if (size <= leaf) {
       if (starts) store<i32>(starts + (<usize>leaves << 2), low);
-      else joinAll(order + (<usize>low << 2), size);
+      else {
+        for (let at = low; at < high; at++) gather(at - low, load<i32>(order + (<usize>at << 2)));
+        joinAll(size);
+      }
       leaves++;
       continue;
     }
-    const hash = mix(mix(seed ^ (<u64>number << 48)) ^ (<u64>low << 32) ^ <u64>high);
+    const hash = mix64(mix64(seed ^ (<u64>number << 48)) ^ (<u64>low << 32) ^ <u64>high);
     const a = load<i32>(order + (<usize>(low + <i32>((hash & 0xffffffff) % size)) << 2));
     const b = load<i32>(order + (<usize>(low + <i32>((hash >> 32) % size)) << 2));
     let left = split(order, low, high, a, b, direction, spare);
-    // A split that leaves nearly nothing on one side would make the tree as deep as the data is long.
+    // A split that leaves almost nothing on one side could make the tree as deep as the number of rows.
     if (left - low < size / 64 + 1 || high - left < size / 64 + 1) left = low + size / 2;
-    // The larger part waits, so that the stack stays short.
+    // The smaller part goes first, so that the stack stays short.
     const leftFirst = left - low < high - left;
     store<i32>(stack + depth, leftFirst ? left : low);
     store<i32>(stack + depth, leftFirst ? high : left, 4);
@@ -329,7 +276,20 @@ export function tree(order: usize, count: i32, leaf: i32, number: i32, spare: us
   return leaves;
 }
 
-/** Brings the ids of rows nearer to row a than to row b to the front, all in their order. @returns where the others begin */
+/** Builds the first tree, and counts its leaves. One item; the value is the size of a leaf. */
+export function firstTree(_from: i32, _to: i32, leaf: i32): void {
+  atomic.store<i32>(wordAt(FRESH), tree(order, leaf, 0, forest, freshCounts));
+}
+
+/** Builds the other trees and joins their leaves. The items are trees; the value is the size of a leaf. */
+export function trees(from: i32, to: i32, leaf: i32): void {
+  for (let number = from; number < to; number++) {
+    const own = forest + ((<usize>total * <usize>number) << 3);
+    tree(own, leaf, number + 1, own + (<usize>total << 2), 0);
+  }
+}
+
+/** Stable partition: ids of rows nearer to row a than to row b come first. @returns the position of the first of the others */
 function split(order: usize, low: i32, high: i32, a: i32, b: i32, direction: usize, spare: usize): i32 {
   const rowA = rows + <usize>a * rowBytes;
   const rowB = rows + <usize>b * rowBytes;
@@ -385,10 +345,10 @@ function split(order: usize, low: i32, high: i32, a: i32, b: i32, direction: usi
   return left;
 }
 
-/** Row i becomes what was row order[i], for all rows; `order` is a permutation and is lost. */
-export function permute(order: usize, count: i32): void {
+/** Moves row order[i] to row i, for all rows; overwrites the order. One item. */
+export function permute(_from: i32, _to: i32, _: i32): void {
   const held = scratch;
-  for (let start = 0; start < count; start++) {
+  for (let start = 0; start < total; start++) {
     if (load<i32>(order + (<usize>start << 2)) < 0) continue;
     memory.copy(held, rows + <usize>start * rowBytes, rowBytes);
     const fact = v128.load(facts + (<usize>start << 4));
@@ -406,17 +366,17 @@ export function permute(order: usize, count: i32): void {
   }
 }
 
-/** All pairs of rows of one leaf, for leaves `from` to `to` - 1, which lie one behind the other; i32 `starts` has one more. */
-export function joinLeaves(starts: usize, from: i32, to: i32): void {
+/** Joins all pairs of rows of each leaf. The items are leaves; the rows of leaf l are forest[l] to forest[l + 1] - 1. */
+export function leaves(from: i32, to: i32, _: i32): void {
   for (let leaf = from; leaf < to; leaf++) {
-    const low = load<i32>(starts + (<usize>leaf << 2));
-    const high = load<i32>(starts + (<usize>leaf << 2), 4);
+    const low = load<i32>(forest + (<usize>leaf << 2));
+    const high = load<i32>(forest + (<usize>leaf << 2), 4);
     for (let id = low; id < high; id++) gather(id - low, id);
-    for (let at = 1; at < high - low; at++) joinOne(at, at);
+    joinAll(high - low);
   }
 }
 
-/** Takes a candidate into a row's list when its hash is among the smallest. */
+/** Adds a candidate to a row's list if its hash is among the smallest. */
 function propose(lists: usize, counts: usize, row: i32, key: u64): void {
   const base = lists + ((<usize>row * <usize>most) << 3);
   const countAt = counts + (<usize>row << 2);
@@ -437,62 +397,55 @@ function propose(lists: usize, counts: usize, row: i32, key: u64): void {
   unlock(row);
 }
 
-/** Proposes each fresh entry of rows `from` to `to` - 1 to both of its ends. @returns how many there are */
-export function sampleFresh(from: i32, to: i32, round: i32): i32 {
-  const salt = mix(seed ^ (<u64>(round + 1) << 40));
-  let fresh = 0;
-  for (let i = from; i < to; i++) {
-    let at = graph + ((<usize>i * <usize>width) << 3);
-    for (const end = at + (<usize>width << 3); at < end; at += 8) {
-      const key = load<u64>(at);
-      if (key == empty) break;
-      if (<i32>key & 1) continue;
-      const j = <i32>((<u32>key) >> 1);
-      const hash = mix(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
-      propose(freshLists, freshCounts, i, hash | <u64>j);
-      propose(freshLists, freshCounts, j, hash | <u64>i);
-      fresh++;
-    }
-  }
-  return fresh;
+/** Proposes each fresh entry as a candidate to both of its rows, and counts them. The value is the round. */
+export function fresh(from: i32, to: i32, round: i32): void {
+  atomic.add<i32>(wordAt(FRESH), sample(from, to, round, freshLists, freshCounts, 0));
 }
 
-/** Proposes each old entry of rows `from` to `to` - 1 to those of its ends that have fresh candidates. After all of sampleFresh. */
-export function sampleOld(from: i32, to: i32, round: i32): void {
-  const salt = mix(seed ^ (<u64>(round + 1) << 40));
+/** Proposes each old entry to those of its rows that have fresh candidates. Runs after `fresh`, with the same round. */
+export function old(from: i32, to: i32, round: i32): void {
+  sample(from, to, round, oldLists, oldCounts, 1);
+}
+
+/** Proposes the entries whose mark is `isOld`. @returns the number of entries proposed to any row */
+function sample(from: i32, to: i32, round: i32, lists: usize, counts: usize, isOld: i32): i32 {
+  const salt = mix64(seed ^ (<u64>(round + 1) << 40));
+  let count = 0;
   for (let i = from; i < to; i++) {
-    const isActive = load<i32>(freshCounts + (<usize>i << 2)) > 0;
+    const isActive = !isOld || load<i32>(freshCounts + (<usize>i << 2)) > 0;
     let at = graph + ((<usize>i * <usize>width) << 3);
     for (const end = at + (<usize>width << 3); at < end; at += 8) {
       const key = load<u64>(at);
       if (key == empty) break;
-      if (!(<i32>key & 1)) continue;
+      if ((<i32>key & 1) != isOld) continue;
       const j = <i32>((<u32>key) >> 1);
-      const isOtherActive = load<i32>(freshCounts + (<usize>j << 2)) > 0;
+      const isOtherActive = !isOld || load<i32>(freshCounts + (<usize>j << 2)) > 0;
       if (!isActive && !isOtherActive) continue;
-      const hash = mix(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
-      if (isActive) propose(oldLists, oldCounts, i, hash | <u64>j);
-      if (isOtherActive) propose(oldLists, oldCounts, j, hash | <u64>i);
+      const hash = mix64(salt ^ (<u64>min(i, j) << 32) ^ <u64>max(i, j)) & 0xffffffff00000000;
+      if (isActive) propose(lists, counts, i, hash | <u64>j);
+      if (isOtherActive) propose(lists, counts, j, hash | <u64>i);
+      count++;
     }
   }
+  return count;
 }
 
-/** Joins the candidates of rows `from` to `to` - 1: fresh with fresh and with old. */
-export function join(from: i32, to: i32): void {
+/** Joins the candidates of each row: fresh ones with fresh and with old ones. */
+export function join(from: i32, to: i32, _: i32): void {
   for (let i = from; i < to; i++) {
-    const fresh = load<i32>(freshCounts + (<usize>i << 2));
-    if (fresh == 0) continue;
-    const old = load<i32>(oldCounts + (<usize>i << 2));
+    const freshCount = load<i32>(freshCounts + (<usize>i << 2));
+    if (freshCount == 0) continue;
+    const oldCount = load<i32>(oldCounts + (<usize>i << 2));
     let at = oldLists + ((<usize>i * <usize>most) << 3);
-    for (let c = 0; c < old; c++, at += 8) gather(c, <i32>load<u32>(at));
+    for (let c = 0; c < oldCount; c++, at += 8) gather(c, <i32>load<u32>(at));
     at = freshLists + ((<usize>i * <usize>most) << 3);
-    for (let c = 0; c < fresh; c++, at += 8) gather(old + c, <i32>load<u32>(at));
-    for (let c = 0; c < fresh; c++) joinOne(old + c, old + c);
+    for (let c = 0; c < freshCount; c++, at += 8) gather(oldCount + c, <i32>load<u32>(at));
+    for (let c = 0; c < freshCount; c++) joinOne(oldCount + c, oldCount + c);
   }
 }
 
-/** The entries of rows `from` to `to` - 1 that are candidates grow old; empties nothing. Before any join of the round. */
-export function age(from: i32, to: i32): void {
+/** Marks the entries that are fresh candidates as old. Runs before the joins of the round. */
+export function age(from: i32, to: i32, _: i32): void {
   for (let i = from; i < to; i++) {
     const count = load<i32>(freshCounts + (<usize>i << 2));
     if (count == 0) continue;
@@ -513,10 +466,10 @@ export function age(from: i32, to: i32): void {
 }
 
 /**
- * Pairs (query, row) whose value is at most the query's limit, of rows `from` to `to` - 1. i32 `queries` are rows, f32 `limits` are
- * theirs. Each pair goes to the next free place of `hits`, i32 x 2; the count at `counter` goes on beyond `room`.
+ * Finds the pairs of a query and a row whose value is at most the query's limit, and appends them to `hits`, up to `mostHits`; the
+ * count includes all. The value is the number of queries.
  */
-export function check(from: i32, to: i32, queries: usize, limits: usize, count: i32, counter: usize, hits: usize, room: i32): void {
+export function check(from: i32, to: i32, count: i32): void {
   for (let id = from; id < to; id++) gather(id - from, id);
   const end = to - from;
   for (let query = 0; query < count; query++) {
@@ -526,26 +479,15 @@ export function check(from: i32, to: i32, queries: usize, limits: usize, count: 
     const half = f32x4.splat(halfOf(own));
     const limit = f32x4.splat(load<f32>(limits + (<usize>query << 2)));
     for (let b = 0; b < end; b += 4) {
-      const at = <usize>b << 2;
-      const last = end - 1;
-      const addresses = addressAt();
-      const sums = products(
-        p,
-        load<u32>(addresses + at),
-        load<u32>(addresses + (<usize>min(b + 1, last) << 2)),
-        load<u32>(addresses + (<usize>min(b + 2, last) << 2)),
-        load<u32>(addresses + (<usize>min(b + 3, last) << 2)),
-      );
-      const product = f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, v128.load(scaleAt() + at)));
-      let near = i32x4.bitmask(f32x4.le(f32x4.sub(f32x4.add(half, v128.load(halfAt() + at)), product), limit));
+      let near = i32x4.bitmask(f32x4.le(valuesOfFour(p, scale, half, b, end - 1), limit));
       if (b + 4 > end) near &= (1 << (end - b)) - 1;
       for (; near; near &= near - 1) {
         const id = from + b + ctz(near);
         if (id == own) continue;
-        const place = atomic.add<i32>(counter, 1);
-        if (place >= room) continue;
-        store<i32>(hits + (<usize>place << 3), query);
-        store<i32>(hits + (<usize>place << 3), id, 4);
+        const index = atomic.add<i32>(wordAt(HITS), 1);
+        if (index >= mostHits) continue;
+        store<i32>(hits + (<usize>index << 3), query);
+        store<i32>(hits + (<usize>index << 3), id, 4);
       }
     }
   }

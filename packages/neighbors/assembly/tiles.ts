@@ -1,28 +1,63 @@
 // All pairs of two blocks of rows, in tiles of 4 x 8 int16 products whose int32 sums are exact.
 
-import { A, AT, blockRows, bound, GH, GN, GROUP, H, N, PANEL, Q, S, steps } from './layout';
+import { A, AT, blockRows, bound, GH, GN, GROUP, H, LOCKS, N, PANEL, positions, Q, S, split, steps } from './layout';
 import { errorOf, push } from './lists';
+import { scratch, wordAt } from './words';
 
-/** Of this worker alone: thresholds of the rows of two groups, then 8 values. */
-let scratch: usize = 0;
-
-export function setScratch(p: usize): void {
-  scratch = p;
+/** Joins pairs [first, end) of blocks. Consecutive pairs have different blocks, so that locks hardly ever wait. */
+export function join(first: i32, end: i32, _: i32): void {
+  for (let pair = first; pair < end; pair++) joinPair(pair);
 }
 
-/** Offers every pair of rows of two blocks (first ≤ second) to both of its rows. */
-export function joinBlocks(first: i32, second: i32): void {
+/**
+ * Each number is another pair of a block of the first segment and one of the second, or of any two blocks if there is one segment.
+ */
+function joinPair(pair: i32): void {
+  const blocks = positions / blockRows;
+  const own = split / blockRows;
+  const other = blocks - own;
+  if (other == 0) {
+    // With the blocks in a circle, the pairs at distance 0, 1, ... up to half of the circle.
+    const a = pair % blocks;
+    const b = (a + pair / blocks) % blocks;
+    joinBlocks(min(a, b), max(a, b));
+    return;
+  }
+  const narrow = min(own, other);
+  const a = pair % narrow;
+  const b = (a + pair / narrow) % max(own, other);
+  if (own <= other) joinBlocks(a, own + b);
+  else joinBlocks(b, own + a);
+}
+
+/** Offers every pair of rows of two blocks (first ≤ second) to both of its rows. Blocks are locked in order, to avoid deadlocks. */
+function joinBlocks(first: i32, second: i32): void {
+  lock(first);
+  if (first != second) lock(second);
   const groups = blockRows / GROUP;
   for (let b = second * groups; b < (second + 1) * groups; b++) {
     const end = first == second ? b + 1 : (first + 1) * groups;
     for (let a = first * groups; a < end; a++) joinGroups(a, b);
   }
+  unlock(first);
+  if (first != second) unlock(second);
 }
 
+function lock(block: i32): void {
+  const word = wordAt(LOCKS + block);
+  while (atomic.cmpxchg<i32>(word, 0, 1) != 0) atomic.wait<i32>(word, 1, -1);
+}
+
+function unlock(block: i32): void {
+  const word = wordAt(LOCKS + block);
+  atomic.store<i32>(word, 0);
+  atomic.notify(word, 1);
+}
+
+/** The scratch memory holds thresholds of the rows of both groups, then 8 values. */
 function joinGroups(a: i32, b: i32): void {
   const i = a * GROUP;
   const j = b * GROUP;
-  // Filling has norm 0 and so has a zero row, but only filling makes up whole groups at the end.
   thresholds(scratch, i, b);
   thresholds(scratch + (GROUP << 2), j, a);
   const panelBytes = (<usize>steps * PANEL) << 2;
@@ -39,7 +74,7 @@ function joinGroups(a: i32, b: i32): void {
   }
 }
 
-/** A - U - error of the rows of the group that begins at a position, against any row of another group. */
+/** A - U - error of the rows of the group that begins at `position`, against any row of another group. */
 function thresholds(out: usize, position: i32, other: i32): void {
   const g = <usize>other << 2;
   const norm = f32x4.splat(<f32>bound * load<f32>(GN + g));
@@ -50,7 +85,6 @@ function thresholds(out: usize, position: i32, other: i32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function mac(sum: v128, x: v128, y: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(x, y));
@@ -60,7 +94,7 @@ function mac(sum: v128, x: v128, y: v128): v128 {
 function tile(x: usize, y: usize, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32, isDiagonal: bool): void {
   const zero = i32x4.splat(0);
   let s00 = zero, s01 = zero, s10 = zero, s11 = zero, s20 = zero, s21 = zero, s30 = zero, s31 = zero;
-  // One step a turn: with two, their operands leave too few registers for the sums, and one of these goes through memory.
+  // One step per iteration: two would leave too few registers for the sums.
   for (const end = y + ((<usize>steps * PANEL) << 2); y < end; y += PANEL << 2, x += PANEL << 2) {
     const y0 = v128.load(y);
     const y1 = v128.load(y, 16);
@@ -83,7 +117,7 @@ function tile(x: usize, y: usize, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32
   scan(s30, s31, i, r + 3, j, c, a, b, isDiagonal);
 }
 
-/** Tests one row of a tile against the thresholds of both sides, and takes in the few pairs that pass. */
+/** Tests one row of a tile against the thresholds of both sides, and adds the few pairs that pass as candidates. */
 function scan(low: v128, high: v128, i: i32, r: i32, j: i32, c: i32, a: i32, b: i32, isDiagonal: bool): void {
   const row = i + r;
   const oi = <usize>row << 2;
@@ -103,7 +137,7 @@ function scan(low: v128, high: v128, i: i32, r: i32, j: i32, c: i32, a: i32, b: 
   let forRow = i32x4.bitmask(r0) | (i32x4.bitmask(r1) << 4);
   let forColumns = i32x4.bitmask(c0) | (i32x4.bitmask(c1) << 4);
   if (isDiagonal) {
-    // Each pair once, and no row with itself.
+    // Each pair once, and no row paired with itself.
     const above = (0xff << (row - (j + c) + 1)) & 0xff;
     forRow &= above;
     forColumns &= above;

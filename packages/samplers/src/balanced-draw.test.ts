@@ -2,13 +2,12 @@ import { counterRandom, InvalidArgumentError, InvalidWeightsError, ShapeError } 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { drawBalanced } from './balanced-draw.js';
-import { estimatedInclusion } from './structures/estimated-inclusion.js';
-import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
+import { estimatedInclusion, inclusionProbabilities } from './structures/inclusion-probabilities.js';
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 const ints = (...values: number[]) => Int32Array.from(values);
 
-test('groups give equal shares; a small one gives all it has, and the rest goes to the largest', () => {
+test('groups have equal shares; a small group gives all it has, and the rest goes to the largest', () => {
   const groupOf = ints(0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 4);
   const weights = new Float64Array(14).fill(1);
   const sharesOf = (count: number) => Array.from(drawBalanced(weights, groupOf, count, counterRandom(1)).shares);
@@ -17,12 +16,12 @@ test('groups give equal shares; a small one gives all it has, and the rest goes 
   expect(sharesOf(5)).toEqual([1, 1, 2, 0, 1]);
   expect(sharesOf(9)).toEqual([3, 2, 3, 0, 1]);
   expect(sharesOf(14)).toEqual([5, 2, 6, 0, 1]);
-  weights.fill(0, 7, 11); // two of group 2 are left
+  weights.fill(0, 7, 11); // group 2 has two positions left
   expect(sharesOf(8)).toEqual([3, 2, 2, 0, 1]);
   expect(() => sharesOf(11)).toThrow('11 draws without replacement need 11 weights above 0, and 10 of 14 are');
 });
 
-test('any groups: different positions of weight above 0, as many of each group as its share, in turns', () => {
+test('any groups: different positions of weight above 0, each group with its share, in turns', () => {
   const rows = fc.array(fc.tuple(fc.nat(4), fc.nat(3)), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(rows, fc.nat(), fc.integer(), (list, size, seed) => {
@@ -46,7 +45,7 @@ test('any groups: different positions of weight above 0, as many of each group a
   );
 });
 
-test('the chance to be drawn is what inclusion says (six standard errors, false alarm below 1e-7)', () => {
+test('positions are drawn with the reported inclusion probability (six standard errors, false alarm below 1e-7)', () => {
   const weights = float64(5, 1, 0.3, 2, 1.7, 4, 0, 1);
   const groupOf = ints(0, 0, 0, 1, 1, 1, 1, 0);
   const samples = 50_000;
@@ -63,7 +62,7 @@ test('the chance to be drawn is what inclusion says (six standard errors, false 
   });
 });
 
-test('what cannot be drawn is refused', () => {
+test('refuses invalid weights, counts and options', () => {
   const random = counterRandom(1);
   expect(() => drawBalanced(float64(1), ints(0, 1), 1, random)).toThrow(ShapeError);
   expect(() => drawBalanced(float64(1), ints(-1), 1, random)).toThrow('group -1 at position 0');
@@ -73,7 +72,7 @@ test('what cannot be drawn is refused', () => {
     expect(() => drawBalanced(float64(1), ints(0), count, random)).toThrow(InvalidArgumentError);
 });
 
-test('estimated inclusion comes near the exact one as the count grows, and always sums to it', () => {
+test('estimated inclusion approaches the exact one as the count grows, and always sums to the count', () => {
   const random = counterRandom(3);
   const weights = Float64Array.from({ length: 2000 }, (_, at) => (at % 50 === 0 ? 0 : random.uniform(at) ** 4 * 1e200));
   for (const [count, error] of [

@@ -1,26 +1,26 @@
-import { type CounterRandom, InvalidArgumentError, ShapeError } from '@rarefy/core';
-import { checkCount } from './structures/check-count.js';
-import { checkEnough } from './structures/check-drawable.js';
-import { checkedWeight } from './structures/check-weight.js';
+import { type CounterRandom, checkInteger, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { checkEnough, checkedWeight } from './structures/checks.js';
 import { drawWithoutReplacement } from './structures/exponential-keys.js';
 import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
 
 export interface BalancedDraw {
   /** `count` different positions: the first of each group, then the second of each, and so on. */
   readonly positions: Int32Array;
-  /** Draws a group; they sum to `count`. */
+  /** Draws per group; they sum to `count`. */
   readonly shares: Int32Array;
-  /** Chance of each position to be among the draws, exactly. O(rows) for each draw of a share; computed when first read. */
+  /** Probability of each position to be among the draws; see `inclusionProbabilities`. Computed when first read. */
   readonly inclusion: Float64Array;
 }
 
 /**
- * Draws without replacement in equal shares from groups, by the weights within each (successive sampling). A group that has fewer
- * rows than its share gives them all, and the others share what is left; what cannot be divided goes to the largest groups.
- * @param weights one a position, finite and ≥ 0; a weight of 0 is never drawn
- * @param groupOf group of each position, an integer ≥ 0; numbered without wide gaps, since every number has a share
- * @throws ShapeError when the lengths differ; InvalidWeightsError naming the first bad weight, or when fewer than `count` are above 0;
- * InvalidArgumentError for a bad count or group.
+ * Draws without replacement in equal shares from groups of positions, in proportion to the weights within each group (successive
+ * sampling). A group with fewer positions than its share gives all of them, and the other groups share the rest. A remainder goes
+ * to the largest groups.
+ * @param weights one per position, finite and ≥ 0; a position of weight 0 is never drawn
+ * @param groupOf group of each position, an integer ≥ 0; use consecutive numbers, because every number up to the largest has a
+ * share
+ * @throws ShapeError if the lengths differ; InvalidWeightsError naming the first invalid weight, or if fewer than `count` are
+ * above 0; InvalidArgumentError if the count or a group is invalid.
  */
 export function drawBalanced(
   weights: Float64Array,
@@ -29,9 +29,9 @@ export function drawBalanced(
   random: CounterRandom,
 ): BalancedDraw {
   if (groupOf.length !== weights.length) {
-    throw new ShapeError(`${weights.length} weights and ${groupOf.length} groups; give one of each a position`);
+    throw new ShapeError(`got ${weights.length} weights and ${groupOf.length} groups; give one of each per position`);
   }
-  checkCount(count);
+  checkInteger('count', count, 0);
   const members: number[][] = [];
   groupOf.forEach((group, position) => {
     if (group < 0) throw new InvalidArgumentError(`group ${group} at position ${position}: groups must be ≥ 0`);
@@ -46,11 +46,11 @@ export function drawBalanced(
   const shares = equalShares(sizes, count);
   const weightsOf = (group: number) => Float64Array.from(groups[group]!, (position) => weights[position]!);
   const draws = groups.map((positions, group) =>
-    drawWithoutReplacement(weightsOf(group), shares[group]!, random.fork(group)).map((at) => positions[at]!),
+    drawWithoutReplacement(weightsOf(group), shares[group]!, random.fork(group)).map((index) => positions[index]!),
   );
   const positions = new Int32Array(count);
-  for (let place = 0, filled = 0; filled < count; place++) {
-    for (const drawn of draws) if (place < drawn.length) positions[filled++] = drawn[place]!;
+  for (let round = 0, filled = 0; filled < count; round++) {
+    for (const drawn of draws) if (round < drawn.length) positions[filled++] = drawn[round]!;
   }
   let inclusion: Float64Array | undefined;
   return {
@@ -60,17 +60,15 @@ export function drawBalanced(
       if (inclusion) return inclusion;
       inclusion = new Float64Array(weights.length);
       for (const [group, own] of groups.entries()) {
-        const chances = inclusionProbabilities(weightsOf(group), shares[group]!);
-        own.forEach((position, at) => {
-          inclusion![position] = chances[at]!;
-        });
+        const probabilities = inclusionProbabilities(weightsOf(group), shares[group]!);
+        for (const [index, position] of own.entries()) inclusion[position] = probabilities[index]!;
       }
       return inclusion;
     },
   };
 }
 
-/** Splits `count` over groups as evenly as their sizes, which sum to no less, allow. */
+/** Splits `count` among groups as evenly as their sizes allow. @param sizes sum to at least `count` */
 function equalShares(sizes: readonly number[], count: number): Int32Array {
   const shares = new Int32Array(sizes.length);
   const ascending = Array.from(sizes.keys()).sort((a, b) => sizes[a]! - sizes[b]! || b - a);

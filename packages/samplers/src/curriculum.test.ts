@@ -9,7 +9,7 @@ const feedback = (positions: number[], rewards: number[]) => ({
   rewards: Float32Array.from(rewards),
 });
 
-test('no position starves: after any feedback and draws, each has at least the chance floor / n', () => {
+test('no position starves: after any feedback and draws, each has a probability of at least floor / n', () => {
   const event = fc.oneof(
     fc.record({ draw: fc.integer({ min: 1, max: 60 }) }),
     fc.record({ position: fc.nat({ max: 9 }), reward: fc.double({ min: -3, max: 3, noNaN: true }) }),
@@ -35,7 +35,7 @@ test('no position starves: after any feedback and draws, each has at least the c
   );
 });
 
-test('what is solved or hopeless comes as often as the floor says, and what is neither more (five standard errors)', () => {
+test('solved and hopeless positions are drawn by the floor alone, others more often (five standard errors)', () => {
   const size = 100;
   const sampler = curriculum(new Float64Array(size).fill(1), { seed: 2, floor: 0.2, staleness: 0 });
   const truth = (position: number) => (position < 40 ? 1 : position < 80 ? 0 : 0.5);
@@ -57,7 +57,7 @@ test('what is solved or hopeless comes as often as the floor says, and what is n
   expect(Math.abs(seen - draws * learnable)).toBeLessThan(5 * Math.sqrt(draws * learnable * (1 - learnable)));
 });
 
-test('what was long not seen comes sooner, up to the cap', () => {
+test('positions not drawn for long become more likely, up to the cap', () => {
   const size = 50;
   const weights = new Float64Array(size).fill(1).fill(1e-4, 0, 1);
   const sampler = curriculum(weights, { seed: 3, floor: 1e-9, cap: 10, staleness: 1 });
@@ -66,30 +66,30 @@ test('what was long not seen comes sooner, up to the cap', () => {
   while (drawn < 5000 && !sampler.draw(50).positions.includes(0)) drawn += 50;
   const fresh = curriculum(weights, { seed: 3, floor: 1e-9, cap: 10, staleness: 1 });
   fresh.draw(drawn);
-  // Other positions come once in 50 draws or so, and stay near a factor of 2; this one has reached 10.
+  // Other positions are drawn about once in 50 draws and keep a factor of about 2; this one has reached 10.
   expect(fresh.probabilities()[0]! / before).toBeGreaterThan(3);
   expect(fresh.probabilities()[0]! / before).toBeLessThanOrEqual(10);
 });
 
-test('pass rates are running means of rewards in [0, 1], or of what they are mapped to', () => {
+test('pass rates are running means of the rewards, clipped or mapped to [0, 1]', () => {
   const sampler = curriculum([1, 1, 1], { seed: 1, smoothing: 0.25, passRate: (reward) => (reward > 0 ? 1 : 0) });
   sampler.observe(feedback([2, 2, 0], [3, -3, 0.1]));
   expect(Array.from(sampler.passRates())).toEqual([0.625, 0.5, 0.46875]);
   const plain = curriculum([1, 1], { seed: 1, smoothing: 1 });
   plain.observe(feedback([0, 1], [7, -7]));
   expect(Array.from(plain.passRates())).toEqual([1, 0]);
-  expect(Array.from(plain.probabilities())).toEqual([0.5, 0.5]); // nothing left to learn: all alike
+  expect(Array.from(plain.probabilities())).toEqual([0.5, 0.5]); // nothing left to learn: uniform
   plain.observe({ step: 1, positions: Int32Array.of(0) }); // without rewards it learns nothing
   expect(Array.from(plain.passRates())).toEqual([1, 0]);
 });
 
-test('a weight of zero is never drawn', () => {
+test('never draws a weight of zero', () => {
   const sampler = curriculum([0, 2, 0, 1], { seed: 1, floor: 1 });
   for (const position of sampler.draw(10_000).positions) expect([1, 3]).toContain(position);
   expect(sampler.probabilities()[0]).toBe(0);
 });
 
-test('the state stays short however long the run, and its snapshot comes again at the same step', () => {
+test('the state stays short in a long run, and its snapshot is renewed at the same step', () => {
   const make = () => curriculum(new Float64Array(30).fill(1), { seed: 1 });
   const sampler = make();
   let longest = 0;
@@ -113,7 +113,7 @@ test('the state stays short however long the run, and its snapshot comes again a
   }
 });
 
-test('bad arguments and feedback are refused, and change nothing', () => {
+test('refuses invalid arguments and feedback, which change nothing', () => {
   const make = (options: object) => () => curriculum([1, 2], { seed: 1, ...options });
   for (const options of [
     { floor: 0 },

@@ -1,4 +1,12 @@
-import { counterRandom, type Draws, digest, type Feedback, InvalidArgumentError, type Sampler } from '@rarefy/core';
+import {
+  checkInteger,
+  counterRandom,
+  type Draws,
+  digest,
+  type Feedback,
+  InvalidArgumentError,
+  type Sampler,
+} from '@rarefy/core';
 import {
   type CurriculumSnapshot,
   chainFeedback,
@@ -6,30 +14,29 @@ import {
   readFeedback,
   readSnapshot,
   takeSnapshot,
-} from './curriculum-state.js';
-import { checkDigest, checkSeed, payloadOf, readIndex } from './sampler-state.js';
-import { checkCount } from './structures/check-count.js';
-import { checkedWeight } from './structures/check-weight.js';
+} from './state/curriculum-state.js';
+import { checkDigest, checkStateSeed, payloadOf, readIndex } from './state/sampler-state.js';
+import { checkedWeight, checkTotal, copyWeights } from './structures/checks.js';
 import { sumTree } from './structures/sum-tree.js';
 
 export interface CurriculumOptions {
-  /** Any safe integer. Draw n depends on the seed, n and the feedback before it alone. */
+  /** Any safe integer. Draw n depends only on the seed, n and the feedback before it. */
   readonly seed: number;
-  /** Share of the draws that are uniform over the positions of weight above 0, in (0, 1]; default 0.1. */
+  /** Share of the draws that are uniform over the positions of weight above 0, in (0, 1]. Default 0.1. */
   readonly floor?: number;
-  /** Largest factor by which difficulty and staleness raise a weight; ≥ 1, default 10. */
+  /** Largest factor by which difficulty and staleness may raise a weight, ≥ 1. Default 10. */
   readonly cap?: number;
-  /** What the factor of staleness grows by when as many draws have passed as there are positions; ≥ 0, default 1. */
+  /** Growth of the staleness factor per n draws, where n is the number of positions; ≥ 0. Default 1. */
   readonly staleness?: number;
-  /** Share of the newest pass rate in a position's running one, in (0, 1]; default 0.5. */
+  /** Share of the newest pass rate in the running pass rate of a position, in (0, 1]. Default 0.5. */
   readonly smoothing?: number;
-  /** From a group's mean reward to its pass rate in [0, 1]; default the reward, limited to [0, 1]. */
+  /** Maps the mean reward of a group to its pass rate in [0, 1]. Default: the reward, clipped to [0, 1]. */
   readonly passRate?: (reward: number) => number;
-  /** First part of the fingerprint, in which a `passRate` of your own should show; default `curriculum`. */
+  /** First part of the fingerprint; give another name with another `passRate`. Default `curriculum`. */
   readonly name?: string;
 }
 
-/** Draws with replacement what is rare, neither solved nor hopeless, and long not seen. */
+/** Draws with replacement, and prefers positions that are rare, neither solved nor hopeless, and not drawn for long. */
 export interface Curriculum extends Sampler {
   draw(count: number): Required<Omit<Draws, 'version'>>;
   observe(feedback: Feedback): void;
@@ -39,14 +46,15 @@ export interface Curriculum extends Sampler {
 }
 
 /**
- * Weight × difficulty × staleness. Difficulty is 4 p (1 - p) of the running pass rate p: where all completions of a group succeed,
- * or all fail, GRPO learns nothing. Staleness grows with the draws since a position was last drawn; it is brought up to date for
- * one position a draw, in turn, so that no draw costs more than O(log n).
+ * Draws in proportion to weight × difficulty × staleness. Difficulty is 4 p (1 - p) for the running pass rate p: GRPO learns
+ * nothing from a group whose completions all succeed or all fail. Staleness grows with the draws since a position was last drawn.
+ * It is updated for one position per draw, in turn, so that a draw takes O(log n).
  *
- * No prompt starves: every position of weight above 0 has at least the chance floor / n at every draw, whatever the feedback. The
- * state is a snapshot, taken anew every n draws or as many groups of feedback, and the feedback since.
- * @param weights one a position, usually the inverse density; finite and ≥ 0, not all zero; copied
- * @throws InvalidWeightsError naming the first bad position; InvalidArgumentError for a bad option.
+ * No prompt starves: at every draw each position of weight above 0 has a probability of at least floor / n, whatever the
+ * feedback. The state is a snapshot, renewed every n draws or n groups of feedback, and the feedback since then.
+ * @param weights one per position, usually the inverse density; finite and ≥ 0, not all zero; copied
+ * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if an option is out of
+ * range.
  */
 export function curriculum(
   weights: ArrayLike<number>,
@@ -65,10 +73,10 @@ export function curriculum(
   checkOption('staleness', staleness, staleness >= 0 && staleness < Infinity, 'finite and ≥ 0');
   checkOption('smoothing', smoothing, smoothing > 0 && smoothing <= 1, 'in (0, 1]');
   const random = counterRandom(seed);
-  const base = Float64Array.from(weights).map((weight) => weight + 0);
+  const base = copyWeights(weights);
   const tree = sumTree(base);
-  tree.find(0); // refuses weights that are all zero
-  for (const [position, weight] of base.entries()) checkedWeight(weight * cap, position); // the most that it may become
+  checkTotal(tree.total, tree.size);
+  for (const [position, weight] of base.entries()) checkedWeight(weight * cap, position); // the largest that it can become
   const size = base.length;
   const possible = Int32Array.from(base.keys()).filter((position) => base[position]! > 0);
   const weightsDigest = digest(base);
@@ -97,10 +105,10 @@ export function curriculum(
     const stale = 1 + (staleness * (next - lastDraws[position]!)) / size;
     tree.update(position, base[position]! * Math.min(cap, 4 * rate * (1 - rate) * stale));
   };
-  /** Chance of a position at the next draw. */
-  const chance = (position: number) => {
+  /** Probability of a position at the next draw. */
+  const probabilityOf = (position: number) => {
     if (base[position] === 0) return 0;
-    if (!(tree.total > 0)) return 1 / possible.length; // all solved or hopeless
+    if (!(tree.total > 0)) return 1 / possible.length; // every position is solved or hopeless
     return floor / possible.length + ((1 - floor) * tree.weight(position)) / tree.total;
   };
   const find = (uniform: number) => {
@@ -108,13 +116,8 @@ export function curriculum(
     if (uniform >= share) return tree.find((uniform - share) / (1 - share));
     return possible[Math.min(possible.length - 1, Math.floor((uniform / share) * possible.length))]!;
   };
-  /** One draw, with what it changes. */
-  const drawNext = () => {
-    const position = find(random.uniform(next));
-    refreshAfter(position);
-    return position;
-  };
-  const refreshAfter = (position: number) => {
+  /** Counts a draw and updates the weights of the drawn position and of the one whose turn it is. */
+  const advance = (position: number) => {
     const turn = next % size;
     next++;
     lastDraws[position] = next;
@@ -138,15 +141,15 @@ export function curriculum(
     fingerprint,
     capabilities: { replacement: true, finite: false, adaptive: true },
     draw(count) {
-      checkCount(count);
+      checkInteger('count', count, 0);
       const first = next;
       const positions = new Int32Array(count);
       const probabilities = new Float64Array(count);
       for (let draw = 0; draw < count; draw++) {
         const position = find(random.uniform(next));
         positions[draw] = position;
-        probabilities[draw] = chance(position);
-        refreshAfter(position);
+        probabilities[draw] = probabilityOf(position);
+        advance(position);
         if (next - snapshot.next >= snapshotEvery) renewSnapshot();
       }
       return { positions, probabilities, first };
@@ -154,17 +157,19 @@ export function curriculum(
     observe({ positions, rewards }) {
       if (!rewards) return;
       if (rewards.length !== positions.length) {
-        throw new InvalidArgumentError(`feedback has ${positions.length} positions and ${rewards.length} rewards`);
+        throw new InvalidArgumentError(
+          `feedback has ${positions.length} positions and ${rewards.length} rewards; give one reward per position`,
+        );
       }
       const passRates = Array.from(rewards, (reward) => passRate(reward) + 0);
       for (const [group, position] of positions.entries()) {
         const rate = passRates[group]!;
         if (!(Number.isInteger(position) && position >= 0 && position < size)) {
-          throw new InvalidArgumentError(`feedback is about position ${position}, which is not in [0, ${size})`);
+          throw new InvalidArgumentError(`feedback has position ${position}, which is not an integer in [0, ${size})`);
         }
         if (!(rate >= 0 && rate <= 1)) {
           throw new InvalidArgumentError(
-            `the pass rate of reward ${rewards[group]} at position ${position} is ${rate} and must be in [0, 1]; give a passRate that maps it there`,
+            `the pass rate of reward ${rewards[group]} at position ${position} is ${rate} and must be in [0, 1]; give a passRate that returns values in that range`,
           );
         }
       }
@@ -172,7 +177,7 @@ export function curriculum(
         Object.freeze({ next, positions: Object.freeze(Array.from(positions)), passRates: Object.freeze(passRates) }),
       );
     },
-    probabilities: () => base.map((_, position) => chance(position)),
+    probabilities: () => base.map((_, position) => probabilityOf(position)),
     passRates: () => rates.slice(),
     state: () => ({
       version: 1,
@@ -183,9 +188,9 @@ export function curriculum(
       const payload = payloadOf(state, fingerprint);
       const { snapshot: saved, lists } = readSnapshot(payload.snapshot, size, weightsDigest);
       const index = readIndex(payload.next, 'next');
-      const learnt = readFeedback(payload.feedback, size);
-      const chain = learnt.reduce((before, feedback) => chainFeedback(feedback, before), saved.digest);
-      checkSeed(payload.seed, seed);
+      const recorded = readFeedback(payload.feedback, size);
+      const chain = recorded.reduce((before, feedback) => chainFeedback(feedback, before), saved.digest);
+      checkStateSeed(payload.seed, seed);
       checkDigest(payload.digest, digest([seed, index], chain));
 
       rates.set(lists[0]!);
@@ -196,15 +201,18 @@ export function curriculum(
       feedbacks = [];
       history = saved.digest;
       logged = 0;
-      for (const feedback of learnt) {
-        while (next < feedback.next) drawNext();
+      const replay = (end: number) => {
+        while (next < end) advance(find(random.uniform(next)));
+      };
+      for (const feedback of recorded) {
+        replay(feedback.next);
         learn(feedback);
       }
-      while (next < index) drawNext();
+      replay(index);
     },
   };
 }
 
-function checkOption(name: string, value: number, isRight: boolean, rule: string): void {
-  if (!isRight) throw new InvalidArgumentError(`${name} must be ${rule}, got ${value}`);
+function checkOption(name: string, value: number, isValid: boolean, rule: string): void {
+  if (!isValid) throw new InvalidArgumentError(`${name} must be ${rule}, got ${value}`);
 }

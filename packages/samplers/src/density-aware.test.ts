@@ -1,16 +1,23 @@
-import { type Embedder, InvalidArgumentError, InvalidWeightsError, ShapeError, type WorkEvent } from '@rarefy/core';
-import { compose, inverseDensity, knnDistance, targetEss } from '@rarefy/density';
+import {
+  type Embedder,
+  InvalidArgumentError,
+  InvalidWeightsError,
+  ShapeError,
+  type Weighting,
+  type WorkEvent,
+} from '@rarefy/core';
+import { compose, inverseDensity, knnDistance, rarestPositions, targetEss } from '@rarefy/density';
 import { clusters, letterEmbedder, samplerChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { expect, test } from 'vitest';
 import { densityAwareSampler } from './density-aware.js';
 import { weightedSampler } from './weighted.js';
 
-/** 100 crowded prompts and 100 lonely ones. */
+/** 100 crowded prompts and 100 rare ones. */
 const points = clusters([0.02, 0.6], 100, 16, 1);
 const rows = Array.from({ length: 200 }, (_, row) => row);
 
-/** Items are rows of `points`. */
+/** Its items are row numbers of `points`. */
 const rowEmbedder: Embedder<number> = {
   specificationVersion: 'v1',
   kind: 'embedder',
@@ -37,7 +44,7 @@ test('is the weighted sampler of the inverse density of the embeddings', async (
   expect(sampler.draw(50)).toEqual(weightedSampler(inverseDensity()(density), { seed: 4 }).draw(50));
 });
 
-test('draws rare prompts more often, as often as its report says (five standard errors, false alarm below 1e-6)', async () => {
+test('draws rare prompts as often as its report says (five standard errors, false alarm below 1e-6)', async () => {
   const weighting = compose(inverseDensity(), targetEss(0.5));
   const sampler = await densityAwareSampler(rows, { embedder: rowEmbedder, weighting, seed: 4 });
   const { report } = sampler;
@@ -51,7 +58,7 @@ test('draws rare prompts more often, as often as its report says (five standard 
   expect(Math.abs(share - report.rarest10Share)).toBeLessThan(5 * deviation);
 });
 
-test('updates and follows its own state like any weighted sampler', async () => {
+test('takes updates and restores its state like any weighted sampler', async () => {
   const make = () => densityAwareSampler(rows, { embedder: rowEmbedder, seed: 4 });
   const sampler = await make();
   sampler.update({ version: 3, positions: Int32Array.of(5), weights: Float64Array.of(1e6) });
@@ -65,7 +72,22 @@ test('updates and follows its own state like any weighted sampler', async () => 
   expect(() => other.restore(state)).toThrow('embedder=(rows)');
 });
 
-test('tells its work and its warnings', async () => {
+test('a target ESS without a weighting is refused, for it would favor crowded prompts in its draws', async () => {
+  const weighting = targetEss(0.5) as unknown as Weighting;
+  const refused = densityAwareSampler(rows, { embedder: rowEmbedder, weighting, seed: 4 });
+  await expect(refused).rejects.toThrow('compose(inverseDensity(), targetEss(0.5))');
+  // What it would have drawn: density taken for weight.
+  const density = await knnDistance({ k: 10 }).fit(points);
+  const rare = new Set(rarestPositions(density, 0.1));
+  const shareOfRare = (weights: Float64Array) =>
+    weightedSampler(weights, { seed: 4 })
+      .draw(20_000)
+      .positions.filter((position) => rare.has(position)).length / 20_000;
+  expect(shareOfRare(targetEss(0.5)(density))).toBeLessThan(0.02);
+  expect(shareOfRare(compose(inverseDensity(), targetEss(0.5))(density))).toBeGreaterThan(0.15);
+});
+
+test('reports its work and its warnings', async () => {
   const events: WorkEvent[] = [];
   const onEvent = (event: WorkEvent) => events.push(event);
   const options = { embedder: rowEmbedder, seed: 4, batchSize: 50, onEvent };
@@ -79,7 +101,7 @@ test('tells its work and its warnings', async () => {
   expect(warnings[0]?.message).toContain('nearly uniform');
 });
 
-test('rejects with the reason of its signal, and with what its parts throw', async () => {
+test('rejects with the reason of its signal, and with the errors of its parts', async () => {
   const base = { embedder: rowEmbedder, seed: 4 };
   const reason = new Error('enough');
   await expect(densityAwareSampler(rows, { ...base, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

@@ -1,5 +1,5 @@
 import { type Embedder, InvalidArgumentError, type Weighting, type WeightUpdate } from '@rarefy/core';
-import { knnDistance } from '@rarefy/density';
+import { knnDistance, targetEss } from '@rarefy/density';
 import { lastValueFrom, NEVER, of, Subject, throwError, toArray } from 'rxjs';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { densityUpdates, followUpdates, weightedSampler } from './index.js';
@@ -22,7 +22,7 @@ afterEach(async () => {
   expect(rejections.splice(0)).toEqual([]);
 });
 
-/** Puts prompt p at scale · p on a line; `log` tells what it did. */
+/** Embeds prompt p as scale · p on a line; `log` records its calls. */
 function lineEmbedder(
   scale: number,
   log: string[] = [],
@@ -58,7 +58,7 @@ test('each policy leads to one update of all weights, and a sampler follows it',
   );
   expect(updates).toHaveLength(1);
   expect(log).toEqual(['2:0', '2:4', '2:8', '2:disposed']);
-  // Inner prompts have both neighbours at distance 2; the ends have theirs at 2 and 4.
+  // Inner prompts have both neighbors at distance 2; the ends have neighbors at 2 and 4.
   expect(updates[0]).toMatchObject({ version: 1, positions: Int32Array.from(prompts) });
   const expected = prompts.map((position) => (position === 0 || position === 11 ? 3 : 2) + 1e-6);
   updates[0]!.weights.forEach((weight, position) => void expect(weight).toBeCloseTo(expected[position]!, 6));
@@ -67,7 +67,7 @@ test('each policy leads to one update of all weights, and a sampler follows it',
   expect([...sampler.weights()]).toEqual([...updates[0]!.weights]);
 });
 
-test('a refresh goes on to its end, and of the policies that wait the newest is next', async () => {
+test('a refresh runs to its end, and of the waiting policies the newest is next', async () => {
   const policies = new Subject<number>();
   const log: string[] = [];
   const seen: number[] = [];
@@ -160,7 +160,7 @@ test.each([
   expect(errors).toEqual([new Error('lost')]);
 });
 
-test('refreshing takes its share of the time and no more', async () => {
+test('refreshing takes at most its share of the time', async () => {
   vi.useFakeTimers();
   try {
     let worked = 0;
@@ -186,7 +186,7 @@ test('refreshing takes its share of the time and no more', async () => {
   }
 });
 
-test('ends with its source, waits for none that never comes, and refuses a wrong share', async () => {
+test('ends with its source, does not wait for a policy that never arrives, and refuses invalid options', async () => {
   await expect(
     lastValueFrom(densityUpdates(of<number>(), { ...options, embedder: lineEmbedder }).pipe(toArray())),
   ).resolves.toEqual([]);
@@ -198,4 +198,6 @@ test('ends with its source, waits for none that never comes, and refuses a wrong
       InvalidArgumentError,
     );
   }
+  const weighting = targetEss(0.5) as unknown as Weighting;
+  expect(() => densityUpdates(of(1), { ...options, embedder: lineEmbedder, weighting })).toThrow('compose(inverse');
 });

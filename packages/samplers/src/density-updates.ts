@@ -1,54 +1,58 @@
 import {
   type CallOptions,
+  checkWeighting,
   collect,
   type DensityEstimator,
-  type EmbeddedPart,
   type Embedder,
   embedStream,
   InvalidArgumentError,
+  sleep,
   type Weighting,
   type WeightUpdate,
 } from '@rarefy/core';
-import { inverseDensity, knnDistance } from '@rarefy/density';
+import { inverseDensity, knnDistance, weighPrompts } from '@rarefy/density';
 import { from, Observable, type ObservableInput } from 'rxjs';
 
 export interface DensityUpdatesOptions<Policy, Item> extends Pick<CallOptions, 'onEvent'> {
-  /** All prompts, in the sampler's order. */
+  /** All prompts, in the order of the sampler's positions. */
   readonly prompts: readonly Item[];
-  /** Embedder of a policy; disposed after the refresh. */
+  /** Makes the embedder of a policy; it is disposed after the refresh. */
   readonly embedder: (policy: Policy) => Embedder<Item> | Promise<Embedder<Item>>;
   /** Default `knnDistance({ k: 10 })`. */
   readonly density?: DensityEstimator;
-  /** From density to weight; default `inverseDensity()`. */
+  /** From density to weight. Default `inverseDensity()`. */
   readonly weighting?: Weighting;
-  /** Prompts embedded at a time; default 32. */
+  /** Prompts per slice. Default 32. */
   readonly sliceSize?: number;
-  /** Largest share of the time that refreshing may take, in (0, 1]; default 0.05. */
+  /** Maximum share of the time that refreshing may take, in (0, 1]. Default 0.05. */
   readonly timeShare?: number;
-  /** Version of the update that a policy leads to; default its place in the stream, from 1. */
-  readonly version?: (policy: Policy, place: number) => number;
+  /** Version of the update of a policy. Default: its number in the stream, starting at 1. */
+  readonly version?: (policy: Policy, number: number) => number;
 }
 
 /**
- * Weights that follow a policy while it trains: for each policy, all prompts are embedded anew in slices, with pauses between
- * them so that refreshing takes at most its share of the time, and then one update of all weights is emitted. Embeddings of
- * different policies lie in different spaces and are never mixed, so there is no update in between.
+ * Weights that follow a policy while it trains. For each policy, all prompts are embedded again in slices, with pauses so that
+ * refreshing takes at most `timeShare` of the time, and then one update of all weights is emitted. Embeddings of different
+ * policies lie in different spaces and are never mixed, so there are no partial updates.
  *
- * A refresh goes on to its end; of the policies that come meanwhile the newest is next and the others are left out. The stream
- * ends after the last refresh once the source has ended, and fails with what the source, an embedder, the density or the
- * weighting fails with. Unsubscribing stops the work before its next slice.
+ * A refresh always runs to its end. Of the policies that arrive meanwhile, the newest is next and the others are skipped. The
+ * stream ends after the last refresh once the source has ended, and fails if the source, an embedder, the estimator or the
+ * weighting fails. Unsubscribing stops the work before the next slice.
+ * @throws InvalidArgumentError if `timeShare` is out of range, or `weighting` is a weight transform.
  */
 export function densityUpdates<Policy, Item>(
   policies: ObservableInput<Policy>,
   options: DensityUpdatesOptions<Policy, Item>,
 ): Observable<WeightUpdate> {
-  const { version = (_, place) => place, timeShare = 0.05 } = options;
-  if (!(timeShare > 0 && timeShare <= 1))
+  const { version = (_, number) => number, timeShare = 0.05, weighting = inverseDensity() } = options;
+  if (!(timeShare > 0 && timeShare <= 1)) {
     throw new InvalidArgumentError(`timeShare must be in (0, 1], got ${timeShare}`);
+  }
+  checkWeighting(weighting);
   return new Observable((subscriber) => {
     const controller = new AbortController();
     let waiting: { readonly policy: Policy; readonly version: number } | undefined;
-    let place = 0;
+    let received = 0;
     let isRefreshing = false;
     let hasEnded = false;
 
@@ -64,13 +68,13 @@ export function densityUpdates<Policy, Item>(
         isRefreshing = false;
         if (hasEnded) subscriber.complete();
       } catch (error) {
-        subscriber.error(error); // after an unsubscription nobody is told
+        subscriber.error(error); // ignored after unsubscribing
       }
     };
     const source = from(policies).subscribe({
       next(policy) {
         try {
-          waiting = { policy, version: version(policy, ++place) };
+          waiting = { policy, version: version(policy, ++received) };
         } catch (error) {
           subscriber.error(error);
         }
@@ -89,13 +93,13 @@ export function densityUpdates<Policy, Item>(
   });
 }
 
-/** Weights of all prompts under a policy. */
+/** The weights of all prompts under a policy. */
 async function refresh<Policy, Item>(
   policy: Policy,
   {
     prompts,
     embedder: embedderOf,
-    density = knnDistance(),
+    density: estimator = knnDistance(),
     weighting = inverseDensity(),
     sliceSize = 32,
     onEvent,
@@ -110,40 +114,15 @@ async function refresh<Policy, Item>(
     resumed = performance.now();
   };
   await using embedder = await embedderOf(policy);
-  async function* slices(): AsyncGenerator<EmbeddedPart> {
-    const task = 'refresh density';
-    for await (const part of embedStream(embedder, prompts, {
-      task,
-      total: prompts.length,
-      batchSize: sliceSize,
-      signal,
-      onEvent,
-    })) {
+  async function* slices() {
+    const work = { task: 'refresh density', total: prompts.length, batchSize: sliceSize, signal, onEvent };
+    for await (const part of embedStream(embedder, prompts, work)) {
       yield part;
       await pause();
     }
   }
   const embeddings = await collect(slices());
-  const weights = weighting(await density.fit(embeddings, { signal, onEvent }));
-  await pause(); // before the update is emitted, so that refreshes one after the other keep their share too
+  const { weights } = await weighPrompts(embeddings, { estimator, weighting, signal, onEvent });
+  await pause(); // before the update is emitted, so that successive refreshes keep their share too
   return weights;
-}
-
-/** @throws the signal's reason when it aborts meanwhile. */
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(
-      () => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      },
-      Math.min(milliseconds, 2 ** 31 - 1), // longer ones would end at once
-    );
-    signal.addEventListener('abort', abort, { once: true });
-  });
 }

@@ -12,7 +12,7 @@ const distanceOf =
     return Math.sqrt(sum);
   };
 
-/** The rule as it is told, every distance computed again. */
+/** The rule as documented, with every distance computed again. */
 function naive(points: Matrix, count: number, first: number): number[] {
   const distance = distanceOf(points);
   const picked = [first];
@@ -42,13 +42,13 @@ test.each([
     expect(radius).toBe(0);
     for (const count of [1, 2, 17]) {
       const fewer = await farthestFirst(points, count, { seed });
-      expect(fewer.positions).toEqual(positions.subarray(0, count)); // fewer picks are the first of more
+      expect(fewer.positions).toEqual(positions.subarray(0, count)); // fewer picks are a prefix of more picks
       expect(fewer.radius).toBe(distances[count]);
     }
   }
 });
 
-test('the first is picked by the seed, each as likely', async () => {
+test('the seed picks the first row, all with the same probability', async () => {
   const points = normalPoints(4, 2, 1);
   const firsts = await Promise.all(range(400).map((seed) => farthestFirst(points, 1, { seed })));
   const counts = range(4).map((row) => firsts.filter(({ positions }) => positions[0] === row).length);
@@ -80,7 +80,7 @@ test('no choice of as many rows has less than half the radius', async () => {
   );
 });
 
-test('progress is told and an abort ends it with its reason', async () => {
+test('reports progress, and rejects with the reason of its signal', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   setTimeout(() => controller.abort(reason));
@@ -93,7 +93,7 @@ test('progress is told and an abort ends it with its reason', async () => {
   expect(events).toEqual(new Set(['work-start', 'work-progress']));
 });
 
-test('what cannot be picked is refused', async () => {
+test('refuses invalid counts, seeds and points', async () => {
   const points = normalPoints(3, 2, 1);
   for (const count of [-1, 4, 1.5]) await expect(farthestFirst(points, count)).rejects.toThrow(InvalidArgumentError);
   await expect(farthestFirst(points, 1, { seed: 0.5 })).rejects.toThrow('seed must be a safe integer');

@@ -1,57 +1,58 @@
 import {
   type CallOptions,
+  checkInteger,
+  checkMatrix,
   counterRandom,
-  InvalidArgumentError,
   type Matrix,
-  NotFiniteError,
+  startProgress,
   timeSlices,
 } from '@rarefy/core';
 
 export interface FarthestFirstOptions extends CallOptions {
-  /** Picks the first row; any safe integer. Default 0. */
+  /** Determines the first row; any safe integer. Default 0. */
   readonly seed?: number;
 }
 
 export interface FarthestFirst {
-  /** `count` different rows, in the order they were picked. */
+  /** Positions of `count` different rows, in the order in which they were picked. */
   readonly positions: Int32Array;
-  /** Distance of each picked row to the nearest one picked before it; the first has Infinity. They never grow. */
+  /** Distance of each picked row to the nearest row picked before it, in descending order; Infinity for the first. */
   readonly distances: Float64Array;
-  /** Largest distance of any row to the nearest picked one. */
+  /** Largest distance of any row to the nearest picked row. */
   readonly radius: number;
 }
 
-const everyRows = 256;
+/** Rows between two looks at the clock. */
+const rowsPerLook = 256;
 
 /**
- * Rows that cover all others: the first by the seed, then always the one that is farthest, by euclidean distance, from those picked
- * so far; ties by position. No choice of as many rows has less than half the radius (greedy k-center). Deterministic.
+ * Picks rows that cover all others: the first one by the seed, then always the row whose Euclidean distance to the rows picked so
+ * far is largest; ties by position. No choice of as many rows has less than half the radius (greedy k-center). Deterministic.
  *
- * O(count x rows x cols), 0.6 ns each; rows that the triangle inequality keeps with their nearest picked row are skipped, which is
- * most of them where the rows lie in clusters.
- * Source: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985; Elkan, "Using the triangle inequality to
+ * O(count x rows x cols). Skips rows whose nearest picked row cannot change by the triangle inequality; in clustered data these
+ * are most rows.
+ * Sources: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985; Elkan, "Using the triangle inequality to
  * accelerate k-means", 2003.
- * @throws InvalidArgumentError for a count that is not in [0, rows] or a bad seed; NotFiniteError naming the row of a NaN or infinity.
+ * @param points rows x cols
+ * @param count an integer in [0, rows]
+ * @throws InvalidArgumentError if `count` is out of range, or the seed is not a safe integer; ShapeError if `points` is not a
+ * valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
  */
 export async function farthestFirst(
-  { data, rows, cols }: Matrix,
+  points: Matrix,
   count: number,
   { seed = 0, signal, onEvent }: FarthestFirstOptions = {},
 ): Promise<FarthestFirst> {
-  if (!(Number.isSafeInteger(count) && count >= 0 && count <= rows)) {
-    throw new InvalidArgumentError(`count must be an integer in [0, ${rows}], the number of rows, got ${count}`);
-  }
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new NotFiniteError(`points hold ${data[bad]} in row ${Math.floor(bad / cols)}; mend that row`);
-  const task = 'farthest-first';
-  const started = performance.now();
-  const slices = timeSlices(signal);
-  onEvent?.({ type: 'work-start', task, total: count });
-  const nearest = new Float64Array(rows).fill(Number.POSITIVE_INFINITY); // -1 once picked
-  const owner = new Int32Array(rows); // which pick that distance is to
+  const { data, rows, cols } = points;
+  checkInteger('count', count, 0, rows);
+  checkMatrix(points, 'points');
+  const nearest = new Float64Array(rows).fill(Number.POSITIVE_INFINITY); // distance to the nearest picked row; -1 once picked
+  const owner = new Int32Array(rows); // the pick at that distance
   const positions = new Int32Array(count);
   const distances = new Float64Array(count);
-  const betweenPicks = new Float64Array(count); // of the new pick to earlier ones; -1 until it is asked for
+  const betweenPicks = new Float64Array(count); // distance of the new pick to each earlier one; -1 until computed
+  const slices = timeSlices(signal);
+  const progress = startProgress('farthest-first', count, onEvent);
   let next = Math.floor(counterRandom(seed).uniform(0) * rows);
   let radius = count === 0 ? Number.POSITIVE_INFINITY : 0;
   for (let pick = 0; pick < count; pick++) {
@@ -62,8 +63,8 @@ export async function farthestFirst(
     betweenPicks.fill(-1, 0, pick);
     radius = -1;
     for (let row = 0; row < rows; row++) {
-      if (row % everyRows === 0 && slices.due()) {
-        onEvent?.({ type: 'work-progress', task, done: pick, total: count });
+      if (row % rowsPerLook === 0 && slices.due()) {
+        progress.report(pick);
         await slices.pause();
       }
       let distance = nearest[row]!;
@@ -77,7 +78,7 @@ export async function farthestFirst(
           }
           between = betweenPicks[other]!;
         }
-        // The new pick is no nearer when it is twice as far from the old one; the margin is above rounding.
+        // The new pick is not nearer if it is twice as far from the old one; the margin is above rounding errors.
         if (pick === 0 || between < 2 * distance * (1 + 1e-9)) {
           const candidate = distanceBetween(data, row * cols, picked * cols, cols);
           if (candidate < distance) {
@@ -93,11 +94,11 @@ export async function farthestFirst(
       }
     }
   }
-  onEvent?.({ type: 'work-end', task, done: count, elapsedMs: performance.now() - started });
+  progress.end();
   return { positions, distances, radius: Math.max(0, radius) };
 }
 
-/** Length of the difference of the rows that begin at `p` and `q`. */
+/** Euclidean distance of the rows that begin at `p` and `q`. */
 function distanceBetween(data: Float32Array, p: number, q: number, cols: number): number {
   let sum0 = 0;
   let sum1 = 0;

@@ -15,7 +15,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test('updates change the draws that follow, until the subscription ends', () => {
+test('updates change later draws, until the subscription ends', () => {
   const sampler = create();
   const updates = new Subject<WeightUpdate>();
   const subscription = followUpdates(sampler, updates);
@@ -47,7 +47,7 @@ test('an async iterable, an array and a promise are sources too', async () => {
   expect(sampler.weights()[0]).toBe(8);
 });
 
-test('an update that came too late is left out and told', () => {
+test('an update that comes too late is skipped and reported', () => {
   const sampler = create();
   const events: WorkEvent[] = [];
   const onError = vi.fn();
@@ -57,13 +57,13 @@ test('an update that came too late is left out and told', () => {
   });
   expect(sampler.weights()[0]).toBe(5);
   expect(events.map((event) => event.type === 'work-warning' && event.message)).toEqual([
-    'update 5 came after update 5 and was left out',
-    'update 4 came after update 5 and was left out',
+    'update 5 came after update 5 and was skipped',
+    'update 4 came after update 5 and was skipped',
   ]);
   expect(onError).not.toHaveBeenCalled();
 });
 
-test('a refused update is told, changes nothing, and the next one is applied', () => {
+test('a refused update is reported, changes nothing, and the next one is applied', () => {
   const sampler = create();
   const errors: unknown[] = [];
   const source = [update(1, Number.NaN), null as unknown as WeightUpdate, update(Number.NaN, 1), update(1, 7)];
@@ -73,7 +73,7 @@ test('a refused update is told, changes nothing, and the next one is applied', (
   expect(sampler.weights()[0]).toBe(7);
 });
 
-test('the failure of the source is told once, nothing is left unhandled, and the sampler goes on', async () => {
+test('a failure of the source is reported once, nothing is left unhandled, and the sampler continues', async () => {
   const unhandled = vi.fn();
   process.on('unhandledRejection', unhandled);
   const failure = new Error('the policy is gone');

@@ -3,16 +3,16 @@ import { from, type ObservableInput, type Subscription } from 'rxjs';
 import type { WeightedSampler } from './weighted.js';
 
 export interface FollowUpdatesOptions {
-  /** Told of every refused update and of a failed source; default `console.warn`. */
+  /** Called for every update that the sampler refuses, and if the source fails. Default `console.warn`. */
   readonly onError?: (error: unknown) => void;
-  /** Told, as `work-warning` with code `stale-update`, of updates that came too late. */
+  /** Gets a `work-warning` with code `stale-update` for every update that comes too late. */
   readonly onEvent?: CallOptions['onEvent'];
 }
 
 /**
- * Applies weight updates to a sampler as they come, until the source ends or the subscription is ended. The newest wins: an
- * update whose version is not above the one in force is left out. A refused update changes nothing and does not end the
- * stream; the failure of the source does, and the sampler goes on with the weights it has.
+ * Applies weight updates to a sampler as they arrive, until the source ends or you unsubscribe. An update whose version is not
+ * above the version in force is skipped. An update that the sampler refuses changes nothing and does not end the stream. If the
+ * source fails, the stream ends and the sampler keeps its weights.
  * @param source an observable, promise, iterable or async iterable of updates
  */
 export function followUpdates(
@@ -26,7 +26,7 @@ export function followUpdates(
     next(update) {
       try {
         if (!(update.version <= sampler.weightsVersion)) return sampler.update(update);
-        const message = `update ${update.version} came after update ${sampler.weightsVersion} and was left out`;
+        const message = `update ${update.version} came after update ${sampler.weightsVersion} and was skipped`;
         onEvent?.({ type: 'work-warning', task: 'follow-updates', code: 'stale-update', message });
       } catch (error) {
         onError(error);

@@ -1,29 +1,48 @@
-import { counterRandom, digest, InvalidArgumentError } from '@rarefy/core';
-import { once } from './once.js';
-import { placeState, readPlace } from './sampler-state.js';
+import { checkInteger, counterRandom, type Draws, digest, type Sampler } from '@rarefy/core';
+import { lazily, readStreamState, streamState } from './state/sampler-state.js';
 import { aliasTable } from './structures/alias-table.js';
-import { checkCount } from './structures/check-count.js';
-import type { WeightedSampler, WeightedSamplerOptions } from './weighted.js';
+import { copyWeights } from './structures/checks.js';
 
-/** `weightedSampler` with `frozen: true`. @param weights not copied, must not change */
+export interface FrozenWeightedSamplerOptions {
+  /** Any safe integer. Draw n depends only on the seed, n and the weights. */
+  readonly seed: number;
+  /** First part of the fingerprint, for samplers built on this one. Default `weighted-sampler`. */
+  readonly name?: string;
+}
+
+/** Draws with replacement, in proportion to weights that never change. */
+export interface FrozenWeightedSampler extends Sampler {
+  readonly weightsVersion: 0;
+  draw(count: number): Required<Draws>;
+  probabilities(): Float64Array;
+  /** A copy of the weights. */
+  weights(): Float64Array;
+}
+
+/**
+ * An endless stream of positions with replacement, like `weightedSampler`, but with immutable weights. Draws come from an alias
+ * table: O(1) each instead of O(log n), but a different sequence for the same seed.
+ * @param weights one per position, finite and ≥ 0, not all zero; copied
+ * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if the seed is not a safe
+ * integer.
+ */
 export function frozenWeightedSampler(
-  weights: Float64Array,
-  { seed, name = 'weighted-sampler' }: WeightedSamplerOptions,
-): WeightedSampler {
+  weights: ArrayLike<number>,
+  { seed, name = 'weighted-sampler' }: FrozenWeightedSamplerOptions,
+): FrozenWeightedSampler {
+  const frozen = copyWeights(weights);
   const random = counterRandom(seed);
-  const table = aliasTable(weights);
-  const weightsDigest = once(() => digest(weights));
-  const fingerprint = () => `${name}:size=${weights.length},weights=${weightsDigest()},seed=${seed},frozen`;
+  const table = aliasTable(frozen);
+  const weightsDigest = lazily(() => digest(frozen));
+  const fingerprint = () => `${name}:size=${frozen.length},weights=${weightsDigest()},seed=${seed},frozen`;
   const digestAt = (index: number) => digest([seed, index], weightsDigest());
-  const total = once(() => {
+  const total = lazily(() => {
     let sum = 0;
-    for (const weight of weights) sum += weight;
+    for (const weight of frozen) sum += weight;
     return sum;
   });
-  const refuse = (): never => {
-    throw new InvalidArgumentError('the weights of this sampler are frozen; build it without `frozen` to change them');
-  };
   let next = 0;
+
   return {
     specificationVersion: 'v1',
     kind: 'sampler',
@@ -33,20 +52,20 @@ export function frozenWeightedSampler(
     capabilities: { replacement: true, finite: false, adaptive: false },
     weightsVersion: 0,
     draw(count) {
-      checkCount(count);
+      checkInteger('count', count, 0);
       const first = next;
       const uniforms = new Float64Array(count);
       const positions = new Int32Array(count);
       random.fill(first, uniforms);
       next += count;
       table.findAll(uniforms, positions);
-      // Not everybody asks for the chances, and each is another cache miss. The copy is there because positions can be overwritten.
+      // Computed only when read, because each probability is another cache miss. Copied, because the caller may change `positions`.
       const drawn = positions.slice();
-      const probabilities = once(() => {
-        const chances = new Float64Array(count);
+      const probabilities = lazily(() => {
+        const values = new Float64Array(count);
         const sum = total();
-        for (let draw = 0; draw < count; draw++) chances[draw] = weights[drawn[draw]!]! / sum;
-        return chances;
+        for (let draw = 0; draw < count; draw++) values[draw] = frozen[drawn[draw]!]! / sum;
+        return values;
       });
       return {
         positions,
@@ -57,14 +76,11 @@ export function frozenWeightedSampler(
         version: 0,
       };
     },
-    probabilities: () => weights.map((weight) => weight / total()),
-    weights: () => weights.slice(),
-    update: refuse,
-    add: refuse,
-    remove: refuse,
-    state: () => placeState(fingerprint(), seed, next, digestAt(next)),
+    probabilities: () => frozen.map((weight) => weight / total()),
+    weights: () => frozen.slice(),
+    state: () => streamState(fingerprint(), seed, next, digestAt(next)),
     restore(state) {
-      next = readPlace(state, fingerprint(), seed, digestAt);
+      next = readStreamState(state, fingerprint(), seed, digestAt);
     },
   };
 }

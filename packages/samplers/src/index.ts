@@ -1,15 +1,29 @@
+/**
+ * Samplers: endless or finite streams of positions that can be resumed from a small state.
+ *
+ * - Draw n depends only on the seed, n and the weights in force, so any number of processes and batch sizes sees the same stream.
+ * - With replacement: {@link weightedSampler}, whose weights may change, {@link frozenWeightedSampler}, {@link uniformSampler} and
+ *   {@link densityAwareSampler}, which weighs prompts by density. Without replacement: {@link subsetSampler}.
+ * - {@link mixtureSampler} and {@link shard} build on other samplers; {@link curriculum} learns from rewards.
+ * - Weight updates arrive as streams: {@link densityUpdates} makes them, {@link followUpdates} applies them.
+ * - The structures below the samplers are useful alone: {@link sumTree}, {@link aliasTable}, {@link drawWithoutReplacement}.
+ */
 export { type BalancedDraw, drawBalanced } from './balanced-draw.js';
 export { type Curriculum, type CurriculumOptions, curriculum } from './curriculum.js';
 export { type DensityAwareOptions, type DensityAwareSampler, densityAwareSampler } from './density-aware.js';
 export { type DensityUpdatesOptions, densityUpdates } from './density-updates.js';
 export { type FarthestFirst, type FarthestFirstOptions, farthestFirst } from './farthest-first.js';
 export { type FollowUpdatesOptions, followUpdates } from './follow-updates.js';
+export {
+  type FrozenWeightedSampler,
+  type FrozenWeightedSamplerOptions,
+  frozenWeightedSampler,
+} from './frozen-weighted.js';
 export { type MixturePart, type MixtureSamplerOptions, mixtureSampler } from './mixture.js';
 export { type ShardOptions, shard } from './shard.js';
 export { type AliasTable, aliasTable } from './structures/alias-table.js';
-export { estimatedInclusion } from './structures/estimated-inclusion.js';
 export { drawWithoutReplacement } from './structures/exponential-keys.js';
-export { inclusionProbabilities } from './structures/inclusion-probabilities.js';
+export { estimatedInclusion, inclusionProbabilities } from './structures/inclusion-probabilities.js';
 export { type SampleStreamOptions, sampleStream } from './structures/sample-stream.js';
 export { type SumTree, sumTree } from './structures/sum-tree.js';
 export { type SubsetSampler, type SubsetSamplerOptions, subsetSampler } from './subset.js';

@@ -4,7 +4,7 @@ import { curriculum, mixtureSampler, subsetSampler, uniformSampler, weightedSamp
 
 const weights = [4, 0, 1, 2, 3];
 
-test('the chance of a position is that of all parts together, and draws follow it (chi-square, false alarm below 1e-6)', () => {
+test('the probability of a position sums over the parts, and draws follow it (chi-square, false alarm below 1e-6)', () => {
   const mixture = mixtureSampler(
     [
       { sampler: weightedSampler(weights, { seed: 1 }), weight: 3 },
@@ -20,8 +20,8 @@ test('the chance of a position is that of all parts together, and draws follow i
   const { positions, probabilities } = mixture.draw(draws);
   const counts = new Float64Array(5);
   for (const position of positions) counts[position]!++;
-  const told = Array.from(positions, (position, draw) => Math.abs(probabilities![draw]! - expected[position]!));
-  expect(told.every((error) => error < 1e-12)).toBe(true);
+  const errors = Array.from(positions, (position, draw) => Math.abs(probabilities![draw]! - expected[position]!));
+  expect(errors.every((error) => error < 1e-12)).toBe(true);
   let statistic = 0;
   counts.forEach((count, position) => {
     statistic += (count - draws * expected[position]!) ** 2 / (draws * expected[position]!);
@@ -29,7 +29,7 @@ test('the chance of a position is that of all parts together, and draws follow i
   expect(statistic).toBeLessThan(33.4); // the 1 - 1e-6 quantile at 4 degrees
 });
 
-test('each part gives its own stream, in order', () => {
+test('each part contributes its own stream, in order', () => {
   const [even, odd] = [weightedSampler([1, 0, 2, 0, 3], { seed: 1 }), weightedSampler([0, 1, 0, 2, 0], { seed: 2 })];
   const { positions } = mixtureSampler(
     [
@@ -45,7 +45,7 @@ test('each part gives its own stream, in order', () => {
   expect(Math.abs(evens.length - 200)).toBeLessThan(50); // five standard errors
 });
 
-test('updates of a part show in the chances and the version', () => {
+test('updates of a part change the probabilities and the version', () => {
   const part = weightedSampler(weights, { seed: 1 });
   const mixture = mixtureSampler(
     [
@@ -58,12 +58,16 @@ test('updates of a part show in the chances and the version', () => {
   part.update({ version: 5, positions: Int32Array.of(0, 2, 3, 4), weights: Float64Array.of(0, 0, 0, 1) });
   const draws = mixture.draw(50);
   expect(draws.version).toBe(5);
+  expect(mixture.weightsVersion).toBe(5);
+  expect(mixtureSampler([{ sampler: uniformSampler(5, { seed: 1 }), weight: 1 }], { seed: 3 }).weightsVersion).toBe(
+    undefined,
+  );
   draws.positions.forEach((position, draw) => {
     expect(draws.probabilities![draw]).toBeCloseTo(position === 4 ? 0.6 : 0.1, 12);
   });
 });
 
-test('chances that change with every draw are told right', () => {
+test('reports probabilities that change with every draw', () => {
   const mixture = mixtureSampler(
     [
       { sampler: subsetSampler(weights, { seed: 1, epochs: 3 }), weight: 1 },
@@ -99,7 +103,7 @@ test('feedback goes to all parts', () => {
   expect(mixture.capabilities.adaptive).toBe(true);
 });
 
-test('a state that one part refuses changes none', () => {
+test('a state that one part refuses changes no part', () => {
   const inner = uniformSampler(5, { seed: 2 });
   let refuses = false;
   const fussy: Sampler = {
@@ -128,7 +132,7 @@ test('a state that one part refuses changes none', () => {
   expect(mixture.draw(30)).toEqual(tail);
 });
 
-test('what is no mixture is refused', () => {
+test('refuses invalid parts', () => {
   const sampler = uniformSampler(5, { seed: 1 });
   expect(() => mixtureSampler([], { seed: 1 })).toThrow(InvalidArgumentError);
   expect(() =>

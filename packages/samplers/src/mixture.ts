@@ -1,4 +1,5 @@
 import {
+  checkInteger,
   counterRandom,
   digest,
   type Feedback,
@@ -7,91 +8,102 @@ import {
   type SamplerState,
   StateMismatchError,
 } from '@rarefy/core';
-import { drawUniforms } from './draw-uniforms.js';
-import { once } from './once.js';
-import { checkDigest, payloadOf, readIndex } from './sampler-state.js';
-import { checkCount } from './structures/check-count.js';
+import { checkDigest, lazily, payloadOf, readIndex } from './state/sampler-state.js';
+import { checkTotal } from './structures/checks.js';
 import { sumTree } from './structures/sum-tree.js';
 
 /** One part of a mixture. */
 export interface MixturePart {
-  /** Belongs to the mixture from then on: draw from it nowhere else. */
+  /** Belongs to the mixture; do not draw from it elsewhere. */
   readonly sampler: Sampler;
   /** Share of the draws, relative to the other parts; finite and ≥ 0. */
   readonly weight: number;
 }
 
 export interface MixtureSamplerOptions {
-  /** Any safe integer. Which part makes draw n depends on the seed and n alone. */
+  /** Any safe integer. The part that makes draw n depends only on the seed and n. */
   readonly seed: number;
 }
 
 /**
- * Draws from several samplers over the same data set, each time from one chosen at random in proportion to its weight. It is
- * finished when a part that is to draw is; what parts drew ahead of that is lost.
+ * Draws from several samplers over the same data set: each draw comes from one sampler, chosen at random in proportion to its
+ * weight. The mixture is finished when a finished part is chosen; draws that other parts have made beyond that point are lost.
  *
- * The chance of a draw sums over all parts that could have made it, where all tell their probabilities. That costs O(n) a draw for
- * parts whose probabilities change with every draw (adaptive, without replacement), and O(n) a weight version for others.
- * Versions of draws are the sum of the parts'. Feedback goes to all parts.
- * @throws InvalidArgumentError for no parts, one sampler given twice, or a bad seed; InvalidWeightsError for bad weights.
+ * The probability of a draw sums over all parts, if all parts report probabilities. That takes O(n) per draw if the probabilities
+ * of a part change with every draw (adaptive, or without replacement), and otherwise O(n) per weight version. The weight version
+ * is the sum of the parts' versions. All parts get all feedback.
+ * @throws InvalidArgumentError if there are no parts, a sampler occurs twice, or the seed is not a safe integer;
+ * InvalidWeightsError if a weight is invalid, or all are zero.
  */
 export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureSamplerOptions): Sampler {
   const samplers = parts.map(({ sampler }) => sampler);
   if (samplers.length === 0) throw new InvalidArgumentError('a mixture needs at least one part');
   if (new Set(samplers).size < samplers.length) {
-    throw new InvalidArgumentError('a sampler is in the mixture twice; build two, or add up the weights');
+    throw new InvalidArgumentError('a sampler is in the mixture twice; build a second one, or add up the weights');
   }
   const random = counterRandom(seed);
   const choice = sumTree(parts.map(({ weight }) => weight));
-  choice.find(0); // refuses weights that are all zero
+  checkTotal(choice.total, choice.size);
   const shares = parts.map((_, part) => choice.weight(part) / choice.total);
-  const of = parts.map(({ sampler, weight }) => `${weight} (${sampler.fingerprint})`).join(' + ');
-  const fingerprint = `mixture-sampler:seed=${seed},parts=${of}`;
-  const tellsChances = samplers.every(({ probabilities }) => probabilities !== undefined);
+  const names = parts.map(({ sampler, weight }) => `${weight} (${sampler.fingerprint})`);
+  const fingerprint = `mixture-sampler:seed=${seed},parts=${names.join(' + ')}`;
+  const hasProbabilities = samplers.every(({ probabilities }) => probabilities !== undefined);
+  /** Whether probabilities change only with the weight versions, not with every draw. */
   const isSteady = samplers.every(({ capabilities }) => capabilities.replacement && !capabilities.adaptive);
   let next = 0;
   let isFinished = false;
-  let chances: { readonly versions: string; readonly values: Float64Array } | undefined;
+  let steady: { readonly versions: string; readonly probabilities: Float64Array } | undefined;
 
-  const mixChances = () => {
-    const values = samplers.map((sampler) => sampler.probabilities!());
-    const mixed = new Float64Array(Math.max(...values.map(({ length }) => length)));
-    values.forEach((list, part) => {
-      for (let position = 0; position < list.length; position++) {
-        mixed[position] = mixed[position]! + shares[part]! * list[position]!;
-      }
-    });
-    return mixed;
+  const mixedProbabilities = () =>
+    mix(
+      samplers.map((sampler) => sampler.probabilities!()),
+      shares,
+    );
+  const steadyProbabilities = () => {
+    const versions = samplers.map(({ weightsVersion }) => weightsVersion).join();
+    if (steady?.versions !== versions) steady = { versions, probabilities: mixedProbabilities() };
+    return steady.probabilities;
   };
-  /** Chances of the next draws, which draws of nothing tell the versions of; steady ones change with the versions alone. */
-  const currentChances = (versions: string) => {
-    if (!isSteady || chances?.versions !== versions) chances = { versions, values: mixChances() };
-    return chances.values;
+  const weightsVersion = () => {
+    const versions = samplers.flatMap((sampler) => sampler.weightsVersion ?? []);
+    return versions.length === 0 ? undefined : versions.reduce((sum, version) => sum + version);
   };
 
-  /** Draws in the order in which parts were chosen; fewer when a part is finished. */
-  const drawBlock = (positions: Int32Array): number => {
-    const { positions: chosen } = drawUniforms(choice, random, next, positions.length);
-    const counts = new Array<number>(samplers.length).fill(0);
+  /** The next `count` draws, in the order in which parts are chosen; fewer if a finished part is chosen. */
+  const drawPositions = (count: number): Int32Array => {
+    const chosen = new Int32Array(count);
+    const uniforms = new Float64Array(count);
+    random.fill(next, uniforms);
+    choice.findAll(uniforms, chosen);
+    const counts = new Int32Array(samplers.length);
     for (const part of chosen) counts[part]!++;
     const drawn = samplers.map((sampler, part) => sampler.draw(counts[part]!).positions);
-    const taken = counts.fill(0);
-    for (const [draw, part] of chosen.entries()) {
-      const position = drawn[part]![taken[part]!++];
+    const used = counts.fill(0);
+    const positions = new Int32Array(count);
+    let filled = 0;
+    for (const part of chosen) {
+      const position = drawn[part]![used[part]!++];
       if (position === undefined) {
         isFinished = true;
-        return draw;
+        break;
       }
-      positions[draw] = position;
+      positions[filled++] = position;
     }
-    return positions.length;
+    next += filled;
+    return positions.slice(0, filled);
   };
-
-  const stateDigest = (states: unknown, index: number, finished: boolean) => {
-    const text = JSON.stringify(states);
-    const characters = new Uint16Array(text.length);
-    for (let at = 0; at < text.length; at++) characters[at] = text.charCodeAt(at);
-    return digest(characters, digest([seed, index, Number(finished)]));
+  /** The same with the probability of each draw: one by one if the probabilities change with every draw. */
+  const drawWithProbabilities = (count: number) => {
+    const positions = new Int32Array(count);
+    const probabilities = new Float64Array(count);
+    let filled = 0;
+    while (filled < count && !isFinished) {
+      const current = isSteady ? steadyProbabilities() : mixedProbabilities();
+      const block = drawPositions(isSteady ? count : 1);
+      positions.set(block, filled);
+      for (const position of block) probabilities[filled++] = current[position]!;
+    }
+    return { positions: positions.slice(0, filled), probabilities: probabilities.slice(0, filled) };
   };
 
   return {
@@ -103,75 +115,107 @@ export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureS
       finite: samplers.some(({ capabilities }) => capabilities.finite),
       adaptive: samplers.some(({ capabilities }) => capabilities.adaptive),
     },
+    get weightsVersion() {
+      return weightsVersion();
+    },
     draw(count) {
-      checkCount(count);
+      checkInteger('count', count, 0);
       const first = next;
-      const versions = samplers.map((sampler) => sampler.draw(0).version);
-      const positions = new Int32Array(count);
-      const probabilities = new Float64Array(count);
-      let drawn = 0;
-      while (drawn < count && !isFinished) {
-        const values = tellsChances ? currentChances(versions.join()) : undefined;
-        const block = positions.subarray(drawn, values && !isSteady ? drawn + 1 : count);
-        const filled = drawBlock(block);
-        if (values) for (let draw = 0; draw < filled; draw++) probabilities[drawn + draw] = values[block[draw]!]!;
-        drawn += filled;
-        next += filled;
-      }
-      return {
-        positions: positions.slice(0, drawn),
-        ...(tellsChances && { probabilities: probabilities.slice(0, drawn) }),
-        first,
-        ...(versions.some((version) => version !== undefined) && {
-          version: versions.reduce<number>((sum, version) => sum + (version ?? 0), 0),
-        }),
-      };
+      const version = weightsVersion();
+      const draws = hasProbabilities
+        ? drawWithProbabilities(count)
+        : { positions: drawPositions(isFinished ? 0 : count) };
+      return { ...draws, first, ...(version !== undefined && { version }) };
     },
     ...(samplers.some(({ observe }) => observe !== undefined) && {
       observe(feedback: Feedback) {
         for (const sampler of samplers) sampler.observe?.(feedback);
       },
     }),
-    ...(tellsChances && { probabilities: mixChances }),
-    state() {
-      const states = samplers.map((sampler) => sampler.state());
-      const place = { seed, next, isFinished };
-      // Parts may hold all their weights in their states, and of many states none is written.
-      const digestOfAll = once(() => stateDigest(states, place.next, place.isFinished));
-      return {
-        version: 1,
+    ...(hasProbabilities && { probabilities: mixedProbabilities }),
+    state: () =>
+      mixtureState(
         fingerprint,
-        payload: {
-          ...place,
-          get digest() {
-            return digestOfAll();
-          },
-          samplers: states,
-        },
-      };
-    },
+        { seed, next, isFinished },
+        samplers.map((sampler) => sampler.state()),
+      ),
     restore(state) {
-      const payload = payloadOf(state, fingerprint);
-      const index = readIndex(payload.next, 'next');
-      const { samplers: states, isFinished: finished } = payload;
-      if (payload.seed !== seed || typeof finished !== 'boolean' || !Array.isArray(states)) {
-        throw new StateMismatchError('the state of the mixture contradicts its fingerprint; it is damaged');
-      }
-      if (states.length !== samplers.length) {
-        throw new StateMismatchError(`state has ${states.length} samplers and the mixture ${samplers.length}`);
-      }
-      checkDigest(payload.digest, stateDigest(states, index, finished));
-      const before = samplers.map((sampler) => sampler.state());
-      let restored = 0;
-      try {
-        for (const sampler of samplers) sampler.restore(states[restored++] as SamplerState);
-      } catch (error) {
-        while (--restored > 0) samplers[restored - 1]!.restore(before[restored - 1]!);
-        throw error;
-      }
+      const { index, finished, states } = readMixtureState(state, fingerprint, seed, samplers.length);
+      restoreAll(samplers, states);
       next = index;
       isFinished = finished;
-      chances = undefined;
+      steady = undefined;
     },
   };
+}
+
+/** Sum over parts of share × probability, per position. */
+function mix(parts: readonly Float64Array[], shares: readonly number[]): Float64Array {
+  const mixed = new Float64Array(Math.max(...parts.map(({ length }) => length)));
+  for (const [part, probabilities] of parts.entries()) {
+    const share = shares[part]!;
+    for (let position = 0; position < probabilities.length; position++) {
+      mixed[position] = mixed[position]! + share * probabilities[position]!;
+    }
+  }
+  return mixed;
+}
+
+interface MixtureProgress {
+  readonly seed: number;
+  /** Index of the next draw. */
+  readonly next: number;
+  readonly isFinished: boolean;
+}
+
+function mixtureState(fingerprint: string, progress: MixtureProgress, samplers: readonly SamplerState[]): SamplerState {
+  // The states of the parts may hold all their weights, and most states are never written; so the digest is computed when it is
+  // read.
+  const digestOfAll = lazily(() => mixtureDigest(samplers, progress));
+  return {
+    version: 1,
+    fingerprint,
+    payload: {
+      ...progress,
+      get digest() {
+        return digestOfAll();
+      },
+      samplers,
+    },
+  };
+}
+
+function readMixtureState(state: SamplerState, fingerprint: string, seed: number, parts: number) {
+  const payload = payloadOf(state, fingerprint);
+  const index = readIndex(payload.next, 'next');
+  const { samplers: states, isFinished: finished } = payload;
+  if (payload.seed !== seed || typeof finished !== 'boolean' || !Array.isArray(states)) {
+    throw new StateMismatchError('the state of the mixture contradicts its fingerprint; it is damaged');
+  }
+  if (states.length !== parts) {
+    throw new StateMismatchError(`state has ${states.length} samplers and the mixture has ${parts}`);
+  }
+  checkDigest(payload.digest, mixtureDigest(states, { seed, next: index, isFinished: finished }));
+  return { index, finished, states: states as readonly SamplerState[] };
+}
+
+/** Digest of the parts' states as JSON, and of the rest of the state. */
+function mixtureDigest(states: readonly unknown[], { seed, next, isFinished }: MixtureProgress): string {
+  const text = JSON.stringify(states);
+  const characters = new Uint16Array(text.length);
+  for (let index = 0; index < text.length; index++) characters[index] = text.charCodeAt(index);
+  return digest(characters, digest([seed, next, Number(isFinished)]));
+}
+
+/** Restores all samplers, or none if one of them refuses its state. */
+function restoreAll(samplers: readonly Sampler[], states: readonly SamplerState[]): void {
+  const before = samplers.map((sampler) => sampler.state());
+  for (const [part, sampler] of samplers.entries()) {
+    try {
+      sampler.restore(states[part]!);
+    } catch (error) {
+      for (let restored = 0; restored < part; restored++) samplers[restored]!.restore(before[restored]!);
+      throw error;
+    }
+  }
 }

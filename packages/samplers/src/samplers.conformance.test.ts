@@ -3,8 +3,16 @@ import { describeChecks } from '@rarefy/testing/vitest';
 import { expect, test } from 'vitest';
 import * as exported from './index.js';
 
-const { curriculum, densityAwareSampler, mixtureSampler, shard, subsetSampler, uniformSampler, weightedSampler } =
-  exported;
+const {
+  curriculum,
+  densityAwareSampler,
+  frozenWeightedSampler,
+  mixtureSampler,
+  shard,
+  subsetSampler,
+  uniformSampler,
+  weightedSampler,
+} = exported;
 const weights = [4, 0, 1, 2, 3, 0.5, 1e-7, 9];
 const prompts = Array.from({ length: 40 }, (_, row) => `${'why '.repeat(row % 7)}is ${row % 13} a number?`);
 const aware = (seed: number) => densityAwareSampler(prompts, { embedder: letterEmbedder(), seed });
@@ -18,30 +26,29 @@ const mixture = (seed: number, share: number) =>
     { seed },
   );
 
-/** Every sampler of this package, in its settings, by the name that it is exported under. */
+/** Every sampler of this package by its exported name, with several settings. */
 const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>>> = {
-  densityAwareSampler: { 'as it is': { create: () => aware(3), variants: [() => aware(4)] } },
+  densityAwareSampler: { default: { create: () => aware(3), variants: [() => aware(4)] } },
   uniformSampler: {
-    'as it is': {
+    default: {
       create: () => uniformSampler(37, { seed: 3 }),
       variants: [() => uniformSampler(38, { seed: 3 }), () => uniformSampler(37, { seed: 4 })],
       fingerprint: 'uniform-sampler:size=37,seed=3',
     },
   },
   weightedSampler: {
-    'with weights that may change': {
+    default: {
       create: () => weightedSampler(weights, { seed: 2 ** 40 + 7 }),
       variants: [() => weightedSampler(weights, { seed: 7 }), () => weightedSampler([1, 2], { seed: 2 ** 40 + 7 })],
       fingerprint: 'weighted-sampler:size=8,weights=23ba68cf6e60f83b,seed=1099511627783',
       fromWeights: (given) => weightedSampler(given, { seed: 5 }),
     },
-    frozen: {
-      create: () => weightedSampler(weights, { seed: 3, frozen: true }),
-      variants: [
-        () => weightedSampler(weights, { seed: 4, frozen: true }),
-        () => weightedSampler(weights, { seed: 3 }),
-      ],
-      fromWeights: (given) => weightedSampler(given, { seed: 5, frozen: true }),
+  },
+  frozenWeightedSampler: {
+    default: {
+      create: () => frozenWeightedSampler(weights, { seed: 3 }),
+      variants: [() => frozenWeightedSampler(weights, { seed: 4 }), () => weightedSampler(weights, { seed: 3 })],
+      fromWeights: (given) => frozenWeightedSampler(given, { seed: 5 }),
     },
   },
   subsetSampler: {
@@ -58,7 +65,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
       create: () => mixture(3, 0.25),
       variants: [() => mixture(4, 0.25), () => mixture(3, 0.5)],
     },
-    'one that ends and one that learns': {
+    'a finite and an adaptive one': {
       create: () =>
         mixtureSampler(
           [
@@ -70,7 +77,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
     },
   },
   curriculum: {
-    'as it is': {
+    default: {
       create: () => curriculum(weights, { seed: 3 }),
       variants: [
         () => curriculum(weights, { seed: 4 }),
@@ -83,7 +90,7 @@ const subjects: Readonly<Record<string, Readonly<Record<string, SamplerSubject>>
   shard: {
     'rank 1 of 3': {
       create: () => shard(weightedSampler(weights, { seed: 3 }), { rank: 1, worldSize: 3 }),
-      // Ranks share one state, so that a run goes on with another number of them: their states are not foreign to each other.
+      // No variants: ranks share one state, so that a run can continue on another number of ranks.
     },
     'of a curriculum': { create: () => shard(curriculum(weights, { seed: 3 }), { rank: 0, worldSize: 2 }) },
   },
@@ -93,7 +100,7 @@ for (const [name, settings] of Object.entries(subjects)) {
   for (const [setting, subject] of Object.entries(settings)) {
     describeChecks(`${name}, ${setting}`, samplerChecks(subject));
 
-    test(`${name}, ${setting}: a draw that fails moves nothing`, async () => {
+    test(`${name}, ${setting}: a draw that fails changes nothing`, async () => {
       const sampler = await subject.create();
       sampler.draw(3);
       const before = sampler.state();

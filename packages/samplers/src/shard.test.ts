@@ -1,11 +1,19 @@
 import { InvalidArgumentError, type Sampler, StateMismatchError } from '@rarefy/core';
 import { describe, expect, test } from 'vitest';
-import { curriculum, mixtureSampler, shard, subsetSampler, uniformSampler, weightedSampler } from './index.js';
+import {
+  curriculum,
+  frozenWeightedSampler,
+  mixtureSampler,
+  shard,
+  subsetSampler,
+  uniformSampler,
+  weightedSampler,
+} from './index.js';
 
 const weights = Float64Array.from({ length: 50 }, (_, position) => 1 + (position % 7));
 const samplers: Readonly<Record<string, () => Sampler>> = {
   weightedSampler: () => weightedSampler(weights, { seed: 4 }),
-  'frozen weightedSampler': () => weightedSampler(weights, { seed: 4, frozen: true }),
+  frozenWeightedSampler: () => frozenWeightedSampler(weights, { seed: 4 }),
   uniformSampler: () => uniformSampler(50, { seed: 4 }),
   subsetSampler: () => subsetSampler(weights, { seed: 4, budget: 30 }),
   curriculum: () => curriculum(weights, { seed: 4 }),
@@ -29,18 +37,18 @@ describe.each(Object.entries(samplers))('%s', (_, create) => {
   const ranksOf = (worldSize: number) =>
     Array.from({ length: worldSize }, (_, rank) => shard(create(), { rank, worldSize }));
 
-  test.each([1, 2, 4, 8, 3])('%i ranks of any batch size see the stream of one', (worldSize) => {
+  test.each([1, 2, 4, 8, 3])('%i ranks of any batch size draw the stream of one', (worldSize) => {
     for (const batchOf of [() => 1, () => 32, (rank: number) => 1 + rank * 5]) {
       const stream = together(ranksOf(worldSize), 960 / worldSize, batchOf);
       expect(stream).toEqual(whole);
     }
   });
 
-  test('restored on another number of ranks, the stream goes on', () => {
+  test('restored on another number of ranks, the stream continues', () => {
     const before = ranksOf(4);
     const head = together(before, 60, () => 20);
     const states = new Set(before.map((sampler) => JSON.stringify(sampler.state())));
-    expect(states.size).toBe(1); // the global place
+    expect(states.size).toBe(1); // the position in the global stream
     const [state] = states;
     for (const worldSize of [1, 2, 8, 3]) {
       const after = ranksOf(worldSize);
@@ -53,7 +61,7 @@ describe.each(Object.entries(samplers))('%s', (_, create) => {
   });
 });
 
-test('without replacement, no position comes twice in an epoch, over all ranks, and the last round is shared out', () => {
+test('without replacement, no position is drawn twice in an epoch over all ranks, and the last round is shared', () => {
   const ranks = [0, 1, 2, 3].map((rank) =>
     shard(subsetSampler(weights, { seed: 1, epochs: 1 }), { rank, worldSize: 4 }),
   );
@@ -75,6 +83,7 @@ test('updates and feedback reach the sampler below', () => {
     probabilities: new Float64Array(5).fill(1),
     version: 3,
   });
+  expect(sampler.weightsVersion).toBe(3);
   const learning = curriculum(weights, { seed: 4 });
   shard(learning, { rank: 0, worldSize: 2 }).observe!({
     step: 1,
@@ -84,7 +93,7 @@ test('updates and feedback reach the sampler below', () => {
   expect(learning.passRates()[3]).toBe(0.75);
 });
 
-test('bad arguments and states are refused', () => {
+test('refuses invalid arguments and states', () => {
   const inner = uniformSampler(5, { seed: 1 });
   for (const options of [
     { rank: 2, worldSize: 2 },

@@ -5,7 +5,7 @@ import { subsetSampler } from './subset.js';
 
 const weights = [5, 0, 1, 0.3, 2, 1.7, 0, 4];
 
-test('each epoch draws every position of weight above 0 once, in an order of its own', () => {
+test('each epoch draws every position of weight above 0 once, in a new order', () => {
   const sampler = subsetSampler(weights, { seed: 3 });
   expect(sampler.budget).toBe(6);
   const orders = Array.from({ length: 20 }, () => Array.from(sampler.draw(6).positions));
@@ -13,7 +13,7 @@ test('each epoch draws every position of weight above 0 once, in an order of its
   expect(new Set(orders.map(String)).size).toBeGreaterThan(10);
 });
 
-test('a budget: the chance to be in an epoch is the exact one (six standard errors, false alarm below 1e-7)', () => {
+test('with a budget, positions are in an epoch with their exact probability (six standard errors, false alarm below 1e-7)', () => {
   const epochs = 50_000;
   const sampler = subsetSampler(weights, { seed: 3, budget: 3, epochs });
   const counts = new Float64Array(weights.length);
@@ -27,7 +27,7 @@ test('a budget: the chance to be in an epoch is the exact one (six standard erro
   expect(sampler.draw(1).positions.length).toBe(0);
 });
 
-test('inclusion is told where the budget is above a tenth of what can be drawn', () => {
+test('inclusion is defined if the budget is above a tenth of what can be drawn', () => {
   const many = new Float64Array(100).fill(1).fill(0, 0, 20);
   expect(subsetSampler(many, { seed: 1, budget: 8 }).inclusion).toBeUndefined();
   const inclusion = subsetSampler(many, { seed: 1, budget: 9 }).inclusion!;
@@ -35,7 +35,7 @@ test('inclusion is told where the budget is above a tenth of what can be drawn',
   expect(inclusion[50]).toBeCloseTo(9 / 80, 9);
 });
 
-test('a draw tells its chance given the draws before it, however little is left', () => {
+test('a draw reports its probability given the draws before it, however little is left', () => {
   const sampler = subsetSampler([1e15, 1, 1e-15, 3], { seed: 1, epochs: 1 });
   const draws = sampler.draw(10);
   const left = new Map([1e15, 1, 1e-15, 3].entries());
@@ -49,7 +49,7 @@ test('a draw tells its chance given the draws before it, however little is left'
 });
 
 describe('capabilities', () => {
-  test('say what may come again', () => {
+  test('say whether a position may be drawn again', () => {
     const of = (options: { budget?: number; epochs?: number }) =>
       subsetSampler(weights, { seed: 1, ...options }).capabilities;
     expect(of({})).toEqual({ replacement: false, finite: false, adaptive: false });
@@ -58,7 +58,7 @@ describe('capabilities', () => {
   });
 });
 
-test('what cannot be drawn is refused', () => {
+test('refuses invalid weights, counts and options', () => {
   const make = (list: number[], budget?: number, epochs?: number) => () =>
     subsetSampler(list, { seed: 1, ...(budget !== undefined && { budget }), ...(epochs !== undefined && { epochs }) });
   expect(make([])).toThrow(InvalidWeightsError);

@@ -1,30 +1,28 @@
-import { counterRandom, type Draws, digest, InvalidArgumentError, type Sampler } from '@rarefy/core';
-import { placeState, readPlace } from './sampler-state.js';
-import { checkCount } from './structures/check-count.js';
-import { checkEnough, checkTotal } from './structures/check-drawable.js';
-import { checkedWeight } from './structures/check-weight.js';
+import { checkInteger, counterRandom, type Draws, digest, InvalidArgumentError, type Sampler } from '@rarefy/core';
+import { readStreamState, streamState } from './state/sampler-state.js';
+import { checkEnough, checkedWeight, checkTotal } from './structures/checks.js';
 import { drawWithoutReplacement } from './structures/exponential-keys.js';
 import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
 
 export interface SubsetSamplerOptions {
-  /** Any safe integer. Draw n depends on the seed, n and the weights alone. */
+  /** Any safe integer. Draw n depends only on the seed, n and the weights. */
   readonly seed: number;
-  /** Draws an epoch; default all positions of weight above 0. */
+  /** Draws per epoch, an integer ≥ 1. Default: all positions of weight above 0. */
   readonly budget?: number;
-  /** Epochs until the sampler is finished; default Infinity. */
+  /** Epochs until the sampler is finished, an integer ≥ 1 or Infinity. Default Infinity. */
   readonly epochs?: number;
 }
 
-/** Draws without replacement within an epoch, and anew in the next. */
+/** Draws without replacement within each epoch; every epoch starts with all positions. */
 export interface SubsetSampler extends Sampler {
-  /** Draws an epoch. */
+  /** Draws per epoch. */
   readonly budget: number;
-  /** The chances are those of a draw given the draws of its epoch before it. */
+  /** Each probability is conditional on the earlier draws of the same epoch. */
   draw(count: number): Required<Omit<Draws, 'version'>>;
   probabilities(): Float64Array;
   /**
-   * Chance of each position to be in an epoch, where the budget is above a tenth of the positions that can be drawn and this is far
-   * from budget × probability; else undefined. Computed when first read, 20 µs a position.
+   * Probability of each position to be in an epoch, if the budget is above a tenth of the positions that can be drawn; undefined
+   * otherwise, when it is close to budget × probability. Computed when first read; see `inclusionProbabilities`.
    */
   readonly inclusion: Float64Array | undefined;
 }
@@ -33,17 +31,17 @@ export interface SubsetSampler extends Sampler {
 interface Epoch {
   readonly index: number;
   readonly positions: Int32Array;
-  /** What was left of the weights before each draw. */
+  /** Sum of the remaining weights before each draw. */
   readonly totals: Float64Array;
 }
 
 /**
- * A sampler without replacement: each epoch draws `budget` different positions, one after the other in proportion to the weights
- * left (exact successive sampling). With equal weights and no budget it is shuffling. An epoch begins with O(n) work, 50 ns a
- * position; its draws are free.
- * @param weights one a position, finite and ≥ 0; copied
- * @throws InvalidWeightsError naming the first bad weight, or when fewer than `budget` are above 0; InvalidArgumentError for a bad
- * seed, budget or number of epochs.
+ * A sampler without replacement: each epoch draws `budget` different positions, one after the other in proportion to the
+ * remaining weights (exact successive sampling). With equal weights and no budget it shuffles. Each epoch starts with O(n) work;
+ * a draw is then O(1).
+ * @param weights one per position, finite and ≥ 0; copied
+ * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `budget` are above 0; InvalidArgumentError if the
+ * seed, the budget or the number of epochs is invalid.
  */
 export function subsetSampler(
   weights: ArrayLike<number>,
@@ -54,9 +52,7 @@ export function subsetSampler(
   const possible = initial.reduce((sum, weight) => sum + (weight > 0 ? 1 : 0), 0);
   checkTotal(possible, initial.length);
   const budget = wanted ?? possible;
-  if (!(Number.isSafeInteger(budget) && budget >= 1)) {
-    throw new InvalidArgumentError(`budget must be an integer ≥ 1, got ${budget}`);
-  }
+  checkInteger('budget', budget, 1);
   checkEnough(budget, possible, initial.length);
   if (!(epochs === Infinity || (Number.isSafeInteger(epochs) && epochs >= 1))) {
     throw new InvalidArgumentError(`epochs must be an integer ≥ 1 or Infinity, got ${epochs}`);
@@ -72,7 +68,7 @@ export function subsetSampler(
   const epochAt = (index: number): Epoch => {
     if (current?.index === index) return current;
     const positions = drawWithoutReplacement(initial, budget, random.fork(index));
-    // Summed up from the end, so that nothing is lost to cancellation when little is left.
+    // Summed from the end, so that small remainders lose no digits to cancellation.
     const isDrawn = new Uint8Array(initial.length);
     for (const position of positions) isDrawn[position] = 1;
     let left = 0;
@@ -87,7 +83,7 @@ export function subsetSampler(
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint,
-    // Below a whole epoch of all positions, one may come again in the next epoch before another came at all.
+    // If an epoch does not draw all positions, one may be drawn in two epochs before another is drawn at all.
     capabilities: { replacement: budget < possible && epochs > 1, finite: epochs !== Infinity, adaptive: false },
     budget,
     get inclusion() {
@@ -95,32 +91,32 @@ export function subsetSampler(
       return inclusion?.slice();
     },
     draw(count) {
-      checkCount(count);
+      checkInteger('count', count, 0);
       const first = next;
       const drawn = Math.min(count, end - next);
       const positions = new Int32Array(drawn);
       const probabilities = new Float64Array(drawn);
       for (let draw = 0; draw < drawn; draw++, next++) {
         const epoch = epochAt(Math.floor(next / budget));
-        const place = next % budget;
-        const position = epoch.positions[place]!;
+        const index = next % budget;
+        const position = epoch.positions[index]!;
         positions[draw] = position;
-        probabilities[draw] = initial[position]! / epoch.totals[place]!;
+        probabilities[draw] = initial[position]! / epoch.totals[index]!;
       }
       return { positions, probabilities, first };
     },
-    /** All 0 when the sampler is finished. */
+    /** All 0 if the sampler is finished. */
     probabilities() {
       if (next === end) return new Float64Array(initial.length);
       const epoch = epochAt(Math.floor(next / budget));
-      const place = next % budget;
+      const index = next % budget;
       const left = initial.slice();
-      for (const position of epoch.positions.subarray(0, place)) left[position] = 0;
-      return left.map((weight) => weight / epoch.totals[place]!);
+      for (const position of epoch.positions.subarray(0, index)) left[position] = 0;
+      return left.map((weight) => weight / epoch.totals[index]!);
     },
-    state: () => placeState(fingerprint, seed, next, digestAt(next)),
+    state: () => streamState(fingerprint, seed, next, digestAt(next)),
     restore(state) {
-      next = readPlace(state, fingerprint, seed, digestAt);
+      next = readStreamState(state, fingerprint, seed, digestAt);
     },
   };
 }

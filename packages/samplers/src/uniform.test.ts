@@ -18,7 +18,7 @@ test('draw n is uniform n of the seed, scaled; equal weights draw the same', () 
   expect(weighted.draw(100).positions).toEqual(uniformSampler(16, { seed: 3 }).draw(100).positions);
 });
 
-test('a changed state is refused', () => {
+test('refuses a changed state', () => {
   const sampler = uniformSampler(10, { seed: 3 });
   sampler.draw(5);
   const state = sampler.state();
@@ -32,7 +32,7 @@ test('a changed state is refused', () => {
   expect(sampler.state()).toEqual(state);
 });
 
-test('bad arguments are refused', () => {
+test('refuses invalid arguments', () => {
   for (const size of [0, -1, 1.5, Number.NaN, 2 ** 31 + 1]) {
     expect(() => uniformSampler(size, { seed: 1 })).toThrow(InvalidArgumentError);
   }

@@ -1,27 +1,25 @@
-import { counterRandom, type Draws, digest, InvalidArgumentError, type Sampler } from '@rarefy/core';
-import { placeState, readPlace } from './sampler-state.js';
-import { checkCount } from './structures/check-count.js';
+import { checkInteger, counterRandom, type Draws, digest, type Sampler } from '@rarefy/core';
+import { readStreamState, streamState } from './state/sampler-state.js';
 
 export interface UniformSamplerOptions {
-  /** Any safe integer. Draw n depends on the seed and n alone. */
+  /** Any safe integer. Draw n depends only on the seed and n. */
   readonly seed: number;
 }
 
-/** Draws with replacement, every position as likely as any other. */
+/** Draws with replacement, all positions with the same probability. */
 export interface UniformSampler extends Sampler {
   draw(count: number): Required<Omit<Draws, 'version'>>;
   probabilities(): Float64Array;
 }
 
 /**
- * An endless stream of positions, each in [0, size) with the same chance, with replacement: what a weighted sampler is fairly
- * compared with, from the same uniforms of the same seed.
- * @throws InvalidArgumentError for a size that is no integer ≥ 1 or a bad seed.
+ * An endless stream of positions in [0, size), all with the same probability, with replacement. It is the baseline for a weighted
+ * sampler: both use the same uniforms of the same seed.
+ * @param size an integer in [1, 2^31]
+ * @throws InvalidArgumentError if the size is out of range, or the seed is not a safe integer.
  */
 export function uniformSampler(size: number, { seed }: UniformSamplerOptions): UniformSampler {
-  if (!(Number.isInteger(size) && size >= 1 && size <= 2 ** 31)) {
-    throw new InvalidArgumentError(`size must be an integer in [1, 2^31], got ${size}`);
-  }
+  checkInteger('size', size, 1, 2 ** 31);
   const random = counterRandom(seed);
   const fingerprint = `uniform-sampler:size=${size},seed=${seed}`;
   const digestAt = (index: number) => digest([size, seed, index]);
@@ -32,9 +30,9 @@ export function uniformSampler(size: number, { seed }: UniformSamplerOptions): U
     fingerprint,
     capabilities: { replacement: true, finite: false, adaptive: false },
     draw(count) {
-      checkCount(count);
+      checkInteger('count', count, 0);
       const first = next;
-      const probabilities = new Float64Array(count); // first the uniforms
+      const probabilities = new Float64Array(count); // holds the uniforms first
       const positions = new Int32Array(count);
       random.fill(first, probabilities);
       next += count;
@@ -42,9 +40,9 @@ export function uniformSampler(size: number, { seed }: UniformSamplerOptions): U
       return { positions, probabilities: probabilities.fill(1 / size), first };
     },
     probabilities: () => new Float64Array(size).fill(1 / size),
-    state: () => placeState(fingerprint, seed, next, digestAt(next)),
+    state: () => streamState(fingerprint, seed, next, digestAt(next)),
     restore(state) {
-      next = readPlace(state, fingerprint, seed, digestAt);
+      next = readStreamState(state, fingerprint, seed, digestAt);
     },
   };
 }

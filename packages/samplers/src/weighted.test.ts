@@ -26,7 +26,7 @@ describeChecks(
   }),
 );
 
-test('draw n is the position whose share of the weights holds uniform n', () => {
+test('draw n is the position whose share of the weights contains uniform n', () => {
   const random = counterRandom(9);
   const expected = Array.from({ length: 50 }, (_, draw) => {
     const at = random.uniform(draw) * 10;
@@ -38,7 +38,7 @@ test('draw n is the position whose share of the weights holds uniform n', () => 
   expect(draws).toMatchObject({ first: 0, version: 0 });
 });
 
-test('iterate gives the stream one by one', () => {
+test('iterate yields the stream one by one', () => {
   const stream = iterate(create());
   expect(Array.from({ length: 20 }, () => stream.next().value)).toEqual(Array.from(create().draw(20).positions));
 });
@@ -66,7 +66,7 @@ describe('updates', () => {
     const before = JSON.stringify(sampler.state());
     const weights = sampler.weights();
     const refused = (bad: ReturnType<typeof update>) => expect(() => sampler.update(bad));
-    refused(update(5, [0], [1])).toThrow('version 5 and must have an integer above 5');
+    refused(update(5, [0], [1])).toThrow('version 5; it must be an integer above 5');
     refused(update(4, [0], [1])).toThrow(InvalidArgumentError);
     refused(update(Number.NaN, [0], [1])).toThrow(InvalidArgumentError);
     refused(update(6.5, [0], [1])).toThrow(InvalidArgumentError);
@@ -79,7 +79,7 @@ describe('updates', () => {
     expect(sampler.weights()).toEqual(weights);
   });
 
-  test('of positions in a plain list, as JSON gives them, are the same, and resume', () => {
+  test('with positions in a plain array, as from JSON, are the same, and resume', () => {
     const [sampler, listed] = [create(), create()];
     sampler.update(update(1, [0, 3], [5, 6]));
     listed.update({ version: 1, positions: [0, 3], weights: [5, 6] } as unknown as ReturnType<typeof update>);
@@ -91,12 +91,12 @@ describe('updates', () => {
     expect(restored.weights()).toEqual(sampler.weights());
     for (const position of [0.5, '1', 2 ** 32, Number.NaN, null]) {
       const wrong = { version: 3, positions: [0, position], weights: [1, 1] } as unknown as ReturnType<typeof update>;
-      expect(() => listed.update(wrong)).toThrow(`position ${position} is no int32`);
+      expect(() => listed.update(wrong)).toThrow(`position ${position} is not an int32`);
     }
     expect(listed.state()).toEqual(sampler.state());
   });
 
-  test('keep their own copy of what they were given', () => {
+  test('are copied', () => {
     const sampler = create();
     const given = update(1, [0], [100]);
     sampler.update(given);
@@ -108,7 +108,7 @@ describe('updates', () => {
   });
 });
 
-/** Draws and updates as a run would make them, mixed by a seed. */
+/** A run of draws and updates, mixed by a seed. */
 function play(sampler: WeightedSampler, from: number, to: number, seed: number, onStep = () => {}): number[] {
   const random = counterRandom(seed);
   const drawn: number[] = [];
@@ -127,7 +127,7 @@ function play(sampler: WeightedSampler, from: number, to: number, seed: number, 
 }
 
 describe('states', () => {
-  test('at every step of a run with updates, restored in a fresh sampler through JSON, give the rest of the run', () => {
+  test('at every step of a run with updates, restored in a new sampler through JSON, give the rest of the run', () => {
     for (let seed = 0; seed < 5; seed++) {
       const states: string[] = [];
       const sampler = create();
@@ -147,7 +147,7 @@ describe('states', () => {
     }
   });
 
-  test('let a run go on with the updates that come after them, to the same end', () => {
+  test('let a run continue with later updates, to the same end', () => {
     const whole = create();
     const drawn = play(whole, 0, 40, 8);
     for (let cut = 0; cut <= 40; cut += 5) {
@@ -182,7 +182,7 @@ describe('states', () => {
     expect(() => weightedSampler(initial, { seed: 7 }).restore(state)).toThrow(StateMismatchError);
   });
 
-  test('that were tampered with in any one character are refused, or mean the same', () => {
+  test('with any one character changed are refused, or mean the same', () => {
     const original = create();
     original.update(update(4, [3, 1], [50.25, 1e-3]));
     original.draw(12);
@@ -214,7 +214,7 @@ describe('states', () => {
     expect(refused).toBeGreaterThan(500);
   });
 
-  test('of any shape are refused with a typed error, and the sampler goes on as before', () => {
+  test('of any other shape are refused with a typed error, and the sampler continues as before', () => {
     const sampler = create();
     sampler.draw(4);
     const before = sampler.state();
@@ -242,7 +242,7 @@ describe('states', () => {
     expect(sampler.state()).toEqual(before);
   });
 
-  test('share nothing that a caller could change', () => {
+  test('share no data that a caller could change', () => {
     const sampler = create();
     sampler.update(update(1, [0], [2]));
     const state = sampler.state();
@@ -268,7 +268,7 @@ test('any weights give probabilities that sum to 1 and never draw a zero weight'
   );
 });
 
-test('bad arguments are refused', () => {
+test('refuses invalid arguments', () => {
   expect(() => weightedSampler([], { seed: 1 })).toThrow('all 0 weights are zero');
   expect(() => weightedSampler([0, 0], { seed: 1 })).toThrow(InvalidWeightsError);
   expect(() => weightedSampler([1, -1], { seed: 1 })).toThrow('weight -1 at position 1');

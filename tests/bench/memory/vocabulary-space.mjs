@@ -1,6 +1,6 @@
 // Density of prompts by the distances of their mean logits, in a process of its own that tells its peak memory. Called by
 // memory.bench.mjs and tests/memory.test.ts: node --max-old-space-size=512 vocabulary-space.mjs '{"prompts": …}'
-import { densityOf, knnDistance } from '@rarefy/density';
+import { knnDistance, weighPrompts } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
 import { activate, chatFormat } from '@rarefy/lm';
 import { autoIndex } from '@rarefy/neighbors/auto';
@@ -15,7 +15,7 @@ const items = wordPrompts(prompts);
 const before = process.cpuUsage();
 const started = performance.now();
 const messages = [];
-const { density, fingerprint, distanceError } = await densityOf(items, {
+const { density, fingerprint, distanceError } = await weighPrompts(items, {
   embedder: await logitsEmbedder({ model, tokenizer }),
   estimator: knnDistance({ k, index: () => autoIndex({ exactUpTo }) }),
   batchSize: 256,

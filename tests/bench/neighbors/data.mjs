@@ -10,7 +10,7 @@ export const cols = 384;
 const folder = fileURLToPath(new URL('../../../out/bench-data', import.meta.url));
 const realRows = 50_000;
 
-/** Rows on disk, for the peers, and in memory. Made once, and the same on every machine but for the last bits of `exp` and `log`. */
+/** Rows on disk, for the peers, and in memory. Created once; the same on every machine except for the last bits of `log` and `cos`. */
 function stored(name, rows, make) {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${name}.f32`);
@@ -26,7 +26,7 @@ function normals(seed) {
   return () => Math.sqrt(-2 * Math.log(1 - random.uniform(at++))) * Math.cos(2 * Math.PI * random.uniform(at++));
 }
 
-/** Independent normal numbers: the hardest for searches that follow structure. */
+/** Independent normal numbers, the hardest case for searches that use structure. */
 export function gaussian(rows) {
   return stored(`gaussian-${rows}`, rows, () => {
     const next = normals(1);
@@ -34,15 +34,15 @@ export function gaussian(rows) {
   });
 }
 
-/** Unit rows around 500 centres, in 32 directions each. */
+/** Unit rows around 500 centers, in 32 directions each. */
 export function clustered(rows) {
   return stored(`clustered-${rows}`, rows, () => {
     const next = normals(2);
     const vectors = (count) => Array.from({ length: count }, () => Float64Array.from({ length: cols }, next));
-    const [centres, directions] = [vectors(500), vectors(32)];
+    const [centers, directions] = [vectors(500), vectors(32)];
     const data = new Float32Array(rows * cols);
     for (let row = 0; row < rows; row++) {
-      const own = Float64Array.from(centres[row % centres.length]);
+      const own = Float64Array.from(centers[row % centers.length]);
       for (const direction of directions) {
         const step = 0.1 * next();
         for (let col = 0; col < cols; col++) own[col] += step * direction[col];
@@ -55,8 +55,8 @@ export function clustered(rows) {
 }
 
 /**
- * Real prompts, cut to 200 characters so that many are the same, embedded with all-MiniLM-L6-v2; undefined without RAREFY_REAL_PROMPTS
- * (JSON Lines with a `prompt`), RAREFY_MODELS and RAREFY_COMPONENTS.
+ * Real prompts, truncated to 200 characters so that many are equal, embedded with all-MiniLM-L6-v2; undefined without
+ * RAREFY_REAL_PROMPTS (JSON Lines with a `prompt`), RAREFY_MODELS and RAREFY_COMPONENTS.
  */
 export async function real() {
   const name = `real-${realRows}`;
@@ -85,7 +85,7 @@ export async function real() {
   return stored(name, realRows);
 }
 
-/** The first `rows` different rows of a set, on disk and in memory. */
+/** The first `rows` distinct rows of a set, on disk and in memory. */
 export function distinctRows({ name, points }, rows) {
   return stored(`${name}-distinct-${rows}`, rows, () => {
     const seen = new Set();
@@ -97,7 +97,7 @@ export function distinctRows({ name, points }, rows) {
       data.set(values, seen.size * cols);
       seen.add(key);
     }
-    if (seen.size < rows) throw new Error(`${name} has only ${seen.size} different rows`);
+    if (seen.size < rows) throw new Error(`${name} has only ${seen.size} distinct rows`);
     return data;
   });
 }

@@ -21,9 +21,10 @@ export const trainSft = command({
     options,
   ) {
     const { digest } = await import('@rarefy/core');
-    const { learningRateSchedule } = await import('@rarefy/grpo');
     const { readPairs } = await import('@rarefy/data');
-    const { chatFormat, saveLanguageModel, shuffled, trainLanguageModel } = await import('@rarefy/lm');
+    const { chatFormat, learningRateSchedule, saveLanguageModel, shuffled, trainLanguageModel } = await import(
+      '@rarefy/lm'
+    );
     const { modelFolder, openBackend, openModel } = await import('../training/open-model.js');
     const { openRun } = await import('../training/open-run.js');
     const folder = await modelFolder(named);

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CallOptions, InputError } from '@rarefy/core';
-import { jsonlLogger, type Logger } from '@rarefy/grpo';
+import { type CallOptions, InputError, type MetricLogger } from '@rarefy/core';
+import { jsonlLogger } from '@rarefy/grpo';
 import { writeAtomically } from '@rarefy/io';
 import { type ChosenBackend, latestCheckpoint, type TrainingOptions } from '@rarefy/lm';
 
@@ -44,7 +44,7 @@ export async function openRun({
   await mkdir(out, { recursive: true });
   const header = { stage, ...options, backend, versions: { node: process.versions.node } };
   await writeAtomically(join(out, 'run.json'), Buffer.from(`${JSON.stringify(header, null, 2)}\n`));
-  let logger: Logger | undefined;
+  let logger: MetricLogger | undefined;
   let lastMessage = Number.NEGATIVE_INFINITY;
   return {
     checkpoint: { folder: out, saveSteps, resume },

@@ -1,10 +1,10 @@
 import { type CallOptions, digest, InvalidArgumentError } from '@rarefy/core';
 import { readPairs } from '@rarefy/data';
-import { learningRateSchedule } from '@rarefy/grpo';
 import {
   chatFormat,
   initialWeights,
   languageModel,
+  learningRateSchedule,
   saveLanguageModel,
   trainBytePairTokenizer,
   trainLanguageModel,

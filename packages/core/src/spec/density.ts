@@ -21,7 +21,16 @@ export interface DensityEstimator extends Component<'density-estimator', Density
 }
 
 /**
- * Maps one number per row to one weight ≥ 0 per row. A pure function. The first weighting of a chain takes densities, each later
- * one takes the weights of the one before.
+ * Turns densities into weights: one finite number ≥ 0 per row, of any scale. Pure. Any function from densities to weights is a
+ * weighting; a {@link WeightTransform} is not, because it would take densities for weights and so favor crowded rows.
  */
-export type Weighting = (values: Float64Array) => Float64Array;
+export interface Weighting {
+  (density: Float64Array): Float64Array;
+  readonly kind?: 'weighting';
+}
+
+/** Turns weights into weights, one per row, after a {@link Weighting} has made them. Pure. */
+export interface WeightTransform {
+  (weights: Float64Array): Float64Array;
+  readonly kind: 'weight-transform';
+}

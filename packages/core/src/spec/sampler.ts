@@ -44,7 +44,7 @@ export interface Sampler extends Component<'sampler', SamplerCapabilities>, Stat
   /** Learns from a finished step. Changes later draws only. */
   observe?(feedback: Feedback): void;
   /** Version of the weights in force for the next draw, if they can change; 0 before the first change. */
-  readonly weightsVersion?: number;
+  readonly weightsVersion?: number | undefined;
   /** Probability of each position at the next draw; sums to 1. */
   probabilities?(): Float64Array;
 }

@@ -26,7 +26,7 @@ test.each<[string, string | Uint8Array, RegExp]>([
   ['after a value of two lines', 'a,b\n"1\n2",3\n4\n', /line 4: .*Invalid Record Length/],
   ['a quote within a text', 'a,b\n1,2\nx"y,3\n', /line 3: .*Invalid Opening Quote/],
   ['text after a quote', 'a,b\n1,2\n"x"y,3\n', /line 3: .*Invalid Closing Quote/],
-  ['a quote never closed', 'a,b\n1,2\n"x,3\n4,5\n', /line 3 or below: Quote Not Closed/],
+  ['a quote never closed', 'a,b\n1,2\n"x,3\n4,5\n', /line 3 or later: Quote Not Closed/],
   [
     'no UTF-8',
     Buffer.concat([Buffer.from('a,b\n1,é\n2,'), Buffer.from([0xe9, 0x0a])]),
@@ -34,7 +34,7 @@ test.each<[string, string | Uint8Array, RegExp]>([
   ],
   ['half a character at the end', Buffer.from([0x61, 0x0a, 0xf0, 0x9f]), /line 2 \(byte 2\): .*not valid UTF-8/],
   ['a long line', `a\n1\n${'x'.repeat(2000)}\n`, /line 3 \(byte 4\): .*longer than 1000 bytes/],
-  ['a long value of short lines', `a\n1\n"${'x\n'.repeat(2000)}"\n`, /line 3 or below: .*Max Record Size/],
+  ['a long value of short lines', `a\n1\n"${'x\n'.repeat(2000)}"\n`, /line 3 or later: .*Max Record Size/],
 ])('refused with its line: %s', async (_, content, message) => {
   const reading = rowsOf(content, 1000);
   await expect(reading).rejects.toBeInstanceOf(InputError);

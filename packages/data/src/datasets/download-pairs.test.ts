@@ -182,7 +182,9 @@ test('splits, limits, and stopping at the first row that is no pair', async () =
     /hh-rlhf, harmless-base\/train.jsonl.gz, line 3 \(byte \d+\): chosen and rejected answer different prompts$/,
   );
   await expect(download(['Anthropic/absent'])).rejects.toThrow('answered 404 for Anthropic/absent');
-  await expect(download(['nothing here'])).rejects.toThrow('there is no file nothing here, and it is no name on a hub');
+  await expect(download(['nothing here'])).rejects.toThrow(
+    'nothing here is neither a file nor the name of a data set on a hub',
+  );
   await expect(download([])).rejects.toBeInstanceOf(InvalidArgumentError);
 });
 
@@ -194,7 +196,7 @@ test('any other data set by its columns, in csv, jsonl and parquet, on a hub or 
     { id: 'some/other-2', src: 'some/other', prompt: 'Three?', chosen: 'G', rejected: 'B' },
   ]);
   expect((await download(['some/other'], { columns, files: 'b/' })).pairs).toBe(1);
-  await expect(download(['some/other'])).rejects.toThrow('some/other holds no pairs; check its columns: 2 no-prompt');
+  await expect(download(['some/other'])).rejects.toThrow('some/other has no pairs; check its columns: 2 no-prompt');
   const own = join(folder, 'mine.jsonl');
   writeFileSync(
     own,
@@ -211,7 +213,7 @@ test('any other data set by its columns, in csv, jsonl and parquet, on a hub or 
     { id: 'mine-3', src: 'mine', prompt: 'M', chosen: 'A', rejected: 'B' },
   ]);
   expect(sources[0]).toMatchObject({ dataset: own, revision: await sha256File(own), files: ['mine.jsonl'] });
-  await expect(download([own, own])).rejects.toThrow(/the id "7" is in .+ and again in .+; ids must differ/);
+  await expect(download([own, own])).rejects.toThrow(/the id "7" occurs in .+ and again in .+; ids must be unique/);
 });
 
 test('a data set is not replaced by its own pairs', async () => {
@@ -228,7 +230,7 @@ test('damaged tables are refused with their place, and leave the earlier file as
     return join(folder, name);
   };
   const csv = file('bad.csv', 'prompt,chosen,rejected\na,b,c\nd,e\n');
-  await expect(download([csv])).rejects.toThrow(/bad\.csv, line 3: .+ Mend the line\.$/);
+  await expect(download([csv])).rejects.toThrow(/bad\.csv, line 3: .+ Correct the line\.$/);
   await expect(download([file('quote.csv', 'prompt,chosen,rejected\n"open,b,c\n')])).rejects.toBeInstanceOf(InputError);
   await expect(download([file('latin.csv', Buffer.from([0x61, 0xe9, 0x0a]))])).rejects.toThrow('is not valid UTF-8');
   const whole = Buffer.from(
@@ -278,13 +280,13 @@ test('rows tell where they stand; a table is known by its bytes or its name', as
   const csv = join(folder, 'x.CSV.gz');
   writeFileSync(csv, gzipSync('\ufeffa,b\n1,"x\ny"\n\n2,z\n'));
   expect(await all(readRows(csv))).toEqual([
-    { fields: { a: '1', b: 'x\ny' }, place: 'line 3', number: 3 },
-    { fields: { a: '2', b: 'z' }, place: 'line 5', number: 5 },
+    { fields: { a: '1', b: 'x\ny' }, location: 'line 3', number: 3 },
+    { fields: { a: '2', b: 'z' }, location: 'line 5', number: 5 },
   ]);
   const parquet = join(folder, 'misnamed.jsonl');
   const columnData = [{ name: 'n', data: Array.from({ length: 5000 }, (_, at) => at), type: 'INT32' as const }];
   writeFileSync(parquet, new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 1000 })));
   const rows = await all(readRows(parquet));
   expect(rows).toHaveLength(5000);
-  expect(rows.at(-1)).toEqual({ fields: { n: 4999 }, place: 'row 5000', number: 5000 });
+  expect(rows.at(-1)).toEqual({ fields: { n: 4999 }, location: 'row 5000', number: 5000 });
 });

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { InputError, InvalidArgumentError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, startProgress } from '@rarefy/core';
 import {
   BadLine,
   fileExists,
@@ -10,31 +10,33 @@ import {
   writeAtomically,
   writeJsonl,
 } from '@rarefy/io';
-import { cacheFolder } from '../hub/cache-folder.js';
 import { downloadFiles } from '../hub/download-files.js';
-import { type HubOptions, openHub } from '../hub/hub.js';
+import { cacheFolder, type HubOptions, openHub } from '../hub/hub.js';
 import { type HubFile, isRepositoryName, listRepository } from '../hub/list-repository.js';
-import { type ColumnMap, mappedPair, pairSets, type ToPair } from '../records/pair-sets.js';
-import type { Pair } from '../records/pairs.js';
-import { type Fields, toId, toSource, toTopic } from '../records/record-fields.js';
+import { type Fields, toId, toSource, toTopic } from '../records/fields.js';
+import { type ColumnMap, mappedPair, type Pair, type ToPair } from '../records/pairs.js';
+import { pairSets } from './pair-sets.js';
 import { readRows } from './read-rows.js';
 
 export interface DownloadPairsOptions extends HubOptions {
-  /** Which rows of a data set that has both; default `train`. */
+  /** Which split of a data set that has both; default `train`. */
   readonly split?: 'train' | 'test' | 'all';
-  /** Columns of data sets that are not known by name, and of local files. */
+  /** Column names of local files, and of data sets that are not known by name. */
   readonly columns?: ColumnMap;
-  /** Takes the files of a data set that is not known by name whose path holds this text; default every jsonl, csv and parquet file. */
+  /**
+   * Selects the files whose path contains this text, of a data set that is not known by name; default: all jsonl, csv and parquet
+   * files.
+   */
   readonly files?: string | undefined;
-  /** Most pairs of each data set; default all. */
+  /** Maximum number of pairs per data set; default: all. */
   readonly limit?: number;
-  /** `skip` (default): a row that is no pair is left out and counted. `stop`: it is an error. */
+  /** `skip` (default): a row that is not a pair is skipped and counted. `stop`: it is an error. */
   readonly onBadLine?: 'stop' | 'skip';
 }
 
-/** Where the pairs of one data set come from, and what became of its rows. */
+/** Origin of the pairs of one data set, and counts of its rows. */
 export interface PairsSource {
-  /** Name on the hub, or path. */
+  /** Name on the hub, or path of a local file. */
   readonly dataset: string;
   readonly src: string;
   /** Commit on the hub, or SHA-256 of a local file. */
@@ -45,7 +47,7 @@ export interface PairsSource {
   readonly skipped: JsonlStats['skipped'];
 }
 
-/** What lies beside a file of pairs, as `<file>.manifest.json`. */
+/** Content of `<file>.manifest.json` beside a file of pairs. */
 export interface PairsManifest {
   readonly format: 'rarefy-pairs';
   readonly version: 1;
@@ -57,7 +59,7 @@ export interface PairsManifest {
 
 interface Opened {
   readonly dataset: string;
-  /** Source of rows that do not tell their own. */
+  /** Source of rows that have none. */
   readonly src: string;
   readonly toPair: ToPair;
   readonly revision: string;
@@ -67,13 +69,14 @@ interface Opened {
 }
 
 /**
- * Gathers preference pairs into one JSON Lines file of `{ id, src, prompt, chosen, rejected }`, and a manifest beside it. Downloads lie in the
- * cache and are gone on with by the next call; the file is written whole or not at all.
+ * Collects preference pairs into one JSON Lines file of `{ id, src, prompt, chosen, rejected }`, and writes a manifest beside it.
+ * Downloads are cached, and continued by the next call. The file is written completely or not at all.
  *
- * Known by name are Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF.
+ * The formats of Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF are
+ * known.
  * @param datasets names on the hub, or paths of local jsonl, csv or parquet files
- * @throws InvalidArgumentError when `out` is one of the local files; InputError for a data set without pairs, one that cannot be read, naming
- * file and place, and two rows with one id; the signal's reason on abort.
+ * @throws InvalidArgumentError if `out` is one of the local files; InputError for a data set without pairs, for one that cannot
+ * be read, with file and location, and for two rows with the same id; the signal's reason on abort.
  */
 export async function downloadPairs(
   out: string,
@@ -92,14 +95,14 @@ export async function downloadPairs(
         const other = ids.get(pair.id);
         if (other !== undefined) {
           throw new InputError(
-            `the id ${quoted(pair.id)} is in ${other} and again in ${source.dataset}; ids must differ`,
+            `the id ${quoted(pair.id)} occurs in ${other} and again in ${source.dataset}; ids must be unique`,
           );
         }
         ids.set(pair.id, source.dataset);
         yield pair;
       }
       if (stats.records === 0)
-        throw new InputError(`${source.dataset} holds no pairs; check its columns: ${told(stats.skipped)}`);
+        throw new InputError(`${source.dataset} has no pairs; check its columns: ${summary(stats.skipped)}`);
       const { dataset, src, revision, license, files } = source;
       const names = files.map(({ name }) => name);
       sources.push({ dataset, src, revision, license, files: names, pairs: stats.records, skipped: stats.skipped });
@@ -122,7 +125,7 @@ const isTable = /\.(jsonl?|csv|parquet)(\.gz)?$/i;
 async function open(dataset: string, out: string, options: DownloadPairsOptions): Promise<Opened> {
   if (await fileExists(dataset)) {
     if (await isSameFile(dataset, out)) {
-      throw new InvalidArgumentError(`${out} is a data set itself, and would be replaced; write to another file`);
+      throw new InvalidArgumentError(`${out} is one of the data sets and would be overwritten; write to another file`);
     }
     const src = basename(dataset).replace(isTable, '');
     const file = { name: basename(dataset), path: dataset };
@@ -130,7 +133,7 @@ async function open(dataset: string, out: string, options: DownloadPairsOptions)
     return { dataset, src, toPair: mappedPair(options.columns ?? {}), revision, license: 'unknown', files: [file] };
   }
   if (!isRepositoryName(dataset)) {
-    throw new InputError(`there is no file ${dataset}, and it is no name on a hub either, such as Anthropic/hh-rlhf`);
+    throw new InputError(`${dataset} is neither a file nor the name of a data set on a hub, such as Anthropic/hh-rlhf`);
   }
   const repository = { type: 'dataset', name: dataset } as const;
   const hub = openHub(options);
@@ -139,7 +142,7 @@ async function open(dataset: string, out: string, options: DownloadPairsOptions)
   const wanted = files.filter(isWanted(known?.isFile, options)).sort((a, b) => (a.path < b.path ? -1 : 1));
   if (wanted.length === 0) {
     const some = files.slice(0, 10).map(({ path }) => path);
-    throw new InputError(`${dataset} has no data files of that kind; it has ${some.join(', ')}`);
+    throw new InputError(`${dataset} has no matching data files; it has ${some.join(', ')}`);
   }
   const folder = join(cacheFolder('data'), dataset.replace('/', '--'), commit);
   const paths = await downloadFiles(hub, repository, commit, wanted, folder, options);
@@ -149,7 +152,7 @@ async function open(dataset: string, out: string, options: DownloadPairsOptions)
     toPair: known?.toPair ?? mappedPair(options.columns ?? {}),
     revision: commit,
     license,
-    files: wanted.map(({ path }, at) => ({ name: path, path: paths[at]! })),
+    files: wanted.map(({ path }, index) => ({ name: path, path: paths[index]! })),
   };
 }
 
@@ -162,18 +165,17 @@ function isWanted(
   return ({ path }) => isTable.test(path) && path.includes(files ?? '');
 }
 
-/** Rows that tell an id keep it; others are numbered within their data set. */
+/** Rows keep their own id; rows without one are numbered within their data set. */
 async function* pairsOf(
   { dataset, src, toPair, files }: Opened,
   stats: JsonlStats,
   { signal, onEvent, limit = Number.POSITIVE_INFINITY, onBadLine = 'skip' }: DownloadPairsOptions,
 ): AsyncGenerator<Pair> {
-  const task = 'normalise';
-  const started = performance.now();
-  onEvent?.({ type: 'work-start', task });
+  const task = 'normalize';
+  const progress = startProgress(task, undefined, onEvent);
   let number = 0;
   for (const { name, path } of files) {
-    for await (const { fields, place } of readRows(path, {
+    for await (const { fields, location } of readRows(path, {
       signal,
       onBadLine,
       stats: { records: 0, skipped: stats.skipped },
@@ -184,19 +186,19 @@ async function* pairsOf(
         yield { ...idAndSource(fields, src, number), ...toPair(fields), ...toTopic(fields) };
       } catch (error) {
         if (!(error instanceof BadLine)) throw error;
-        if (onBadLine === 'stop') throw new InputError(`${dataset}, ${name}, ${place}: ${error.message}`);
+        if (onBadLine === 'stop') throw new InputError(`${dataset}, ${name}, ${location}: ${error.message}`);
         stats.skipped[error.reason] = (stats.skipped[error.reason] ?? 0) + 1;
         continue;
       }
       stats.records++;
-      if (stats.records % 1000 === 0) onEvent?.({ type: 'work-progress', task, done: stats.records });
+      if (stats.records % 1000 === 0) progress.report(stats.records);
     }
   }
   if (Object.keys(stats.skipped).length > 0) {
-    const message = `${dataset}: rows that are no pairs were left out: ${told(stats.skipped)}`;
+    const message = `${dataset}: skipped rows that are not pairs: ${summary(stats.skipped)}`;
     onEvent?.({ type: 'work-warning', task, code: 'skipped-lines', message });
   }
-  onEvent?.({ type: 'work-end', task, done: stats.records, elapsedMs: performance.now() - started });
+  progress.end(stats.records);
 }
 
 function idAndSource(fields: Fields, src: string, number: number): Pick<Pair, 'id' | 'src'> {
@@ -204,7 +206,7 @@ function idAndSource(fields: Fields, src: string, number: number): Pick<Pair, 'i
   return { id: (fields.id ?? null) === null ? `${own}-${number}` : toId(fields, number), src: own };
 }
 
-function told(skipped: JsonlStats['skipped']): string {
+function summary(skipped: JsonlStats['skipped']): string {
   return (
     Object.entries(skipped)
       .map(([reason, count]) => `${count} ${reason}`)

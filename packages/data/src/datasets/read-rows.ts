@@ -1,20 +1,22 @@
 import { InputError } from '@rarefy/core';
 import { decodeLine, type JsonlOptions, readBytes, readLines, splitLines } from '@rarefy/io';
-import { type Fields, toFields } from '../records/record-fields.js';
+import { type Fields, toFields } from '../records/fields.js';
 import { parquetRows } from './parquet-rows.js';
 
-/** A row of a table, and where it stands: a line, or a row of a Parquet file. */
+/** A row of a data file. */
 export interface TableRow {
   readonly fields: Fields;
-  readonly place: string;
-  /** From 1: its line, or its row in a file without lines. */
+  /** For messages: its line, or its row in a Parquet file. */
+  readonly location: string;
+  /** From 1: number of its line, or of its row in a Parquet file. */
   readonly number: number;
 }
 
 /**
- * The rows of a file, one at a time: Parquet by its first bytes, CSV by the name `.csv`, and JSON Lines otherwise; the latter two gzip or
- * plain. A CSV file has its column names in the first line; every value is a text.
- * @throws InputError naming the place of what cannot be read; CorruptFileError for a damaged Parquet file; the signal's reason on abort.
+ * The rows of a data file, one at a time. Parquet is recognized by its first bytes, CSV by the extension `.csv`; anything else is
+ * JSON Lines. CSV and JSON Lines may be gzip. The first line of a CSV file has the column names; every value is a string.
+ * @throws InputError that names the location of a row that cannot be read; CorruptFileError for a damaged Parquet file; the
+ * signal's reason on abort.
  */
 export async function* readRows(
   path: string,
@@ -22,11 +24,11 @@ export async function* readRows(
 ): AsyncGenerator<TableRow, void, undefined> {
   if (await isParquet(path)) {
     let row = 0;
-    for await (const fields of parquetRows(path, options)) yield { fields, place: `row ${++row}`, number: row };
+    for await (const fields of parquetRows(path, options)) yield { fields, location: `row ${++row}`, number: row };
   } else if (/\.csv(\.gz)?$/i.test(path)) yield* csvRows(path, options);
   else {
     for await (const { value, line, byte } of readLines(path, toFields, options)) {
-      yield { fields: value, place: `line ${line} (byte ${byte})`, number: line };
+      yield { fields: value, location: `line ${line} (byte ${byte})`, number: line };
     }
   }
 }
@@ -48,11 +50,11 @@ async function* csvRows(
         yield `${decodeLine(raw, maxLineBytes)}\n`;
       } catch (error) {
         const { line, byte } = raw;
-        throw new InputError(`${path}, line ${line} (byte ${byte}): ${(error as Error).message}. Mend the line.`);
+        throw new InputError(`${path}, line ${line} (byte ${byte}): ${(error as Error).message}. Correct the line.`);
       }
     }
   }
-  let last = 0; // line that the last whole row ends at
+  let last = 0; // last line of the last complete row
   const on_record = (record: Fields, { lines }: { lines: number }) => {
     last = lines;
     return record;
@@ -61,16 +63,16 @@ async function* csvRows(
   try {
     for await (const { record, info } of pipeline(Readable.from(text()), parser, () => {})) {
       signal?.throwIfAborted();
-      yield { fields: record, place: `line ${info.lines}`, number: info.lines };
+      yield { fields: record, location: `line ${info.lines}`, number: info.lines };
     }
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof CsvError)) throw error;
     const { code, lines, message } = error;
-    // The parser finds the end of the file, or of its patience, where a row began long before.
+    // The parser reports the line where the file or the size limit ends; the row began before.
     const begun = code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE';
     throw new InputError(
-      `${path}, line ${begun ? `${last + 1} or below` : lines}: ${message.replace(/\p{C}/gu, '?')}. Mend the line.`,
+      `${path}, line ${begun ? `${last + 1} or later` : lines}: ${message.replace(/\p{C}/gu, '?')}. Correct the line.`,
       { cause: error },
     );
   }

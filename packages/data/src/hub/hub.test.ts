@@ -73,7 +73,7 @@ function expectWhole(folder: string) {
   expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).includes('.part'))).toEqual([]);
 }
 
-test('a sentence model comes with what is needed and no more, its commit and licence, and is then found by name', async () => {
+test('a sentence model comes with what is needed and no more, its commit and license, and is then found by name', async () => {
   const { pull, requests } = await hub();
   const events: WorkEvent[] = [];
   expect(await pulledModelFolder('all-MiniLM-L6-v2')).toBeUndefined();
@@ -194,7 +194,7 @@ test('wrong bytes are fetched once more and then refused; nothing gets the name 
     response.end(Buffer.concat([weights, weights]));
     return true;
   };
-  await expect((await hub(long)).pull()).rejects.toThrow('sends more than the 320000 bytes of onnx/model.onnx');
+  await expect((await hub(long)).pull()).rejects.toThrow('sent more than the 320000 bytes of onnx/model.onnx');
 });
 
 test('names that leave the folder, other servers and bad answers are refused', async () => {
@@ -215,14 +215,14 @@ test('names that leave the folder, other servers and bad answers are refused', a
   const elsewhere = await hub(
     tree((response) => response.setHeader('link', '<http://127.0.0.1:9/x>; rel="next"').end('[]')),
   );
-  await expect(elsewhere.pull()).rejects.toThrow('points to another server, http://127.0.0.1:9/x');
+  await expect(elsewhere.pull()).rejects.toThrow('refers to another server, http://127.0.0.1:9/x');
   for (const body of ['<html>', '7', 'null']) {
     await expect((await hub(tree((response) => response.end(body)))).pull()).rejects.toBeInstanceOf(InputError);
   }
   expect(readdirSync(cache)).toEqual([]);
 });
 
-test('the token goes to the endpoint and is seen nowhere', async () => {
+test('the token is sent only to the endpoint and shown nowhere', async () => {
   const token = 'hf_secretsecretsecret';
   const messages: string[] = [];
   const { pull, requests } = await hub((request, response) => {
@@ -279,7 +279,7 @@ test('a pull of another commit that is stopped leaves no model of two commits', 
 test('names that are none are refused without a request; a manifest that is not ours is no model', async () => {
   const { pull, requests } = await hub();
   for (const name of ['../x', 'sentence-transformers/..', 'a/b/c', 'a/', '/etc', 'a b/c', '']) {
-    await expect(pull(name)).rejects.toThrow(/is no name on a hub; one is owner\/name$/);
+    await expect(pull(name)).rejects.toThrow(/is not the name of a repository; expected owner\/name$/);
   }
   expect(requests).toEqual([]);
   for (const [index, text] of [

@@ -2,14 +2,13 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@rarefy/core';
 import { orFileError, writeAtomically } from '@rarefy/io';
-import { cacheFolder } from './cache-folder.js';
 import { downloadFiles } from './download-files.js';
-import { type HubOptions, openHub } from './hub.js';
+import { cacheFolder, type HubOptions, openHub } from './hub.js';
 import { type HubFile, listRepository } from './list-repository.js';
 
-/** A model that was pulled. */
+/** A downloaded model. */
 export interface PulledModel {
-  /** Such as `sentence-transformers/all-MiniLM-L6-v2`. */
+  /** `owner/name`, such as `sentence-transformers/all-MiniLM-L6-v2`. */
   readonly repository: string;
   readonly commit: string;
   readonly license: string;
@@ -18,22 +17,22 @@ export interface PulledModel {
 }
 
 export interface PullModelOptions extends HubOptions {
-  /** ONNX file of a sentence model, below its folder; default `onnx/model.onnx`. */
+  /** Path of the ONNX file of a sentence model in its repository; default `onnx/model.onnx`. */
   readonly onnxFile?: string | undefined;
 }
 
 const manifestName = 'rarefy-model.json';
-/** How a folder is known as a sentence model: it comes when all the rest is there. */
+/** Marks a folder as a sentence model; downloaded last. */
 const sentenceModules = 'modules.json';
-/** Who publishes the models that are named without an owner. */
+/** Owner of the models that are named without one. */
 const defaultOwner = 'sentence-transformers';
 
 /**
- * Downloads what Rarefy needs of a model into the cache: of a sentence-transformers model its settings, tokenizer and one ONNX file, of a
- * language model its config, tokenizer and safetensors. A second call goes on where the first ended, and finds a whole model without
- * a download of its weights. `rarefy-model.json` is written last: where it is, the model is whole.
+ * Downloads the files of a model that Rarefy needs into the cache: settings, tokenizer and one ONNX file of a sentence-transformers
+ * model; config, tokenizer and safetensors of a language model. A second call continues the first, and downloads nothing if the
+ * model is complete. `rarefy-model.json` is written last and marks the model as complete.
  * @param name `owner/name`, or a name of sentence-transformers such as `all-MiniLM-L6-v2`
- * @throws InputError when the hub does not have the model or it has no such files; CorruptFileError for wrong bytes.
+ * @throws InputError if the hub does not have the model or the model lacks such files; otherwise as {@link downloadFiles}.
  */
 export async function pullModel(name: string, options: PullModelOptions = {}): Promise<PulledModel> {
   const repository = { type: 'model', name: name.includes('/') ? name : `${defaultOwner}/${name}` } as const;
@@ -49,7 +48,7 @@ export async function pullModel(name: string, options: PullModelOptions = {}): P
   };
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   if ((await readFile(join(folder, manifestName), 'utf8').catch(() => undefined)) !== text) {
-    // What is there may be of another commit: until all is of this one, it is no model.
+    // The files there may be of another commit: the folder is not a model until all are of this one.
     for (const name of [manifestName, sentenceModules]) {
       const path = join(folder, name);
       await orFileError('write', path, rm(path, { force: true }));
@@ -60,7 +59,7 @@ export async function pullModel(name: string, options: PullModelOptions = {}): P
   return { ...manifest, folder };
 }
 
-/** The whole models in the cache, by name. */
+/** The complete models in the cache, sorted by folder name. */
 export async function pulledModels(): Promise<PulledModel[]> {
   const root = cacheFolder('models');
   const names = await readdir(root).catch(() => []);
@@ -86,13 +85,13 @@ function parseManifest(text: string): Omit<PulledModel, 'folder'> | undefined {
   }
 }
 
-/** The folder of a pulled model, or undefined; `name` as of {@link pullModel}. */
+/** Folder of a downloaded model, or undefined. @param name as in {@link pullModel} */
 export async function pulledModelFolder(name: string): Promise<string | undefined> {
   const full = name.includes('/') ? name : `${defaultOwner}/${name}`;
   return (await pulledModels()).find(({ repository }) => repository === full)?.folder;
 }
 
-/** Models of sentence-transformers lie under their own name, others with their owner before it. */
+/** The folder of a model of sentence-transformers has the model's name; other folders begin with the owner. */
 function modelFolder(repository: string): string {
   const [owner, name] = repository.split('/') as [string, string];
   return join(cacheFolder('models'), owner === defaultOwner ? name : `${owner}--${name}`);

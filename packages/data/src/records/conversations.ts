@@ -1,9 +1,8 @@
 import { BadLine, type JsonlOptions } from '@rarefy/io';
-import { readRecords } from './read-records.js';
-import { type Fields, toAnswer, toId, toPrompt, toSource } from './record-fields.js';
+import { type Fields, readRecords, toAnswer, toId, toPrompt, toSource } from './fields.js';
 import { promptAndAnswer, promptOf, transcriptTurns } from './transcript.js';
 
-/** One exchange: what the user asked and, if known, what the assistant answered. */
+/** A prompt and, if known, the assistant's answer. */
 export interface Conversation {
   readonly id: string;
   readonly prompt: string;
@@ -12,9 +11,10 @@ export interface Conversation {
 }
 
 /**
- * Conversations of a JSON Lines file, in order: `prompt` and `assistant`, or a `transcript` of `Human:` and `Assistant:` turns, whose last
- * answer is the assistant's and the turns before it the prompt; a null `assistant` or `src` counts as absent. Ids as in readPairs.
- * @throws what readJsonl throws; InputError when the file holds no conversations.
+ * Conversations of a JSON Lines file, in order. A line has `prompt` and `assistant`, or a `transcript` of `Human:` and
+ * `Assistant:` turns, whose last answer becomes `assistant` and the turns before it the prompt. A null `assistant` or `src`
+ * counts as absent. Ids are handled as in readPairs.
+ * @throws what readJsonl throws; InputError if the file has no conversations.
  */
 export function readConversations(
   source: string,
@@ -45,5 +45,5 @@ function transcriptOf(text: string): { readonly prompt: string; readonly answer?
   if (whole) return whole;
   const turns = transcriptTurns(text);
   if (turns?.at(-1)?.role === 'human') return { prompt: toPrompt({ prompt: promptOf(turns) }) };
-  throw new BadLine('no-prompt', 'transcript does not begin with Human: and go on in turns');
+  throw new BadLine('no-prompt', 'transcript is not a sequence of turns that begins with Human:');
 }

@@ -220,7 +220,7 @@ test('stopping, the error names file, line and byte of the first bad line', asyn
       for await (const _ of readPrompts(path, { maxLineBytes: limits.bytes }));
     })();
     if (first < 0) {
-      await reading.catch((error) => expect(error.message).toContain('holds no prompts'));
+      await reading.catch((error) => expect(error.message).toContain('has no prompts'));
       continue;
     }
     stopped++;

@@ -75,7 +75,7 @@ test('case, white space and the form of accents do not tell prompts apart; the f
   ]);
 });
 
-test('the same seed merges the same; a similarity out of range is refused; an abort ends it', async () => {
+test('the same seed merges the same; a similarity out of range is refused; an abort ends it, also before it starts', async () => {
   const records = prompts(60, 5);
   const once = await mergeNearDuplicates(records, { similarity: 0.6, seed: 9 });
   expect(await mergeNearDuplicates(records, { similarity: 0.6, seed: 9 })).toEqual(once);
@@ -85,4 +85,9 @@ test('the same seed merges the same; a similarity out of range is refused; an ab
   const reason = new Error('enough');
   const many = Array.from({ length: 40 }, () => records).flat();
   await expect(mergeNearDuplicates(many, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  const events: unknown[] = [];
+  const signal = AbortSignal.abort(reason);
+  await expect(mergeNearDuplicates([], { signal, onEvent: (event) => events.push(event) })).rejects.toBe(reason);
+  await expect(mergeNearDuplicates(records.slice(0, 1), { signal })).rejects.toBe(reason);
+  expect(events).toEqual([]);
 });

@@ -1,25 +1,60 @@
-import { BadLine, describeValue, type JsonlOptions } from '@rarefy/io';
-import { readRecords } from './read-records.js';
-import { type Fields, toId, toPrompt, toSource, toTopic } from './record-fields.js';
+import { InputError } from '@rarefy/core';
+import { BadLine, describeValue, type JsonlOptions, quoted } from '@rarefy/io';
+import type { Conversation } from './conversations.js';
+import { type Fields, readRecords, toId, toPrompt, toSource, toTopic, unknownSource } from './fields.js';
+import type { Pair } from './pairs.js';
 
-/** A prompt and how often it occurs. */
+/** A distinct prompt and how often it occurs. */
 export interface PromptRecord {
   readonly id: string;
   readonly prompt: string;
-  /** Rows with this exact prompt; ≥ 1. */
+  /** Number of rows with exactly this prompt; ≥ 1. */
   readonly count: number;
-  /** Where they come from, in order of first appearance. */
+  /** Sources of these rows, in order of first appearance. */
   readonly sources: readonly string[];
   readonly topic?: string;
 }
 
 /**
- * Prompts of a JSON Lines file of prompt records, pairs or conversations, one a row and in order: uniquePrompts() merges equal
- * ones. A missing count is 1; missing sources are the row's `src`. Ids as in readPairs.
- * @throws what readJsonl throws; InputError when the file holds no prompts.
+ * Prompts of a JSON Lines file of prompt records, pairs or conversations: one per row, in order. {@link uniquePrompts} merges equal
+ * ones. A missing count is 1; missing sources are the row's `src`. Ids are handled as in readPairs.
+ * @throws what readJsonl throws; InputError if the file has no prompts.
  */
 export function readPrompts(source: string, options: JsonlOptions = {}): AsyncGenerator<PromptRecord, void, undefined> {
   return readRecords(source, 'prompts', toPromptRecord, options);
+}
+
+/**
+ * Merges records with equal prompts. Each distinct prompt gets the id and topic of its first row, the sum of the counts, and the
+ * sources in order of first appearance. Prompts are compared character by character, without normalization. Rows of one prompt may
+ * share an id.
+ * @returns one record per distinct prompt, in order of first appearance
+ * @throws InputError if two different prompts have the same id.
+ */
+export async function uniquePrompts(
+  records: Iterable<Pair | Conversation | PromptRecord> | AsyncIterable<Pair | Conversation | PromptRecord>,
+): Promise<PromptRecord[]> {
+  const merged = new Map<string, { first: Pair | Conversation | PromptRecord; count: number; sources: Set<string> }>();
+  const promptOfId = new Map<string, string>();
+  for await (const record of records) {
+    const { id, prompt } = record;
+    if ((promptOfId.get(id) ?? prompt) !== prompt) {
+      throw new InputError(`two different prompts have the id ${quoted(id)}; give every prompt an id of its own`);
+    }
+    promptOfId.set(id, prompt);
+    let entry = merged.get(prompt);
+    if (!entry) merged.set(prompt, (entry = { first: record, count: 0, sources: new Set() }));
+    entry.count += 'count' in record ? record.count : 1;
+    for (const source of 'sources' in record ? record.sources : [record.src ?? unknownSource])
+      entry.sources.add(source);
+  }
+  return [...merged].map(([prompt, { first, count, sources }]) => ({
+    id: first.id,
+    prompt,
+    count,
+    sources: [...sources],
+    ...('topic' in first && first.topic !== undefined ? { topic: first.topic } : {}),
+  }));
 }
 
 function toPromptRecord(fields: Fields, line: number): PromptRecord {
@@ -35,7 +70,7 @@ function toPromptRecord(fields: Fields, line: number): PromptRecord {
 function toCount({ count }: Fields): number {
   if (count === undefined || count === null) return 1;
   if (Number.isSafeInteger(count) && (count as number) >= 1) return count as number;
-  throw new BadLine('bad-count', `count must be an integer ≥ 1, and is ${describeValue(count)}`);
+  throw new BadLine('bad-count', `count must be an integer ≥ 1, got ${describeValue(count)}`);
 }
 
 function toSources(fields: Fields): readonly string[] {
@@ -48,5 +83,5 @@ function toSources(fields: Fields): readonly string[] {
   ) {
     return [...new Set<string>(sources)];
   }
-  throw new BadLine('bad-source', `sources must be an array of non-empty strings, and is ${describeValue(sources)}`);
+  throw new BadLine('bad-source', `sources must be an array of non-empty strings, got ${describeValue(sources)}`);
 }

@@ -7,8 +7,7 @@ import type { JsonlStats } from '@rarefy/io';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readConversations } from './conversations.js';
 import { type Pair, readPairs } from './pairs.js';
-import { readPrompts } from './prompts.js';
-import { uniquePrompts } from './unique-prompts.js';
+import { readPrompts, uniquePrompts } from './prompts.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -46,19 +45,19 @@ test('pairs: known fields are kept, others dropped, missing id and src filled in
 });
 
 const bad: [string, unknown, string][] = [
-  ['not-an-object', 7, 'a record must be a JSON object, and this is 7'],
-  ['not-an-object', [pair], 'and this is an array'],
-  ['not-an-object', 'null', 'and this is null'],
-  ['bad-id', { ...pair, id: '' }, 'id must be a non-empty string or a safe integer, and is empty'],
-  ['bad-id', { ...pair, id: 2 ** 53 }, 'and is 9007199254740992'],
-  ['bad-id', { ...pair, id: 1.5 }, 'and is 1.5'],
-  ['bad-id', { ...pair, id: {} }, 'and is an object'],
-  ['bad-source', { ...pair, src: 3 }, 'src must be a non-empty string, and is 3'],
-  ['no-prompt', { ...pair, prompt: undefined }, 'prompt must be a text, and is missing'],
-  ['no-prompt', { ...pair, prompt: ' \n\t' }, 'prompt must be a text, and is blank'],
-  ['no-prompt', { ...pair, prompt: ['x'] }, 'prompt must be a text, and is an array'],
-  ['no-answer', { ...pair, chosen: null }, 'chosen must be a text, and is null'],
-  ['no-answer', { ...pair, rejected: 5 }, 'rejected must be a text, and is 5'],
+  ['not-an-object', 7, 'a record must be a JSON object, got 7'],
+  ['not-an-object', [pair], 'got an array'],
+  ['not-an-object', 'null', 'got null'],
+  ['bad-id', { ...pair, id: '' }, 'id must be a non-empty string or a safe integer, got an empty string'],
+  ['bad-id', { ...pair, id: 2 ** 53 }, 'got 9007199254740992'],
+  ['bad-id', { ...pair, id: 1.5 }, 'got 1.5'],
+  ['bad-id', { ...pair, id: {} }, 'got an object'],
+  ['bad-source', { ...pair, src: 3 }, 'src must be a non-empty string, got 3'],
+  ['no-prompt', { ...pair, prompt: undefined }, 'prompt must be a non-blank string, got nothing'],
+  ['no-prompt', { ...pair, prompt: ' \n\t' }, 'prompt must be a non-blank string, got a blank string'],
+  ['no-prompt', { ...pair, prompt: ['x'] }, 'prompt must be a non-blank string, got an array'],
+  ['no-answer', { ...pair, chosen: null }, 'chosen must be a string, got null'],
+  ['no-answer', { ...pair, rejected: 5 }, 'rejected must be a string, got 5'],
 ];
 
 test.each(bad)('pairs: a line is refused as %s: %j', async (reason, line, message) => {
@@ -78,11 +77,11 @@ test.each(bad)('pairs: a line is refused as %s: %j', async (reason, line, messag
 
 test('a file without records is an error for every reader', async () => {
   const path = await file('', '  ');
-  await expect(all(readPairs(path))).rejects.toThrow(`${path} holds no pairs: it is empty.`);
-  await expect(all(readConversations(path))).rejects.toThrow('holds no conversations');
-  await expect(all(readPrompts(path))).rejects.toThrow('holds no prompts');
+  await expect(all(readPairs(path))).rejects.toThrow(`${path} has no pairs: it is empty.`);
+  await expect(all(readConversations(path))).rejects.toThrow('has no conversations');
+  await expect(all(readPrompts(path))).rejects.toThrow('has no prompts');
   const skipped = readPairs(await file(1, 2), { onBadLine: 'skip' });
-  await expect(all(skipped)).rejects.toThrow('it is empty, or every line of it was skipped');
+  await expect(all(skipped)).rejects.toThrow('it is empty, or every line was skipped');
 });
 
 test('conversations: an answer and a source are optional', async () => {
@@ -95,7 +94,7 @@ test('conversations: an answer and a source are optional', async () => {
     { id: 'x', prompt: 'c' },
   ]);
   await expect(all(readConversations(await file({ prompt: 'a', assistant: 3 })))).rejects.toThrow(
-    'assistant must be a text',
+    'assistant must be a string',
   );
 });
 

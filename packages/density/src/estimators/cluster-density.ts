@@ -1,17 +1,19 @@
 import {
   type CallOptions,
+  checkInteger,
+  checkSeed,
   type DensityEstimator,
   InvalidArgumentError,
   type Matrix,
   NotFittedError,
   timeSlices,
+  withProgress,
 } from '@rarefy/core';
-import { nearestCenters, type SphericalClusters, sphericalKMeans } from '../clustering/spherical-k-means.js';
 import { checkPoints } from '../numeric/check-points.js';
-import { withProgress } from '../numeric/with-progress.js';
+import { nearestCenters, type SphericalClusters, sphericalKMeans } from './clusters/spherical-k-means.js';
 
 export interface ClusterDensityOptions {
-  /** Clusters; default the root of the number of rows, rounded. */
+  /** Number of clusters. Default: the square root of the number of rows, rounded. */
   readonly clusters?: number;
   /** Any safe integer. Default 0. */
   readonly seed?: number;
@@ -24,18 +26,16 @@ export interface ClusterDensity extends DensityEstimator {
 }
 
 /**
- * Density = share of the other rows that fall into the same cluster of spherical k-means: (count - 1) / (rows - 1), in [0, 1]. `score`
- * puts a point into the cluster whose center has the largest cosine, and leaves no row out: count / rows. Coarse, and quick for many
- * rows. It may be 0: give `inverseDensity` an epsilon. Deterministic; leaving a row out does not move the centers.
+ * Density = share of the other rows that are in the same cluster of spherical k-means: (count - 1) / (rows - 1), in [0, 1]. `score`
+ * assigns a point to the cluster whose center has the largest cosine and leaves no row out: count / rows. A coarse estimate that is
+ * fast for many rows. It may be 0, so give `inverseDensity` an epsilon. Deterministic; leaving a row out does not move the centers.
  *
- * `fit` throws InvalidArgumentError when there are fewer than two rows.
- * @throws InvalidArgumentError for options out of range.
+ * `fit` throws InvalidArgumentError if there are fewer than two rows.
+ * @throws InvalidArgumentError if an option is out of range.
  */
 export function clusterDensity({ clusters, seed = 0 }: ClusterDensityOptions = {}): ClusterDensity {
-  if (clusters !== undefined && !(Number.isSafeInteger(clusters) && clusters >= 1)) {
-    throw new InvalidArgumentError(`clusters must be an integer ≥ 1, got ${clusters}`);
-  }
-  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
+  if (clusters !== undefined) checkInteger('clusters', clusters, 1);
+  checkSeed(seed);
   let fitted: SphericalClusters | undefined;
 
   return {
@@ -49,7 +49,7 @@ export function clusterDensity({ clusters, seed = 0 }: ClusterDensityOptions = {
     async fit(points, call = {}) {
       fitted = undefined;
       const { rows } = points;
-      if (rows < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, and there are ${rows}`);
+      if (rows < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, got ${rows}`);
       const count = clusters ?? Math.round(Math.sqrt(rows));
       fitted = await sphericalKMeans(points, { ...call, clusters: count, seed });
       const { clusterOf, counts } = fitted;

@@ -30,7 +30,7 @@ function expectClose(actual: Float64Array, expected: ArrayLike<number>, relative
   });
 }
 
-describe('scikit-learn’s values, each row left out, and of new points', () => {
+describe('equals scikit-learn, leave-one-out and for new points', () => {
   test.each(
     references.kernels.map(
       (reference) => [JSON.stringify({ ...reference, leave_one_out: 0, scores: 0 }), reference] as const,
@@ -44,7 +44,7 @@ describe('scikit-learn’s values, each row left out, and of new points', () => 
   });
 });
 
-/** Every pair, one after the other, differences in float64. */
+/** All pairs, with differences in float64. */
 function naive(points: Matrix, kernel: (row: Float32Array, other: Float32Array) => number): Float64Array {
   const row = (at: number) => points.data.subarray(at * points.cols, (at + 1) * points.cols);
   return Float64Array.from({ length: points.rows }, (_, i) => {
@@ -57,7 +57,7 @@ function naive(points: Matrix, kernel: (row: Float32Array, other: Float32Array) 
 const distance = (row: Float32Array, other: Float32Array) =>
   Math.sqrt(row.reduce((sum, value, col) => sum + (value - other[col]!) ** 2, 0));
 
-test('equals a naive sum over blocks that do not fill up, with rows that repeat', async () => {
+test('equals a naive sum for partly filled blocks and repeated rows', async () => {
   for (const [rows, cols] of [
     [2, 1],
     [63, 3],
@@ -79,14 +79,14 @@ test('a small distance between long rows keeps its digits', async () => {
   expect((await kernelDensity({ bandwidth: 0.01 }).fit(points))[0]).toBeGreaterThan(0.5);
 });
 
-test('a zero row is at a right angle to all others', async () => {
+test('a zero row is orthogonal to all others', async () => {
   const points: Matrix = { data: Float32Array.from([0, 0, 1, 2, 0, 0, -3, 1]), rows: 4, cols: 2 };
   const density = await kernelDensity({ kernel: 'angular', power: 2 }).fit(points);
   expect(density[0]).toBeCloseTo((1 + 0.25 + 0.25) / 3, 12);
   expect(density[2]).toBe(density[0]);
 });
 
-describe('the bandwidth by neighbours', () => {
+describe('the default bandwidth', () => {
   test('is the median distance to the 10th nearest other distinct row', async () => {
     const distinct = clusters([0.1, 0.5, 0.3], 31, 8, 2);
     const points = rowsOf(distinct, [...Array(93).keys(), ...Array(50).fill(4)]);
@@ -105,7 +105,7 @@ describe('the bandwidth by neighbours', () => {
     expect(kernelDensity({ bandwidth: 2 }).bandwidth).toBe(2);
   });
 
-  test('of few rows, and of rows that are all equal', async () => {
+  test('for few rows, and for rows that are all equal', async () => {
     const two = kernelDensity();
     await two.fit({ data: Float32Array.from([0, 3]), rows: 2, cols: 1 });
     expect(two.bandwidth).toBe(3);
@@ -116,7 +116,7 @@ describe('the bandwidth by neighbours', () => {
     expect(equal.bandwidth).toBe(1);
   });
 
-  test('of more than 1,000 rows is near the one of all rows', async () => {
+  test('for more than 1,000 rows is close to the one of all rows', async () => {
     const points = normalPoints(2300, 3, 8);
     const estimator = kernelDensity();
     await estimator.fit(points);
@@ -134,9 +134,9 @@ describe('near and random rows', () => {
   const sampled = (more: KernelDensityOptions) => kernelDensity({ ...options, method: 'near-and-random', ...more });
 
   test.each([
-    ['exact neighbours', { k: 6, samples: 8 }],
-    ['no neighbours', { k: 0, samples: 12 }],
-    ['neighbours that are any rows', { k: 4, samples: 8, index: arbitraryIndex }],
+    ['exact neighbors', { k: 6, samples: 8 }],
+    ['no neighbors', { k: 0, samples: 12 }],
+    ['arbitrary rows as neighbors', { k: 4, samples: 8, index: arbitraryIndex }],
   ])('are unbiased over seeds, with %s (six standard errors, 135 values: false alarm below 3e-7)', async (_, more) => {
     const runs = casesOf(400, 4000);
     const expected = [...(await kernelDensity(options).fit(points))];
@@ -160,11 +160,11 @@ describe('near and random rows', () => {
       expect(Math.abs(bias)).toBeLessThan(6 * error + 1e-9);
       spread += error;
     });
-    expect(spread).toBeGreaterThan(0); // it is a sample indeed, and a bias of a tenth would be seen:
+    expect(spread).toBeGreaterThan(0); // it is a sample, and a bias of a tenth would be detected:
     expect(6 * spread).toBeLessThan(0.1 * expected.reduce((sum, value) => sum + value, 0));
   });
 
-  test('are exact when the sample is all the rest', async () => {
+  test('are exact if the sample is all other rows', async () => {
     for (const k of [0, 6, 500]) {
       const estimator = sampled({ k, samples: 1000 });
       const exact = kernelDensity(options);
@@ -173,7 +173,7 @@ describe('near and random rows', () => {
     }
   });
 
-  test('more samples come nearer, and neighbours more than as many samples where rows are near', async () => {
+  test('more samples reduce the error, and neighbors reduce it more in tight clusters', async () => {
     const tight = clusters([0.05, 0.05, 0.05, 0.8], 40, 16, 3);
     const narrow = { kernel: 'gaussian', bandwidth: 0.15 } as const;
     const exact = await kernelDensity(narrow).fit(tight);
@@ -193,7 +193,7 @@ describe('near and random rows', () => {
   });
 });
 
-/** An index whose neighbours are the first rows: what an estimate must not rely on. */
+/** An index whose neighbors are the first rows: estimates must not depend on good neighbors. */
 function arbitraryIndex(): NeighborIndex {
   const inner = exactIndex();
   return Object.assign(inner, {
@@ -210,7 +210,7 @@ function arbitraryIndex(): NeighborIndex {
   }) as unknown as NeighborIndex;
 }
 
-test('the event loop goes on while it runs, and an abort ends it with its reason', async () => {
+test('lets the event loop run, and rejects with the reason of its signal', async () => {
   const points = normalPoints(3000, 64, 1);
   const controller = new AbortController();
   const reason = new Error('enough');
@@ -231,7 +231,7 @@ test('the event loop goes on while it runs, and an abort ends it with its reason
   expect(events).toEqual(new Set(['work-start', 'work-progress']));
 });
 
-test('what cannot be measured is refused', async () => {
+test('refuses invalid options and points', async () => {
   const refused = (options: object, message: string) => {
     expect(() => kernelDensity(options)).toThrow(InvalidArgumentError);
     expect(() => kernelDensity(options)).toThrow(message);
@@ -239,15 +239,15 @@ test('what cannot be measured is refused', async () => {
   refused({ kernel: 'box' }, 'kernel must be one of gaussian, exponential, angular, got box');
   refused({ method: 'fast' }, 'method must be exact or near-and-random, got fast');
   refused({ kernel: 'angular', bandwidth: 1 }, 'the angular kernel has no bandwidth');
-  refused({ power: 2 }, 'power is of the angular kernel');
+  refused({ power: 2 }, 'power applies only to the angular kernel');
   for (const power of [0, -1, Number.NaN, Infinity]) refused({ kernel: 'angular', power }, `got ${power}`);
   for (const bandwidth of [0, -1, Number.NaN, Infinity, 1e-160]) refused({ bandwidth }, `got ${bandwidth}`);
   for (const k of [-1, 0.5]) refused({ k }, `k must be an integer ≥ 0, got ${k}`);
   for (const samples of [0, 1.5]) refused({ samples }, `samples must be an integer ≥ 1, got ${samples}`);
   refused({ seed: 0.5 }, 'seed must be a safe integer, got 0.5');
   const byDot = () => exactIndex({ metric: 'dot' });
-  refused({ method: 'near-and-random', index: byDot }, 'needs an index by euclidean or cosine, and this one is by dot');
-  await expect(kernelDensity().fit(normalPoints(1, 3, 1))).rejects.toThrow('at least 2 rows, and there are 1');
+  refused({ method: 'near-and-random', index: byDot }, 'needs an index with metric euclidean or cosine, got dot');
+  await expect(kernelDensity().fit(normalPoints(1, 3, 1))).rejects.toThrow('at least 2 rows, got 1');
   await expect(kernelDensity().fit({ data: new Float32Array(0), rows: 2, cols: 0 })).rejects.toBeInstanceOf(ShapeError);
   const doubles = { data: new Float64Array(6) as unknown as Float32Array, rows: 3, cols: 2 };
   await expect(kernelDensity().fit(doubles)).rejects.toThrow('points must be in a Float32Array, got Float64Array');

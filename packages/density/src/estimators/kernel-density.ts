@@ -7,20 +7,19 @@ import {
   NotFittedError,
   selfJoin,
   timeSlices,
+  withProgress,
 } from '@rarefy/core';
-import { type KernelDensityOptions, kernelSettings } from '../kernel/kernel-options.js';
-import { type KernelRows, kernelQuerySums, kernelSelfSums } from '../kernel/kernel-sums.js';
-import { kernelValue } from '../kernel/kernel-value.js';
-import { type NearAndRandom, nearAndRandom } from '../kernel/near-and-random.js';
-import { neighborBandwidth } from '../kernel/neighbor-bandwidth.js';
 import { checkPoints } from '../numeric/check-points.js';
 import { type DistinctRows, distinctRows } from '../numeric/distinct-rows.js';
 import { squaredLengths } from '../numeric/inner-products.js';
-import { withProgress } from '../numeric/with-progress.js';
+import { neighborBandwidth } from './kernel/bandwidth.js';
+import { type KernelDensityOptions, kernelSettings, kernelValue } from './kernel/kernels.js';
+import { type NearAndRandom, nearAndRandom } from './kernel/near-and-random.js';
+import { type KernelRows, kernelQuerySums, kernelSelfSums } from './kernel/sums.js';
 
 export interface KernelDensity extends DensityEstimator {
   score(points: Matrix, options?: CallOptions): Promise<Float64Array>;
-  /** In force: the one given, or what the last fit chose; undefined before that, and for `angular`. */
+  /** The given bandwidth, or the one that the last fit chose; undefined before the fit, and for `angular`. */
   readonly bandwidth: number | undefined;
 }
 
@@ -34,15 +33,15 @@ interface Fit {
 const task = 'kernel-density';
 
 /**
- * Density = mean over the other rows of a kernel that is 1 at distance 0; in [0, 1], without the normalising constant, which is the
- * same for all rows and does not fit in a number in hundreds of dimensions. `score` takes the mean over all rows of the fit.
+ * Density = mean over the other rows of a smoothing kernel that is 1 at distance 0; in [0, 1]. The normalizing constant is left
+ * out: it is the same for all rows and overflows in hundreds of dimensions. `score` takes the mean over all rows of the fit.
  *
- * `exact` takes O(rows² x cols), 0.2 ns a pair and column; equal rows are summed once. `near-and-random` is exact over the k nearest
- * rows and unbiased over `samples` of the rest (DEANN): O(rows x (k + samples) x cols) beside the neighbours, for which an
- * approximate index is enough. Both are deterministic, and the same in any order of the rows.
+ * `exact` takes O(rows² x cols); equal rows are summed once. `near-and-random` is exact over the k nearest rows and an unbiased
+ * estimate from `samples` of the rest (DEANN). It takes O(rows x (k + samples) x cols) after the neighbor search, for which an
+ * approximate index is enough. Both are deterministic and do not depend on the order of the rows.
  *
- * `fit` throws InvalidArgumentError when there are fewer than two rows.
- * @throws InvalidArgumentError for options out of range, or of another kernel.
+ * `fit` throws InvalidArgumentError if there are fewer than two rows.
+ * @throws InvalidArgumentError if an option is out of range, or does not apply to the kernel.
  */
 export function kernelDensity(options: KernelDensityOptions = {}): KernelDensity {
   const { kernel, bandwidth, power, fingerprint, sampling, index } = kernelSettings(options);
@@ -76,7 +75,7 @@ export function kernelDensity(options: KernelDensityOptions = {}): KernelDensity
       await earlier?.near?.index[Symbol.asyncDispose]();
       await checkPoints(points, timeSlices(call.signal));
       if (points.rows < 2) {
-        throw new InvalidArgumentError(`a kernel density needs at least 2 rows, and there are ${points.rows}`);
+        throw new InvalidArgumentError(`a kernel density needs at least 2 rows, got ${points.rows}`);
       }
       const current = await prepare(points, call);
       const { rows, distinct, near } = current;
@@ -108,7 +107,7 @@ async function sampledSelfSums(
     const sums = new Float64Array(points.rows);
     for (let row = 0; row < points.rows; row++) {
       const near = ids.subarray(row * k, (row + 1) * k);
-      sums[row] = estimate.sum(points, row, lengths[row]!, row, near) - 1; // all copies but the row itself
+      sums[row] = estimate.sum(points, row, lengths[row]!, row, near) - 1; // without the row itself
       await tick(row);
     }
     return sums;

@@ -23,7 +23,7 @@ async function sketchOf(given: Matrix, options: RaceDensityOptions = small) {
   return sketch;
 }
 
-/** Rows with few entries that are not 0, as hashed words have. */
+/** Sparse rows, like hashed words. */
 function sparse(rows: number, cols: number, seed: number): Matrix {
   const { data } = normalPoints(rows, cols, seed);
   return { data: data.map((value) => (value > 1.6 ? 1 : 0)), rows, cols };
@@ -62,7 +62,7 @@ test('the mean over seeds is the kernel density: no bias (six standard errors, 1
   });
 });
 
-describe('bit for bit', () => {
+describe('bit-exact', () => {
   test('merge(a, b) is the sketch of a and b, in any order and number of parts', async () => {
     const cuts = fc.array(fc.integer({ min: 0, max: 120 }), { maxLength: 4 });
     await fc.assert(
@@ -79,7 +79,7 @@ describe('bit for bit', () => {
     );
   });
 
-  test('adding and then removing is nothing, down to the empty sketch', async () => {
+  test('adding and then removing points restores the sketch, down to the empty one', async () => {
     const sketch = await sketchOf(part(0, 50));
     const before = sketch.toBytes();
     await sketch.update(part(20, 120));
@@ -91,7 +91,7 @@ describe('bit for bit', () => {
     await expect(sketch.score(part(0, 1))).rejects.toThrow('call fit(points) or update(points) first');
   });
 
-  test('leaving a row out is removing it and scoring it', async () => {
+  test('leave-one-out equals removing the row and scoring it', async () => {
     const density = await raceDensity(small).fit(points);
     const sketch = await sketchOf(points);
     for (const row of [0, 17, 119]) {
@@ -101,7 +101,7 @@ describe('bit for bit', () => {
     }
   });
 
-  test('a window holds the last points, however they came', async () => {
+  test('a window holds the last points, however they were added', async () => {
     const steps = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(steps, fc.integer({ min: 2, max: 70 }), async (list, window) => {
@@ -124,22 +124,22 @@ describe('bit for bit', () => {
     );
   });
 
-  test('large updates are what small ones are', async () => {
+  test('one large update equals many small ones', async () => {
     const many = normalPoints(5000, 6, 3); // more than one block of rows
     for (const window of [undefined, 3000]) {
       const options = { ...small, ...(window && { window }) };
       const sketch = raceDensity(options);
       const parts = range(0, 10).map((at) => rowsOf(many, range(500 * at, 500 * at + 500)));
-      await Promise.all(parts.map((rows) => sketch.update(rows))); // not awaited one by one: they keep their order
+      await Promise.all(parts.map((rows) => sketch.update(rows))); // concurrent calls keep their order
       expect(sketch.toBytes()).toEqual((await sketchOf(many, options)).toBytes());
     }
   });
 
-  test('bytes restore the sketch and what it does next', async () => {
+  test('bytes restore the sketch and its later results', async () => {
     for (const options of [small, { ...small, window: 45 }]) {
       const sketch = await sketchOf(part(0, 100), options);
       const restored = raceDensity(options);
-      restored.restore(Uint8Array.of(9, ...sketch.toBytes()).subarray(1)); // at an odd place of its buffer
+      restored.restore(Uint8Array.of(9, ...sketch.toBytes()).subarray(1)); // at an odd offset of its buffer
       for (const each of [sketch, restored]) await each.update(part(100, 120));
       expect(restored.toBytes()).toEqual(sketch.toBytes());
       expect(restored.size).toBe(sketch.size);
@@ -147,7 +147,7 @@ describe('bit for bit', () => {
     }
   });
 
-  test('the same everywhere: the digest of a sketch', async () => {
+  test('a sketch has the same digest on every platform', async () => {
     const grid = {
       data: Float32Array.from({ length: 600 }, (_, at) => ((at * 7919) % 1009) / 64 - 8),
       rows: 60,
@@ -159,7 +159,7 @@ describe('bit for bit', () => {
   });
 });
 
-test('under a window, a fit leaves out the rows that fell out of it', async () => {
+test('with a window, a fit scores rows outside the window as new points', async () => {
   const window = 30;
   const density = await raceDensity({ ...small, window }).fit(points);
   const inside = await raceDensity(small).fit(part(90, 120));
@@ -167,8 +167,8 @@ test('under a window, a fit leaves out the rows that fell out of it', async () =
   expect(density.subarray(0, 90)).toEqual(await (await sketchOf(part(90, 120))).score(part(0, 90)));
 });
 
-test('rows that are read in blocks give what rows in memory give', async () => {
-  const wide = normalPoints(70, 2 ** 15, 1); // 32 rows a block
+test('rows read in blocks give the same densities as rows in memory', async () => {
+  const wide = normalPoints(70, 2 ** 15, 1); // 32 rows per block
   const source = {
     rows: wide.rows,
     cols: wide.cols,
@@ -198,7 +198,7 @@ test('an abort in the middle changes nothing', async () => {
   }
 });
 
-describe('what cannot be is refused', () => {
+describe('refuses', () => {
   test('options', () => {
     const refused = (options: RaceDensityOptions, message: string) => {
       expect(() => raceDensity(options)).toThrow(InvalidArgumentError);
@@ -209,35 +209,35 @@ describe('what cannot be is refused', () => {
     for (const window of [0, 1, 2.5]) refused({ window }, `window must be an integer ≥ 2, got ${window}`);
     refused({ seed: 0.5 }, 'seed must be a safe integer, got 0.5');
     refused({ rows: 10_000, hashes: 16 }, 'more than 2^28');
-    refused({ window: 2_000_000 }, 'a window of 2000000 points x 1000 rows of counters is more than 2^30');
+    refused({ window: 2_000_000 }, 'a window of 2000000 points x 1000 rows is more than 2^30 codes');
   });
 
-  test('removing what was not added, and then nothing is changed', async () => {
+  test('removing points that were not added, and changes nothing', async () => {
     const sketch = await sketchOf(part(0, 10));
     const before = sketch.toBytes();
-    await expect(sketch.remove(part(5, 15))).rejects.toThrow('these 10 points were not all added');
+    await expect(sketch.remove(part(5, 15))).rejects.toThrow('not all of these 10 points are in the sketch');
     await expect(sketch.remove(part(0, 11))).rejects.toThrow(InvalidArgumentError);
     expect(sketch.toBytes()).toEqual(before);
   });
 
-  test('a window that should merge or remove', async () => {
+  test('merging and removing with a window', async () => {
     const sketch = await sketchOf(part(0, 10), { ...small, window: 5 });
     await expect(sketch.remove(part(9, 10))).rejects.toThrow('a sketch with a window cannot remove points');
     expect(() => sketch.merge(sketch)).toThrow('a sketch with a window cannot merge');
   });
 
-  test('points and sketches that do not fit', async () => {
+  test('points and sketches of other shapes or options', async () => {
     const sketch = await sketchOf(part(0, 10));
     await expect(sketch.update(normalPoints(3, 7, 1))).rejects.toThrow(ShapeError);
     await expect(sketch.remove(normalPoints(3, 7, 1))).rejects.toThrow(ShapeError);
     const other = await sketchOf(normalPoints(3, 7, 1));
-    expect(() => sketch.merge(other)).toThrow('the points have 7 columns and those of the sketch 24');
+    expect(() => sketch.merge(other)).toThrow('the points have 7 columns and the sketch has 24');
     expect(() => sketch.merge(raceDensity({ ...small, seed: 6 }))).toThrow(StateMismatchError);
     expect(() => sketch.restore(raceDensity({ ...small, hashes: 4 }).toBytes())).toThrow(StateMismatchError);
-    await expect(raceDensity(small).fit(part(0, 1))).rejects.toThrow('at least 2 rows, and there are 1');
+    await expect(raceDensity(small).fit(part(0, 1))).rejects.toThrow('at least 2 rows, got 1');
   });
 
-  test('bytes that are damaged anywhere, or cut off', async () => {
+  test('bytes that are damaged anywhere, or truncated', async () => {
     for (const options of [small, { ...small, window: 8 }]) {
       const sketch = await sketchOf(part(0, 10), options);
       const bytes = sketch.toBytes();

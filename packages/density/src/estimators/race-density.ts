@@ -7,42 +7,43 @@ import {
   type RowSource,
   ShapeError,
   timeSlices,
+  withProgress,
 } from '@rarefy/core';
 import { checkPoints } from '../numeric/check-points.js';
-import { withProgress } from '../numeric/with-progress.js';
-import { decodeRace, encodeRace } from '../race/race-bytes.js';
-import { countCodes, meanCount } from '../race/race-counters.js';
-import { type RaceDensityOptions, raceSettings } from '../race/race-options.js';
-import { type RaceWindow, raceWindow } from '../race/race-window.js';
-import { type SignHashes, signHashes } from '../race/sign-hashes.js';
+import { type RaceDensityOptions, raceSettings } from './race/options.js';
+import { type SignHashes, signHashes } from './race/sign-hashes.js';
+import { countCodes, decodeRace, encodeRace, meanCount, type RaceWindow, raceWindow } from './race/sketch.js';
 
-/** A density estimator that is a sketch: it holds counters, never points. Calls that wait for each other keep their order. */
+/** A density estimator that keeps a sketch: counters instead of points. Concurrent calls run one after the other, in order. */
 export interface RaceDensity extends DensityEstimator {
   score(points: Matrix, options?: CallOptions): Promise<Float64Array>;
-  /** Two passes over the rows, in blocks; `score` and `update` go on from there. */
+  /** Reads the rows twice, in blocks. `score` and `update` work after it. */
   fitRows(points: RowSource, options?: CallOptions): Promise<Float64Array>;
-  /** Adds points; also to an empty sketch. */
+  /** Adds points, also to an empty sketch. */
   update(points: Matrix, options?: CallOptions): Promise<void>;
   /**
-   * Takes points out, bit for bit as if they had never come. Without a window.
-   * @throws InvalidArgumentError, and changes nothing, for points that cannot all be in the sketch.
+   * Removes points. The sketch is bit-equal to one that never had them.
+   * @throws InvalidArgumentError, and changes nothing, if the sketch has a window or cannot contain all of the points.
    */
   remove(points: Matrix, options?: CallOptions): Promise<void>;
-  /** Adds all points of another sketch of the same options, bit for bit as if they had come here. Without a window. */
+  /**
+   * Adds all points of another sketch with the same options. The sketch is bit-equal to one of all these points.
+   * @throws InvalidArgumentError if the sketch has a window; StateMismatchError if the other one has other options.
+   */
   merge(other: RaceDensity): void;
-  /** Points that count. */
+  /** Points that are counted. */
   readonly size: number;
-  /** The sketch, 4 bytes a counter; equal sketches give equal bytes. */
+  /** Serializes the sketch, 4 bytes per counter; equal sketches give equal bytes. */
   toBytes(): Uint8Array;
-  /** @throws StateMismatchError for a sketch of other options; CorruptFileError for bytes that are no whole sketch. */
+  /** @throws StateMismatchError if the sketch has other options; CorruptFileError if the bytes are not a complete sketch. */
   restore(bytes: Uint8Array): void;
 }
 
-/** Rows of a data set, a part at a time, as often as they are asked for. */
+/** The rows of a data set in blocks; can be iterated more than once. */
 type Blocks = Iterable<{ start: number; block: Matrix }> | AsyncIterable<{ start: number; block: Matrix }>;
 
 interface Sketch {
-  /** 0 while there are no points. */
+  /** 0 while the sketch is empty. */
   cols: number;
   size: number;
   readonly counters: Int32Array;
@@ -50,16 +51,19 @@ interface Sketch {
 }
 
 /**
- * RACE: each row of counters hashes every point by the signs of some random projections and counts it there. The mean counter of a
- * point estimates, without bias over the seed, the mean of (1 - θ / π)^hashes over the other points, θ the angle between two:
- * `kernelDensity({ kernel: 'angular', power: hashes })`. One pass, no pairs, and all memory is rows x 2^hashes counters.
- * `fit` leaves each row out of its own density exactly. Under a window, rows that fell out of it are scored as new points.
+ * RACE: each row of counters hashes every point by the signs of random projections and increments one counter. The mean counter
+ * of a point is an estimate, unbiased over the seed, of the mean of (1 - θ / π)^hashes over the other points, where θ is the
+ * angle between two points: the density of `kernelDensity({ kernel: 'angular', power: hashes })`. It takes one pass, compares no
+ * pairs, and its memory is rows x 2^hashes counters. `fit` leaves each row out of its own density exactly. With a window, rows
+ * that left the window are scored as new points.
  *
- * It is a global density and ranks prompts otherwise than the nearest neighbours do. Deterministic, in integers.
- * Source: Coleman & Shrivastava, "Sub-linear RACE sketches for approximate kernel density estimation on streaming data", WWW 2020.
+ * This is a global density, so it ranks prompts differently from nearest-neighbor densities. Deterministic: all counts are
+ * integers.
+ * Source: Coleman & Shrivastava, "Sub-linear RACE sketches for approximate kernel density estimation on streaming data", WWW
+ * 2020.
  *
- * `fit` throws InvalidArgumentError when there are fewer than two rows.
- * @throws InvalidArgumentError for options out of range.
+ * `fit` throws InvalidArgumentError if there are fewer than two rows.
+ * @throws InvalidArgumentError if an option is out of range.
  */
 export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
   const { rows, hashes, seed, window, fingerprint } = raceSettings(options);
@@ -74,13 +78,13 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     const counters = new Int32Array(counterCount);
     return { cols: 0, size: 0, counters, recent: window === undefined ? undefined : raceWindow(window, rows) };
   }
-  /** One after the other, so that a later call sees what an earlier one did. */
+  /** Runs calls one after the other, so that a later call sees the result of an earlier one. */
   const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
     const result = last.then(work);
     last = result.catch(() => {});
     return result;
   };
-  /** Hands over the hashes of a few points at a time, in an array that is used again. */
+  /** Hashes points block by block. @param use gets the codes of rows `from` to `to` - 1, in an array that is reused */
   const hashBlocks = (
     points: Matrix,
     call: CallOptions,
@@ -96,9 +100,9 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
         await tick(to);
       }
     });
-  /** Counts points aside, so that an abort changes nothing; `commit` then adds them to a sketch, all at once. */
+  /** Counts points aside, so that an abort changes nothing. Returns a function that adds them to a sketch, all at once. */
   const count = async (points: Matrix, call: CallOptions) => {
-    const kept = window === undefined ? points.rows : Math.min(points.rows, window); // the others fall out at once
+    const kept = window === undefined ? points.rows : Math.min(points.rows, window); // earlier points leave the window at once
     const isSmall = points.rows <= blockRows;
     const codesKept = new Uint16Array(isSmall || window !== undefined ? kept * rows : 0);
     const change = codesKept.length > 0 ? undefined : new Int32Array(counterCount);
@@ -110,7 +114,7 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     });
     const commit = (target: Sketch, sign: 1 | -1 = 1) => {
       checkCols(points.cols, target);
-      if (change) for (let at = 0; at < counterCount; at++) target.counters[at]! += sign * change[at]!;
+      if (change) for (let index = 0; index < counterCount; index++) target.counters[index]! += sign * change[index]!;
       else countCodes(target.counters, codesKept, sign, shape);
       target.recent?.push(codesKept, (codes) => countCodes(target.counters, codes, -1, shape));
       target.size = target.recent?.size ?? target.size + sign * points.rows;
@@ -118,9 +122,9 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     };
     return commit;
   };
-  /** Two passes: one counts, the other looks up each row without itself. */
+  /** Two passes: the first counts all rows, the second looks up each row without itself. */
   const fitBlocks = async (total: number, blocks: Blocks, call: CallOptions): Promise<Float64Array> => {
-    if (total < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, and there are ${total}`);
+    if (total < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, got ${total}`);
     const fitted = emptySketch();
     for await (const { block } of blocks) (await count(block, call))(fitted);
     const densities = new Float64Array(total);
@@ -139,7 +143,7 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
   const refuseWindow = (what: string) => {
     if (window === undefined) return;
     throw new InvalidArgumentError(
-      `a sketch with a window cannot ${what}, since its points have an order; leave the window out`,
+      `a sketch with a window cannot ${what}, because its points are ordered; create it without a window`,
     );
   };
 
@@ -183,7 +187,9 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
         const left = { ...sketch, counters: sketch.counters.slice() };
         commit(left, -1);
         if (left.size < 0 || left.counters.some((value) => value < 0)) {
-          throw new InvalidArgumentError(`these ${points.rows} points were not all added; remove only what was`);
+          throw new InvalidArgumentError(
+            `not all of these ${points.rows} points are in the sketch; remove only points that were added`,
+          );
         }
         sketch = left;
       }),
@@ -192,7 +198,7 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
       const { cols, size, counters } = decodeRace(other.toBytes(), fingerprint, counterCount, 0);
       if (size === 0) return;
       checkCols(cols, sketch);
-      const merged = sketch.counters.map((value, at) => value + counters[at]!);
+      const merged = sketch.counters.map((value, index) => value + counters[index]!);
       sketch = { cols, size: sketch.size + size, counters: merged, recent: undefined };
     },
     toBytes() {
@@ -213,7 +219,7 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
   };
 }
 
-/** 4 MiB a block. */
+/** Blocks of 4 MiB. */
 function readBlocks(points: RowSource, call: CallOptions): Blocks {
   const step = Math.max(1, Math.floor(2 ** 20 / points.cols));
   return {
@@ -230,5 +236,7 @@ function readBlocks(points: RowSource, call: CallOptions): Blocks {
 
 function checkCols(cols: number, sketch: Sketch): void {
   if (sketch.size === 0 || cols === sketch.cols) return;
-  throw new ShapeError(`the points have ${cols} columns and those of the sketch ${sketch.cols}; give the same columns`);
+  throw new ShapeError(
+    `the points have ${cols} columns and the sketch has ${sketch.cols}; give points of the same embedder`,
+  );
 }

@@ -1,34 +1,24 @@
-import { InvalidArgumentError, type Matrix, NotFiniteError, ShapeError, type TimeSlices } from '@rarefy/core';
+import { checkShape, firstNotFinite, type Matrix, notFiniteAt, ShapeError, type TimeSlices } from '@rarefy/core';
 
-/** Numbers looked at in one go: about a millisecond. */
+/** Numbers checked between two looks at the clock: about a millisecond. */
 const chunkNumbers = 2 ** 20;
 
 /**
- * @param fittedCols what an earlier fit has
- * @throws InvalidArgumentError for other numbers than float32; ShapeError when the sizes do not fit; NotFiniteError naming the row of
- * the first NaN or infinity.
+ * Checks points and lets other work run in between.
+ * @param fittedCols columns of the rows that were fitted before
+ * @throws InvalidArgumentError if the data is not a Float32Array; ShapeError if the sizes do not agree, or the columns differ from
+ * `fittedCols`; NotFiniteError naming row and column of the first NaN or infinity.
  */
-export async function checkPoints({ data, rows, cols }: Matrix, slices: TimeSlices, fittedCols = cols): Promise<void> {
-  const kind = Object.prototype.toString.call(data).slice(8, -1); // not by instanceof, which an array of another realm fails
-  if (kind !== 'Float32Array') throw new InvalidArgumentError(`points must be in a Float32Array, got ${kind}`);
-  if (!(Number.isInteger(rows) && Number.isInteger(cols) && rows >= 0 && cols >= 1 && data.length === rows * cols)) {
-    throw new ShapeError(`points say ${rows} rows x ${cols} columns and hold ${data.length} numbers; these must agree`);
-  }
+export async function checkPoints(points: Matrix, slices: TimeSlices, fittedCols = points.cols): Promise<void> {
+  checkShape(points, 'points');
+  const { data, cols } = points;
+  if (cols === 0) throw new ShapeError('points have 0 columns; give at least one');
   if (cols !== fittedCols) {
     throw new ShapeError(`points have ${cols} columns and the fit has ${fittedCols}; give points of the same embedder`);
   }
   for (let start = 0; start < data.length; start += chunkNumbers) {
     const bad = firstNotFinite(data, start, Math.min(start + chunkNumbers, data.length));
-    if (bad >= 0) {
-      throw new NotFiniteError(
-        `points hold ${data[bad]} in row ${Math.floor(bad / cols)}, column ${bad % cols}; remove or mend that row`,
-      );
-    }
+    if (bad >= 0) throw notFiniteAt(points, bad, 'points');
     if (slices.due()) await slices.pause();
   }
-}
-
-function firstNotFinite(data: Float32Array, start: number, end: number): number {
-  for (let at = start; at < end; at++) if (!Number.isFinite(data[at])) return at;
-  return -1;
 }

@@ -1,80 +1,54 @@
 import type { Matrix, TimeSlices } from '@rarefy/core';
+import { groupEqualRows } from '@rarefy/neighbors/equal-rows';
 
-/** Points with equal rows taken together. */
+/** Points with equal rows merged. */
 export interface DistinctRows {
-  /** Each different row once, in the order of its first place; a copy. */
+  /** Each distinct row once, in order of first occurrence; a copy. */
   readonly points: Matrix;
   /** How often each of them occurs. */
   readonly counts: Int32Array;
-  /** Row of `points` that each row given is. */
+  /** Row of `points` that equals each given row. */
   readonly classOf: Int32Array;
   /** 53 bits of the content of each distinct row, as a safe integer; the same on every platform. */
   readonly keys: Float64Array;
-  /** The distinct row that a row of other points of as many columns is equal to, or -1. */
+  /** The distinct row that equals a row of other points with as many columns, or -1. */
   find(others: Matrix, row: number): number;
 }
 
-/** Rows are equal when all their bits are, so 0 and -0 differ. O(rows x cols). */
+/** Merges equal rows, as {@link groupEqualRows} defines them: 0 and -0 are equal. O(rows x cols). */
 export async function distinctRows(given: Matrix, slices: TimeSlices): Promise<DistinctRows> {
-  const { rows, cols } = given;
-  const newest = new Map<number, number>(); // distinct row of a key; `earlier` chains further ones of the same key
-  const earlier: number[] = [];
-  const firsts: number[] = [];
-  const counts: number[] = [];
-  const keys: number[] = [];
+  const { data, rows, cols } = given;
+  const { heads, distinct, find } = await groupEqualRows(given, slices);
+  const words = new Int32Array(data.buffer, data.byteOffset, data.length);
+  const points = { data: new Float32Array(distinct.length * cols), rows: distinct.length, cols };
+  const keys = new Float64Array(distinct.length);
   const classOf = new Int32Array(rows);
-  const find = (words: Int32Array, row: number, known: Int32Array, startOf: (found: number) => number) => {
-    const key = contentKey(words, row * cols, cols);
-    let found = newest.get(key) ?? -1;
-    while (found >= 0 && !isEqual(words, row * cols, known, startOf(found), cols)) found = earlier[found]!;
-    return found;
-  };
-  const words = wordsOf(given);
+  for (const [index, row] of distinct.entries()) {
+    points.data.set(data.subarray(row * cols, (row + 1) * cols), index * cols);
+    keys[index] = contentKey(words, row * cols, cols);
+    classOf[row] = index;
+    if (index % 64 === 0 && slices.due()) await slices.pause();
+  }
+  const counts = new Int32Array(distinct.length);
   for (let row = 0; row < rows; row++) {
-    let found = find(words, row, words, (at) => firsts[at]! * cols);
-    if (found < 0) {
-      const key = contentKey(words, row * cols, cols);
-      found = firsts.length;
-      earlier.push(newest.get(key) ?? -1);
-      newest.set(key, found);
-      firsts.push(row);
-      counts.push(0);
-      keys.push(key);
-    }
-    counts[found] = counts[found]! + 1;
-    classOf[row] = found;
-    if (slices.due()) await slices.pause();
+    classOf[row] = classOf[heads[row]!]!; // the head comes first
+    counts[classOf[row]!]!++;
   }
-  const points = { data: new Float32Array(firsts.length * cols), rows: firsts.length, cols };
-  for (const [at, row] of firsts.entries()) {
-    points.data.set(given.data.subarray(row * cols, (row + 1) * cols), at * cols);
-    if (at % 1024 === 0 && slices.due()) await slices.pause();
-  }
-  const known = wordsOf(points);
-  return {
-    points,
-    counts: Int32Array.from(counts),
-    classOf,
-    keys: Float64Array.from(keys),
-    find: (others, row) => find(wordsOf(others), row, known, (at) => at * cols),
+  const findClass = (others: Matrix, row: number) => {
+    const first = find(others, row);
+    return first < 0 ? -1 : classOf[first]!;
   };
+  return { points, counts, classOf, keys, find: findClass };
 }
 
-function wordsOf({ data }: Matrix): Int32Array {
-  return new Int32Array(data.buffer, data.byteOffset, data.length);
-}
+const minusZero = 0x80000000 | 0;
 
-function isEqual(words: Int32Array, start: number, others: Int32Array, otherStart: number, length: number): boolean {
-  for (let at = 0; at < length; at++) if (words[start + at] !== others[otherStart + at]) return false;
-  return true;
-}
-
-/** Two 32-bit hashes of other constants, mixed as MurmurHash3 does; 53 bits of them. */
+/** 53 bits of two 32-bit hashes with different constants, mixed as MurmurHash3 does. -0 counts as 0. */
 function contentKey(words: Int32Array, start: number, length: number): number {
   let high = 0x9747b28c | 0;
   let low = length;
   for (let at = start; at < start + length; at++) {
-    const word = words[at]!;
+    const word = words[at] === minusZero ? 0 : words[at]!;
     const scrambled = Math.imul(word, 0xcc9e2d51 | 0);
     high ^= Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593);
     high = Math.imul((high << 13) | (high >>> 19), 5) + (0xe6546b64 | 0);

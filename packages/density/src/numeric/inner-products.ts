@@ -1,6 +1,6 @@
 /**
- * Inner products of rows of `x` with rows of `y`, `cols` columns each, into `out` (xRows x yRows, row-major). Float64 sums, each in
- * the order of the columns, whatever the rows beside it: equal rows give equal bits. About 0.35 ns a product.
+ * Writes the inner products of rows of `x` with rows of `y`, `cols` columns each, into `out` (xRows x yRows, row-major). Each is a
+ * float64 sum in the order of the columns, so equal rows give equal bits.
  */
 export function innerProducts(
   x: Float32Array,
@@ -13,7 +13,7 @@ export function innerProducts(
   out: Float64Array,
 ): void {
   for (let i = 0; i < xRows; i += 4) {
-    // Rows past the last are the last again, and written to the same place.
+    // Rows past the last repeat the last one and overwrite its results with the same values.
     const i1 = Math.min(i + 1, xRows - 1);
     const i2 = Math.min(i + 2, xRows - 1);
     const i3 = Math.min(i + 3, xRows - 1);
@@ -61,18 +61,18 @@ export function innerProducts(
   }
 }
 
-/** Squared length of each row, to the bit what {@link innerProducts} gives for the row with itself. */
+/** Squared length of each row, bit-equal to {@link innerProducts} of the row with itself. */
 export function squaredLengths(data: Float32Array, rows: number, cols: number): Float64Array {
   const lengths = new Float64Array(rows);
   for (let row = 0; row < rows; row++) {
     let sum = 0;
-    for (let at = row * cols; at < (row + 1) * cols; at++) sum += data[at]! * data[at]!;
+    for (let index = row * cols; index < (row + 1) * cols; index++) sum += data[index]! * data[index]!;
     lengths[row] = sum;
   }
   return lengths;
 }
 
-/** One inner product, in four sums: in the last bits not what {@link innerProducts} gives. About 0.5 ns a product. */
+/** One inner product, in four partial sums; its last bits may differ from {@link innerProducts}. */
 export function innerProduct(x: Float32Array, xStart: number, y: Float32Array, yStart: number, cols: number): number {
   let sum0 = 0;
   let sum1 = 0;

@@ -1,20 +1,19 @@
-import { InvalidArgumentError, InvalidWeightsError, type Weighting } from '@rarefy/core';
-import { checkDensity } from './check-values.js';
-import { weightsFromLogarithms } from './weights-from-logarithms.js';
+import { InvalidArgumentError, InvalidWeightsError, NotFiniteError, type Weighting } from '@rarefy/core';
+import { maximum } from './weights.js';
 
 export interface InverseDensityOptions {
-  /** Larger favours rare rows more; 0 is uniform, below 0 favours crowded rows. Default 1. */
+  /** Larger values favor rare rows more; 0 is uniform, negative values favor crowded rows. Default 1. */
   readonly exponent?: number;
-  /** Added to every density: bounds the weight of a row of density 0. Default 0. */
+  /** Added to every density, which bounds the weight of a row of density 0. Default 0. */
   readonly epsilon?: number;
 }
 
 /**
- * Weight = (1 / (density + epsilon)) ^ exponent. The values are plain when the largest is within 2^±500; beyond that all are
- * divided by the largest, so that any exponent gives finite weights in the same ratios. One too small for float64 beside it is 0.
+ * Weight = (1 / (density + epsilon)) ^ exponent. If the largest weight is outside 2^±500, all are divided by it, so that any
+ * exponent gives finite weights with the same ratios; a weight too small for float64 becomes 0.
  *
- * The weighting throws InvalidWeightsError for a density of 0 with epsilon 0 and exponent > 0, whose weight has no bound.
- * @throws InvalidArgumentError for options out of range.
+ * The weighting throws InvalidWeightsError for a density of 0 with epsilon 0 and exponent > 0, whose weight would be infinite.
+ * @throws InvalidArgumentError if `exponent` is not finite, or `epsilon` is not finite and ≥ 0.
  */
 export function inverseDensity({ exponent = 1, epsilon = 0 }: InverseDensityOptions = {}): Weighting {
   if (!Number.isFinite(exponent)) throw new InvalidArgumentError(`exponent must be finite, got ${exponent}`);
@@ -26,10 +25,33 @@ export function inverseDensity({ exponent = 1, epsilon = 0 }: InverseDensityOpti
     const unbounded = exponent > 0 ? density.findIndex((value) => value + epsilon === 0) : -1;
     if (unbounded >= 0) {
       throw new InvalidWeightsError(
-        `density 0 at position ${unbounded} has no bounded weight; add an epsilon to every density, such as 1e-3`,
+        `density 0 at position ${unbounded} has an infinite weight; add an epsilon to every density, such as 1e-3`,
       );
     }
     if (exponent === 0) return new Float64Array(density.length).fill(1);
     return weightsFromLogarithms(density.map((value) => -exponent * Math.log(value + epsilon)));
   };
+}
+
+/** @throws NotFiniteError or InvalidArgumentError naming the first density that is not finite or is negative. */
+function checkDensity(density: Float64Array): void {
+  const bad = density.findIndex((value) => !(value >= 0 && value < Infinity));
+  if (bad < 0) return;
+  if (!Number.isFinite(density[bad])) {
+    throw new NotFiniteError(`density ${density[bad]} at position ${bad} must be finite`);
+  }
+  throw new InvalidArgumentError(`density ${density[bad]} at position ${bad} must be ≥ 0`);
+}
+
+/** Weights between 2^-500 and 2^500 can be summed and squared, and small ones beside them keep their digits. */
+const plainLimit = Math.log(2 ** 500);
+
+/**
+ * exp of each logarithm. If the largest result is outside 2^±500, all are divided by it: only ratios matter to a draw.
+ * -Infinity gives 0.
+ */
+function weightsFromLogarithms(logarithms: Float64Array): Float64Array {
+  const largest = maximum(logarithms);
+  const shift = Math.abs(largest) <= plainLimit || largest === Number.NEGATIVE_INFINITY ? 0 : largest;
+  return logarithms.map((logarithm) => Math.exp(logarithm - shift));
 }

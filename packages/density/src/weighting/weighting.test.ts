@@ -1,12 +1,15 @@
-import { InvalidArgumentError, InvalidWeightsError, NotFiniteError } from '@rarefy/core';
+import {
+  InvalidArgumentError,
+  InvalidWeightsError,
+  NotFiniteError,
+  type Weighting,
+  type WeightTransform,
+} from '@rarefy/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cap } from './cap.js';
-import { compose } from './compose.js';
-import { effectiveSampleSize } from './effective-sample-size.js';
 import { inverseDensity } from './inverse-density.js';
-import { mixUniform } from './mix-uniform.js';
-import { targetEss } from './target-ess.js';
+import { cap, compose, mixUniform, targetEss, weightTransform } from './transforms.js';
+import { effectiveSampleSize } from './weights.js';
 
 const float64 = (...values: number[]) => Float64Array.from(values);
 const options = { numRuns: 300, seed: 1 };
@@ -51,14 +54,14 @@ describe('inverseDensity', () => {
     );
   });
 
-  test('where plain powers overflow, ratios are kept', () => {
+  test('keeps the ratios if the powers overflow', () => {
     const weights = inverseDensity({ exponent: 300 })(float64(0.01, 0.0101));
     expect(weights[0]).toBe(1);
     expectRelative(weights[1]!, 1.01 ** -300, 1e-10);
   });
 
-  test('refuses what has no bounded weight, naming the position', () => {
-    expect(() => inverseDensity()(float64(1, 0))).toThrow('density 0 at position 1 has no bounded weight');
+  test('refuses densities whose weight would be infinite, naming the position', () => {
+    expect(() => inverseDensity()(float64(1, 0))).toThrow('density 0 at position 1 has an infinite weight');
     expect(() => inverseDensity()(float64(1, 0))).toThrow(InvalidWeightsError);
     expect(() => inverseDensity()(float64(1, Number.NaN))).toThrow(NotFiniteError);
     expect(() => inverseDensity()(float64(1, Infinity))).toThrow('density Infinity at position 1');
@@ -117,7 +120,7 @@ describe('targetEss', () => {
     expect(targetEss(0.5)(float64(0, 7, 0, 2))).toEqual(float64(0, 1, 0, 1));
   });
 
-  test('a share out of reach is an error that tells the range', () => {
+  test('a share out of reach is an error that states the range', () => {
     expect(() => targetEss(0.5)(float64(4, 4))).toThrow('at most 1 and more than 1');
     expect(() => targetEss(0.5)(float64(4, 4, 1, 1))).toThrow('at most 1 and more than 0.5');
     expect(() => targetEss(0.9)(float64(0, 0, 1, 2))).toThrow('at most 0.5 and more than 0.25');
@@ -126,7 +129,7 @@ describe('targetEss', () => {
   });
 });
 
-test('mixUniform keeps the sum and lifts every probability to at least lambda / rows', () => {
+test('mixUniform keeps the sum, and every probability is at least lambda / rows', () => {
   fc.assert(
     fc.property(weightLists, fc.double({ min: 0, max: 1, noNaN: true }), (weights, lambda) => {
       const mixed = mixUniform(lambda)(weights);
@@ -158,12 +161,45 @@ test('cap bounds weights by a multiple of the median of those above zero and lea
   for (const ratio of [0.5, 0, Number.NaN]) expect(() => cap(ratio)).toThrow(InvalidArgumentError);
 });
 
-test('compose applies from first to last, and no weighting changes its input', () => {
+test('compose applies from first to last, and nothing changes its input', () => {
   const density = float64(1, 4, 2, 0.5);
   const before = density.slice();
   const composed = compose(inverseDensity({ exponent: 2 }), targetEss(0.5), mixUniform(0.1), cap(20));
   expect(composed(density)).toEqual(cap(20)(mixUniform(0.1)(targetEss(0.5)(inverseDensity({ exponent: 2 })(density)))));
-  expect(compose()(density)).toEqual(density);
-  expect(compose()(density)).not.toBe(density);
+  expect(compose(inverseDensity())(density)).toEqual(inverseDensity()(density));
   expect(density).toEqual(before);
+});
+
+test('a plain function is a weighting, and a transform if it is wrapped', () => {
+  const squares = compose(
+    (density) => density.map((value) => 1 / value),
+    weightTransform((weights) => weights.map((weight) => weight ** 2)),
+  );
+  expect(squares(float64(1, 2, 4))).toEqual(float64(1, 0.25, 0.0625));
+});
+
+describe('a transform alone is not a weighting', () => {
+  test('for the compiler', () => {
+    // @ts-expect-error targetEss takes weights, not densities
+    const weighting: Weighting = targetEss(0.5);
+    // @ts-expect-error a chain starts with a weighting
+    expect(() => compose(targetEss(0.5), mixUniform(0.1))).toThrow(InvalidArgumentError);
+    // @ts-expect-error only the first of a chain takes densities
+    expect(() => compose(inverseDensity(), inverseDensity())).toThrow(
+      'argument 2 of compose must be a weight transform',
+    );
+    // @ts-expect-error an unmarked function may take densities or weights
+    expect(() => compose(inverseDensity(), cap(3), (weights) => weights)).toThrow('argument 3 of compose');
+    // @ts-expect-error a weighting is not a transform
+    const transform: WeightTransform = inverseDensity();
+    expect([weighting.kind, transform.kind]).toEqual(['weight-transform', undefined]);
+  });
+
+  test('at run time: the error says what to write instead', () => {
+    for (const transform of [targetEss(0.5), mixUniform(0.1), cap(20), weightTransform((weights) => weights)]) {
+      const given = transform as unknown as Weighting;
+      expect(() => compose(given)).toThrow(InvalidArgumentError);
+      expect(() => compose(given)).toThrow('compose(inverseDensity(), targetEss(0.5))');
+    }
+  });
 });

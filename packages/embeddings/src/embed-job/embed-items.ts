@@ -6,37 +6,36 @@ import {
   MissingDependencyError,
   type WorkEvent,
 } from '@rarefy/core';
-import { lengthBatches } from './length-batches.js';
 
 export interface BatchOptions<Item> {
-  /** Items a call of the embedder; default 32, never more than its `maxBatch`. */
+  /** Maximum number of items per batch; default 32, and never more than the embedder's `maxBatch`. */
   readonly batchSize?: number | undefined;
-  /** Tokens a call, padding included; default no limit. Needs `countTokens`. */
+  /** Maximum number of tokens per batch, including padding; default: no limit. Needs `countTokens`. */
   readonly batchTokens?: number | undefined;
-  /** Tokens of each item as the model reads it; default their characters stand for them, to batch by length. */
+  /** Number of tokens of each item as the model reads it; default: batches are formed by the number of characters. */
   readonly countTokens?: ((items: readonly Item[]) => ArrayLike<number>) | undefined;
 }
 
-/** A row of numbers, or why there is none. */
+/** The embedding of an item, or why there is none. */
 export type EmbeddedItem =
   | { readonly row: Float32Array; readonly truncated: boolean }
   | { readonly failed: string; readonly truncated: false };
 
 export interface ItemEmbedder<Item> {
-  /** One result an item, in order. `onDone` is told how many more items are done. */
+  /** One result per item, in order. `onDone` receives the number of items that have just finished. */
   embed(items: readonly Item[], options: CallOptions, onDone: (items: number) => void): Promise<EmbeddedItem[]>;
 }
 
-const tries = 3;
-/** So many single items without one success between them, and the embedder is broken, not the items. */
-const failuresInARow = 10;
-/** Calls at a time where the embedder takes any number. */
+const maxAttempts = 3;
+/** After so many failed single items without a success, the embedder is considered broken. */
+const maxFailuresInARow = 10;
+/** Concurrent calls if the embedder does not limit them. */
 const maxCalls = 8;
 
 /**
- * Embeds items in batches of similar length. A batch that fails is tried once more, then in halves; an item that fails alone three
- * times is given up, and the others go on.
- * @throws the embedder's error when it fails for ten items in a row or for a missing library; the signal's reason on abort.
+ * Embeds items in batches of similar length. A failed batch is retried once, then split in halves; an item that fails alone three
+ * times is skipped.
+ * @throws the embedder's error if it fails for ten items in a row or for a missing library; the signal's reason on abort.
  */
 export function itemEmbedder<Item>(embedder: Embedder<Item>, batching: BatchOptions<Item>): ItemEmbedder<Item> {
   const { batchSize = 32, batchTokens = Number.POSITIVE_INFINITY, countTokens } = batching;
@@ -47,25 +46,25 @@ export function itemEmbedder<Item>(embedder: Embedder<Item>, batching: BatchOpti
   }
   const { capabilities } = embedder;
   if (Number.isFinite(batchTokens) && !countTokens) {
-    throw new InvalidArgumentError('batchTokens needs countTokens; give batchSize for this embedder');
+    throw new InvalidArgumentError('batchTokens needs countTokens; use batchSize for this embedder');
   }
   const limits = { batchSize: Math.min(batchSize, capabilities.maxBatch), batchTokens };
   let failures = 0;
 
   const call = async (items: readonly Item[], { signal, onEvent }: CallOptions): Promise<EmbeddedItem[]> => {
-    const tell = (event: WorkEvent) => {
+    const onPartEvent = (event: WorkEvent) => {
       if (event.type === 'work-warning' || event.type === 'work-message') onEvent?.(event);
     };
-    const stream = embedStream(embedder, items, { batchSize: items.length, signal, onEvent: tell });
+    const stream = embedStream(embedder, items, { batchSize: items.length, signal, onEvent: onPartEvent });
     const part = (await stream.next()).value!;
     const { data, cols } = part.embeddings;
     const truncated = new Set(part.truncated);
-    return items.map((_, at) => ({ row: data.subarray(at * cols, (at + 1) * cols), truncated: truncated.has(at) }));
+    return items.map((_, row) => ({ row: data.subarray(row * cols, (row + 1) * cols), truncated: truncated.has(row) }));
   };
 
   const persist = async (items: readonly Item[], options: CallOptions): Promise<EmbeddedItem[]> => {
     let error: unknown;
-    for (let attempt = 0; attempt < (items.length === 1 ? tries : 2); attempt++) {
+    for (let attempt = 0; attempt < (items.length === 1 ? maxAttempts : 2); attempt++) {
       try {
         const rows = await call(items, options);
         failures = 0;
@@ -81,7 +80,7 @@ export function itemEmbedder<Item>(embedder: Embedder<Item>, batching: BatchOpti
       const first = await persist(items.slice(0, half), options);
       return [...first, ...(await persist(items.slice(half), options))];
     }
-    if (++failures === failuresInARow) throw error;
+    if (++failures === maxFailuresInARow) throw error;
     return [{ failed: error instanceof Error ? error.message : String(error), truncated: false }];
   };
 
@@ -96,11 +95,11 @@ export function itemEmbedder<Item>(embedder: Embedder<Item>, batching: BatchOpti
           const batch = batches[next++]!;
           options.signal?.throwIfAborted();
           const rows = await persist(
-            batch.map((position) => items[position]!),
+            batch.map((index) => items[index]!),
             options,
           );
-          batch.forEach((position, at) => {
-            results[position] = rows[at]!;
+          batch.forEach((index, row) => {
+            results[index] = rows[row]!;
           });
           onDone(batch.length);
         }
@@ -119,4 +118,28 @@ export function itemEmbedder<Item>(embedder: Embedder<Item>, batching: BatchOpti
 
 function textLength(item: unknown): number {
   return typeof item === 'string' ? item.length : JSON.stringify(item).length;
+}
+
+/**
+ * Groups indices into batches of similar lengths, longest first: batches have little padding, and one that is too large for the
+ * memory fails at the beginning. A batch has at most `batchSize` items and, padded to its longest item, at most `batchTokens`
+ * tokens; a longer item is a batch of its own.
+ */
+function lengthBatches(
+  lengths: ArrayLike<number>,
+  { batchSize, batchTokens }: { readonly batchSize: number; readonly batchTokens: number },
+): number[][] {
+  const order = Array.from({ length: lengths.length }, (_, index) => index);
+  order.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  const batches: number[][] = [];
+  let longest = 0;
+  for (const index of order) {
+    const batch = batches.at(-1);
+    if (batch && batch.length < batchSize && longest * (batch.length + 1) <= batchTokens) batch.push(index);
+    else {
+      batches.push([index]);
+      longest = lengths[index]!;
+    }
+  }
+  return batches;
 }

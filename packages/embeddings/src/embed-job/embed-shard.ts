@@ -1,12 +1,11 @@
 import type { CallOptions } from '@rarefy/core';
-import { dtypeBytes, encodeRows } from '../table/embedding-dtype.js';
-import { itemText, rowsDigest } from './data-rows.js';
-import { type DigestTable, textDigest } from './digest-table.js';
+import { dtypeBytes, encodeRows } from '../table/table.js';
+import { type DigestTable, itemText, rowsDigest, textDigest } from './data-rows.js';
 import type { ItemEmbedder } from './embed-items.js';
 import type { EmbedJob, Shard } from './shard-format.js';
 import type { ShardStore } from './shard-store.js';
 
-/** The rows of one shard, and where the item of each stood first. */
+/** The rows of one shard, and where the item of each row first occurred. */
 export interface ShardRows<Item> {
   readonly index: number;
   readonly start: number;
@@ -17,7 +16,7 @@ export interface ShardRows<Item> {
   readonly rowsSha256: string;
 }
 
-/** Gathers the rows of a shard; `firsts` of all shards share one table. */
+/** Collects the rows of a shard. All shards of a job share the table `seen`. */
 export function shardRows<Item>(
   index: number,
   start: number,
@@ -25,10 +24,10 @@ export function shardRows<Item>(
   seen: DigestTable,
 ): ShardRows<Item> {
   const digest = rowsDigest();
-  const firsts = rows.map(({ id, item }, at) => {
+  const firsts = rows.map(({ id, item }, row) => {
     const text = itemText(item);
     digest.add(id, text);
-    return seen.firstOr(textDigest(text), start + at) ?? start + at;
+    return seen.firstOr(textDigest(text), start + row) ?? start + row;
   });
   return {
     index,
@@ -40,12 +39,12 @@ export function shardRows<Item>(
   };
 }
 
-/** What became of a row: its stored bytes, or why there are none. */
+/** Outcome of a row: its stored bytes, or why it failed. */
 type Outcome = { readonly bytes: Uint8Array } | { readonly failed: string };
 
 /**
- * Computes a shard: items that stood in an earlier row are copied from there, the others embedded, so its bytes depend on its rows
- * and those before, and not on when a run was stopped.
+ * Computes a shard. Items that occurred in an earlier row are copied from there, the others are embedded: so the bytes depend on
+ * its rows and the rows before, not on where a run was interrupted.
  */
 export async function embedShard<Item>(
   rows: ShardRows<Item>,
@@ -63,8 +62,8 @@ export async function embedShard<Item>(
   );
   const outcomes = new Array<Outcome>(ids.length);
   const truncated = new Set<number>();
-  own.forEach((row, at) => {
-    const result = embedded[at]!;
+  own.forEach((row, index) => {
+    const result = embedded[index]!;
     if (result.truncated) truncated.add(row);
     outcomes[row] =
       'row' in result
@@ -95,7 +94,7 @@ export async function embedShard<Item>(
   return { shard: { header, data: Buffer.concat(parts) }, computed: own.length };
 }
 
-/** The outcomes of rows before this shard, by position. */
+/** Outcomes of rows in earlier shards, by position. */
 async function earlierRows(firsts: readonly number[], start: number, job: EmbedJob, store: ShardStore) {
   const byShard = new Map<number, number[]>();
   for (const position of [...new Set(firsts)].sort((a, b) => a - b)) {
@@ -108,10 +107,12 @@ async function earlierRows(firsts: readonly number[], start: number, job: EmbedJ
     const { truncated, failed } = await store.readHeader(shard);
     const inShard = wanted.map((position) => position - shard * job.shardRows);
     const stored = await store.readRows(shard, inShard);
-    inShard.forEach((row, at) => {
-      const bytes = stored[at];
-      const outcome = bytes ? { bytes } : { failed: failed.find((one) => one.row === row)?.message ?? 'failed before' };
-      copies.set(wanted[at]!, { outcome, truncated: truncated.includes(row) });
+    inShard.forEach((row, index) => {
+      const bytes = stored[index];
+      const outcome = bytes
+        ? { bytes }
+        : { failed: failed.find((one) => one.row === row)?.message ?? 'failed earlier' };
+      copies.set(wanted[index]!, { outcome, truncated: truncated.includes(row) });
     });
   }
   return copies;

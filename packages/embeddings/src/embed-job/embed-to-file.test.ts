@@ -211,19 +211,19 @@ describe('rows that fail', () => {
 });
 
 describe('a second call', () => {
-  test('of the same job computes nothing; what differs is named, and replaced only when asked for', async () => {
+  test('of the same job computes nothing; what differs is named, and replaced only when requested', async () => {
     await embed(numbered(20));
     const embedder = digestEmbedder();
     expect(await embed(numbered(20), {}, embedder)).toMatchObject({ resumed: 20, computed: 0 });
     expect(embedder.items()).toBe(0);
     const other = { ...digestEmbedder(), fingerprint: 'other' };
     for (const [call, difference] of [
-      [() => embed(numbered(20), { dtype: 'float16' }), 'dtype float32, asked for float16'],
-      [() => embed(numbered(20), { shardRows: 4 }), 'shardRows 8, asked for 4'],
-      [() => embed(numbered(21)), 'rows 20, asked for 21; other data'],
+      [() => embed(numbered(20), { dtype: 'float16' }), 'dtype float32, requested float16'],
+      [() => embed(numbered(20), { shardRows: 4 }), 'shardRows 8, requested 4'],
+      [() => embed(numbered(21)), 'rows 20, requested 21; other data'],
       [() => embed(rowsOf(['x', ...numbered(20).map(({ item }) => item)].slice(0, 20))), 'other data'],
       [() => embed(numbered(20).map(({ item }) => ({ id: item, item }))), 'other data'],
-      [() => embedToFile(other, numbered(20), { out, shardRows: 8 }), 'embedder digest, asked for other'],
+      [() => embedToFile(other, numbered(20), { out, shardRows: 8 }), 'embedder digest, requested other'],
     ] as const) {
       await expect(call()).rejects.toThrow(StateMismatchError);
       await expect(call()).rejects.toThrow(difference);
@@ -242,14 +242,14 @@ describe('a second call', () => {
     });
     await expect(embed(numbered(20), { signal: stop.signal }, embedder)).rejects.toThrow('stop');
     writeFileSync(join(`${out}.parts`, 'notes.txt'), 'mine');
-    await expect(embed(numbered(20), { dtype: 'bfloat16' })).rejects.toThrow('is of another job: dtype float32');
+    await expect(embed(numbered(20), { dtype: 'bfloat16' })).rejects.toThrow('belongs to another job: dtype float32');
     await embed(numbered(20), { dtype: 'bfloat16', resume: false });
     expect(readdirSync(`${out}.parts`)).toEqual(['notes.txt']);
   });
 
   test('does not take over a file that no manifest tells of, nor one that was changed', async () => {
     writeFileSync(out, 'mine');
-    await expect(embed(numbered(20))).rejects.toThrow('no manifest tells what it is');
+    await expect(embed(numbered(20))).rejects.toThrow('exists already and has no manifest');
     expect(readFileSync(out, 'utf8')).toBe('mine');
     await embed(numbered(20), { resume: false });
     writeFileSync(out, 'changed');
@@ -266,12 +266,12 @@ describe('a second call', () => {
     writeFileSync(renamed, 'other bytes');
     copyFileSync(manifestPath(out), manifestPath(renamed));
     await expect(verifyEmbeddings(renamed)).rejects.toThrow(
-      'describes "e.safetensors", and not "renamed.safetensors"; give the file the name',
+      'describes "e.safetensors", not "renamed.safetensors"; rename the file to its original name',
     );
     await expect(embed(numbered(20), { out: renamed })).rejects.toThrow(CorruptFileError);
     const empty = { ...(await readEmbeddingManifest(out)), files: [] };
     writeFileSync(manifestPath(out), encodeManifest(empty));
-    await expect(verifyEmbeddings(out)).rejects.toThrow('describes no file, and not "e.safetensors"');
+    await expect(verifyEmbeddings(out)).rejects.toThrow('describes no file, not "e.safetensors"');
   });
 });
 
@@ -308,7 +308,9 @@ test('data without rows, with an id twice, or that changes between its readings'
       yield { id: 'last', item: `reading ${reading}` };
     },
   };
-  await expect(embedToFile(digestEmbedder(), changing, { out })).rejects.toThrow('another one at the second reading');
+  await expect(embedToFile(digestEmbedder(), changing, { out })).rejects.toThrow(
+    'the data changed between its two readings',
+  );
   const generator = numbered(9)[Symbol.iterator]();
   await expect(embedToFile(digestEmbedder(), generator, { out, resume: false })).rejects.toThrow('can be read twice');
 });
@@ -322,7 +324,7 @@ test('ids that the format cannot hold are told before anything is embedded', asy
     const embedder = digestEmbedder();
     const failure = embedToFile(embedder, rows, { out: join(folder, `e.${extension}`) });
     await expect(failure).rejects.toThrow(
-      '"half \\ud800" holds half a character, which UTF-8 lacks; write .safetensors',
+      '"half \\ud800" contains a lone surrogate, which UTF-8 cannot represent; write .safetensors',
     );
     expect(embedder.items()).toBe(0);
   }

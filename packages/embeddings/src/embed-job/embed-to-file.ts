@@ -1,54 +1,56 @@
 import { basename, dirname, join } from 'node:path';
-import { type CallOptions, type Embedder, InvalidArgumentError, RarefyError } from '@rarefy/core';
+import { type CallOptions, checkInteger, type Embedder, RarefyError, startProgress } from '@rarefy/core';
 import { type FileLock, type FileSystem, lockFile, nodeFileSystem, orFileError, quoted } from '@rarefy/io';
 import { formatToWrite, utf8Formats } from '../files/embedding-format.js';
-import { importArrow } from '../formats/arrow/write-arrow-embeddings.js';
-import { idsPathOf } from '../formats/npy/npy-embeddings.js';
-import type { WritableDtype } from '../table/embedding-dtype.js';
-import { checkText } from '../table/unicode-text.js';
+import { importArrow } from '../formats/arrow/arrow-decoder.js';
+import { idsPathOf } from '../formats/npy.js';
+import { checkText } from '../table/ids.js';
+import type { WritableDtype } from '../table/table.js';
 import { type EmbedRows, surveyRows } from './data-rows.js';
 import { type BatchOptions, type ItemEmbedder, itemEmbedder } from './embed-items.js';
 import { fillStore } from './fill-store.js';
-import { finishedOutput } from './finished-output.js';
 import { type EmbeddingManifest, type FailedRow, manifestPath } from './manifest.js';
+import { finishedOutput, type ManifestNotes, writeOutput } from './output.js';
 import type { EmbedJob } from './shard-format.js';
 import { openShardStore } from './shard-store.js';
-import { type ManifestNotes, writeOutput } from './write-output.js';
 
 export interface EmbedToFileOptions<Item = string> extends CallOptions, BatchOptions<Item>, ManifestNotes {
-  /** File to write; its extension names the format, as in writeEmbeddings. While the job runs its shards lie in `<out>.parts`; its manifest is `<out>.manifest.json`. */
+  /**
+   * File to write; its extension selects the format, as in writeEmbeddings. The shards are in `<out>.parts` while the job runs, the
+   * manifest is `<out>.manifest.json`.
+   */
   readonly out: string;
-  /** How the file holds numbers; default float32. */
+  /** Dtype of the numbers in the file; default float32. */
   readonly dtype?: WritableDtype;
-  /** Rows that are saved at a time; default 512. A stopped job computes at most so many again. */
+  /** Rows per shard; default 512. An interrupted job computes at most one shard again. */
   readonly shardRows?: number;
-  /** False begins anew, over whatever is at `out`. Default true: goes on with the same job, and refuses the output of another. */
+  /** True (default): continues the same job, and rejects the output of another one. False: starts over and replaces `out`. */
   readonly resume?: boolean;
-  /** True leaves out the rows that cannot be embedded. Default false: then there is no file, and an error that names them. */
+  /** True: skips the rows that cannot be embedded. False (default): they are an error that names them, and no file is written. */
   readonly skipFailed?: boolean;
-  /** Default the disk of this machine. */
+  /** Default: the disk of this machine. */
   readonly fileSystem?: FileSystem;
 }
 
 export interface EmbedSummary {
   readonly manifest: EmbeddingManifest;
-  /** Rows taken from what earlier runs left, and items embedded by this one. */
+  /** Number of rows from earlier runs, and of items embedded by this one. */
   readonly resumed: number;
   readonly computed: number;
 }
 
 /**
- * Embeds rows into a file that is there whole or not at all, in memory for one shard of rows. Equal items are embedded once;
- * items are batched by length. Each shard is saved with fsync and checksums as soon as it is computed, so a run that was
- * killed, aborted or out of disk goes on when called again, to the same bytes as a run that was not stopped (where the
- * embedder is deterministic). A damaged shard is computed again, with a warning.
+ * Embeds rows into a file, which is written completely or not at all, with one shard of rows in memory at a time. Equal items are
+ * embedded once; items are batched by length. Each shard is saved with fsync and checksums. A run that was killed, aborted or ran
+ * out of disk space continues when called again, and the file has the same bytes as after an uninterrupted run if the embedder is
+ * deterministic. A damaged shard is computed again, with a warning.
  *
- * A row that cannot be embedded, alone and three times, is told in a warning; the others go on.
- * @throws InvalidArgumentError for options out of range, and for an id that the format cannot hold; MissingDependencyError for `.arrow`
- * without apache-arrow; LockedError when another run writes this file; StateMismatchError when another job's output is there; InputError for an
- * id that stands for two rows, data that changes between its two readings, failed rows, and when the file system refuses;
- * CorruptFileError for a finished file that was changed; what the embedder throws when nothing can be embedded; the
- * signal's reason on abort.
+ * A row that fails alone and three times is reported in a warning; the others continue.
+ * @throws InvalidArgumentError for options out of range, and for an id that the format cannot represent; MissingDependencyError
+ * for `.arrow` without apache-arrow; LockedError if another run writes this file; StateMismatchError if the output of another job
+ * exists; InputError for two rows with the same id, data that changes between its two readings, and if the file system refuses;
+ * RarefyError for failed rows; CorruptFileError for a finished file that was changed; what the embedder throws if it fails for
+ * ten items in a row; the signal's reason on abort.
  */
 export async function embedToFile<Item>(
   embedder: Embedder<Item>,
@@ -57,13 +59,10 @@ export async function embedToFile<Item>(
 ): Promise<EmbedSummary> {
   const { out, dtype = 'float32', shardRows: size = 512, signal, fileSystem = nodeFileSystem } = options;
   const format = formatToWrite(out, dtype);
-  if (!(Number.isInteger(size) && size >= 1)) {
-    throw new InvalidArgumentError(`shardRows must be an integer ≥ 1, got ${size}`);
-  }
+  checkInteger('shardRows', size, 1);
   const items = itemEmbedder(embedder, options);
   signal?.throwIfAborted();
-  // Better now than when all rows are embedded.
-  if (format === 'arrow') await importArrow();
+  if (format === 'arrow') await importArrow(); // fails now instead of after all rows are embedded
   const survey = await surveyRows(rows, options, utf8Formats.includes(format) ? checkText : undefined);
   const job: EmbedJob = {
     embedder: embedder.fingerprint,
@@ -89,7 +88,7 @@ async function run<Item>(
   lock: FileLock,
   options: EmbedToFileOptions<Item> & { readonly fileSystem: FileSystem },
 ): Promise<EmbedSummary> {
-  const { out, fileSystem, resume = true, onEvent } = options;
+  const { out, fileSystem, resume = true } = options;
   await removeDrafts(out, fileSystem);
   const parts = { fileSystem, beforeCommit: lock.check };
   const folder = `${out}.parts`;
@@ -98,24 +97,23 @@ async function run<Item>(
   if (resume) {
     const manifest = await finishedOutput(out, job, { ...options, isUnfinished: !store.isEmpty() });
     if (manifest) {
-      await store.clear(); // a run that ended between its last two steps
+      await store.clear(); // left by a run that ended between its last two steps
       return { manifest, resumed: job.rows, computed: 0 };
     }
   }
 
-  const started = performance.now();
-  onEvent?.({ type: 'work-start', task: 'embed', total: job.rows });
-  const totals = await fillStore(job, rows, embedder, store, options);
+  const progress = startProgress('embed', job.rows, options.onEvent);
+  const totals = await fillStore(job, rows, embedder, store, progress, options);
   const { failed } = totals;
   if (failed.length === job.rows || (failed.length > 0 && !options.skipFailed)) throw failedRows(failed, job.rows);
-  onEvent?.({ type: 'work-end', task: 'embed', done: job.rows, elapsedMs: performance.now() - started });
+  progress.end();
 
   const manifest = await writeOutput(job, store, totals, { ...options, beforeCommit: lock.check });
   await store.clear();
   return { manifest, resumed: totals.resumed, computed: totals.computed };
 }
 
-/** What killed runs left beside the output, unfinished. */
+/** Removes the unfinished files of killed runs beside the output. */
 async function removeDrafts(out: string, fileSystem: FileSystem): Promise<void> {
   const folder = dirname(out);
   const own = [out, idsPathOf(out), manifestPath(out)].map((path) => `.${basename(path)}.`);
@@ -130,7 +128,7 @@ function failedRows(failed: readonly FailedRow[], rows: number): RarefyError {
   const more = failed.length > named.length ? ` and ${failed.length - named.length} more` : '';
   const fix =
     failed.length === rows
-      ? 'mend the data or the model'
-      : 'run again to try them again, or leave them out (skipFailed, --skip-failed)';
+      ? 'correct the data or the model'
+      : 'run again to retry them, or skip them (skipFailed, --skip-failed)';
   return new RarefyError(`${failed.length} of ${rows} rows cannot be embedded: ${named.join(', ')}${more}; ${fix}.`);
 }

@@ -1,36 +1,35 @@
 import { type CallOptions, counterRandom, type Embedder } from '@rarefy/core';
-import { dtypeBytes, type WritableDtype } from '../table/embedding-dtype.js';
-import { calmly, type EmbedRows, itemText } from './data-rows.js';
-import { digestTable, textDigest } from './digest-table.js';
+import { dtypeBytes, type WritableDtype } from '../table/table.js';
+import { digestTable, type EmbedRows, itemText, textDigest, withPauses } from './data-rows.js';
 import { type BatchOptions, itemEmbedder } from './embed-items.js';
 
 export interface EstimateOptions<Item = string> extends CallOptions, BatchOptions<Item> {
   readonly dtype?: WritableDtype;
   readonly shardRows?: number;
-  /** Items that are embedded to measure; default 64. */
+  /** Number of items to embed for the measurement; default 64. */
   readonly sample?: number;
 }
 
 export interface EmbedEstimate {
   readonly rows: number;
-  /** Items that are different, and so would be embedded. */
+  /** Number of distinct items, which would be embedded. */
   readonly distinct: number;
-  /** Of the distinct items, from the sample's tokens a character; undefined where the embedder counts none. */
+  /** Tokens of all distinct items, extrapolated from the sample by characters; undefined without `countTokens`. */
   readonly tokens: number | undefined;
-  /** Items that were embedded, and how long that took, after a first batch that does not count. */
+  /** Number of embedded items, and the time they took after a warm-up. */
   readonly sampled: number;
   readonly sampleSeconds: number;
-  /** For all items, from the sample's time a token, or a character. */
+  /** Time for all distinct items, extrapolated from the sample by characters. */
   readonly seconds: number;
-  /** Of the file that would be written; about as much again is needed while the job runs. */
+  /** Size of the numbers in the output. The job needs about as much again for its shards. */
   readonly fileBytes: number;
-  /** Memory of this process after the sample, and of a shard of rows. */
+  /** Memory of this process after the sample, plus one shard. */
   readonly memoryBytes: number;
 }
 
 /**
- * What embedding these rows would take, from one reading and a sample drawn evenly from the distinct items; nothing is written. The same rows give the
- * same sample. Times are those of this moment on this machine.
+ * Estimates the work of embedding rows: reads them once and embeds a uniform sample of the distinct items. Nothing is written. The
+ * sample is deterministic; the times depend on the machine and its load.
  * @throws what the embedder throws; the signal's reason on abort.
  */
 export async function estimateEmbedding<Item>(
@@ -43,14 +42,14 @@ export async function estimateEmbedding<Item>(
   const seen = digestTable();
   const chosen: Item[] = [];
   let [count, distinct, characters] = [0, 0, 0];
-  for await (const { item } of calmly(rows, options)) {
+  for await (const { item } of withPauses(rows, options)) {
     count++;
     const text = itemText(item);
     if (seen.firstOr(textDigest(text), count) !== undefined) continue;
     characters += text.length;
-    const place = Math.floor(random.uniform(distinct) * ++distinct); // reservoir sampling
+    const index = Math.floor(random.uniform(distinct) * ++distinct); // reservoir sampling
     if (chosen.length < sample) chosen.push(item);
-    else if (place < sample) chosen[place] = item;
+    else if (index < sample) chosen[index] = item;
   }
 
   const items = itemEmbedder(embedder, options);

@@ -1,18 +1,17 @@
-import { type CallOptions, CorruptFileError, InputError } from '@rarefy/core';
+import { type CallOptions, CorruptFileError, InputError, type Progress } from '@rarefy/core';
 import { quoted } from '@rarefy/io';
-import { calmly, type EmbedRow, type EmbedRows, rowsDigest } from './data-rows.js';
-import { digestTable } from './digest-table.js';
+import { digestTable, type EmbedRow, type EmbedRows, rowsDigest, withPauses } from './data-rows.js';
 import type { ItemEmbedder } from './embed-items.js';
 import { embedShard, type ShardRows, shardRows } from './embed-shard.js';
 import type { FailedRow } from './manifest.js';
 import type { EmbedJob, ShardHeader } from './shard-format.js';
 import type { ShardStore } from './shard-store.js';
 
-/** What a job's shards hold, and who computed them. */
+/** What a job's shards contain, and how many rows were computed. */
 export interface JobTotals {
-  /** Of the rows that have numbers, in order. */
+  /** Ids of the rows that have an embedding, in order. */
   readonly ids: readonly string[];
-  /** How many those are in each shard. */
+  /** Number of these rows in each shard. */
   readonly rowsOf: readonly number[];
   readonly resumed: number;
   readonly computed: number;
@@ -21,12 +20,13 @@ export interface JobTotals {
   readonly failed: readonly FailedRow[];
 }
 
-/** Computes the shards that are not there yet. @throws InputError when the rows are others than those surveyed. */
+/** Computes the missing shards. @throws InputError if the rows differ from the first reading. */
 export async function fillStore<Item>(
   job: EmbedJob,
   rows: EmbedRows<Item>,
   embedder: ItemEmbedder<Item>,
   store: ShardStore,
+  progress: Progress,
   options: CallOptions & { readonly skipFailed?: boolean },
 ): Promise<JobTotals> {
   const { onEvent, skipFailed = false } = options;
@@ -55,17 +55,17 @@ export async function fillStore<Item>(
       totals.resumed += batch.length;
       done += batch.length;
       add(there, part);
-      onEvent?.({ type: 'work-progress', task: 'embed', done, total: job.rows });
+      progress.report(done);
       return;
     }
     if (totals.resumed > 0 && totals.computed === 0) {
-      const message = `going on after ${totals.resumed} of ${job.rows} rows`;
+      const message = `continuing after ${totals.resumed} of ${job.rows} rows`;
       onEvent?.({ type: 'work-message', task: 'embed', message });
     }
-    let at = done;
+    let finished = done;
     const { shard, computed } = await embedShard(part, job, { embedder, store }, options, (items) => {
-      at += items;
-      onEvent?.({ type: 'work-progress', task: 'embed', done: at, total: job.rows });
+      finished += items;
+      progress.report(finished);
     });
     await store.write(shard);
     totals.computed += computed;
@@ -75,11 +75,11 @@ export async function fillStore<Item>(
       onEvent?.({ type: 'work-warning', task: 'embed', code: 'row-failed', message: text });
     }
     add(shard.header, part);
-    onEvent?.({ type: 'work-progress', task: 'embed', done, total: job.rows });
+    progress.report(done);
   };
 
   let batch: EmbedRow<Item>[] = [];
-  for await (const row of calmly(rows, options)) {
+  for await (const row of withPauses(rows, options)) {
     batch.push(row);
     if (batch.length < job.shardRows) continue;
     for (const { id, item } of batch) digest.add(id, JSON.stringify(item));
@@ -90,13 +90,13 @@ export async function fillStore<Item>(
   if (batch.length > 0) await take(batch);
   if (done !== job.rows || digest.hex() !== job.rowsSha256) {
     throw new InputError(
-      'the data was another one at the second reading; give rows that can be read twice, and do not change them meanwhile.',
+      'the data changed between its two readings; pass rows that can be read twice, and do not change them during the job.',
     );
   }
   return { ...totals, ids, rowsOf, failed };
 }
 
-/** The header of a shard that an earlier run saved, when every byte of it is sound; a damaged one is told. */
+/** Header of a shard that an earlier run saved; undefined if it is missing, or damaged, which is reported. */
 async function savedShard<Item>(
   store: ShardStore,
   part: ShardRows<Item>,
@@ -108,7 +108,7 @@ async function savedShard<Item>(
     return header.rowsSha256 === part.rowsSha256 && header.start === part.start ? header : undefined;
   } catch (error) {
     if (!CorruptFileError.isInstance(error)) throw error;
-    const message = `${error.message}; it is computed again`;
+    const message = `${error.message}; it is being computed again`;
     onEvent?.({ type: 'work-warning', task: 'embed', code: 'damaged-shard', message });
     return undefined;
   }

@@ -2,31 +2,31 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { CorruptFileError } from '@rarefy/core';
 import { checkName, nodeFileSystem, orFileError, quoted, type WriteOptions } from '@rarefy/io';
-import type { WritableDtype } from '../table/embedding-dtype.js';
+import type { WritableDtype } from '../table/table.js';
 
-/** What is known of an embeddings file, in `<file>.manifest.json` beside it. */
+/** Description of an embedding file, stored beside it as `<file>.manifest.json`. */
 export interface EmbeddingManifest {
   readonly version: 1;
-  /** The embeddings file, and what belongs to it, in the same folder. */
+  /** The embedding file, and its ids file if it has one, in the same folder. */
   readonly files: readonly FileDigest[];
-  /** Rows and columns of the file. */
+  /** Number of rows and columns in the file. */
   readonly rows: number;
   readonly dimensions: number;
   readonly dtype: WritableDtype;
   /** Fingerprint of the embedder. */
   readonly embedder: string;
-  /** What the caller noted of the model: name, revision, pooling, … */
+  /** The caller's notes about the model: name, revision, pooling, … */
   readonly model: Readonly<Record<string, string>>;
-  /** Rows that were read, the digest of their ids and items, and what the caller noted of where they came from. */
+  /** Number of rows read, SHA-256 of their ids and items, and the caller's notes about their origin. */
   readonly data: { readonly rows: number; readonly sha256: string } & Readonly<Record<string, string | number>>;
   readonly counts: {
-    /** Items that are different, and so were embedded. */
+    /** Number of distinct items, which were embedded. */
     readonly distinct: number;
-    /** Rows whose text was cut. */
+    /** Number of rows whose text was truncated. */
     readonly truncated: number;
     readonly failed: number;
   };
-  /** Rows that are not in the file. */
+  /** Rows that are missing in the file. */
   readonly failed: readonly FailedRow[];
   readonly shardRows: number;
   readonly versions: Readonly<Record<string, string>>;
@@ -38,7 +38,7 @@ export interface FileDigest {
   readonly sha256: string;
 }
 
-/** A row that could not be embedded, alone and after retries. */
+/** A row that could not be embedded, even alone and after retries. */
 export interface FailedRow {
   readonly id: string;
   readonly message: string;
@@ -49,13 +49,13 @@ export const manifestPath = (out: string) => `${out}.manifest.json`;
 const unsealed = '0'.repeat(64);
 const seal = /^( {2}"checksum": ")([0-9a-f]{64})("\n}\n)$/m;
 
-/** The text of a manifest; its last line holds the SHA-256 of the text with zeros there, so that a change of any bit shows. */
+/** Encodes a manifest. Its last line is the SHA-256 of the text with zeros in its place, so that any changed bit is detected. */
 export function encodeManifest(manifest: EmbeddingManifest): Uint8Array {
   const text = `${JSON.stringify({ ...manifest, checksum: unsealed }, null, 2)}\n`;
   return Buffer.from(text.replace(seal, `$1${sha256(text)}$3`));
 }
 
-/** What the readers of a manifest rely on: anyone can make a checksum. */
+/** Checks the fields that readers use. A correct checksum does not prove that they are valid. */
 function isManifest(body: Record<string, unknown>): body is Record<string, unknown> & EmbeddingManifest {
   const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -75,7 +75,7 @@ function isManifest(body: Record<string, unknown>): body is Record<string, unkno
   );
 }
 
-/** @throws CorruptFileError for a text of another checksum, and for names that lead out of the folder. */
+/** @throws CorruptFileError for a wrong checksum or field, and for file names outside of the folder. */
 export function decodeManifest(bytes: Uint8Array, path: string): EmbeddingManifest {
   let manifest: EmbeddingManifest | undefined;
   try {
@@ -87,21 +87,21 @@ export function decodeManifest(bytes: Uint8Array, path: string): EmbeddingManife
       if (isManifest(body)) manifest = body;
     }
   } catch {
-    // told below
+    // reported below
   }
   if (!manifest) {
-    throw new CorruptFileError(`${path} is damaged; embed again, anew (resume: false, --no-resume)`);
+    throw new CorruptFileError(`${path} is damaged; embed again from the start (resume: false, --no-resume)`);
   }
   for (const { name } of manifest.files) {
     checkName(name, path);
-    checkName(basename(name) === name ? name : `./${name}`, path); // in this very folder
+    checkName(basename(name) === name ? name : `./${name}`, path); // must be in this folder
   }
   return manifest;
 }
 
 /**
- * The manifest beside an embeddings file, checked.
- * @throws InputError when there is none; CorruptFileError when it is damaged.
+ * Reads the manifest beside an embedding file.
+ * @throws InputError if it cannot be read; CorruptFileError if it is damaged.
  */
 export async function readEmbeddingManifest(
   out: string,
@@ -112,16 +112,15 @@ export async function readEmbeddingManifest(
 }
 
 /**
- * Checks an embeddings file against the manifest beside it, every byte.
- * @throws InputError when one of the two cannot be read; CorruptFileError when they do not fit, or the manifest is that of a file of
- * another name.
+ * Checks every byte of an embedding file against the manifest beside it.
+ * @throws InputError if one of them cannot be read; CorruptFileError if they do not match, or the manifest describes another file.
  */
 export async function verifyEmbeddings(out: string, options: WriteOptions = {}): Promise<EmbeddingManifest> {
   const manifest = await readEmbeddingManifest(out, options);
   const [own] = manifest.files;
   if (own?.name !== basename(out)) {
     throw new CorruptFileError(
-      `${manifestPath(out)} describes ${own ? quoted(own.name) : 'no file'}, and not ${quoted(basename(out))}; give the file the name that it was written under, or embed anew (resume: false, --no-resume)`,
+      `${manifestPath(out)} describes ${own ? quoted(own.name) : 'no file'}, not ${quoted(basename(out))}; rename the file to its original name, or embed again from the start (resume: false, --no-resume)`,
     );
   }
   for (const { name, bytes, sha256 } of manifest.files) {
@@ -129,13 +128,13 @@ export async function verifyEmbeddings(out: string, options: WriteOptions = {}):
     const found = await fileDigest(path, options);
     if (found.sha256 === sha256 && found.bytes === bytes) continue;
     throw new CorruptFileError(
-      `${path} is not the file that ${manifestPath(out)} describes; copy it again, or embed anew (resume: false, --no-resume)`,
+      `${path} is not the file that ${manifestPath(out)} describes; copy it again, or embed again from the start (resume: false, --no-resume)`,
     );
   }
   return manifest;
 }
 
-/** Length and digest of a file. @throws InputError when it cannot be read; the signal's reason on abort. */
+/** Size and SHA-256 of a file. @throws InputError if it cannot be read; the signal's reason on abort. */
 export async function fileDigest(path: string, options: WriteOptions): Promise<FileDigest> {
   const { fileSystem = nodeFileSystem, signal } = options;
   const file = await orFileError('read', path, fileSystem.open(path));

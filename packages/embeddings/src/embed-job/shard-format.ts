@@ -1,37 +1,37 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { CorruptFileError } from '@rarefy/core';
-import type { WritableDtype } from '../table/embedding-dtype.js';
+import type { WritableDtype } from '../table/table.js';
 
-/** What decides every byte of a job's result. */
+/** The parameters that determine every byte of a job's result. */
 export interface EmbedJob {
   /** Fingerprint of the embedder. */
   readonly embedder: string;
   readonly dimensions: number;
   readonly dtype: WritableDtype;
   readonly shardRows: number;
-  /** How many rows the data has. */
+  /** Number of rows in the data. */
   readonly rows: number;
   /** SHA-256 of the ids and items of all rows. */
   readonly rowsSha256: string;
 }
 
-/** What a shard says about its rows. A failed row has an id and no numbers. */
+/** Description of a shard's rows. A failed row has an id but no numbers. */
 export interface ShardHeader {
-  /** A shard of another job is no part of this one. */
+  /** The job that the shard belongs to. */
   readonly job: EmbedJob;
-  /** Place among the shards. */
+  /** Number of the shard, from 0. */
   readonly index: number;
-  /** Position in the data of the first row. */
+  /** Position of the first row in the data. */
   readonly start: number;
-  /** One a row, failed ones included. */
+  /** One per row, including failed rows. */
   readonly ids: readonly string[];
   /** SHA-256 of ids and items of these rows. */
   readonly rowsSha256: string;
-  /** Rows within the shard whose text was cut. */
+  /** Rows of the shard whose text was truncated. */
   readonly truncated: readonly number[];
   readonly failed: readonly { readonly row: number; readonly message: string }[];
-  /** Bytes of a row of numbers; the rows that did not fail follow the header, in order. */
+  /** Bytes per row of numbers. The rows that did not fail follow the header, in order. */
   readonly rowBytes: number;
 }
 
@@ -41,7 +41,7 @@ export interface Shard {
 }
 
 interface StoredHeader extends ShardHeader {
-  /** CRC-32 of each MiB of the data, so that a part can be checked without the rest. */
+  /** CRC-32 of each MiB of the data, to check a part without reading the rest. */
   readonly crc32: readonly number[];
 }
 
@@ -50,10 +50,12 @@ export const blockBytes = 2 ** 20;
 const fixedBytes = 16; // magic, length of the header, its CRC-32
 const digestBytes = 32;
 
-/** Bytes of a shard: magic, header length and CRC-32, header in JSON, data, SHA-256 of all before. */
+/** Bytes of a shard: magic, header length and CRC-32, header as JSON, data, SHA-256 of everything before. */
 export function encodeShard({ header, data }: Shard): Uint8Array[] {
   const checks: number[] = [];
-  for (let at = 0; at < data.length; at += blockBytes) checks.push(crc32(data.subarray(at, at + blockBytes)));
+  for (let start = 0; start < data.length; start += blockBytes) {
+    checks.push(crc32(data.subarray(start, start + blockBytes)));
+  }
   const json = Buffer.from(JSON.stringify({ ...header, crc32: checks } satisfies StoredHeader));
   const fixed = Buffer.alloc(fixedBytes);
   fixed.set(magic);
@@ -65,7 +67,7 @@ export function encodeShard({ header, data }: Shard): Uint8Array[] {
   return [...parts, hash.digest()];
 }
 
-/** A shard from its bytes, all of which are checked; `data` is a view. @throws CorruptFileError for any that differ. */
+/** Decodes a shard and checks every byte; `data` is a view. @throws CorruptFileError if any byte is wrong. */
 export function decodeShard(bytes: Uint8Array, name: string): Shard {
   const end = bytes.length - digestBytes;
   const hash = createHash('sha256')
@@ -76,7 +78,7 @@ export function decodeShard(bytes: Uint8Array, name: string): Shard {
   return { header, data: bytes.subarray(dataStart, end) };
 }
 
-/** How many bytes the header takes, from the first 16 of the file. @throws CorruptFileError */
+/** Offset of the data, from the first 16 bytes of the file. @throws CorruptFileError if they are not valid. */
 export function shardHeaderBytes(first16: Uint8Array, fileBytes: number, name: string): number {
   const view = Buffer.from(first16.buffer, first16.byteOffset, first16.byteLength);
   if (view.length < fixedBytes || !view.subarray(0, 8).equals(magic)) throw damaged(name);
@@ -85,7 +87,7 @@ export function shardHeaderBytes(first16: Uint8Array, fileBytes: number, name: s
   return end;
 }
 
-/** The header from the first bytes of a file, and where its data begins. @throws CorruptFileError */
+/** The header from the first bytes of a file, and the offset of the data. @throws CorruptFileError if it is damaged. */
 export function decodeHeader(bytes: Uint8Array, name: string): { header: StoredHeader; dataStart: number } {
   const dataStart = shardHeaderBytes(bytes.subarray(0, fixedBytes), Number.POSITIVE_INFINITY, name);
   const json = Buffer.from(bytes.buffer, bytes.byteOffset + fixedBytes, Math.min(bytes.length, dataStart) - fixedBytes);
@@ -94,24 +96,24 @@ export function decodeHeader(bytes: Uint8Array, name: string): { header: StoredH
   return { header: parseHeader(json.toString('utf8'), name), dataStart };
 }
 
-/** Its checksum was right, so it is what was written; this is for files that others made. */
+/** Checks the fields although the checksum is correct, because the file may come from elsewhere. */
 function parseHeader(json: string, name: string): StoredHeader {
   try {
     const header = JSON.parse(json) as StoredHeader;
     const { job, ids, failed, truncated, crc32: checks } = header;
-    const isSound = [ids, failed, truncated, checks].every(Array.isArray) && typeof job === 'object' && job !== null;
-    if (isSound && ids.every((id) => typeof id === 'string')) return header;
+    const isValid = [ids, failed, truncated, checks].every(Array.isArray) && typeof job === 'object' && job !== null;
+    if (isValid && ids.every((id) => typeof id === 'string')) return header;
   } catch {
-    // told below
+    // reported below
   }
   throw damaged(name);
 }
 
-/** @throws CorruptFileError when a block of the data is not what was written. */
+/** @throws CorruptFileError if the checksum of a block of the data differs. */
 export function checkBlock(block: Uint8Array, expected: number | undefined, name: string): void {
   if (crc32(block) !== expected) throw damaged(name);
 }
 
 function damaged(name: string): CorruptFileError {
-  return new CorruptFileError(`${name} is damaged (its checksum differs); run the job again, which computes it anew`);
+  return new CorruptFileError(`${name} is damaged (its checksum differs); run the job again to recompute it`);
 }

@@ -2,9 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { convertEmbeddings } from './convert-embeddings.js';
-import { readEmbeddings, writeEmbeddings } from './embedding-file.js';
-import { openEmbeddings } from './embedding-reader.js';
+import { convertEmbeddings, openEmbeddings, readEmbeddings, writeEmbeddings } from './embedding-file.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -39,7 +37,7 @@ test.each([false, true])(
   },
 );
 
-test('the dtype stays where it can, is what was asked for, and is refused where the format lacks it', async () => {
+test('the dtype is kept if possible, is the requested one, and is rejected if the format does not support it', async () => {
   const [half, wide] = [join(folder, 'half.pt'), join(folder, 'wide.parquet')];
   await writeEmbeddings(
     half,
@@ -55,10 +53,8 @@ test('the dtype stays where it can, is what was asked for, and is refused where 
     await using reader = await openEmbeddings(join(folder, 'x.npy'));
     expect(reader.dtype).toBe('float16');
   }
-  await expect(convertEmbeddings(half, wide, { dtype: 'float16' })).rejects.toThrow(
-    'would hold float32, and not float16',
-  );
-  await expect(convertEmbeddings(half, join(folder, 'x.csv'))).rejects.toThrow('does not say its format');
+  await expect(convertEmbeddings(half, wide, { dtype: 'float16' })).rejects.toThrow('can store float32, not float16');
+  await expect(convertEmbeddings(half, join(folder, 'x.csv'))).rejects.toThrow('has no extension of an embedding file');
 });
 
 test('onto itself, and a failure leaves the old file', async () => {
@@ -68,7 +64,7 @@ test('onto itself, and a failure leaves the old file', async () => {
   await convertEmbeddings(path, path);
   expect(await readEmbeddings(path)).toEqual(file);
   await expect(convertEmbeddings(path, path, { dtype: 'float16' })).rejects.toThrow(
-    '"b" (row 1) holds 70000, which float16 cannot',
+    '"b" (row 1) contains 70000, which is too large for float16',
   );
   expect(await readEmbeddings(path)).toEqual(file);
 });

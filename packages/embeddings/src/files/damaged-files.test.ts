@@ -5,12 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { type ByteSource, memorySource } from '@rarefy/io';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { reusedDecoder } from '../../../../tests/support/reused-decoder.js';
 import { openArrowEmbeddings } from '../formats/arrow/arrow-embeddings.js';
-import { openNpyEmbeddings } from '../formats/npy/npy-embeddings.js';
+import { openNpyEmbeddings } from '../formats/npy.js';
 import { openParquetEmbeddings } from '../formats/parquet/parquet-embeddings.js';
 import { openPtEmbeddings } from '../formats/pt/pt-embeddings.js';
-import { openSafetensorsEmbeddings } from '../formats/safetensors/safetensors-embeddings.js';
-import type { EmbeddingTable } from '../table/embedding-table.js';
+import { openSafetensorsEmbeddings } from '../formats/safetensors.js';
+import type { EmbeddingTable } from '../table/table.js';
 import { writeEmbeddings } from './embedding-file.js';
 
 const rows = 5;
@@ -29,12 +30,15 @@ interface Format {
   /** Whether one bit may make a sound file of another form: float16 of float32, a window of an old .pt file's storage. */
   readonly mayChangeForm?: true;
 }
+const decoder = reusedDecoder();
+afterAll(() => decoder[Symbol.asyncDispose]());
+
 const formats: Readonly<Record<string, Format>> = {
   safetensors: { open: openSafetensorsEmbeddings, hasChecksum: false },
   npy: { open: (source) => openNpyEmbeddings(source, npyIds), hasChecksum: false },
   pt: { open: openPtEmbeddings, hasChecksum: true },
   parquet: { open: openParquetEmbeddings, hasChecksum: false },
-  arrow: { open: openArrowEmbeddings, hasChecksum: false, mayChangeForm: true },
+  arrow: { open: (source) => openArrowEmbeddings(source, {}, decoder), hasChecksum: false, mayChangeForm: true },
   'legacy.pt': { open: openPtEmbeddings, hasChecksum: false, mayChangeForm: true },
 };
 

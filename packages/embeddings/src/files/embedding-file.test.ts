@@ -45,7 +45,7 @@ test('what does not fit is not written', async () => {
   );
   const notFinite = writeEmbeddings(path, { ids: ['a', 'b'], embeddings });
   await expect(notFinite).rejects.toThrow(NotFiniteError);
-  await expect(notFinite).rejects.toThrow('the embedding of "b" (row 1) holds NaN');
+  await expect(notFinite).rejects.toThrow('the embedding of "b" (row 1) contains NaN');
   expect(await readEmbeddings(path)).toEqual(before);
 });
 
@@ -59,7 +59,7 @@ test('half precision is read too; other files and files that do not fit themselv
     return expect(readEmbeddings(path)).rejects;
   };
   await (await refused({ embeddings })).toThrow(InputError);
-  await (await refused({ ids: text('[]') })).toThrow('is no embedding file: it needs');
+  await (await refused({ ids: text('[]') })).toThrow('is not an embedding file: it needs');
   await (await refused({ embeddings: { ...embeddings, shape: [2] }, ids: text('["a","b"]') })).toThrow(InputError);
   await (await refused({ embeddings: text('ab'), ids: text('["a","b"]') })).toThrow(InputError);
   await (await refused({ embeddings, ids: text('["a"]') })).toThrow('has 1 ids for 2 rows');

@@ -1,54 +1,79 @@
-import { type CallOptions, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
-import type { WriteOptions } from '@rarefy/io';
-import { writeArrowEmbeddings } from '../formats/arrow/write-arrow-embeddings.js';
-import { writeNpyEmbeddings } from '../formats/npy/npy-embeddings.js';
-import { writeParquetEmbeddings } from '../formats/parquet/parquet-embeddings.js';
-import { writePtEmbeddings } from '../formats/pt/pt-embeddings.js';
-import { writeSafetensorsEmbeddings } from '../formats/safetensors/safetensors-embeddings.js';
-import type { WritableDtype } from '../table/embedding-dtype.js';
-import { checkIds } from '../table/embedding-ids.js';
-import { memoryRows } from '../table/stored-matrix.js';
-import type { WritableTable } from '../table/writable-table.js';
-import { type EmbeddingFormat, formatToWrite } from './embedding-format.js';
-import { openEmbeddings } from './embedding-reader.js';
+import { type CallOptions, InputError, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
+import { type ByteSource, openFile, type WriteOptions } from '@rarefy/io';
+import { openArrowEmbeddings, writeArrowEmbeddings } from '../formats/arrow/arrow-embeddings.js';
+import { idsPathOf, openNpyEmbeddings, writeNpyEmbeddings } from '../formats/npy.js';
+import { openParquetEmbeddings, writeParquetEmbeddings } from '../formats/parquet/parquet-embeddings.js';
+import { openPtEmbeddings, writePtEmbeddings } from '../formats/pt/pt-embeddings.js';
+import { openSafetensorsEmbeddings, writeSafetensorsEmbeddings } from '../formats/safetensors.js';
+import { checkIds, type EmbeddingIds } from '../table/ids.js';
+import { memoryRows } from '../table/matrix-rows.js';
+import type { EmbeddingDtype, EmbeddingTable, WritableDtype, WritableTable } from '../table/table.js';
+import {
+  type EmbeddingFormat,
+  formatHeadBytes,
+  formatOfContent,
+  formatOfName,
+  formatToWrite,
+  supportedDtypes,
+} from './embedding-format.js';
 
-type Writer = (path: string, table: WritableTable, options: WriteOptions) => Promise<void>;
-const writers: Readonly<Record<EmbeddingFormat, Writer>> = {
-  safetensors: writeSafetensorsEmbeddings,
-  npy: writeNpyEmbeddings,
-  pt: writePtEmbeddings,
-  parquet: writeParquetEmbeddings,
-  arrow: writeArrowEmbeddings,
+/** How to open and write each format. */
+const formats: Readonly<Record<EmbeddingFormat, Format>> = {
+  safetensors: { open: openSafetensorsEmbeddings, write: writeSafetensorsEmbeddings },
+  npy: {
+    async open(source) {
+      await using ids = await openFile(idsPathOf(source.name));
+      return await openNpyEmbeddings(source, ids);
+    },
+    write: writeNpyEmbeddings,
+  },
+  pt: { open: openPtEmbeddings, write: writePtEmbeddings },
+  parquet: { open: openParquetEmbeddings, write: writeParquetEmbeddings },
+  arrow: { open: openArrowEmbeddings, write: writeArrowEmbeddings },
 };
 
-/** Embeddings with the user's own keys. */
+interface Format {
+  readonly open: (source: ByteSource, options: CallOptions) => Promise<EmbeddingTable>;
+  readonly write: (path: string, table: WritableTable, options: WriteOptions) => Promise<void>;
+}
+
+/** Content of an embedding file. */
 export interface EmbeddingFile {
-  /** One a row, all different. */
+  /** The user's own keys: one per row, all different. */
   readonly ids: readonly string[];
-  /** The file holds the ids as integers; here they are in decimal. */
+  /** Whether the file stores the ids as integers; here they are in decimal. */
   readonly integerIds?: boolean;
-  /** ids x dimensions. */
+  /** One row per id. */
   readonly embeddings: Matrix;
-  /** Whatever the writer noted, such as the embedder's fingerprint. */
+  /** Notes of the writer, such as the embedder's fingerprint. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Embeddings to write: in memory, or rows that are read block by block. */
+/** Embeddings to write: in memory, or as a source of rows that is read in blocks. */
 export interface WritableEmbeddings extends Omit<EmbeddingFile, 'embeddings' | 'metadata'> {
   readonly embeddings: Matrix | RowSource;
   readonly metadata?: EmbeddingFile['metadata'];
 }
 
 export interface WriteEmbeddingsOptions extends WriteOptions {
-  /** How the file holds the numbers; default float32. `.npy` and `.arrow` have no bfloat16, `.parquet` is float32 alone. */
+  /** Dtype of the numbers in the file; default float32. `.npy` and `.arrow` do not support bfloat16, `.parquet` only float32. */
   readonly dtype?: WritableDtype | undefined;
 }
 
+/** An open embedding file. Ids are in memory, rows are read on request. Dispose it after use. */
+export interface EmbeddingReader extends RowSource, EmbeddingIds, AsyncDisposable {
+  /** Notes of the writer, such as the embedder's fingerprint. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Dtype of the numbers in the file. `read` returns float32, which is exact unless this is float64. */
+  readonly dtype: EmbeddingDtype;
+}
+
 /**
- * Writes embeddings whole or not at all, in the format that the extension names: `.safetensors`, `.npy` with its ids in
- * `x.ids.json`, `.pt`, `.parquet` or `.arrow`. Equal content gives equal bytes.
- * @throws ShapeError when ids and rows differ in number; InvalidArgumentError for a repeated id, an unknown extension, or a
- * dtype or id that the format cannot hold; NotFiniteError naming the id of a NaN or infinity; MissingDependencyError for `.arrow` without apache-arrow; what writeAtomically throws.
+ * Writes embeddings, completely or not at all. The extension selects the format: `.safetensors`, `.npy` with the ids in
+ * `x.ids.json` beside it, `.pt`, `.parquet` or `.arrow`. Equal content gives equal bytes.
+ * @throws ShapeError if the numbers of ids and rows differ; InvalidArgumentError for a repeated id, an unknown extension, or a
+ * dtype or id that the format does not support; NotFiniteError that names the id of a NaN or infinity; MissingDependencyError for
+ * `.arrow` without apache-arrow; what writeAtomically throws.
  */
 export async function writeEmbeddings(
   path: string,
@@ -60,20 +85,73 @@ export async function writeEmbeddings(
   const format = formatToWrite(path, dtype);
   if ('data' in embeddings && embeddings.data.length !== embeddings.rows * embeddings.cols) {
     const { data, rows, cols } = embeddings;
-    throw new ShapeError(`${rows} x ${cols} embeddings with ${data.length} numbers`);
+    throw new ShapeError(`embeddings have ${data.length} numbers, which is not ${rows} rows x ${cols} columns`);
   }
   checkIds({ ids, integerIds }, embeddings.rows);
   const values = 'data' in embeddings ? memoryRows(embeddings) : embeddings;
-  await writers[format](path, { ids, integerIds, metadata, dtype, values }, callOptions);
+  await formats[format].write(path, { ids, integerIds, metadata, dtype, values }, callOptions);
 }
 
 /**
- * Reads a whole embedding file of any format; {@link openEmbeddings} reads it block by block.
- * @throws what openEmbeddings throws.
+ * Opens an embedding file. The format follows from the extension, or from the content if the extension is unknown. Rows are read on
+ * request, except those of an Arrow file, which is read as a whole.
+ * @throws InputError if it cannot be read, has no embeddings, or has the content of another format; CorruptFileError if it is not
+ * valid; MissingDependencyError for an Arrow file without apache-arrow; the signal's reason on abort. `read` throws the same.
+ */
+export async function openEmbeddings(path: string, options: CallOptions = {}): Promise<EmbeddingReader> {
+  const source = await openFile(path, options);
+  try {
+    const content = formatOfContent(await source.read(0, Math.min(source.size, formatHeadBytes), options));
+    const format = formatOfName(path) ?? content;
+    if (format === undefined)
+      throw new InputError(
+        `${path} is not an embedding file: neither its extension nor its content is of a known format.`,
+      );
+    if (content !== undefined && content !== format) {
+      throw new InputError(
+        `${path} has the extension of a ${format} file and the content of a ${content} file. Correct its extension.`,
+      );
+    }
+    const { values, ...rest } = await formats[format].open(source, options);
+    return { ...rest, ...values, [Symbol.asyncDispose]: source[Symbol.asyncDispose] };
+  } catch (error) {
+    await source[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Reads a whole embedding file of any format. {@link openEmbeddings} reads it in blocks.
+ * @throws what {@link openEmbeddings} throws.
  */
 export async function readEmbeddings(path: string, options: CallOptions = {}): Promise<EmbeddingFile> {
   await using reader = await openEmbeddings(path, options);
   const { ids, integerIds, metadata, rows } = reader;
   const embeddings = await reader.read(0, rows, options);
   return { ids, ...(integerIds ? { integerIds } : {}), embeddings, metadata };
+}
+
+export interface ConvertEmbeddingsOptions extends CallOptions {
+  /** Dtype of the new file; default: that of the old one, or float32 if the new format does not support it. */
+  readonly dtype?: WritableDtype | undefined;
+}
+
+/**
+ * Converts an embedding file of any format to any other, in blocks. Ids and metadata are kept. Numbers are exact unless the new
+ * dtype is narrower; then they are rounded to nearest with ties to even.
+ * @returns size and dtype of the new file
+ * @throws what {@link openEmbeddings} and {@link writeEmbeddings} throw; NotFiniteError for a number that is not finite or is too
+ * large for the dtype.
+ */
+export async function convertEmbeddings(
+  from: string,
+  to: string,
+  options: ConvertEmbeddingsOptions = {},
+): Promise<{ readonly rows: number; readonly cols: number; readonly dtype: WritableDtype }> {
+  const supported = supportedDtypes[formatToWrite(to)];
+  await using reader = await openEmbeddings(from, options);
+  const { ids, integerIds, metadata, rows, cols } = reader;
+  const dtype = options.dtype ?? supported.find((candidate) => candidate === reader.dtype) ?? 'float32';
+  await writeEmbeddings(to, { ids, integerIds, metadata, embeddings: reader }, { ...options, dtype });
+  return { rows, cols, dtype };
 }

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
-import { npyMagic } from '../formats/npy/npy-header.js';
-import { type WritableDtype, writableDtypes } from '../table/embedding-dtype.js';
+import { npyMagic } from '../formats/npy.js';
+import { type WritableDtype, writableDtypes } from '../table/table.js';
 
 /** A format of embedding files. */
 export type EmbeddingFormat = 'safetensors' | 'npy' | 'pt' | 'parquet' | 'arrow';
@@ -16,8 +16,8 @@ const formats: Readonly<Record<string, EmbeddingFormat>> = {
   '.feather': 'arrow',
 };
 
-/** The dtypes that a format can be written in. */
-export const heldDtypes: Readonly<Record<EmbeddingFormat, readonly WritableDtype[]>> = {
+/** Dtypes that each format can store. */
+export const supportedDtypes: Readonly<Record<EmbeddingFormat, readonly WritableDtype[]>> = {
   safetensors: ['float32', 'float16', 'bfloat16'],
   npy: ['float32', 'float16'],
   pt: ['float32', 'float16', 'bfloat16'],
@@ -25,44 +25,44 @@ export const heldDtypes: Readonly<Record<EmbeddingFormat, readonly WritableDtype
   arrow: ['float32', 'float16'],
 };
 
-/** The formats whose ids are UTF-8; the others have them in JSON, which escapes half of a surrogate pair. */
+/** Formats whose ids are UTF-8. The others store ids as JSON, which can escape a lone surrogate. */
 export const utf8Formats: readonly EmbeddingFormat[] = ['pt', 'parquet', 'arrow'];
 
-/** By the extension, in any case; undefined when it is none of an embedding file. */
+/** Format by the file extension, in upper or lower case; undefined for any other extension. */
 export function formatOfName(path: string): EmbeddingFormat | undefined {
   const extension = extname(path).toLowerCase();
   return Object.hasOwn(formats, extension) ? formats[extension] : undefined;
 }
 
 /**
- * The format of a file to write.
- * @param dtype what it is to hold; default anything
- * @throws InvalidArgumentError listing the extensions, or the dtypes that the format holds.
+ * Format of a file to write, by its extension.
+ * @param dtype dtype that the format must support
+ * @throws InvalidArgumentError that lists the extensions, or the dtypes that the format supports.
  */
 export function formatToWrite(path: string, dtype?: WritableDtype): EmbeddingFormat {
   const format = formatOfName(path);
   if (format === undefined) {
     throw new InvalidArgumentError(
-      `${path} does not say its format; let its name end with one of ${Object.keys(formats).join(', ')}`,
+      `${path} has no extension of an embedding file; use one of ${Object.keys(formats).join(', ')}`,
     );
   }
-  if (dtype === undefined || heldDtypes[format].includes(dtype)) return format;
+  if (dtype === undefined || supportedDtypes[format].includes(dtype)) return format;
   if (!writableDtypes.includes(dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${writableDtypes.join(', ')}, got ${dtype}`);
   }
   throw new InvalidArgumentError(
-    `${path} would hold ${heldDtypes[format].join(' or ')}, and not ${dtype}; write .safetensors or .pt`,
+    `${path} can store ${supportedDtypes[format].join(' or ')}, not ${dtype}; write .safetensors or .pt`,
   );
 }
 
-/** Enough of a file for {@link formatOfContent}. */
+/** Number of bytes that {@link formatOfContent} needs. */
 export const formatHeadBytes = 16;
 
-/** By the first bytes; undefined when they are those of no format. @param head at least 16 bytes, or all of the file */
+/** Format by the first bytes; undefined if they match none. @param head at least 16 bytes, or the whole file */
 export function formatOfContent(head: Uint8Array): EmbeddingFormat | undefined {
   const text = Buffer.from(head.subarray(0, formatHeadBytes)).toString('latin1');
   if (npyMagic.every((byte, index) => head[index] === byte)) return 'npy';
-  if (text[8] === '{' && text.slice(4, 8) === '\0\0\0\0') return 'safetensors'; // a header below 4 GB
+  if (text[8] === '{' && text.slice(4, 8) === '\0\0\0\0') return 'safetensors'; // a header shorter than 4 GB
   if (text.startsWith('PK') || text.startsWith('\x80\x02\x8a')) return 'pt';
   if (text.startsWith('PAR1')) return 'parquet';
   if (text.startsWith('ARROW1') || text.startsWith('\xff\xff\xff\xff')) return 'arrow';

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { CorruptFileError, InputError, InvalidArgumentError, NotFiniteError } from '@rarefy/core';
 import { fromBfloat16, fromFloat16, memorySource, toBfloat16, toFloat16 } from '@rarefy/io';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readEmbeddings, writeEmbeddings } from './embedding-file.js';
-import { openEmbeddings } from './embedding-reader.js';
+import { openEmbeddings, readEmbeddings, writeEmbeddings } from './embedding-file.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -26,10 +25,10 @@ const dtypes = [
 const extensions = ['safetensors', 'npy', 'pt', 'parquet', 'arrow'];
 /** What a format lacks, as the error says it. */
 const lacks: Readonly<Record<string, string>> = {
-  'npy bfloat16': 'would hold float32 or float16, and not bfloat16; write .safetensors or .pt',
-  'arrow bfloat16': 'would hold float32 or float16, and not bfloat16',
-  'parquet float16': 'would hold float32, and not float16',
-  'parquet bfloat16': 'would hold float32, and not bfloat16',
+  'npy bfloat16': 'can store float32 or float16, not bfloat16; write .safetensors or .pt',
+  'arrow bfloat16': 'can store float32 or float16, not bfloat16',
+  'parquet float16': 'can store float32, not float16',
+  'parquet bfloat16': 'can store float32, not bfloat16',
 };
 
 test.each(extensions.flatMap((extension) => dtypes.map(([dtype, values]) => [extension, dtype, values] as const)))(
@@ -95,7 +94,7 @@ test('integer ids stay integers; sizes of nothing are sound', async () => {
       expect(await readEmbeddings(path)).toMatchObject(narrow);
     }
     const odd = { ids: ['1', '01', '2'], embeddings: numbered.embeddings, integerIds: true };
-    await expect(writeEmbeddings(path, odd)).rejects.toThrow('the id "01" (row 1) is no integer of 64 bits');
+    await expect(writeEmbeddings(path, odd)).rejects.toThrow('the id "01" (row 1) is not a 64-bit integer');
     await expect(writeEmbeddings(path, { ...odd, ids: ['1', '9223372036854775808', '2'] })).rejects.toThrow('(row 1)');
   }
 });
@@ -106,7 +105,9 @@ test('numbers that a dtype cannot hold are refused with their id, also from rows
   const embeddings = { data: values, rows: 2, cols: 2 };
   const half = writeEmbeddings(path, { ids: ['a', 'b'], embeddings }, { dtype: 'float16' });
   await expect(half).rejects.toThrow(NotFiniteError);
-  await expect(half).rejects.toThrow('the embedding of "b" (row 1) holds 65520, which float16 cannot; write float32');
+  await expect(half).rejects.toThrow(
+    'the embedding of "b" (row 1) contains 65520, which is too large for float16; write float32',
+  );
   values[3] = 3.4e38;
   await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings }, { dtype: 'bfloat16' })).rejects.toThrow('row 1');
   await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings }, { dtype: 'float64' as never })).rejects.toThrow(
@@ -115,26 +116,30 @@ test('numbers that a dtype cannot hold are refused with their id, also from rows
   const failing = { rows: 2, cols: 2, read: () => Promise.reject(new Error('gone')) };
   await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings: failing })).rejects.toThrow('gone');
   const short = { rows: 2, cols: 2, read: async () => ({ data: new Float32Array(3), rows: 2, cols: 2 }) };
-  await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings: short })).rejects.toThrow('3 numbers came');
+  await expect(writeEmbeddings(path, { ids: ['a', 'b'], embeddings: short })).rejects.toThrow(
+    'requested, got 3 numbers',
+  );
   await expect(readFile(path)).rejects.toThrow('ENOENT');
 });
 
 test('the name chooses the format, the content must fit it, and decides when the name says nothing', async () => {
   const embeddings = { data: Float32Array.of(1), rows: 1, cols: 1 };
   await expect(writeEmbeddings(join(folder, 'a.bin'), { ids: ['a'], embeddings })).rejects.toThrow(
-    'does not say its format; let its name end with one of .safetensors, .npy, .pt, .pth, .parquet, .arrow',
+    'has no extension of an embedding file; use one of .safetensors, .npy, .pt, .pth, .parquet, .arrow',
   );
   await writeEmbeddings(join(folder, 'A.SafeTensors'), { ids: ['a'], embeddings });
   await rename(join(folder, 'A.SafeTensors'), join(folder, 'a.bin'));
   expect((await readEmbeddings(join(folder, 'a.bin'))).embeddings).toEqual(embeddings);
   await rename(join(folder, 'a.bin'), join(folder, 'a.npy'));
   await expect(readEmbeddings(join(folder, 'a.npy'))).rejects.toThrow(
-    'ends like a npy file and holds safetensors. Give it the ending that fits.',
+    'has the extension of a npy file and the content of a safetensors file. Correct its extension.',
   );
   await writeFile(join(folder, 'b.bin'), 'text');
-  await expect(readEmbeddings(join(folder, 'b.bin'))).rejects.toThrow('of no known format');
+  await expect(readEmbeddings(join(folder, 'b.bin'))).rejects.toThrow(
+    'neither its extension nor its content is of a known format',
+  );
   await expect(readEmbeddings(join(folder, 'absent.npy'))).rejects.toThrow('it does not exist');
-  await expect(readEmbeddings(folder)).rejects.toThrow('it is a folder. Name a file.');
+  await expect(readEmbeddings(folder)).rejects.toThrow('it is a folder. Give the path of a file.');
   await writeEmbeddings(join(folder, 'c.npy'), { ids: ['a'], embeddings });
   await rm(join(folder, 'c.ids.json'));
   const orphan = readEmbeddings(join(folder, 'c.npy'));
@@ -147,6 +152,6 @@ test('a file that shrinks while it is open is told', async () => {
   await writeEmbeddings(path, { ids, embeddings: { data, rows, cols } });
   await using reader = await openEmbeddings(path);
   await writeFile(path, 'short');
-  await expect(reader.read(30, 40)).rejects.toThrow('became shorter while it was read');
+  await expect(reader.read(30, 40)).rejects.toThrow('became shorter while it was being read');
   await expect(memorySource(new Uint8Array(4)).read(2, 3)).rejects.toThrow(CorruptFileError);
 });

@@ -1,15 +1,19 @@
 import { memorySource, parseSafetensors } from '@rarefy/io';
 import { test } from 'vitest';
+import { casesOf } from '../../../../tests/support/exhaustive.js';
 import { fuzz, fuzzTimeout, smallFiles, sweep, watchWhileFuzzing } from '../../../../tests/support/fuzz-reader.js';
 import { mutator, quickRandom } from '../../../../tests/support/mutate-bytes.js';
+import { reusedDecoder } from '../../../../tests/support/reused-decoder.js';
 import { decodeManifest, encodeManifest } from '../embed-job/manifest.js';
 import { openArrowEmbeddings } from '../formats/arrow/arrow-embeddings.js';
-import { openNpyEmbeddings } from '../formats/npy/npy-embeddings.js';
+import { openNpyEmbeddings } from '../formats/npy.js';
 import { openParquetEmbeddings } from '../formats/parquet/parquet-embeddings.js';
-import { openSafetensorsEmbeddings } from '../formats/safetensors/safetensors-embeddings.js';
-import { parseIds } from '../table/ids-json.js';
+import { openSafetensorsEmbeddings } from '../formats/safetensors.js';
+import { parseIds } from '../table/ids.js';
 
 const leastUnpacked = 2 ** 24; // of Parquet, whose pages are packed
+
+const arrowCases = casesOf(800, 100_000); // many of them hang, until the limit ends their worker
 
 watchWhileFuzzing();
 
@@ -34,7 +38,8 @@ test('parquet', { timeout: fuzzTimeout }, async () => {
 
 test('arrow', { timeout: fuzzTimeout }, async () => {
   const { files } = await smallFiles('arrow');
-  await fuzz(mutator(files, 7), (input) => openArrowEmbeddings(memorySource(input)));
+  await using decoder = reusedDecoder();
+  await fuzz(mutator(files, 7), (input) => openArrowEmbeddings(memorySource(input), {}, decoder), 0, arrowCases);
 });
 
 test('ids in JSON', { timeout: fuzzTimeout }, async () => {

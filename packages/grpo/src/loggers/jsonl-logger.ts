@@ -1,21 +1,20 @@
 import { appendFileSync, closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
-import { CorruptFileError, InvalidArgumentError } from '@rarefy/core';
-import type { Logger } from './logger.js';
+import { CorruptFileError, InvalidArgumentError, type MetricLogger } from '@rarefy/core';
 
 export interface JsonlLoggerOptions {
   /**
-   * For a run that goes on: keeps the file's lines up to this step, the step of the checkpoint, and drops what was logged after
-   * it, so that the file becomes that of an unbroken run. `Infinity` keeps all. Default: the file starts empty.
+   * For a resumed run: keeps the lines of the file up to this step (the step of the checkpoint) and removes later ones, so that
+   * the file becomes that of an uninterrupted run. `Infinity` keeps all lines. Default: the file starts empty.
    */
   readonly truncateAfterStep?: number;
 }
 
 /**
- * One JSON line a step: `{"step":1,"reward":0.5,…}`, keys in the order given, NaN and infinities as null. A line is on the
- * disk when `log` returns; a line cut off by a crash is dropped on resume.
- * @throws CorruptFileError naming a whole line of an earlier run that is no log line; the file is then left as it is
+ * Writes one JSON line per step: `{"step":1,"reward":0.5,…}`, with keys in the given order, and NaN and infinity as null. The line
+ * is on disk when `log` returns. A line that a crash cut off is removed on resume.
+ * @throws CorruptFileError naming the first complete line of an earlier run that is not a log line; the file is then unchanged.
  */
-export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): Logger {
+export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): MetricLogger {
   const { truncateAfterStep } = options;
   let file: number | undefined = openSync(path, 'a+');
   try {
@@ -26,7 +25,7 @@ export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): Log
   }
   return {
     log(step, metrics) {
-      if (file === undefined) throw new InvalidArgumentError(`the log ${path} is closed`);
+      if (file === undefined) throw new InvalidArgumentError(`the log ${path} is closed; open another logger`);
       appendFileSync(file, `${JSON.stringify({ step, ...metrics })}\n`); // JSON writes NaN and infinities as null
       fdatasyncSync(file);
     },
@@ -37,7 +36,7 @@ export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): Log
   };
 }
 
-/** Bytes before the first line of a later step, or before a last line without an end. */
+/** Number of bytes before the first line of a later step, or before a last line without a line feed. */
 function keptBytes(path: string, file: number, lastStep: number): number {
   const bytes = readFileSync(file);
   let start = 0;
@@ -54,9 +53,9 @@ function stepOf(text: string, path: string, line: number): number {
     const { step } = JSON.parse(text) as { step: unknown };
     if (typeof step === 'number') return step;
   } catch {
-    // told below
+    // reported below
   }
   throw new CorruptFileError(
-    `${path}, line ${line} is no log line: '${text.slice(0, 80)}'; move the file away, or delete that line`,
+    `${path}, line ${line} is not a log line: '${text.slice(0, 80)}'; move the file away, or delete that line`,
   );
 }

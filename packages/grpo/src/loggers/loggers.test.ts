@@ -1,29 +1,28 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MetricLogger } from '@rarefy/core';
 import { CorruptFileError, InvalidArgumentError } from '@rarefy/core';
 import { afterAll, expect, test } from 'vitest';
-import { combineLoggers } from './combine-loggers.js';
-import { consoleLogger } from './console-logger.js';
+import { combineLoggers, consoleLogger } from './basic-loggers.js';
 import { jsonlLogger } from './jsonl-logger.js';
-import type { Logger } from './logger.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'loggers-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 let files = 0;
 const newPath = () => join(folder, `${files++}.jsonl`);
 
-/** Steps of a run; a text metric name with more than ASCII makes bytes and characters differ. */
-function logSteps(logger: Logger, from: number, to: number): void {
+/** Steps of a run. A metric name outside ASCII makes the numbers of bytes and characters differ. */
+function logSteps(logger: MetricLogger, from: number, to: number): void {
   for (let step = from; step <= to; step++) logger.log(step, { reward: step / 8, 'rewards/größe/mean': -step });
 }
 
-test('jsonl: one line a step, keys in order, NaN and infinities as null', () => {
+test('jsonl: one line per step, keys in order, NaN and infinity as null', () => {
   const path = newPath();
   const logger = jsonlLogger(path);
   logger.log(1, { reward: 0.5, kl: Number.NaN, step_time: Infinity, 'time/rollout': -Infinity });
   expect(readFileSync(path, 'utf8')).toBe(
-    '{"step":1,"reward":0.5,"kl":null,"step_time":null,"time/rollout":null}\n', // there before close
+    '{"step":1,"reward":0.5,"kl":null,"step_time":null,"time/rollout":null}\n', // on disk before close
   );
   logger.log(2, {});
   logger.close();
@@ -32,7 +31,7 @@ test('jsonl: one line a step, keys in order, NaN and infinities as null', () => 
   expect(() => logger.log(3, {})).toThrow(InvalidArgumentError);
 });
 
-test('jsonl: a file cut anywhere after the checkpoint becomes that of the unbroken run', () => {
+test('jsonl: a file cut anywhere after the checkpoint becomes that of the uninterrupted run', () => {
   const whole = newPath();
   const unbroken = jsonlLogger(whole);
   logSteps(unbroken, 1, 6);
@@ -53,7 +52,7 @@ test('jsonl: a file cut anywhere after the checkpoint becomes that of the unbrok
   }
 });
 
-test('jsonl: a new run starts empty; Infinity keeps every whole line; resuming without a file works', () => {
+test('jsonl: a new run starts empty; Infinity keeps every complete line; resuming without a file works', () => {
   const path = newPath();
   writeFileSync(path, '{"step":1}\n{"step":2}\n{"ste');
   jsonlLogger(path, { truncateAfterStep: Infinity }).close();
@@ -65,17 +64,17 @@ test('jsonl: a new run starts empty; Infinity keeps every whole line; resuming w
   expect(readFileSync(missing, 'utf8')).toBe('');
 });
 
-test('jsonl: a file that is no log is left as it is, and the line is named', () => {
+test('jsonl: a file that is not a log stays unchanged, and the error names the line', () => {
   for (const content of ['{"step":1}\nhello\n{"step":2}\n', '{"step":1}\n{"reward":2}\n', '{"step":1}\nnull\n']) {
     const path = newPath();
     writeFileSync(path, content);
     expect(() => jsonlLogger(path, { truncateAfterStep: 9 })).toThrow(CorruptFileError);
-    expect(() => jsonlLogger(path, { truncateAfterStep: 9 })).toThrow(`${path}, line 2 is no log line`);
+    expect(() => jsonlLogger(path, { truncateAfterStep: 9 })).toThrow(`${path}, line 2 is not a log line`);
     expect(readFileSync(path, 'utf8')).toBe(content);
   }
 });
 
-test('console: one line a step with four significant digits', () => {
+test('console: one line per step with four significant digits', () => {
   const lines: string[] = [];
   const logger = consoleLogger((line) => lines.push(line));
   logger.log(12, { reward: 0.531249, kl: 0.00123456, num_tokens: 123456, entropy: Number.NaN });
@@ -83,9 +82,9 @@ test('console: one line a step with four significant digits', () => {
   expect(lines).toEqual(['step 12 | reward 0.5312 | kl 0.001235 | num_tokens 123500 | entropy NaN']);
 });
 
-test('combined: every logger gets everything in order, even when one fails', async () => {
+test('combined: every logger gets every call in order, even if one fails', async () => {
   const calls: string[] = [];
-  const logger = (name: string, fails = false): Logger => ({
+  const logger = (name: string, fails = false): MetricLogger => ({
     async log(step, metrics) {
       await Promise.resolve();
       calls.push(`${name} ${step} ${JSON.stringify(metrics)}`);

@@ -3,12 +3,10 @@ import { counterRandom, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { describeOnBackends } from '../../../../tests/support/backends.js';
-import { dapoLoss } from './dapo.js';
-import { grpoLoss } from './grpo.js';
-import type { BatchTotals, PolicyBatch } from './loss.js';
-import type { SurrogateOptions } from './surrogate.js';
+import { dapoLoss, grpoLoss } from './policy-losses.js';
+import type { BatchTotals, PolicyBatch, SurrogateOptions } from './surrogate.js';
 
-/** A batch as plain numbers: rows x length, and one advantage a row. */
+/** A batch as plain numbers: rows x length, and one advantage per row. */
 interface Numbers {
   readonly rows: number;
   readonly length: number;
@@ -44,7 +42,7 @@ function goldenBatch(family: string): Numbers {
   };
 }
 
-/** A loss in float64, token by token, as the papers write it. */
+/** A loss in float64, token by token, as in the papers. */
 function exactLoss(name: string, numbers: Numbers, options: SurrogateOptions, current = numbers.current): number {
   const { epsilon = 0.2, epsilonHigh = epsilon, beta = 0, useBiasCorrectionKl = true } = options;
   const { rows, length, old, reference, advantages, mask } = numbers;
@@ -54,11 +52,11 @@ function exactLoss(name: string, numbers: Numbers, options: SurrogateOptions, cu
   for (let row = 0; row < rows; row++) {
     let sum = 0;
     let count = 0;
-    for (let place = row * length; place < (row + 1) * length; place++) {
-      if (mask[place] === 0) continue;
-      const ratio = Math.exp(current[place]! - old[place]!);
+    for (let index = row * length; index < (row + 1) * length; index++) {
+      if (mask[index] === 0) continue;
+      const ratio = Math.exp(current[index]! - old[index]!);
       const clipped = Math.min(Math.max(ratio, 1 - epsilon), 1 + epsilonHigh);
-      const log = reference[place]! - current[place]!;
+      const log = reference[index]! - current[index]!;
       sum -= Math.min(ratio * advantages[row]!, clipped * advantages[row]!);
       sum += beta === 0 ? 0 : beta * (Math.exp(log) - log - 1) * (useBiasCorrectionKl ? ratio : 1);
       count++;
@@ -71,14 +69,14 @@ function exactLoss(name: string, numbers: Numbers, options: SurrogateOptions, cu
 }
 
 function exactGradient(name: string, numbers: Numbers, options: SurrogateOptions): number[] {
-  return Array.from(numbers.current, (value, place) => {
+  return Array.from(numbers.current, (value, index) => {
     const at = (shifted: number) =>
-      exactLoss(name, numbers, options, Object.assign([...Array.from(numbers.current)], { [place]: shifted }));
+      exactLoss(name, numbers, options, Object.assign([...Array.from(numbers.current)], { [index]: shifted }));
     return (at(value + 1e-6) - at(value - 1e-6)) / 2e-6;
   });
 }
 
-/** Rows `from` to `to` as tensors, the current log-probabilities apart. */
+/** Rows `from` to `to` as tensors, with the current log-probabilities separate. */
 function tensors(numbers: Numbers, from = 0, to = numbers.rows) {
   const { length } = numbers;
   const part = (values: ArrayLike<number>, dtype: 'float32' | 'int32' = 'float32') =>
@@ -109,11 +107,11 @@ function randomBatch(seed: number): Numbers {
     rows,
     length,
     current,
-    old: uniform(1).map((u, place) => current[place]! + u - 0.5),
-    reference: uniform(2).map((u, place) => current[place]! + u - 0.5),
+    old: uniform(1).map((u, index) => current[index]! + u - 0.5),
+    reference: uniform(2).map((u, index) => current[index]! + u - 0.5),
     advantages: uniform(3, rows).map((u) => 4 * u - 2),
-    // Row 5 is all padding: a completion that was masked out.
-    mask: uniform(4).map((_, place) => (place % length < [9, 1, 4, 7, 2, 0][Math.floor(place / length)]! ? 1 : 0)),
+    // Row 5 is all padding: a completion that is masked out.
+    mask: uniform(4).map((_, index) => (index % length < [9, 1, 4, 7, 2, 0][Math.floor(index / length)]! ? 1 : 0)),
   };
 }
 
@@ -129,7 +127,7 @@ const goldenCases = [
 ] as const;
 
 describeOnBackends('policy losses', () => {
-  test.each(['llama', 'gpt2', 'nanochat'])('equal the values that TRL gives on the %s batch', async (family) => {
+  test.each(['llama', 'gpt2', 'nanochat'])('equal those of TRL on the %s batch', async (family) => {
     const numbers = goldenBatch(family);
     for (const { key, name, options } of goldenCases) {
       const value = tf.tidy(() => {
@@ -144,7 +142,7 @@ describeOnBackends('policy losses', () => {
   });
 
   test.each([...goldenCases, ...cases])(
-    '$key: value and gradient equal float64, and leave no tensor',
+    '$key: value and gradient equal float64, and leak no tensor',
     async ({ name, options }) => {
       for (const numbers of [randomBatch(1), randomBatch(2), goldenBatch('llama')]) {
         const before = tf.memory().numTensors;
@@ -155,8 +153,8 @@ describeOnBackends('policy losses', () => {
         )(current);
         expect(Math.abs((await value.data())[0]! - exactLoss(name, numbers, options))).toBeLessThan(1e-5);
         const gradient = await grad.data();
-        exactGradient(name, numbers, options).forEach((expected, place) => {
-          expect(Math.abs(gradient[place]! - expected), `place ${place}`).toBeLessThan(2e-6);
+        exactGradient(name, numbers, options).forEach((expected, index) => {
+          expect(Math.abs(gradient[index]! - expected), `index ${index}`).toBeLessThan(2e-6);
         });
         tf.dispose([current, rest, value, grad]);
         expect(tf.memory().numTensors).toBe(before);
@@ -164,45 +162,48 @@ describeOnBackends('policy losses', () => {
     },
   );
 
-  test.each(['grpo', 'dapo'] as const)('%s: micro-batches add up to the whole batch, metrics too', async (name) => {
-    const numbers = randomBatch(3);
-    const loss = losses[name]({ epsilon: 0.1, epsilonHigh: 0.15, beta: 0.1 });
-    const totals = totalsOf(numbers);
-    const run = async (from: number, to: number) => {
-      const { current, rest } = tensors(numbers, from, to);
-      const { value, grad } = tf.valueAndGrad((logProbabilities: tf.Tensor2D) =>
-        loss.loss({ logProbabilities, ...rest }, totals),
-      )(current);
-      const metrics = await loss.metrics({ logProbabilities: current, ...rest }, totals);
-      const result = { loss: value.dataSync()[0]!, gradient: Array.from(grad.dataSync()), metrics };
-      tf.dispose([current, rest, value, grad]);
-      return result;
-    };
-    const before = tf.memory().numTensors;
-    const whole = await run(0, 6);
-    const parts = [await run(0, 1), await run(1, 4), await run(4, 6)];
-    expect(tf.memory().numTensors).toBe(before);
-    expect(parts.reduce((sum, part) => sum + part.loss, 0)).toBeCloseTo(whole.loss, 5);
-    parts
-      .flatMap((part) => part.gradient)
-      .forEach((slope, place) => {
-        expect(slope).toBeCloseTo(whole.gradient[place]!, 6);
-      });
-    for (const [metric, value] of Object.entries(whole.metrics)) {
-      expect(
-        parts.reduce((sum, part) => sum + part.metrics[metric]!, 0),
-        metric,
-      ).toBeCloseTo(value, 5);
-    }
-    expect(Object.keys(whole.metrics)).toEqual([
-      'clip_ratio/low_mean',
-      'clip_ratio/high_mean',
-      'clip_ratio/region_mean',
-      'kl',
-    ]);
-  });
+  test.each(['grpo', 'dapo'] as const)(
+    '%s: losses and metrics of micro-batches add up to those of the whole batch',
+    async (name) => {
+      const numbers = randomBatch(3);
+      const loss = losses[name]({ epsilon: 0.1, epsilonHigh: 0.15, beta: 0.1 });
+      const totals = totalsOf(numbers);
+      const run = async (from: number, to: number) => {
+        const { current, rest } = tensors(numbers, from, to);
+        const { value, grad } = tf.valueAndGrad((logProbabilities: tf.Tensor2D) =>
+          loss.loss({ logProbabilities, ...rest }, totals),
+        )(current);
+        const metrics = await loss.metrics({ logProbabilities: current, ...rest }, totals);
+        const result = { loss: value.dataSync()[0]!, gradient: Array.from(grad.dataSync()), metrics };
+        tf.dispose([current, rest, value, grad]);
+        return result;
+      };
+      const before = tf.memory().numTensors;
+      const whole = await run(0, 6);
+      const parts = [await run(0, 1), await run(1, 4), await run(4, 6)];
+      expect(tf.memory().numTensors).toBe(before);
+      expect(parts.reduce((sum, part) => sum + part.loss, 0)).toBeCloseTo(whole.loss, 5);
+      parts
+        .flatMap((part) => part.gradient)
+        .forEach((slope, index) => {
+          expect(slope).toBeCloseTo(whole.gradient[index]!, 6);
+        });
+      for (const [metric, value] of Object.entries(whole.metrics)) {
+        expect(
+          parts.reduce((sum, part) => sum + part.metrics[metric]!, 0),
+          metric,
+        ).toBeCloseTo(value, 5);
+      }
+      expect(Object.keys(whole.metrics)).toEqual([
+        'clip_ratio/low_mean',
+        'clip_ratio/high_mean',
+        'clip_ratio/region_mean',
+        'kl',
+      ]);
+    },
+  );
 
-  test('metrics equal counts made by hand', async () => {
+  test('metrics equal counts by hand', async () => {
     const { current, rest } = tensors({
       rows: 2,
       length: 3,
@@ -232,7 +233,7 @@ describeOnBackends('policy losses', () => {
     tf.dispose([current, rest]);
   });
 
-  test('without old log-probabilities the ratio is 1 and the gradient the plain policy gradient', async () => {
+  test('without old log-probabilities the ratio is 1, and the gradient is the plain policy gradient', async () => {
     const numbers = randomBatch(4);
     const { current, rest } = tensors(numbers);
     const { oldLogProbabilities, referenceLogProbabilities, ...batch } = rest;
@@ -242,8 +243,8 @@ describeOnBackends('policy losses', () => {
     )(current);
     const gradient = await grad.data();
     let expectedLoss = 0;
-    gradient.forEach((slope, place) => {
-      const term = -(numbers.advantages[Math.floor(place / numbers.length)]! * numbers.mask[place]!) / tokens;
+    gradient.forEach((slope, index) => {
+      const term = -(numbers.advantages[Math.floor(index / numbers.length)]! * numbers.mask[index]!) / tokens;
       expect(slope).toBeCloseTo(term, 6);
       expectedLoss += term;
     });
@@ -251,10 +252,10 @@ describeOnBackends('policy losses', () => {
     tf.dispose([current, rest, value, grad]);
   });
 
-  test('what padding holds never counts, NaN and infinities included', async () => {
+  test('values at padding never count, including NaN and infinity', async () => {
     const numbers = randomBatch(5);
     const spoil = (values: ArrayLike<number>, junk: number) =>
-      Array.from(values, (value, place) => (numbers.mask[place] === 1 ? value : junk));
+      Array.from(values, (value, index) => (numbers.mask[index] === 1 ? value : junk));
     const spoiled = {
       ...numbers,
       current: spoil(numbers.current, -Infinity),
@@ -267,8 +268,8 @@ describeOnBackends('policy losses', () => {
       loss.loss({ logProbabilities, ...rest }, totalsOf(numbers)),
     )(current);
     expect((await value.data())[0]).toBeCloseTo(exactLoss('grpo', numbers, { beta: 0.04 }), 5);
-    (await grad.data()).forEach((slope, place) => {
-      if (numbers.mask[place] === 0) expect(Math.abs(slope)).toBe(0);
+    (await grad.data()).forEach((slope, index) => {
+      if (numbers.mask[index] === 0) expect(Math.abs(slope)).toBe(0);
       else expect(Number.isFinite(slope)).toBe(true);
     });
     const metrics = await loss.metrics({ logProbabilities: current, ...rest }, totalsOf(numbers));
@@ -277,7 +278,7 @@ describeOnBackends('policy losses', () => {
   });
 });
 
-test('wrong options and shapes are refused with the value seen', async () => {
+test('invalid options and shapes are refused with the value seen', async () => {
   await tf.setBackend('cpu');
   expect(() => dapoLoss({ epsilon: 1.5 })).toThrow('epsilon must be in [0, 1], got 1.5');
   expect(() => dapoLoss({ epsilonHigh: -1 })).toThrow(InvalidArgumentError);

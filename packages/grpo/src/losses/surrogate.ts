@@ -1,23 +1,44 @@
 import { InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { stopGradient } from '../stop-gradient.js';
-import type { BatchTotals, PolicyBatch } from './loss.js';
+
+/** Completions of one micro-batch: B sequences, padded to T tokens. Values at padding never count, whatever they are. */
+export interface PolicyBatch {
+  /** [B, T], under the policy in training. The loss is differentiated through these. */
+  readonly logProbabilities: tf.Tensor2D;
+  /** [B, T], under the policy that generated the completions. Default: the current values, constant (the ratio is 1). */
+  readonly oldLogProbabilities?: tf.Tensor2D;
+  /** [B, T], under the reference policy; required if `beta` is not 0. */
+  readonly referenceLogProbabilities?: tf.Tensor2D;
+  /** [B] */
+  readonly advantages: tf.Tensor1D;
+  /** [B]: factor of each sequence in the loss, such as the importance weight of its draw; default 1. Totals stay the same. */
+  readonly sequenceWeights?: tf.Tensor1D;
+  /** [B, T], any dtype: 1 for tokens of the completion including the stop token, 0 for padding. */
+  readonly mask: tf.Tensor2D;
+}
+
+/** Sizes of the whole batch of one optimizer step, over all its micro-batches. */
+export interface BatchTotals {
+  readonly sequences: number;
+  /** Number of tokens with mask 1. */
+  readonly tokens: number;
+}
 
 export interface SurrogateOptions {
-  /** The ratio is clipped below 1 - epsilon, in [0, 1]; default 0.2. */
+  /** Clips the ratio below 1 - epsilon; in [0, 1], default 0.2. */
   readonly epsilon?: number;
-  /** And above 1 + epsilonHigh; default epsilon. DAPO's paper takes 0.28. */
+  /** Clips the ratio above 1 + epsilonHigh; ≥ 0, default `epsilon`. The DAPO paper uses 0.28. */
   readonly epsilonHigh?: number;
-  /** Weight of the KL divergence to the reference policy; default 0: no reference policy is needed. */
+  /** Weight of the KL divergence to the reference policy; ≥ 0, default 0: no reference policy is needed. */
   readonly beta?: number;
   /**
-   * Multiplies the divergence by the importance ratio, which makes its gradient that of the reverse KL without bias, also where
-   * the ratio is 1 (DeepSeek-V3.2, 2025). Default true, as in TRL.
+   * Multiplies the KL estimate by the importance ratio, which makes its gradient an unbiased estimate of the gradient of the
+   * reverse KL, even where the ratio is 1 (DeepSeek-V3.2, 2025). Default true, as `use_bias_correction_kl` in TRL.
    */
   readonly useBiasCorrectionKl?: boolean;
 }
 
-/** The options with every default filled in. @throws InvalidArgumentError */
+/** The options with defaults filled in. @throws InvalidArgumentError if an option is out of range. */
 export function surrogateOptions(options: SurrogateOptions): Required<SurrogateOptions> {
   const { epsilon = 0.2, epsilonHigh = epsilon, beta = 0, useBiasCorrectionKl = true } = options;
   if (!(epsilon >= 0 && epsilon <= 1)) throw new InvalidArgumentError(`epsilon must be in [0, 1], got ${epsilon}`);
@@ -29,10 +50,13 @@ export function surrogateOptions(options: SurrogateOptions): Required<SurrogateO
 }
 
 /**
- * The clipped surrogate of every token (Schulman et al. 2017) plus `beta` times the k3 estimate of the KL divergence
- * (Schulman 2020): -min(ρA, clip(ρ, 1 - epsilon, 1 + epsilonHigh)A) + beta · ρ · (exp(d) - d - 1), the last ρ only for
- * `useBiasCorrectionKl`, where ρ = exp(log π - log π_old) and d = log π_ref - log π; all of it times the sequence's weight.
- * [B, T], exactly 0 at padding.
+ * The loss of every token: [B, T], exactly 0 at padding. The clipped surrogate (Schulman et al. 2017, PPO) plus `beta` times the
+ * k3 estimate of the KL divergence (Schulman 2020, "Approximating KL divergence"), times the weight of the sequence:
+ *
+ *     -min(ρA, clip(ρ, 1 - epsilon, 1 + epsilonHigh)A) + beta · ρ · (exp(d) - d - 1)
+ *
+ * where ρ = exp(log π - log π_old) and d = log π_ref - log π. The second ρ is present only with `useBiasCorrectionKl`. The same
+ * formula as in `GRPOTrainer` of TRL.
  */
 export function surrogate(batch: PolicyBatch, options: Required<SurrogateOptions>): tf.Tensor2D {
   checkShapes(batch);
@@ -45,7 +69,7 @@ export function surrogate(batch: PolicyBatch, options: Required<SurrogateOptions
   if (beta !== 0) {
     if (!referenceLogProbabilities) {
       throw new InvalidArgumentError(
-        `beta is ${beta} and the batch has no referenceLogProbabilities; give them, or set beta to 0`,
+        `beta is ${beta}, and the batch has no referenceLogProbabilities; give them, or set beta to 0`,
       );
     }
     const kl = divergence(batch, referenceLogProbabilities);
@@ -56,8 +80,8 @@ export function surrogate(batch: PolicyBatch, options: Required<SurrogateOptions
 }
 
 /**
- * Share of tokens whose gradient the clipping cuts, below, above and in all; and `kl`, where the batch has reference
- * log-probabilities. Each divided by the tokens of the whole batch.
+ * Share of tokens whose gradient is removed by clipping: below, above, and together. Also `kl`, if the batch has reference
+ * log-probabilities. Each is divided by the tokens of the whole batch.
  */
 export async function surrogateMetrics(
   batch: PolicyBatch,
@@ -101,10 +125,18 @@ function divergence({ logProbabilities, mask }: PolicyBatch, reference: tf.Tenso
   return tf.sub(tf.sub(tf.exp(d), d), 1);
 }
 
-/** a - b, and 0 at padding: selected rather than multiplied, since NaN or infinity times 0 is NaN. */
+/** a - b, and 0 at padding. Selects instead of multiplying, since NaN or infinity times 0 is NaN. */
 function difference(a: tf.Tensor2D, b: tf.Tensor2D, mask: tf.Tensor2D): tf.Tensor {
   const values = tf.sub(a, b);
   return tf.where(tf.cast(mask, 'bool'), values, tf.zerosLike(values));
+}
+
+/** The same values, constant under differentiation. tfjs-core has no such op. */
+function stopGradient<T extends tf.Tensor>(tensor: T): T {
+  return tf.customGrad<T>((input) => ({
+    value: tf.clone(input as T),
+    gradFunc: (dy) => tf.zerosLike(dy),
+  }))(tensor);
 }
 
 function checkShapes(batch: PolicyBatch): void {
@@ -112,7 +144,9 @@ function checkShapes(batch: PolicyBatch): void {
   const { oldLogProbabilities, referenceLogProbabilities, mask, advantages, sequenceWeights } = batch;
   for (const [name, tensor] of Object.entries({ oldLogProbabilities, referenceLogProbabilities, mask })) {
     if (tensor && (tensor.shape[0] !== rows || tensor.shape[1] !== length)) {
-      throw new ShapeError(`${name} is [${tensor.shape}] and logProbabilities is [${rows},${length}]`);
+      throw new ShapeError(
+        `${name} is [${tensor.shape}], and logProbabilities is [${rows},${length}]; give both the same shape`,
+      );
     }
   }
   for (const [name, tensor] of Object.entries({ advantages, sequenceWeights })) {

@@ -1,9 +1,8 @@
 import { InvalidArgumentError, TrainingError } from '@rarefy/core';
 import { expect, test } from 'vitest';
-import { combineRewards } from './combine-rewards.js';
-import { lengthReward } from './length-reward.js';
-import type { Completion, RewardFunction } from './reward-function.js';
-import { scoreCompletions } from './score-completions.js';
+import type { Completion } from '../rollout/rollout.js';
+import { lengthReward } from './built-in-rewards.js';
+import { combineRewards, type RewardFunction, scoreCompletions } from './reward-function.js';
 
 const completions = ['', 'one two', 'one two three four', 'a b c d e f g h'].map(
   (text, position): Completion => ({ prompt: 'p', text, position, ids: new Int32Array(0), terminated: true }),
@@ -21,7 +20,7 @@ test('lengthReward is 1 at the target and falls by distance / target', async () 
   }
 });
 
-test('rewards are added with their weights, and each is kept by name', async () => {
+test('the total is the weighted sum, and each reward is kept by name', async () => {
   const parts = [
     { name: 'length', reward: lengthReward({ target: 4 }) },
     { name: 'slow', reward: async () => Float64Array.of(1, 2, 3, 4), weight: -0.5 },
@@ -57,11 +56,11 @@ test('options reach every reward, and an abort rejects with its reason', async (
   ).rejects.toBe(reason);
 });
 
-test('a reward that is NaN, infinite or missing is refused, with function and row', async () => {
+test('a reward that is NaN, infinite or missing is refused, naming function and row', async () => {
   const run = (...values: number[]) => scoreCompletions([{ name: 'judge', reward: gives(...values) }], completions);
-  await expect(run(1, 2, Number.NaN, 4)).rejects.toThrow("reward 'judge' gave NaN for row 2");
-  await expect(run(1, 2, 3, -Infinity)).rejects.toThrow("reward 'judge' gave -Infinity for row 3");
-  await expect(run(1, 2, 3)).rejects.toThrow("reward 'judge' gave 3 values for 4 completions");
+  await expect(run(1, 2, Number.NaN, 4)).rejects.toThrow("reward 'judge' returned NaN for row 2");
+  await expect(run(1, 2, 3, -Infinity)).rejects.toThrow("reward 'judge' returned -Infinity for row 3");
+  await expect(run(1, 2, 3)).rejects.toThrow("reward 'judge' returned 3 values for 4 completions");
   await expect(run(1, 2, 3)).rejects.toBeInstanceOf(TrainingError);
 });
 

@@ -1,11 +1,11 @@
-import type { Hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { CallOptions } from '@rarefy/core';
-import { fileError } from './file-error.js';
+import { fileError } from '../messages.js';
 
 /**
- * The digest of a file's bytes as they lie on disk, as hex digits, after whatever `hash` was fed before. Read a MiB at a time.
- * @throws InputError when it cannot be read; the signal's reason when aborted
+ * Adds the bytes of a file to `hash`, 1 MiB at a time, and returns the digest in hex.
+ * @throws InputError if the file cannot be read; the signal's reason on abort.
  */
 export async function digestFile(path: string, hash: Hash, { signal }: CallOptions = {}): Promise<string> {
   try {
@@ -18,4 +18,9 @@ export async function digestFile(path: string, hash: Hash, { signal }: CallOptio
     throw fileError('read', path, cause);
   }
   return hash.digest('hex');
+}
+
+/** SHA-256 of the bytes of a file, as 64 hex digits. @throws what {@link digestFile} throws. */
+export function sha256File(path: string, options?: CallOptions): Promise<string> {
+  return digestFile(path, createHash('sha256'), options);
 }

@@ -90,7 +90,7 @@ test('a holder that was robbed notices before it writes, and does not release wh
   await lock.release();
   expect(readdirSync(folder)).toEqual(['x.lock']);
   rmSync(path);
-  await expect(lock.check()).rejects.toThrow('was removed while its run went on');
+  await expect(lock.check()).rejects.toThrow('was removed while its run was still going');
 });
 
 test('disks without links get a plain file', async () => {

@@ -3,33 +3,33 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { LockedError } from '@rarefy/core';
-import { orFileError } from './file-error.js';
+import { orFileError } from '../messages.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 
-/** Who holds a lock, as its file tells. */
+/** The holder of a lock, as written in the lock file. */
 interface Holder {
   readonly host: string;
   readonly pid: number;
-  /** When that process started, so that another one with its number is told apart; empty where nobody can say. */
+  /** Start time of the process, to detect a reused process id; empty where the system does not provide it. */
   readonly started: string;
-  /** Of this lock alone. */
+  /** Unique to this lock. */
   readonly token: string;
 }
 
 export interface FileLock {
-  /** @throws LockedError when another run has taken the lock over. Ask before every change that it protects. */
+  /** Call it before every change that the lock protects. @throws LockedError if another run has taken over the lock. */
   check(): Promise<void>;
-  /** Lets others in. Never throws: a lock that stays behind is recovered like that of a killed process. */
+  /** Never throws: if the lock file cannot be removed, the next run takes it over like that of a killed process. */
   release(): Promise<void>;
 }
 
-/** Locks that this process holds; one that failed to release is not among them. */
+/** Tokens of the locks that this process holds. */
 const held = new Set<string>();
 
 /**
- * Takes a lock, which is a file that names its holder. The lock of a process of this machine that has ended is taken over; that
- * of another machine never is, since nobody here can tell whether it still runs.
- * @throws LockedError naming the holder; InputError when the file system refuses.
+ * Takes a lock: a file that names its holder. If the holder was a process of this machine that has ended, its lock is taken over.
+ * The lock of another machine is never taken over, because this machine cannot see whether that process still runs.
+ * @throws LockedError that names the holder; InputError if the file system refuses.
  */
 export async function lockFile(path: string, fileSystem: FileSystem = nodeFileSystem): Promise<FileLock> {
   const token = randomBytes(8).toString('hex');
@@ -73,7 +73,7 @@ async function writeHolder(path: string, holder: Holder, fileSystem: FileSystem)
   }
 }
 
-/** A link appears with its content, so nobody reads half a lock; disks without links get a plain file. */
+/** A link appears together with its content, so no process reads half a lock. Disks without links get a plain file. */
 async function claim(draft: string, path: string, own: Holder, fileSystem: FileSystem): Promise<boolean> {
   try {
     await fileSystem.link(draft, path);
@@ -91,7 +91,7 @@ async function claim(draft: string, path: string, own: Holder, fileSystem: FileS
   }
 }
 
-/** Undefined when there is no lock; an unreadable one was left by a process that ended while it wrote. */
+/** Undefined if there is no lock. An unreadable lock was left by a process that ended while it wrote it. */
 async function readHolder(path: string, fileSystem: FileSystem): Promise<Holder | undefined> {
   let text: string;
   try {
@@ -109,7 +109,7 @@ async function readHolder(path: string, fileSystem: FileSystem): Promise<Holder 
   return { host: hostname(), pid: 0, started: '', token: '' };
 }
 
-/** Moves a dead lock aside, and puts it back when it turns out to be the new lock of a third run. */
+/** Moves the lock of an ended process aside, and puts it back if it turns out to be the new lock of a third run. */
 async function takeAway(path: string, dead: Holder, fileSystem: FileSystem): Promise<void> {
   const aside = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
   try {
@@ -123,7 +123,7 @@ async function takeAway(path: string, dead: Holder, fileSystem: FileSystem): Pro
   await orFileError('write', path, fileSystem.remove(aside));
 }
 
-/** What runs that were killed while they took the lock left behind. Best effort: it is in nobody's way. */
+/** Removes the files of runs that were killed while they took the lock. Failures are ignored: the files do no harm. */
 async function removeDrafts(path: string, fileSystem: FileSystem): Promise<void> {
   const folder = dirname(path);
   const names = await fileSystem.list(folder).catch(() => []);
@@ -140,13 +140,13 @@ function runs({ host, pid, started, token }: Holder): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false; // EPERM: it runs, as another user
+    if (codeOf(error) === 'ESRCH') return false; // EPERM: it runs as another user
   }
   const since = startOf(pid);
   return since === undefined || started === '' || since === started;
 }
 
-/** Ticks from the start of the machine to that of a process, where the system tells (Linux). */
+/** Clock ticks from the boot of the machine to the start of a process; undefined where /proc does not exist. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -157,10 +157,11 @@ function startOf(pid: number): string | undefined {
 }
 
 function lockedBy(path: string, holder: Holder | undefined): LockedError {
-  if (holder === undefined) return new LockedError(`${path} was removed while its run went on; run it again alone`);
+  if (holder === undefined)
+    return new LockedError(`${path} was removed while its run was still going; run it again, and only once`);
   const { host, pid } = holder;
   const here = host === hostname();
-  const fix = here ? 'wait for it, or end it' : `if it no longer runs, remove ${path}`;
+  const fix = here ? 'wait for it, or stop it' : `if it no longer runs, remove ${path}`;
   return new LockedError(`process ${pid}${here ? '' : ` on ${host}`} is writing these files (${path}); ${fix}.`);
 }
 

@@ -1,34 +1,37 @@
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 
-/** A file that is open; every call goes to the disk, none is buffered here. */
+/** An open file. Every call goes to the disk without buffering. */
 export interface OpenFile {
   size(): Promise<number>;
-  /** Fills `target` from byte `position` on; gives how many bytes there were, fewer only at the end of the file. */
-  read(target: Uint8Array, position: number): Promise<number>;
-  /** Writes all of `bytes` behind what was written before. */
+  /**
+   * Fills `target` with the bytes from `offset` on. Returns the number of bytes read, which is smaller only at the end of the
+   * file.
+   */
+  read(target: Uint8Array, offset: number): Promise<number>;
+  /** Appends all of `bytes`. */
   write(bytes: Uint8Array): Promise<void>;
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What the writing of files needs of a disk, few enough calls that a test can make each of them fail. Errors are Node's. */
+/** The disk operations that writing needs, few enough that a test can make each of them fail. They throw Node's errors. */
 export interface FileSystem {
-  /** With its parents; one that is there is no error. */
+  /** Creates a folder and its parents. It may exist already. */
   makeFolder(path: string): Promise<void>;
-  /** Names in a folder. */
+  /** The names in a folder. */
   list(path: string): Promise<string[]>;
   open(path: string): Promise<OpenFile>;
-  /** For writing; a file of that name is an error. */
+  /** Opens a new file for writing. Fails if the name exists. */
   create(path: string): Promise<OpenFile>;
-  /** All of a small file, as UTF-8. */
+  /** Content of a small file, decoded as UTF-8. */
   readText(path: string): Promise<string>;
-  /** A second name of a file; a file of that name is an error. */
+  /** Gives a file a second name. Fails if that name exists. */
   link(path: string, name: string): Promise<void>;
-  /** Replaces a file of that name. */
+  /** Replaces a file that has the new name. */
   rename(path: string, name: string): Promise<void>;
-  /** A file, or a folder with all in it; nothing there is no error. */
+  /** Removes a file, or a folder with its content. It need not exist. */
   remove(path: string): Promise<void>;
-  /** Makes the names in a folder survive a power cut. */
+  /** Makes the names in a folder survive a power failure. */
   syncFolder(path: string): Promise<void>;
 }
 
@@ -45,7 +48,7 @@ export const nodeFileSystem: FileSystem = {
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
   async syncFolder(path) {
-    if (process.platform === 'win32') return; // Windows opens no folders
+    if (process.platform === 'win32') return; // Windows cannot open folders
     const folder = await open(path);
     try {
       await folder.sync();
@@ -59,10 +62,10 @@ async function openFile(path: string, flags: 'r' | 'wx'): Promise<OpenFile> {
   const file = await open(path, flags);
   return {
     size: async () => (await file.stat()).size,
-    async read(target, position) {
+    async read(target, offset) {
       let done = 0;
       while (done < target.length) {
-        const { bytesRead } = await file.read(target, done, target.length - done, position + done);
+        const { bytesRead } = await file.read(target, done, target.length - done, offset + done);
         if (bytesRead === 0) break;
         done += bytesRead;
       }

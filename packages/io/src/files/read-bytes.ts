@@ -2,19 +2,19 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type CallOptions, InputError } from '@rarefy/core';
-import { fileError, orFileError } from './file-error.js';
+import { fileError, orFileError } from '../messages.js';
 
 const chunkBytes = 2 ** 18;
 
-/** The source as messages name it. */
+/** Name of the source for messages. */
 export function sourceName(source: string): string {
   return source === '-' ? 'standard input' : source;
 }
 
 /**
- * The bytes of a file, or of standard input for `-`, chunk by chunk. Gzip is told by its first two bytes, not by the name, and
- * unpacked; several gzip members in a row are one stream. With `reuse`, a chunk is good until the next one is asked for.
- * @throws InputError when it cannot be read, or its gzip data is damaged or cut off; the signal's reason on abort.
+ * The bytes of a file, or of standard input for `-`, in chunks. Gzip data is recognized by its first two bytes and decompressed;
+ * several gzip members in a row are one stream. With `reuse`, a chunk is valid only until the next one is requested.
+ * @throws InputError if it cannot be read, or its gzip data is damaged or truncated; the signal's reason on abort.
  */
 export async function* readBytes(
   source: string,
@@ -30,7 +30,7 @@ export async function* readBytes(
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
   }
   const packed = head[0] === 0x1f && head[1] === 0x8b;
-  buffers.reuse = reuse && !packed; // what unpacks takes chunks ahead
+  buffers.reuse = reuse && !packed; // the decompressor reads chunks ahead
   const all = startingWith(head, chunks);
   yield* packed ? unpack(all, sourceName(source), signal) : all;
 }
@@ -40,7 +40,7 @@ async function* startingWith(head: Uint8Array, rest: AsyncGenerator<Uint8Array>)
     if (head.length > 0) yield head;
     yield* rest;
   } finally {
-    await rest.return(undefined); // also when nobody read past the head
+    await rest.return(undefined); // also if the caller stopped after the head
   }
 }
 
@@ -83,15 +83,17 @@ async function* unpack(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   try {
-    yield* pipeline(Readable.from(packed), createGunzip(), () => {}); // the loop below this one sees every failure
+    yield* pipeline(Readable.from(packed), createGunzip(), () => {}); // errors surface in the loop that consumes this generator
   } catch (cause) {
     signal?.throwIfAborted();
     const code = String((cause as { code?: unknown }).code);
     if (code === 'Z_BUF_ERROR') {
-      throw new InputError(`${name} ends early: it is cut off. Copy or download it again.`, { cause });
+      throw new InputError(`${name} is truncated. Copy or download it again.`, { cause });
     }
     if (code.startsWith('Z_')) {
-      throw new InputError(`${name} is damaged: its gzip data does not unpack. Copy or download it again.`, { cause });
+      throw new InputError(`${name} is damaged: its gzip data cannot be decompressed. Copy or download it again.`, {
+        cause,
+      });
     }
     throw cause;
   }

@@ -44,8 +44,8 @@ test('nothing is left in the folder: after use, after a failure, and not even wh
   await file[Symbol.asyncDispose]();
   await file[Symbol.asyncDispose]();
   expect(await readdir(folder)).toEqual([]);
-  await expect(file.read(0, 1)).rejects.toThrow('were given up');
-  await expect(file.append(numbers(1, 2, 0))).rejects.toThrow('were given up');
+  await expect(file.read(0, 1)).rejects.toThrow('is already disposed');
+  await expect(file.append(numbers(1, 2, 0))).rejects.toThrow('is already disposed');
   await writeFile(join(folder, 'file'), '');
   await expect(rowFile(2, { folder: join(folder, 'file') })).rejects.toThrow(InputError);
   await expect(rowFile(2, { folder: join(folder, 'absent') })).rejects.toThrow('it does not exist');

@@ -1,25 +1,34 @@
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CallOptions, type Matrix, RarefyError, type RowSource, ShapeError } from '@rarefy/core';
-import { checkRows } from './check-rows.js';
-import { fileError, orFileError } from './file-error.js';
+import {
+  type CallOptions,
+  InvalidArgumentError,
+  type Matrix,
+  RarefyError,
+  type RowSource,
+  ShapeError,
+} from '@rarefy/core';
+import { fileError, orFileError } from '../messages.js';
 
-/** Float32 rows on disk, while someone works with them: appended in order, read in blocks. Gone once disposed. */
+/** Float32 rows in a temporary file: appended in order, read in blocks. Disposing it deletes the file. */
 export interface RowFile extends RowSource, AsyncDisposable {
-  /** Writes rows below those that are there. One call at a time. @throws ShapeError for other columns; InputError when the disk is full. */
+  /**
+   * Adds rows at the end. One call at a time.
+   * @throws ShapeError if the number of columns differs; InputError if the disk is full.
+   */
   append(rows: Matrix, options?: CallOptions): Promise<void>;
 }
 
 export interface RowFileOptions {
-  /** Where; default the system's folder for temporary files. */
+  /** Folder for the file; default: the system's folder for temporary files. */
   readonly folder?: string | undefined;
 }
 
 /**
- * An empty file of rows of `cols` numbers, in a new folder of its own. Where the system allows it the file loses its name as soon as
- * it is open, so that nothing of it is left even when the process is killed.
- * @throws InputError when it cannot be made.
+ * Creates an empty file for rows of `cols` numbers. Where the system allows it, the file is unlinked as soon as it is open, so that
+ * it disappears even if the process is killed.
+ * @throws InputError if it cannot be created.
  */
 export async function rowFile(cols: number, { folder = tmpdir() }: RowFileOptions = {}): Promise<RowFile> {
   const own = await orFileError('write', folder, mkdtemp(join(folder, 'rarefy-rows-')));
@@ -32,11 +41,11 @@ export async function rowFile(cols: number, { folder = tmpdir() }: RowFileOption
     await remove();
     throw error;
   }
-  await remove().catch(() => {}); // a system that keeps open files does it when the file is closed
+  await remove().catch(() => {}); // Windows keeps open files; they are removed when they are closed
   let rows = 0;
   const opened = () => {
     if (file) return file;
-    throw new RarefyError(`the rows of ${path} were given up; make a new file`);
+    throw new RarefyError(`the row file ${path} is already disposed; create a new one`);
   };
   return {
     get rows() {
@@ -46,7 +55,7 @@ export async function rowFile(cols: number, { folder = tmpdir() }: RowFileOption
     async append(matrix, { signal } = {}) {
       const { data } = matrix;
       if (matrix.cols !== cols || data.length !== matrix.rows * cols) {
-        throw new ShapeError(`rows of ${cols} numbers are kept, and these are ${matrix.rows} x ${matrix.cols}`);
+        throw new ShapeError(`expected rows of ${cols} numbers, got ${matrix.rows} x ${matrix.cols}`);
       }
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       for (let done = 0; done < bytes.length; ) {
@@ -78,4 +87,10 @@ export async function rowFile(cols: number, { folder = tmpdir() }: RowFileOption
       await remove().catch(() => {});
     },
   };
+}
+
+/** @throws InvalidArgumentError unless `start` and `end` are integers with 0 ≤ start ≤ end ≤ rows. */
+export function checkRows(start: number, end: number, rows: number): void {
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= rows) return;
+  throw new InvalidArgumentError(`cannot read rows ${start} to ${end} of ${rows}`);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '@rarefy/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { sha256File } from './sha256-file.js';
+import { sha256File } from './digest-file.js';
 import { writeAtomically } from './write-atomically.js';
 
 let folder: string;
@@ -86,8 +86,8 @@ test('a failure or an abort in the middle of a stream passes through and leaves 
 test('a folder in place of the file and a file in place of a folder are told in words', async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(writeAtomically(folder, bytes('x'))).rejects.toThrow(InputError);
-  await expect(writeAtomically(folder, bytes('x'))).rejects.toThrow('it is a folder. Name a file.');
-  await expect(writeAtomically(join(folder, 'file', 'x'), bytes('x'))).rejects.toThrow('is a file and no folder');
+  await expect(writeAtomically(folder, bytes('x'))).rejects.toThrow('it is a folder. Give the path of a file.');
+  await expect(writeAtomically(join(folder, 'file', 'x'), bytes('x'))).rejects.toThrow('is a file, not a folder');
 });
 
 test('sha256File gives the published digest (FIPS 180-4, "abc")', async () => {
@@ -95,5 +95,5 @@ test('sha256File gives the published digest (FIPS 180-4, "abc")', async () => {
   await writeFile(path, 'abc');
   expect(await sha256File(path)).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   await expect(sha256File(join(folder, 'absent'))).rejects.toThrow('it does not exist. Check the path.');
-  await expect(sha256File(folder)).rejects.toThrow('it is a folder. Name a file.');
+  await expect(sha256File(folder)).rejects.toThrow('it is a folder. Give the path of a file.');
 });

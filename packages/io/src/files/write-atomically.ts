@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import type { CallOptions } from '@rarefy/core';
-import { orFileError } from './file-error.js';
+import { orFileError } from '../messages.js';
 import { type FileSystem, nodeFileSystem, type OpenFile } from './file-system.js';
 
 export interface WriteOptions extends CallOptions {
-  /** Default the disk of this machine. */
+  /** Default: the disk of this machine. */
   readonly fileSystem?: FileSystem | undefined;
-  /** Called when all is written, before the file takes its place; what it throws ends the write. */
+  /** Called when all bytes are written, before the file appears under its name. If it throws, the write fails. */
   readonly beforeCommit?: ((path: string) => Promise<void>) | undefined;
 }
 
 /**
- * Writes a file whole or not at all: beside its place as `.<name>.<random>.tmp`, fsync, rename, fsync of the folder. Missing
- * folders are made. On any failure the old file stays and the unfinished one is removed; a killed process leaves only the latter.
- * No step is tried again: after a failed fsync nobody knows what is on the disk.
- * @throws InputError when the file system refuses; what `content` and `beforeCommit` throw, as it is; the signal's reason on abort.
+ * Writes a file completely or not at all: writes to `.<name>.<random>.tmp` in the same folder, then fsync, rename, and fsync of the
+ * folder. Creates missing folders. On any failure the old file stays and the temporary file is removed; a killed process leaves the
+ * temporary file behind. No step is retried, because after a failed fsync the state of the disk is unknown.
+ * @throws InputError if the file system refuses; what `content` and `beforeCommit` throw, unchanged; the signal's reason on abort.
  */
 export async function writeAtomically(
   path: string,
@@ -42,7 +42,7 @@ export async function writeAtomically(
     await beforeCommit?.(path);
     await orWriteError(fileSystem.rename(unfinished, path));
   } catch (error) {
-    await file?.close().catch(() => {}); // the first failure is the one to tell
+    await file?.close().catch(() => {}); // report the first failure
     await fileSystem.remove(unfinished).catch(() => {});
     throw error;
   }

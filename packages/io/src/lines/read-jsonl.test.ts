@@ -6,8 +6,7 @@ import { InputError, type WorkEvent } from '@rarefy/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { quickRandom } from '../../../../tests/support/mutate-bytes.js';
-import { readJsonl } from './read-jsonl.js';
-import type { JsonlLine, JsonlOptions, JsonlStats } from './read-lines.js';
+import { type JsonlLine, type JsonlOptions, type JsonlStats, readJsonl } from './read-jsonl.js';
 import { writeJsonl } from './write-jsonl.js';
 
 let folder: string;
@@ -71,14 +70,14 @@ test('lines of many chunks come whole, packed and plain', async () => {
   }
 });
 
-test('a gzip file cut anywhere after its mark ends early, and the whole one does not', async () => {
+test('a gzip file cut anywhere after its mark is truncated, and the whole file is not', async () => {
   const text = Array.from({ length: 300 }, (_, index) => `{"id":${(index * 7919) % 1013}}\n`).join('');
   const packed = gzipSync(text);
   expect(await values(await file(packed))).toHaveLength(300);
   const cuts = [2, 3, 9, 10, 11, 50, packed.length >> 1, packed.length - 9, packed.length - 8, packed.length - 1];
   for (const cut of cuts) {
     const path = await file(packed.subarray(0, cut));
-    expect((await failure(path)).message).toBe(`${path} ends early: it is cut off. Copy or download it again.`);
+    expect((await failure(path)).message).toBe(`${path} is truncated. Copy or download it again.`);
   }
 });
 
@@ -88,11 +87,11 @@ test('damaged gzip is told in words, also in a second member', async () => {
     const damaged = Buffer.from(packed);
     damaged[position]! ^= 0x55;
     const path = await file(damaged);
-    expect((await failure(path)).message).toMatch(/is damaged: its gzip data does not unpack|ends early/);
+    expect((await failure(path)).message).toMatch(/is damaged: its gzip data cannot be decompressed|is truncated/);
   }
   const path = await file(Buffer.concat([gzipSync('1\n'), Buffer.from('2\n')]));
   expect((await failure(path)).message).toBe(
-    `${path} is damaged: its gzip data does not unpack. Copy or download it again.`,
+    `${path} is damaged: its gzip data cannot be decompressed. Copy or download it again.`,
   );
 });
 
@@ -100,7 +99,7 @@ test('a bad line names file, line, byte and reason', async () => {
   const path = await file('{"a":1}\n{"a":\n');
   expect((await failure(path)).message).toMatch(
     new RegExp(
-      `^${path}, line 2 \\(byte 8\\): the line is not JSON: .*onBadLine: 'skip'; --on-bad-line skip of .+\\)\\.$`,
+      `^${path}, line 2 \\(byte 8\\): the line is not JSON: .*onBadLine: 'skip', or --on-bad-line skip\\)\\.$`,
     ),
   );
   const invalid = [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xe2, 0x82], [0xff], [0xf5, 0x80, 0x80, 0x80]];
@@ -166,7 +165,7 @@ test('skipping counts each reason exactly and warns once, also when the reader s
 test('what is missing, a folder or empty is told in words', async () => {
   const absent = join(folder, 'absent.jsonl');
   expect((await failure(absent)).message).toBe(`cannot read ${absent}: it does not exist. Check the path.`);
-  expect((await failure(folder)).message).toBe(`cannot read ${folder}: it is a folder. Name a file.`);
+  expect((await failure(folder)).message).toBe(`cannot read ${folder}: it is a folder. Give the path of a file.`);
   expect(await all(await file(''))).toEqual([]);
   await expect(all(absent, { maxLineBytes: 0 })).rejects.toThrow('maxLineBytes must be an integer ≥ 1, got 0');
 });

@@ -1,16 +1,16 @@
 /** One line of a byte stream, without its line feed. */
 export interface ByteLine {
-  /** From 1. */
+  /** Line number, from 1. */
   readonly line: number;
-  /** Offset of its first byte in the stream, from 0. */
+  /** Offset of its first byte in the stream. */
   readonly byte: number;
-  /** Good until the next line is asked for. Undefined when it is longer than the limit; its bytes were then dropped as they came. */
+  /** Valid until the next line is requested. Undefined for a line longer than the limit, whose bytes were dropped. */
   readonly bytes: Uint8Array | undefined;
 }
 
 /**
- * Splits at every byte 0x0A. Holds one line of at most `maxBytes` and one chunk, which the source may use again for the next; a last
- * line needs no line feed.
+ * Splits a byte stream at every byte 0x0A. The last line needs no line feed. Holds one line of at most `maxBytes` and one chunk;
+ * the source may reuse a chunk's memory for the next one.
  */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
@@ -18,7 +18,7 @@ export async function* splitLines(
 ): AsyncGenerator<ByteLine, void, undefined> {
   let line = 1;
   let byte = 0;
-  let begun = Buffer.alloc(0); // the line so far, when it began in an earlier chunk
+  let begun = Buffer.alloc(0); // the line so far, if it began in an earlier chunk
   let length = 0;
   const add = (part: Uint8Array) => {
     const from = length;

@@ -4,9 +4,9 @@ import { writeAtomically } from '../files/write-atomically.js';
 const chunkCharacters = 2 ** 16;
 
 /**
- * Writes one JSON line a value, whole or not at all.
- * @returns the number of lines.
- * @throws InvalidArgumentError naming the first value that JSON cannot hold; what {@link writeAtomically} throws.
+ * Writes one line of JSON per value. The file is written completely or not at all.
+ * @returns the number of lines
+ * @throws InvalidArgumentError that names the first value that JSON cannot represent; what {@link writeAtomically} throws.
  */
 export async function writeJsonl(
   path: string,

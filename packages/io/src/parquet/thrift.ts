@@ -1,14 +1,14 @@
-/** A value of thrift's compact protocol; structs by field number. Integers beyond 2^53 do not occur in sound files and are refused. */
+/** A value of Thrift's compact protocol; structs by field number. Integers beyond 2^53 are rejected: no valid file has them. */
 export type ThriftValue = number | boolean | Uint8Array | readonly ThriftValue[] | ThriftStruct;
 export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
 
 const maxDepth = 16;
 
 /**
- * One struct of thrift's compact protocol, as Parquet uses it: no maps, sets or UUIDs. Every value takes a byte at least, so that
- * nothing grows beyond the bytes that are there.
+ * Reads one struct of Thrift's compact protocol, as Parquet uses it: no maps, sets or UUIDs. Every value takes at least one byte,
+ * so the result cannot grow beyond the bytes that are there.
  * Format: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
- * @returns the struct, and the position after it; undefined when the bytes are no struct or end within it
+ * @returns the struct, and the offset after it; undefined if the bytes are not a struct or end within it
  */
 export function readThrift(
   bytes: Uint8Array,
@@ -16,15 +16,15 @@ export function readThrift(
 ): { readonly value: ThriftStruct; readonly end: number } | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = start;
-  let isSound = true;
+  let isValid = true;
   const fail = () => {
-    isSound = false;
+    isValid = false;
     return 0;
   };
   const byte = () => (at < bytes.length ? bytes[at++]! : fail());
   const varint = () => {
     let value = 0;
-    for (let scale = 1; isSound; scale *= 128) {
+    for (let scale = 1; isValid; scale *= 128) {
       const part = byte();
       value += (part & 0x7f) * scale;
       if (part < 0x80) return Number.isSafeInteger(value) ? value : fail();
@@ -40,7 +40,7 @@ export function readThrift(
     switch (type) {
       case 1:
       case 2:
-        return byte() === 1; // in a list; a field has it in its type
+        return byte() === 1; // in a list; for a field, its type is the value
       case 3:
         return (byte() << 24) >> 24;
       case 4:
@@ -55,16 +55,16 @@ export function readThrift(
       }
       case 8: {
         const length = varint();
-        if (!isSound || at + length > bytes.length) return fail();
+        if (!isValid || at + length > bytes.length) return fail();
         at += length;
         return bytes.subarray(at - length, at);
       }
       case 9: {
         const head = byte();
         const length = head >> 4 === 15 ? varint() : head >> 4;
-        if (!isSound || length > bytes.length - at || depth >= maxDepth) return fail();
+        if (!isValid || length > bytes.length - at || depth >= maxDepth) return fail();
         const items: ThriftValue[] = [];
-        for (let index = 0; index < length && isSound; index++) items.push(element(head & 15, depth + 1));
+        for (let index = 0; index < length && isValid; index++) items.push(element(head & 15, depth + 1));
         return items;
       }
       case 12:
@@ -76,7 +76,7 @@ export function readThrift(
   const struct = (depth: number): ThriftStruct => {
     const fields = new Map<number, ThriftValue>();
     if (depth > maxDepth) fail();
-    for (let field = 0; isSound; ) {
+    for (let field = 0; isValid; ) {
       const head = byte();
       const type = head & 15;
       if (type === 0) {
@@ -90,5 +90,5 @@ export function readThrift(
     return fields;
   };
   const value = struct(0);
-  return isSound ? { value, end: at } : undefined;
+  return isValid ? { value, end: at } : undefined;
 }

@@ -1,4 +1,4 @@
-/** IEEE 754 half precision to single: exact, NaN payloads kept. @param halves one value a 16-bit word */
+/** Converts IEEE 754 half precision to single precision: exact, NaN payloads are kept. @param halves one value per 16-bit word */
 export function fromFloat16(halves: Uint16Array): Float32Array {
   const values = new Float32Array(halves.length);
   const words = new Uint32Array(values.buffer);
@@ -19,7 +19,7 @@ export function fromFloat16(halves: Uint16Array): Float32Array {
   return values;
 }
 
-/** Single precision to half, rounded to the nearest and ties to even; too large becomes infinity. One 16-bit word a value. */
+/** Converts single to half precision, rounding to nearest with ties to even; values that are too large become infinity. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);
@@ -42,7 +42,7 @@ export function toFloat16(values: Float32Array): Uint16Array {
   return halves;
 }
 
-/** bfloat16 to single precision: the upper half of its bits. Exact. */
+/** Converts bfloat16 to single precision, exactly: bfloat16 is the upper half of its bits. */
 export function fromBfloat16(halves: Uint16Array): Float32Array {
   const values = new Float32Array(halves.length);
   const words = new Uint32Array(values.buffer);
@@ -50,7 +50,7 @@ export function fromBfloat16(halves: Uint16Array): Float32Array {
   return values;
 }
 
-/** Single precision to bfloat16, rounded to the nearest and ties to even; too large becomes infinity. One 16-bit word a value. */
+/** Converts single precision to bfloat16, rounding to nearest with ties to even; values that are too large become infinity. */
 export function toBfloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);

@@ -5,9 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { CorruptFileError, ShapeError } from '@rarefy/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseSafetensors, readSafetensors } from './safetensors.js';
+import {
+  encodeSafetensors,
+  parseSafetensors,
+  readSafetensors,
+  type WritableTensor,
+  writeSafetensors,
+} from './safetensors.js';
 import { type StoredTensor, toFloat32, toFloat64, toInt32 } from './stored-tensor.js';
-import { encodeSafetensors, type WritableTensor, writeSafetensors } from './write-safetensors.js';
 
 const golden = (name: string) => fileURLToPath(new URL(`../../../../tests/golden/${name}`, import.meta.url));
 
@@ -153,7 +158,9 @@ test('writing refuses what does not fit', () => {
   const x = Float32Array.of(1, 2);
   expect(() => encodeSafetensors({ x: { dtype: 'F32', shape: [3], data: x } })).toThrow('shape [3] and 2 values');
   expect(() => encodeSafetensors({ x: { dtype: 'F32', shape: [-1, -2], data: x } })).toThrow(ShapeError);
-  expect(() => encodeSafetensors({ x: { dtype: 'F64', shape: [2], data: x as never } })).toThrow('as Float64Array');
+  expect(() => encodeSafetensors({ x: { dtype: 'F64', shape: [2], data: x as never } })).toThrow(
+    'must be a Float64Array',
+  );
   expect(() => encodeSafetensors({ x: { dtype: 'BF16' as never, shape: [2], data: x } })).toThrow('has dtype BF16');
   expect(() => encodeSafetensors({ __metadata__: { dtype: 'F32', shape: [2], data: x } })).toThrow(
     'named __metadata__',
@@ -166,7 +173,7 @@ const broken: [string, Uint8Array, string][] = [
   ['seven bytes', new Uint8Array(7), 'it has 7 bytes'],
   ['a header over 100 MB', Buffer.from('01e1f50500000000', 'hex'), 'its header claims 100000001 bytes'],
   ['a header of 2^64 - 1 bytes', Buffer.from('ffffffffffffffff', 'hex'), 'at most 100 MB'],
-  ['a header past the end', fileOf({ a: four }, 4).subarray(0, 20), 'it ends early: its header claims'],
+  ['a header past the end', fileOf({ a: four }, 4).subarray(0, 20), 'it is truncated: its header claims'],
   ['no header', fileOf('', 0), 'does not begin with {'],
   ['a header that is an array', fileOf('[]', 0), 'does not begin with {'],
   ['a header after a space', fileOf(' {}', 0), 'does not begin with {'],
@@ -178,7 +185,7 @@ const broken: [string, Uint8Array, string][] = [
     fileOf('{"é":1}', 0).map((byte) => (byte === 0xc3 ? 0xff : byte)),
     'not valid JSON in UTF-8',
   ],
-  ['a deep header', fileOf(`{"a":${'['.repeat(1e6)}`, 0), 'nests deeper than any header does'],
+  ['a deep header', fileOf(`{"a":${'['.repeat(1e6)}`, 0), 'is nested deeper than a header can be'],
   [
     'the same name twice',
     fileOf(`{"a":${JSON.stringify(four)},"\\u0061" :${JSON.stringify(four)}}`, 4),
@@ -189,13 +196,13 @@ const broken: [string, Uint8Array, string][] = [
     fileOf('{"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}}', 4),
     'has the key "shape" twice',
   ],
-  ['metadata that is no map', fileOf({ __metadata__: ['a'] }, 0), 'its metadata is not a map of texts'],
-  ['metadata with a number', fileOf({ __metadata__: { a: 1 } }, 0), 'its metadata is not a map of texts'],
+  ['metadata that is no map', fileOf({ __metadata__: ['a'] }, 0), 'its metadata is not an object of strings'],
+  ['metadata with a number', fileOf({ __metadata__: { a: 1 } }, 0), 'its metadata is not an object of strings'],
   ['a tensor that is a number', fileOf({ a: 4 }, 4), 'tensor "a" has no description'],
-  ['an unknown dtype', fileOf({ a: tensor('F8_E4M3', [4], 0, 4) }, 4), 'is stored as "F8_E4M3", and only F64, F32'],
-  ['an inherited dtype', fileOf({ a: tensor('toString', [4], 0, 4) }, 4), 'is stored as "toString"'],
-  ['a negative length', fileOf({ a: tensor('F32', [-1], 0, 4) }, 4), 'has no shape of whole numbers'],
-  ['a fraction of a length', fileOf({ a: tensor('F32', [0.5, 2], 0, 4) }, 4), 'has no shape of whole numbers'],
+  ['an unknown dtype', fileOf({ a: tensor('F8_E4M3', [4], 0, 4) }, 4), 'has dtype "F8_E4M3", and only F64, F32'],
+  ['an inherited dtype', fileOf({ a: tensor('toString', [4], 0, 4) }, 4), 'has dtype "toString"'],
+  ['a negative length', fileOf({ a: tensor('F32', [-1], 0, 4) }, 4), 'has no shape of non-negative integers'],
+  ['a fraction of a length', fileOf({ a: tensor('F32', [0.5, 2], 0, 4) }, 4), 'has no shape of non-negative integers'],
   [
     'an overflowing shape',
     fileOf({ a: tensor('F32', [2 ** 32, 2 ** 32, 2 ** 32], 0, 4) }, 4),
@@ -203,10 +210,10 @@ const broken: [string, Uint8Array, string][] = [
   ],
   ['negative offsets', fileOf({ a: tensor('F32', [1], -4, 0) }, 4), 'has no pair of offsets'],
   ['one offset', fileOf({ a: { dtype: 'F32', shape: [1], data_offsets: [4] } }, 4), 'has no pair of offsets'],
-  ['offsets the wrong way round', fileOf({ a: tensor('F32', [0], 4, 0) }, 4), 'its offsets hold -4'],
-  ['another size than the shape', fileOf({ a: tensor('F32', [2], 0, 4) }, 4), 'needs 8 bytes, and its offsets hold 4'],
+  ['offsets the wrong way round', fileOf({ a: tensor('F32', [0], 4, 0) }, 4), 'its offsets span -4'],
+  ['another size than the shape', fileOf({ a: tensor('F32', [2], 0, 4) }, 4), 'needs 8 bytes, and its offsets span 4'],
   [
-    'data that ends early',
+    'data that is truncated',
     fileOf({ a: tensor('F32', [2], 0, 8) }, 4),
     'its tensors need 8 bytes, and 4 follow the header',
   ],
@@ -226,7 +233,7 @@ test.each(broken)('refused: %s', async (_, bytes, message) => {
   await writeFile(path, bytes);
   const reading = readSafetensors(path);
   await expect(reading).rejects.toThrow(CorruptFileError);
-  await expect(reading).rejects.toThrow(`${path} is no sound safetensors file: `);
+  await expect(reading).rejects.toThrow(`${path} is not a valid safetensors file: `);
   await expect(reading).rejects.toThrow(message);
 });
 
@@ -276,7 +283,7 @@ test('a file cut anywhere is refused; what cannot be read is told; an abort reje
     expect(() => parseSafetensors(file.subarray(0, length))).toThrow(CorruptFileError);
   }
   await expect(readSafetensors(join(folder, 'absent'))).rejects.toThrow('it does not exist. Check the path.');
-  await expect(readSafetensors(folder)).rejects.toThrow('it is a folder. Name a file.');
+  await expect(readSafetensors(folder)).rejects.toThrow('it is a folder. Give the path of a file.');
   const reason = new Error('enough');
   const options = { signal: AbortSignal.abort(reason) };
   await expect(readSafetensors(golden('minilm.safetensors'), options)).rejects.toBe(reason);

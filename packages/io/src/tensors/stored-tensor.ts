@@ -1,19 +1,19 @@
 import { ShapeError } from '@rarefy/core';
 import { fromBfloat16, fromFloat16 } from './float16.js';
 
-/** Bytes an element. */
+/** Bytes per element. */
 export const elementBytes = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
 
 export type StoredDtype = keyof typeof elementBytes;
 
-/** A tensor as a file holds it: row-major, little-endian. `bytes.length` is the product of `shape` times the element size. */
+/** A tensor as stored in a file: row-major, little-endian. `bytes.length` is the product of `shape` times the element size. */
 export interface StoredTensor {
   readonly dtype: StoredDtype;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
 
-/** The values of an F32, F16, BF16 (exact) or F64 (rounded) tensor, row-major, in a new array. @throws ShapeError for other dtypes. */
+/** Values of an F32, F16, BF16 (exact) or F64 (rounded) tensor, in a new array. @throws ShapeError for other dtypes. */
 export function toFloat32(tensor: StoredTensor): Float32Array {
   const buffer = copy(tensor);
   switch (tensor.dtype) {
@@ -26,17 +26,17 @@ export function toFloat32(tensor: StoredTensor): Float32Array {
     case 'F64':
       return Float32Array.from(new Float64Array(buffer));
     default:
-      throw new ShapeError(`a tensor of dtype ${tensor.dtype} is no floating-point tensor; read it with toInt32()`);
+      throw new ShapeError(`a tensor of dtype ${tensor.dtype} is not a floating-point tensor; read it with toInt32()`);
   }
 }
 
-/** The values of a floating-point tensor, row-major, exact, in a new array. @throws ShapeError for other dtypes. */
+/** Exact values of a floating-point tensor, in a new array. @throws ShapeError for other dtypes. */
 export function toFloat64(tensor: StoredTensor): Float64Array {
   return tensor.dtype === 'F64' ? new Float64Array(copy(tensor)) : Float64Array.from(toFloat32(tensor));
 }
 
 /**
- * The values of an integer tensor, or of a BOOL one as 0 and 1, row-major, in a new array.
+ * Values of an integer tensor, or of a BOOL tensor as 0 and 1, in a new array.
  * @throws ShapeError for other dtypes, and for an I64 value outside [-2^31, 2^31).
  */
 export function toInt32(tensor: StoredTensor): Int32Array {
@@ -55,7 +55,7 @@ export function toInt32(tensor: StoredTensor): Int32Array {
     case 'BOOL':
       return Int32Array.from(new Uint8Array(buffer), (value) => (value === 0 ? 0 : 1));
     default:
-      throw new ShapeError(`a tensor of dtype ${tensor.dtype} is no integer tensor; read it with toFloat32()`);
+      throw new ShapeError(`a tensor of dtype ${tensor.dtype} is not an integer tensor; read it with toFloat32()`);
   }
 }
 
@@ -64,17 +64,17 @@ function narrow(values: BigInt64Array): Int32Array {
   for (let index = 0; index < values.length; index++) {
     const value = Number(values[index]!);
     if (value < -(2 ** 31) || value >= 2 ** 31) {
-      throw new ShapeError(`element ${index} of an I64 tensor is ${values[index]}, which does not fit 32 bits`);
+      throw new ShapeError(`element ${index} of an I64 tensor is ${values[index]}, which does not fit in 32 bits`);
     }
     result[index] = value;
   }
   return result;
 }
 
-/** Bytes may lie anywhere in their buffer; typed arrays need them aligned. */
+/** Typed arrays need an aligned buffer; the bytes may begin anywhere in theirs. */
 function copy({ dtype, bytes }: StoredTensor): ArrayBuffer {
   if (bytes.length % elementBytes[dtype] !== 0) {
-    throw new ShapeError(`${bytes.length} bytes are no whole number of ${dtype} elements`);
+    throw new ShapeError(`${bytes.length} bytes are not a multiple of the ${dtype} element size`);
   }
   return new Uint8Array(bytes).buffer;
 }

@@ -2,22 +2,22 @@ import { InvalidArgumentError, importPeer, MissingDependencyError } from '@raref
 import * as tf from '@tensorflow/tfjs-core';
 import { mendWasmKernels } from './mend-wasm-kernels.js';
 
-/** Fastest first: that is the order in which they are tried. */
+/** Fastest first: the order in which {@link chooseBackend} tries them. */
 export const backendNames = ['node-gpu', 'node', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 export interface ChosenBackend {
   readonly name: BackendName;
-  /** Why this one, for the run header: who asked for it, and what did not load. */
+  /** Why this backend was chosen, in words, for the header of a run. */
   readonly reason: string;
-  /** The device that computes, as far as the backend tells. */
+  /** The device that computes, as reported by the backend. */
   readonly device: 'cpu' | 'gpu';
 }
 
 /**
- * Loads a tfjs backend and makes it current: the one asked for by `backend`, else by RAREFY_BACKEND, else the first of
- * {@link backendNames} that loads and computes right.
- * @throws InvalidArgumentError for an unknown name; MissingDependencyError when the one asked for does not work.
+ * Loads a tfjs backend and makes it current: `backend` if given, or the one in the environment variable RAREFY_BACKEND, or the
+ * first of {@link backendNames} that loads and passes a small computation.
+ * @throws InvalidArgumentError if the name is unknown; MissingDependencyError if the given backend, or every backend, fails.
  */
 export async function chooseBackend(options: { readonly backend?: string | undefined } = {}): Promise<ChosenBackend> {
   const fromEnvironment = process.env.RAREFY_BACKEND || undefined;
@@ -28,13 +28,13 @@ export async function chooseBackend(options: { readonly backend?: string | undef
     if (!name)
       throw new InvalidArgumentError(`backend '${wanted}' is unknown; choose one of ${backendNames.join(', ')}`);
     await activate(name);
-    return { name, device: device(), reason: options.backend ? 'asked for' : 'asked for by RAREFY_BACKEND' };
+    return { name, device: device(), reason: options.backend ? 'given by option' : 'given by RAREFY_BACKEND' };
   }
   const failures: string[] = [];
   for (const name of backendNames) {
     try {
       await activate(name);
-      return { name, device: device(), reason: failures.join(' ') || 'the fastest one' };
+      return { name, device: device(), reason: reasons[name] };
     } catch (error) {
       if (!MissingDependencyError.isInstance(error)) throw error;
       failures.push(error.message.split(/(?<=\.) /)[0]!);
@@ -43,22 +43,28 @@ export async function chooseBackend(options: { readonly backend?: string | undef
   throw new MissingDependencyError('@tensorflow/tfjs', 'Reinstall @tensorflow/tfjs.', failures.join(' '));
 }
 
-/** Loads one backend and checks that it computes. @throws MissingDependencyError with the fix. */
+/** Why a backend was chosen by trying them in order. */
+const reasons: Record<BackendName, string> = {
+  'node-gpu': 'fastest found',
+  node: 'fastest found',
+  wasm: 'native TensorFlow not found; `rarefy doctor` explains',
+  cpu: 'neither native TensorFlow nor WebAssembly works; `rarefy doctor` explains',
+};
+
+/** Loads one backend, makes it current and checks that it computes. @throws MissingDependencyError with the fix. */
 export async function activate(name: BackendName): Promise<void> {
-  // TensorFlow's own start-up notices say nothing a user can act on.
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   const { peer, backend, load } = loaders[name];
   await importPeer({ name: peer, range: '^4.22.0', load });
   if (name === 'wasm') mendWasmKernels();
   const fix = name === 'cpu' ? 'Reinstall @tensorflow/tfjs.' : 'Choose another backend, for example --backend wasm.';
   let computes = false;
   try {
-    // setBackend answers false, and leaves the old one current, when a backend cannot start.
+    // setBackend resolves to false, and leaves the old backend current, if a backend cannot start.
     computes = (await tf.setBackend(backend)) && tf.getBackend() === backend && smokeTest();
   } catch (cause) {
     const hint =
       cause instanceof TypeError && cause.message.includes('isNullOrUndefined')
-        ? ' It does not run on Node 23 or later.'
+        ? ' It does not work on Node 23 or later.'
         : '';
     throw new MissingDependencyError(peer, fix, `${peer} loads but fails when it computes.${hint}`, { cause });
   }
@@ -76,7 +82,7 @@ const loaders: Record<BackendName, { peer: string; backend: string; load: () => 
   cpu: { peer: '@tensorflow/tfjs', backend: 'cpu', load: () => import('@tensorflow/tfjs') },
 };
 
-/** topk and cast are the first to break where a native backend does not fit the Node version. */
+/** Checks a small computation. topk and cast are what fails first if a native backend does not fit the Node version. */
 function smokeTest(): boolean {
   return tf.tidy(() => {
     const squares = tf.matMul(tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.tensor2d([1, 2, 3, 4], [2, 2]));
@@ -85,7 +91,7 @@ function smokeTest(): boolean {
   });
 }
 
-/** The native GPU package falls back to the CPU without a word, so the backend itself is asked. */
+/** The native GPU package silently falls back to the CPU, so this asks the backend. */
 function device(): 'cpu' | 'gpu' {
   return (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice ? 'gpu' : 'cpu';
 }

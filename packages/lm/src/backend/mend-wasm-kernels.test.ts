@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { activate } from './choose-backend.js';
 
-/** Runs the same program on wasm and on the cpu backend, the complete one. */
+/** Runs the same program on wasm and on the cpu backend, which has every tfjs kernel. */
 async function onBoth(program: () => tf.Tensor): Promise<[number[], number[]]> {
   const results: number[][] = [];
   for (const backend of ['wasm', 'cpu'] as const) {
@@ -60,7 +60,7 @@ test('oneHot in float32, and the gradient of gather', async () => {
   expectClose(wasm, cpu, 1e-5);
 });
 
-test('views of operands free no memory that is not theirs', async () => {
+test('views of operands do not free memory of the whole tensor', async () => {
   await activate('wasm');
   const a = values([3, 70, 40], 1);
   const expected = [...a.dataSync()];

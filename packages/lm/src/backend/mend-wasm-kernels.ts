@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** The parts of @tensorflow/tfjs-backend-wasm that kernels written in TypeScript need. */
+/** The parts of @tensorflow/tfjs-backend-wasm that tfjs kernels written in TypeScript need. */
 interface WasmBackend {
   readonly wasm: { readonly HEAPU8: Uint8Array; readonly tfjs: { disposeData(id: number): void } };
   readonly dataIdMap: { get(dataId: object): { id: number; memoryOffset: number }; delete(dataId: object): void };
@@ -12,10 +12,11 @@ interface WasmBackend {
 let mended = false;
 
 /**
- * Mends what @tensorflow/tfjs-backend-wasm 4.22 lacks or gets wrong for training; once per process, after its import.
+ * Replaces tfjs kernels of @tensorflow/tfjs-backend-wasm 4.22 that are missing, wrong or slow in training. Call it after
+ * importing that package; further calls do nothing.
  * - UnsortedSegmentSum, which the gradient of an embedding needs, is missing.
- * - OneHot writes int32 bits into a float32 result: silently wrong.
- * - BatchMatMul leaves its fast path for every transposed or batched product, which is every gradient.
+ * - OneHot writes int32 bits into a float32 result, which is silently wrong.
+ * - BatchMatMul takes a slow path for every transposed or batched product, and every gradient has such products.
  */
 export function mendWasmKernels(): void {
   if (mended) return;
@@ -35,7 +36,7 @@ interface KernelCall {
 function replaceKernel(kernelName: string, kernelFunc: (call: KernelCall) => tf.TensorInfo | tf.TensorInfo[]): void {
   const replaced = tf.getKernel(kernelName, 'wasm');
   if (replaced) tf.unregisterKernel(kernelName, 'wasm');
-  // The set-up of the kernel replaced is kept: it binds the WebAssembly function that the original still calls.
+  // Keep the setup of the replaced tfjs kernel: it binds the wasm function that the original still calls.
   const { setupFunc, disposeFunc } = replaced ?? {};
   tf.registerKernel({
     kernelName,
@@ -46,7 +47,7 @@ function replaceKernel(kernelName: string, kernelFunc: (call: KernelCall) => tf.
   });
 }
 
-/** out[segment] = sum of the rows of x whose segment id it is; rows with an id outside [0, numSegments) are left out. */
+/** out[s] = sum of the rows of x with segment id s. Ignores rows with an id outside [0, numSegments). */
 function unsortedSegmentSum({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
   const wasm = backend as WasmBackend;
   const { x, segmentIds } = inputs as { x: tf.TensorInfo; segmentIds: tf.TensorInfo };
@@ -83,10 +84,10 @@ function oneHot({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
   return out;
 }
 
-/** Below this many multiplications a product costs less on the slow path than its set-up does on the fast one. */
+/** Smaller products (in multiplications) are cheaper on the slow path than the setup of the fast path. */
 const smallProduct = 20_000;
 
-/** Brings each product of a batch to XNNPACK, which takes one product without transposes: transposed copies, plain views. */
+/** Computes each product of a batch with XNNPACK, which takes single products without transposes: views, or transposed copies. */
 function batchMatMul(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo | tf.TensorInfo[] {
   const wasm = call.backend as WasmBackend;
   const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
@@ -108,7 +109,7 @@ function batchMatMul(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo |
   const cols = transposeB ? rowsB : colsB;
   const batch = (batchA >= batchB ? a : b).shape.slice(0, -2);
   const out = wasm.makeOutput([...batch, rows, cols], 'float32');
-  // Offsets are read anew each time: an allocation may grow, and so move, the heap.
+  // Read the offsets each time: an allocation may grow, and so move, the heap.
   const offset = (tensor: tf.TensorInfo) => wasm.dataIdMap.get(tensor.dataId).memoryOffset;
   for (let index = 0; index < Math.max(batchA, batchB); index++) {
     const left = operand(wasm, offset(a) + 4 * (batchA === 1 ? 0 : index * rowsA * colsA), rowsA, colsA, transposeA);
@@ -127,12 +128,12 @@ function batchMatMul(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo |
   return out;
 }
 
-/** One matrix of the heap as a tensor: a view of it, or a transposed copy. */
+/** One matrix in the heap as a tensor: a view, or a transposed copy. @param offset in bytes */
 function operand(wasm: WasmBackend, offset: number, rows: number, cols: number, transpose: boolean) {
   if (!transpose) {
     const view = wasm.makeOutput([1, rows, cols], 'float32', offset);
     const release = () => {
-      // The memory belongs to the whole tensor: only the view's registration goes.
+      // The memory belongs to the whole tensor: remove only the registration of the view.
       wasm.wasm.tfjs.disposeData(wasm.dataIdMap.get(view.dataId).id);
       wasm.dataIdMap.delete(view.dataId);
     };
@@ -142,7 +143,7 @@ function operand(wasm: WasmBackend, offset: number, rows: number, cols: number, 
   const heap = new Float32Array(wasm.wasm.HEAPU8.buffer);
   const from = offset / 4;
   const to = wasm.dataIdMap.get(copy.dataId).memoryOffset / 4;
-  const tile = 32; // both sides of a tile stay in the first-level cache
+  const tile = 32; // both the read and the written tile fit into the first-level cache
   for (let row0 = 0; row0 < rows; row0 += tile) {
     const row1 = Math.min(rows, row0 + tile);
     for (let col0 = 0; col0 < cols; col0 += tile) {

@@ -1,2 +1,2 @@
-// Optional and not installed in the workspace: only its loading is used, never its types.
+// Optional and not installed in the workspace: it is only imported at run time, so its types are not needed.
 declare module '@tensorflow/tfjs-node-gpu';

@@ -1,32 +1,32 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@rarefy/core';
-import { readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
-import type { CausalLanguageModel } from '../causal-language-model.js';
-import { languageModel, type WeightValues } from '../language-model.js';
-import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
-import { saveTokenizer } from '../tokenizer/save-tokenizer.js';
+import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
+import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { languageModel, type WeightValues } from '../families/language-model.js';
+import { rewardHeadName } from '../families/reward-model.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { loadTokenizer, saveTokenizer } from '../tokenizer/tokenizer-files.js';
 import { loadGguf } from './gguf/load-gguf.js';
 
-/** A language model with what belongs to it. */
+/** A language model with its tokenizer and config. */
 export interface LoadedModel {
   readonly model: CausalLanguageModel;
   readonly tokenizer: Tokenizer;
   /** The parsed config.json. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Weights of the file that the language model has no use for, such as a reward head. */
+  /** Weights of the file that are not part of the language model, such as a reward head. */
   readonly extra: ReadonlyMap<string, WeightValues>;
 }
 
 /**
- * Loads a Hugging Face folder: `config.json`, `model.safetensors` (or its shards with `model.safetensors.index.json`) and
- * `tokenizer.json`, on the current tfjs backend. Half-precision weights are widened to float32. A path that ends with `.gguf` is a
- * GGUF file of the llama architecture, with its tokenizer.
- * @throws InputError naming the file that is missing or unsupported; CorruptFileError for a damaged one.
+ * Loads a model on the current tfjs backend. Half-precision and quantized weights become float32.
+ * @param folder a Hugging Face folder with `config.json`, `model.safetensors` (or shards with `model.safetensors.index.json`) and
+ *   `tokenizer.json`; or the path of a GGUF file of the llama architecture, ending in `.gguf`
+ * @throws InputError naming a file that is missing or not supported; CorruptFileError if a file is damaged.
  */
 export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
-  if (folder.endsWith('.gguf')) return loadGguf(folder);
+  if (folder.endsWith('.gguf')) return { ...(await loadGguf(folder)), extra: new Map() };
   const config = await readConfig(folder);
   const weights = await readWeights(folder);
   const tokenizer = await loadTokenizer(folder);
@@ -35,10 +35,7 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
   return { model, tokenizer, config, extra };
 }
 
-/** Name of a reward head in a weight file, as transformers' sequence classification models have it. */
-export const rewardHeadName = 'score.weight';
-
-/** Writes a folder that {@link loadLanguageModel} and transformers read; each file whole or not at all. */
+/** Writes a folder that {@link loadLanguageModel} and transformers read. Each file is written whole or not at all. */
 export async function saveLanguageModel(
   folder: string,
   { model, tokenizer, config, extra = new Map() }: Omit<LoadedModel, 'extra'> & Partial<Pick<LoadedModel, 'extra'>>,
@@ -57,14 +54,14 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
   const path = join(folder, 'config.json');
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new InputError(
-      `${path} cannot be read: a model folder needs config.json, model.safetensors and tokenizer.json`,
+      `cannot read ${path}: a model folder needs config.json, model.safetensors and tokenizer.json`,
       { cause },
     );
   });
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch (cause) {
-    throw new InputError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
+    throw new InputError(`${path} is not valid JSON: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -79,11 +76,7 @@ async function readWeights(folder: string): Promise<Map<string, WeightValues>> {
 
 async function weightFiles(folder: string): Promise<readonly string[]> {
   const index = join(folder, 'model.safetensors.index.json');
-  const exists = await access(index).then(
-    () => true,
-    () => false,
-  );
-  if (!exists) return ['model.safetensors'];
+  if (!(await fileExists(index))) return ['model.safetensors'];
   const map = parseWeightMap(await readFile(index, 'utf8'));
   const files = [...new Set(Object.values(map ?? {}))];
   const bad = files.find((file) => typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file));
@@ -94,7 +87,7 @@ async function weightFiles(folder: string): Promise<readonly string[]> {
   return files as string[];
 }
 
-/** Undefined for a text that holds none. */
+/** The weight map of an index file; undefined if the text has none. */
 function parseWeightMap(text: string): Record<string, unknown> | undefined {
   try {
     return (JSON.parse(text) as { weight_map?: Record<string, unknown> }).weight_map;

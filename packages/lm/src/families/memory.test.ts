@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import { activate } from '../backend/choose-backend.js';
-import { initialWeights, languageModel } from '../language-model.js';
-import { padRight } from '../pad.js';
+import { padRight } from '../layers/padding.js';
+import { initialWeights, languageModel } from './language-model.js';
 
 beforeAll(() => activate('wasm'));
 
@@ -27,7 +27,7 @@ const configs = {
   }),
 };
 
-/** Most bytes that one forward pass holds beside the model. */
+/** Peak bytes of one forward pass, without the model. */
 async function passBytes(config: object): Promise<number> {
   const model = languageModel(config, initialWeights(config, 1));
   const { ids, mask } = padRight([Int32Array.from({ length: 200 }, (_, at) => at % 40)]);
@@ -43,6 +43,6 @@ test.each(Object.entries(configs))(
   async (_, config) => {
     const [few, many] = [await passBytes(config(2)), await passBytes(config(12))];
     const rowsOfLayer = 4 * 200 * sizes.hidden_size;
-    expect(many - few).toBeLessThanOrEqual(10 * rowsOfLayer * 1.5); // attention alone is 4 * 2 * 200 * 200 bytes, several times
+    expect(many - few).toBeLessThanOrEqual(10 * rowsOfLayer * 1.5); // attention alone takes 4 * 2 * 200 * 200 bytes several times
   },
 );

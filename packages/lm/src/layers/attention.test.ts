@@ -5,7 +5,7 @@ import { attention } from './attention.js';
 
 beforeAll(() => activate('wasm'));
 
-test('of rows so long that their scores are computed in parts, each query gets what it gets alone', () => {
+test('rows so long that scores are computed in blocks give each query the same result as alone', () => {
   const [heads, length, headSize] = [4, 3000, 2]; // 36 million scores
   const before = tf.memory().numTensors;
   const random = (rows: number, seed: number) =>

@@ -1,18 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Scores that exist at a time: 128 MiB, and a few times that with the steps between. */
-const scoresAtATime = 2 ** 25;
+/** Most attention scores in memory at once: 128 MiB, and a few times that with the intermediate results. */
+const maxScores = 2 ** 25;
 
 /**
- * Scaled dot-product attention with grouped key/value heads. Of very long rows some queries are computed at a time, so that the scores of
- * all never exist together.
+ * Scaled dot-product attention with grouped key/value heads (Vaswani et al. 2017; Ainslie et al. 2023). Very long rows are
+ * computed a block of queries at a time, so that memory is bounded.
  *
- * query [batch, heads, T, headSize], key and value [batch, keyValueHeads, S, headSize], bias [batch, 1, T, S] → [batch, T, heads · headSize].
+ * query [batch, heads, T, headSize], key and value [batch, keyValueHeads, S, headSize], bias [batch, 1, T, S]
+ * → [batch, T, heads · headSize].
  */
 export function attention(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
   const columns = key.shape[2]!;
-  const step = Math.max(1, Math.floor(scoresAtATime / (batch * heads * columns)));
+  const step = Math.max(1, Math.floor(maxScores / (batch * heads * columns)));
   if (step >= length) return attentionOfQueries(query, key, value, bias);
   const parts: tf.Tensor[] = [];
   for (let start = 0; start < length; start += step) {
@@ -27,7 +28,7 @@ export function attention(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bi
   return tf.concat(parts, 1);
 }
 
-/** Query heads that share a key head are folded into its rows, so keys and values are never copied. */
+/** Folds query heads that share a key head into its rows, so that keys and values are not copied. */
 function attentionOfQueries(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor): tf.Tensor {
   const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
   const [, keyValueHeads, columns] = key.shape as [number, number, number, number];

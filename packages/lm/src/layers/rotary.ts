@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Cosines and sines of every position's angles: [positions, headSize / 2] each. */
-export interface RotaryTable {
+/** Cosine and sine of the angles of every position: [positions, headSize / 2] each. */
+interface RotaryTable {
   readonly cos: tf.Tensor2D;
   readonly sin: tf.Tensor2D;
 }
 
-/** Angles position · base^(-2i / headSize), in float32 as PyTorch computes them (Su et al. 2021). The caller disposes. */
+/** Angles position · base^(-2i / headSize), in float32 as PyTorch computes them (Su et al. 2021). The caller disposes the table. */
 export function rotaryTable(positions: number, headSize: number, base: number): RotaryTable {
   const half = headSize / 2;
   const cos = new Float32Array(positions * half);
@@ -22,7 +22,7 @@ export function rotaryTable(positions: number, headSize: number, base: number): 
   return { cos: tf.tensor2d(cos, [positions, half]), sin: tf.tensor2d(sin, [positions, half]) };
 }
 
-/** The table's rows at `positions` [batch, T], shaped to broadcast over heads: [batch, 1, T, headSize / 2] each. */
+/** Rows of the table at `positions` [batch, T], shaped to broadcast over heads: [batch, 1, T, headSize / 2] each. */
 export function rotaryAngles(table: RotaryTable, positions: tf.Tensor2D): { cos: tf.Tensor; sin: tf.Tensor } {
   const [batch, length] = positions.shape;
   const flat = tf.reshape(positions, [batch * length]) as tf.Tensor1D;
@@ -32,7 +32,7 @@ export function rotaryAngles(table: RotaryTable, positions: tf.Tensor2D): { cos:
 
 /**
  * Rotates the two halves of each head: (a cos - b sin, b cos + a sin). x is [batch, heads, T, headSize].
- * Pass `-sin` for the opposite direction, which nanochat uses.
+ * Pass `-sin` to rotate in the opposite direction, as nanochat does.
  */
 export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   const [a, b] = tf.split(x, 2, 3) as [tf.Tensor, tf.Tensor];

@@ -12,7 +12,7 @@ const nanochat = trainBytePairTokenizer(texts, { vocabularySize: 300 });
 const chatMl = tokenizerWith('<|endoftext|>', '<|im_start|>', '<|im_end|>');
 const plain = tokenizerWith('<s>', '</s>');
 
-/** Ids as text, special tokens by name. */
+/** Ids as text, with special tokens by name. */
 function show(tokenizer: typeof nanochat, ids: Int32Array): string {
   const names = (tokenizer.json as { added_tokens: { id: number; content: string }[] }).added_tokens;
   return [...ids].map((id) => names.find((token) => token.id === id)?.content ?? tokenizer.decode([id])).join('');
@@ -38,7 +38,7 @@ test.each([
   expect(truncated).toBe(false);
 });
 
-test('marks written in a prompt stay text', () => {
+test('names of special tokens in a prompt are encoded as text', () => {
   for (const tokenizer of [nanochat, chatMl, plain]) {
     const format = chatFormat(tokenizer);
     const marks = format.prompt('').ids.length;
@@ -56,7 +56,7 @@ test('marks written in a prompt stay text', () => {
   }
 });
 
-test('too long a prompt loses its beginning and keeps every mark', () => {
+test('a prompt that is too long loses its beginning and keeps every special token', () => {
   const format = chatFormat(nanochat);
   const whole = format.prompt('the question is here').ids;
   const { ids, truncated } = format.prompt('the question is here', whole.length - 2);
@@ -69,7 +69,7 @@ test('too long a prompt loses its beginning and keeps every mark', () => {
   expect(() => format.prompt('the question', 7.5)).toThrow('7.5');
 });
 
-test('too long a conversation loses the beginning of its prompt, then the end of its answer', () => {
+test('a conversation that is too long loses the beginning of its prompt, then the end of its answer', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(nanochat, chatMl, plain),
@@ -97,7 +97,7 @@ test('too long a conversation loses the beginning of its prompt, then the end of
   );
 });
 
-test('nothing to end an answer with is an error', () => {
+test('a tokenizer without a token that ends an answer is an error', () => {
   expect(() => chatFormat(tokenizerWith('<|pad|>'))).toThrow(InputError);
   expect(() => chatFormat(tokenizerWith('<|im_start|>'))).toThrow('<|endoftext|>');
 });

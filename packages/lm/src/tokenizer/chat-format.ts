@@ -1,44 +1,44 @@
 import { InputError, InvalidArgumentError } from '@rarefy/core';
 import type { Tokenizer } from './tokenizer.js';
 
-export interface ChatPrompt {
+interface ChatPrompt {
   readonly ids: Int32Array;
-  /** Whether text was cut to fit. */
+  /** Whether text was cut to fit `maxTokens`. */
   readonly truncated: boolean;
 }
 
-export interface ChatConversation extends ChatPrompt {
-  /** Position of the first trained id: from here on lie the answer and the stop token. */
+interface ChatConversation extends ChatPrompt {
+  /** Index of the first trained id: the answer and the stop token start here. */
   readonly answerStart: number;
 }
 
-/** How one exchange is written in tokens. Marks are never cut, and text never makes one. */
+/** How an exchange of user and assistant is written in tokens. Text never becomes a special token; special tokens are never cut. */
 export interface ChatFormat {
   readonly name: 'nanochat' | 'chatml' | 'plain';
   /** The token that ends an answer. */
   readonly stopId: number;
   /**
-   * The prompt up to where the assistant's answer begins. Too long a text loses its beginning.
-   * @param maxTokens most ids in all; default: no limit
-   * @throws InvalidArgumentError when it leaves no room for the marks.
+   * The prompt, up to where the answer of the assistant begins. A text that is too long loses its beginning.
+   * @param maxTokens most ids of the result; default: no limit
+   * @throws InvalidArgumentError if `maxTokens` leaves no room for the special tokens.
    */
   prompt(text: string, maxTokens?: number): ChatPrompt;
   /**
-   * The prompt, the answer and the stop token, which comes last. When it is too long the prompt loses its beginning, and when
-   * that is not enough the answer loses its end, the stop token with it.
-   * @param maxTokens most ids in all; default: no limit
-   * @throws InvalidArgumentError when it leaves no room for the marks and one id of the answer.
+   * The prompt, the answer and the stop token. If this is too long, the prompt loses its beginning; if that is not enough, the
+   * answer loses its end, including the stop token.
+   * @param maxTokens most ids of the result; default: no limit
+   * @throws InvalidArgumentError if `maxTokens` leaves no room for the special tokens and one id of the answer.
    */
   conversation(prompt: string, answer: string, maxTokens?: number): ChatConversation;
 }
 
-/** The ids around the user's text, and what stands between a mark and a text. */
+/** The ids around the text of the user. */
 interface Marks {
   readonly name: ChatFormat['name'];
   readonly before: readonly number[];
   readonly after: readonly number[];
   readonly stopId: number;
-  /** Put before the user's text and before the answer. */
+  /** Text put before the text of the user and before the answer. */
   readonly lead: string;
 }
 
@@ -46,9 +46,9 @@ const beginNames = ['<|begin_of_text|>', '<s>', '<bos>', '<|bos|>'];
 const endNames = ['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>', '<|eos|>', '<｜end▁of▁sentence｜>'];
 
 /**
- * The conversation format that the tokenizer has marks for: nanochat's, ChatML, or else plain text, `User: …` and
- * `Assistant: …`, closed by the end-of-text token.
- * @throws InputError when the tokenizer has no token that could end an answer.
+ * The conversation format that the tokenizer has special tokens for: nanochat's, or ChatML, or else plain text (`User: …` and
+ * `Assistant: …`, ended by the end-of-text token).
+ * @throws InputError if the tokenizer has no token that can end an answer.
  */
 export function chatFormat(tokenizer: Tokenizer): ChatFormat {
   const { name, before, after, stopId, lead } = nanochat(tokenizer) ?? chatMl(tokenizer) ?? plain(tokenizer);
@@ -57,13 +57,13 @@ export function chatFormat(tokenizer: Tokenizer): ChatFormat {
     name,
     stopId,
     prompt(text, maxTokens = Number.POSITIVE_INFINITY) {
-      checkRoom(maxTokens, marks, 'the marks of a prompt');
+      checkRoom(maxTokens, marks, 'the special tokens of a prompt');
       const ids = tokenizer.encode(lead + text);
       const cut = Math.max(0, marks + ids.length - maxTokens);
       return { ids: Int32Array.from([...before, ...ids.subarray(cut), ...after]), truncated: cut > 0 };
     },
     conversation(prompt, answer, maxTokens = Number.POSITIVE_INFINITY) {
-      checkRoom(maxTokens, marks + 1, 'the marks of a conversation and one token of its answer');
+      checkRoom(maxTokens, marks + 1, 'the special tokens of a conversation and one token of its answer');
       const ids = tokenizer.encode(lead + prompt);
       const trained = [...tokenizer.encode(lead + answer), stopId];
       const excess = Math.max(0, marks + ids.length + trained.length - maxTokens);
@@ -112,12 +112,12 @@ function chatMl(tokenizer: Tokenizer): Marks | undefined {
   };
 }
 
-/** `User: …\n\nAssistant: …`. The space leads the text, since vocabularies hold words with the space before them. */
+/** `User: …\n\nAssistant: …`. The space is encoded with the text: vocabularies hold words with the space before them. */
 function plain(tokenizer: Tokenizer): Marks {
   const stopId = firstId(tokenizer, endNames);
   if (stopId === undefined) {
     throw new InputError(
-      `the tokenizer has no token that ends an answer: neither the marks of a known chat format nor one of ${endNames.join(' ')}; add one of them as a special token`,
+      `the tokenizer has no token that ends an answer: neither those of a known chat format nor one of ${endNames.join(' ')}; add one of them as a special token`,
     );
   }
   const begin = firstId(tokenizer, beginNames);
@@ -130,7 +130,7 @@ function plain(tokenizer: Tokenizer): Marks {
   };
 }
 
-/** All of them, or undefined when one is missing. */
+/** The ids of all names; undefined if one is missing. */
 function idsOf(tokenizer: Tokenizer, names: readonly string[]): number[] | undefined {
   const ids = names.map((name) => tokenizer.specialId(name));
   return ids.every((id) => id !== undefined) ? ids : undefined;
@@ -142,5 +142,5 @@ function firstId(tokenizer: Tokenizer, names: readonly string[]): number | undef
 
 function checkRoom(maxTokens: number, needed: number, what: string): void {
   if (maxTokens >= needed && (Number.isInteger(maxTokens) || maxTokens === Number.POSITIVE_INFINITY)) return;
-  throw new InvalidArgumentError(`maxTokens must be an integer ≥ ${needed}, room for ${what}; got ${maxTokens}`);
+  throw new InvalidArgumentError(`maxTokens must be an integer ≥ ${needed} (${what}), got ${maxTokens}`);
 }

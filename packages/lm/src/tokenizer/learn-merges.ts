@@ -1,17 +1,15 @@
-import { type PairQueue, pairQueue } from './pair-queue.js';
-
-/** Room for the right token in a pair's number: pair = left * 2^26 + right, which orders pairs by (left, right). */
+/** A pair of tokens is one number, left * RADIX + right, so that numbers order pairs by (left, right). */
 const RADIX = 2 ** 26;
 
 /**
- * Byte-pair encoding learned from words: again and again the most frequent pair of neighbouring tokens becomes a new token,
- * the smallest (left, right) among equals. A run such as `aaa` holds the pair (a, a) twice and is merged from the left.
- * Counts are kept up to date: a merge costs the length of the words that hold the pair, not of the text.
+ * Learns byte-pair encoding from words. Repeatedly, the most frequent pair of adjacent tokens becomes a new token; among equally
+ * frequent pairs the smallest (left, right) wins. A run such as `aaa` counts as two pairs (a, a) and is merged from the left.
+ * Counts are updated incrementally, so a merge costs the length of the words that contain the pair.
  *
  * Source: Sennrich, Haddow and Birch, "Neural machine translation of rare words with subword units", ACL 2016.
- * @param words token ids in [0, alphabetSize), replaced in place by the merged words
- * @param counts how often each word occurs
- * @returns pairs of token ids in the order learned; the first makes token `alphabetSize`. Fewer than `limit` when no pair is left.
+ * @param words token ids in [0, alphabetSize); replaced in place by the merged words
+ * @param counts number of occurrences of each word
+ * @returns pairs of token ids in the order learned; merge i creates token alphabetSize + i. Fewer than `limit` if no pair is left.
  */
 export function learnMerges(
   words: Int32Array[],
@@ -34,7 +32,7 @@ export function learnMerges(
     if (pair === undefined) break;
     const left = Math.floor(pair / RADIX);
     const right = pair % RADIX;
-    // Always a new token: what a span of bytes merges into depends on the span alone, so no other pair spells the same.
+    // No other pair spells the same bytes: what a span of bytes merges into depends on the span alone.
     const token = alphabetSize + merges.length;
     const changes = new Map<number, number>();
     for (const index of wordsWith.get(pair) ?? []) {
@@ -59,7 +57,7 @@ export function learnMerges(
   return merges;
 }
 
-/** Entries hold the count of when they were pushed, never less than the true one: a stale entry goes back with its true count. */
+/** A queued count may be too large, never too small: an outdated entry is queued again with its true count. */
 function mostFrequent(queue: PairQueue, pairCounts: ReadonlyMap<number, number>): number | undefined {
   for (let entry = queue.pop(); entry !== undefined; entry = queue.pop()) {
     const count = pairCounts.get(entry.pair) ?? 0;
@@ -94,4 +92,48 @@ function mergePair(word: Int32Array, left: number, right: number, token: number)
     }
   }
   return merged.slice(0, length);
+}
+
+interface PairQueue {
+  push(pair: number, count: number): void;
+  /** Removes the entry with the largest count, and among equal counts the smallest pair; undefined if the queue is empty. */
+  pop(): { readonly pair: number; readonly count: number } | undefined;
+}
+
+/** A binary heap of (count, pair): O(log n) per push and pop. */
+function pairQueue(): PairQueue {
+  const pairs: number[] = [];
+  const counts: number[] = [];
+  const isBefore = (a: number, b: number) =>
+    counts[a]! > counts[b]! || (counts[a] === counts[b] && pairs[a]! < pairs[b]!);
+  const swap = (a: number, b: number) => {
+    [pairs[a], pairs[b]] = [pairs[b]!, pairs[a]!];
+    [counts[a], counts[b]] = [counts[b]!, counts[a]!];
+  };
+  return {
+    push(pair, count) {
+      let node = pairs.push(pair) - 1;
+      counts.push(count);
+      while (node > 0) {
+        const parent = (node - 1) >> 1;
+        if (!isBefore(node, parent)) return;
+        swap(node, parent);
+        node = parent;
+      }
+    },
+    pop() {
+      if (pairs.length === 0) return undefined;
+      swap(0, pairs.length - 1);
+      const top = { pair: pairs.pop()!, count: counts.pop()! };
+      for (let node = 0; ; ) {
+        const left = 2 * node + 1;
+        let first = node;
+        if (left < pairs.length && isBefore(left, first)) first = left;
+        if (left + 1 < pairs.length && isBefore(left + 1, first)) first = left + 1;
+        if (first === node) return top;
+        swap(node, first);
+        node = first;
+      }
+    },
+  };
 }

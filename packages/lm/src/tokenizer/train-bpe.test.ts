@@ -12,8 +12,9 @@ interface Reference {
 }
 
 /**
- * Ids by Python's `tokenizers` 0.23.3: the tokenizer trained on `trainingTexts` was saved with saveTokenizer() and read with
- * `Tokenizer.from_file(path)`; `encode_special_tokens = True`, so that a special token's name is text; then `encode(text).ids`.
+ * Ids from Python's `tokenizers` 0.23.3: the tokenizer trained on `trainingTexts` was saved with saveTokenizer() and read with
+ * `Tokenizer.from_file(path)`; `encode_special_tokens = True`, so that the name of a special token is text; then
+ * `encode(text).ids`.
  */
 const reference = JSON.parse(
   readFileSync(new URL('../../../../tests/golden/tokenizer.json', import.meta.url), 'utf8'),
@@ -22,12 +23,12 @@ const reference = JSON.parse(
 const { trainingTexts, vocabularySize, cases } = reference.trained;
 const tokenizer = trainBytePairTokenizer(trainingTexts, { vocabularySize });
 
-test('ids equal those that Python makes with the same file', () => {
+test('ids equal those of Python with the same file', () => {
   expect(tokenizer.vocabularySize).toBe(vocabularySize);
   for (const { text, ids } of cases) expect([...tokenizer.encode(text)], JSON.stringify(text)).toEqual(ids);
 });
 
-test('any string comes back from its ids', () => {
+test('decoding returns every string exactly', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' })), (text) => {
       expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
@@ -47,7 +48,7 @@ test('the name of a special token is text, and special tokens decode to nothing'
   expect(tokenizer.specialId('so')).toBeUndefined();
 });
 
-test('bytes that are no UTF-8 become U+FFFD, and ids beyond the vocabulary nothing', () => {
+test('bytes that are not valid UTF-8 become U+FFFD, and ids beyond the vocabulary have no text', () => {
   const [first, ...rest] = tokenizer.encode('é'); // two bytes, one token each in this vocabulary
   expect(rest).toHaveLength(1);
   expect(tokenizer.decode([first!])).toBe('\ufffd');
@@ -69,7 +70,7 @@ test('texts with too few pairs give a smaller vocabulary', () => {
   expect(trainBytePairTokenizer([], { vocabularySize: 256, specialTokens: [] }).vocabularySize).toBe(256);
 });
 
-test('wrong options are refused', () => {
+test('invalid options are refused', () => {
   expect(() => trainBytePairTokenizer([], { vocabularySize: 261 })).toThrow('≥ 262');
   expect(() => trainBytePairTokenizer([], { vocabularySize: 300.5 })).toThrow(InvalidArgumentError);
   for (const specialTokens of [['a'], ['<|x|>', '<|x|>'], [''], ['the']]) {
@@ -78,7 +79,7 @@ test('wrong options are refused', () => {
   }
 });
 
-test('each merge is the most frequent pair, recounted from scratch', () => {
+test('each merge is the most frequent pair of a full recount', () => {
   const letters = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 12 });
   fc.assert(
     fc.property(fc.array(fc.tuple(letters, fc.integer({ min: 1, max: 4 })), { maxLength: 12 }), (entries) => {

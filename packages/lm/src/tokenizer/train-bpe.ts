@@ -1,12 +1,11 @@
-import { InvalidArgumentError } from '@rarefy/core';
+import { checkInteger, InvalidArgumentError } from '@rarefy/core';
 import { learnMerges } from './learn-merges.js';
-import type { Tokenizer } from './tokenizer.js';
-import { tokenizerFromJson } from './tokenizer-from-json.js';
+import { type Tokenizer, tokenizerFromJson } from './tokenizer.js';
 
-export interface TrainBytePairOptions {
-  /** Tokens in all: 256 bytes, merges, special tokens. Fewer come out when the texts have no more pairs to merge. */
+interface TrainBytePairOptions {
+  /** Number of all tokens: 256 bytes, merges and special tokens. The result is smaller if the texts have no more pairs to merge. */
   readonly vocabularySize: number;
-  /** Last ids of the vocabulary, in order; default: the marks of nanochat's conversations, and padding. */
+  /** They get the last ids, in this order. Default: the tokens of nanochat's conversation format, and padding. */
   readonly specialTokens?: readonly string[];
 }
 
@@ -20,8 +19,8 @@ const nanochatTokens = [
 ];
 
 /**
- * How text is cut before merging: GPT-4's pattern with at most two digits together, as nanochat has it for small
- * vocabularies. It says the same in JavaScript and Oniguruma: no folding of case, and white space by its Unicode property.
+ * How text is split before merging: GPT-4's pattern with at most two digits per word, as nanochat uses it for small
+ * vocabularies. It means the same in JavaScript and Oniguruma: no case folding, and white space by its Unicode property.
  */
 const splitPattern = [
   "'(?:[sdmtSDMT]|[lL][lL]|[vV][eE]|[rR][eE])",
@@ -34,22 +33,17 @@ const splitPattern = [
 ].join('|');
 
 /**
- * Byte-level byte-pair encoding learned from texts: every string has ids, and they give it back exactly. The same texts in any
- * order give the same tokenizer. Its `json` reads the same in Python's `tokenizers`.
+ * Learns byte-level byte-pair encoding from texts. Every string can be encoded, and decoding returns it exactly. The result
+ * does not depend on the order of the texts. Python's `tokenizers` reads its `json` and encodes the same.
  *
- * Source: Radford et al., "Language models are unsupervised multitask learners", 2019, section 2.2. About 0.4 s for 1.5 MB and
- * 4,096 tokens.
- * @throws InvalidArgumentError when the vocabulary has no room for the bytes and special tokens, or a special token's name is
- *   empty, given twice or an ordinary token.
+ * Source: Radford et al., "Language models are unsupervised multitask learners", 2019, section 2.2.
+ * @throws InvalidArgumentError if the vocabulary is too small for the bytes and special tokens, or the name of a special token
+ *   is empty, repeated or an ordinary token.
  */
 export function trainBytePairTokenizer(texts: Iterable<string>, options: TrainBytePairOptions): Tokenizer {
   const { vocabularySize, specialTokens = nanochatTokens } = options;
   const smallest = 256 + specialTokens.length;
-  if (!(Number.isInteger(vocabularySize) && vocabularySize >= smallest)) {
-    throw new InvalidArgumentError(
-      `vocabularySize must be an integer ≥ ${smallest} (256 bytes and ${specialTokens.length} special tokens), got ${vocabularySize}`,
-    );
-  }
+  checkInteger('vocabularySize (256 bytes, special tokens and merges)', vocabularySize, smallest);
 
   const counts = countWords(texts);
   const utf8 = new TextEncoder();
@@ -62,7 +56,7 @@ export function trainBytePairTokenizer(texts: Iterable<string>, options: TrainBy
   for (const name of specialTokens) {
     if (taken.has(name)) {
       throw new InvalidArgumentError(
-        `special token ${JSON.stringify(name)} is empty, given twice or an ordinary token; choose a name such as <|name|>`,
+        `special token ${JSON.stringify(name)} is empty, repeated or an ordinary token; choose a name such as <|name|>`,
       );
     }
     taken.add(name);
@@ -106,7 +100,7 @@ export function trainBytePairTokenizer(texts: Iterable<string>, options: TrainBy
   });
 }
 
-/** How often each word occurs. */
+/** Number of occurrences of each word. */
 function countWords(texts: Iterable<string>): Map<string, number> {
   const pattern = new RegExp(splitPattern, 'gu');
   const counts = new Map<string, number>();
@@ -116,7 +110,7 @@ function countWords(texts: Iterable<string>): Map<string, number> {
   return counts;
 }
 
-/** The printable character that stands for each byte in a vocabulary: itself, or the next one from U+0100 on. */
+/** The printable character for each byte in a vocabulary, as in GPT-2: the byte's own character, or the next one from U+0100. */
 function byteAlphabet(): string[] {
   let next = 0x100;
   return Array.from({ length: 256 }, (_, byte) => {

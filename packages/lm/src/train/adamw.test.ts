@@ -12,7 +12,7 @@ function numbers(stream: number, size: number, scale = 1): number[] {
   return Array.from({ length: size }, (_, index) => Math.fround(scale * (2 * random.fork(stream).uniform(index) - 1)));
 }
 
-/** Fresh variables with the same values every time, and gradients that depend on the step alone. */
+/** New variables, always with the same values, and gradients that depend only on the step. */
 function problem() {
   const parameters = Object.fromEntries(
     names.map((name, index) => [
@@ -53,14 +53,14 @@ function exactAdamW(start: number[], gradients: number[][], options: Required<Ad
   gradients.forEach((raw, index) => {
     const norm = Math.hypot(...raw);
     const scale = norm > options.maxGradNorm ? options.maxGradNorm / (norm + 1e-6) : 1;
-    raw.forEach((value, place) => {
+    raw.forEach((value, element) => {
       const gradient = value * scale;
-      first[place] = beta1 * first[place]! + (1 - beta1) * gradient;
-      second[place] = beta2 * second[place]! + (1 - beta2) * gradient * gradient;
-      const meanHat = first[place]! / (1 - beta1 ** (index + 1));
-      const squareHat = second[place]! / (1 - beta2 ** (index + 1));
-      theta[place]! -= options.learningRate * options.weightDecay * theta[place]!;
-      theta[place]! -= (options.learningRate * meanHat) / (Math.sqrt(squareHat) + options.epsilon);
+      first[element] = beta1 * first[element]! + (1 - beta1) * gradient;
+      second[element] = beta2 * second[element]! + (1 - beta2) * gradient * gradient;
+      const meanHat = first[element]! / (1 - beta1 ** (index + 1));
+      const squareHat = second[element]! / (1 - beta2 ** (index + 1));
+      theta[element]! -= options.learningRate * options.weightDecay * theta[element]!;
+      theta[element]! -= (options.learningRate * meanHat) / (Math.sqrt(squareHat) + options.epsilon);
     });
   });
   return theta;
@@ -79,13 +79,13 @@ describeOnBackends('adamW', () => {
     const optimizer = adamW(parameters, options);
     const norms = run(optimizer, gradients, 1, 21);
     const raw = Array.from({ length: 20 }, (_, index) =>
-      names.flatMap((name, place) => numbers(100 * (index + 1) + place, size(name))),
+      names.flatMap((name, stream) => numbers(100 * (index + 1) + stream, size(name))),
     );
     const expected = exactAdamW(start, raw, options);
-    values().forEach((value, place) => {
-      expect(Math.abs(value - expected[place]!)).toBeLessThan(2e-6);
+    values().forEach((value, element) => {
+      expect(Math.abs(value - expected[element]!)).toBeLessThan(2e-6);
     });
-    // The norm is the one before clipping.
+    // The norm is that before clipping.
     norms.forEach((norm, index) => {
       expect(norm).toBeCloseTo(Math.hypot(...raw[index]!), 5);
     });
@@ -93,7 +93,7 @@ describeOnBackends('adamW', () => {
     tf.dispose(parameters);
   });
 
-  test('a restored optimizer goes on bit for bit', () => {
+  test('a restored optimizer continues bit for bit', () => {
     const unbroken = problem();
     const first = adamW(unbroken.parameters, settings.clipped!);
     run(first, unbroken.gradients, 1, 5);
@@ -123,14 +123,14 @@ describeOnBackends('adamW', () => {
     second.dispose();
   });
 
-  test('with gradients of 0 only the decay acts, and with a rate of 0 nothing does', () => {
+  test('a zero gradient leaves only the decay, and a zero learning rate changes nothing', () => {
     const { parameters, gradients, values } = problem();
     const optimizer = adamW(parameters, { learningRate: 0.5, weightDecay: 0.1 });
     const start = values();
     const zeros = gradients(1, 0);
     optimizer.step(zeros);
-    values().forEach((value, place) => {
-      expect(value).toBeCloseTo(start[place]! * 0.95, 6);
+    values().forEach((value, element) => {
+      expect(value).toBeCloseTo(start[element]! * 0.95, 6);
     });
     const decayed = values();
     const real = gradients(2);
@@ -140,15 +140,15 @@ describeOnBackends('adamW', () => {
     optimizer.dispose();
   });
 
-  test('the first step moves every weight by the learning rate, whatever the size of its gradient', () => {
+  test('the first step moves every weight by the learning rate, independent of the size of its gradient', () => {
     for (const scale of [1e-3, 1, 1e3]) {
       const { parameters, gradients, values } = problem();
       const optimizer = adamW(parameters, { learningRate: 0.01, weightDecay: 0, epsilon: 0 });
       const start = values();
       const tensors = gradients(1, scale);
       optimizer.step(tensors);
-      values().forEach((value, place) => {
-        expect(Math.abs(value - start[place]!)).toBeCloseTo(0.01, 6);
+      values().forEach((value, element) => {
+        expect(Math.abs(value - start[element]!)).toBeCloseTo(0.01, 6);
       });
       tf.dispose([tensors, parameters]);
       optimizer.dispose();
@@ -168,7 +168,7 @@ describeOnBackends('adamW', () => {
     optimizer.dispose();
   });
 
-  test('steps, states and restores leave no tensor behind', () => {
+  test('steps, states and restores leak no tensor', () => {
     const empty = tf.memory().numTensors;
     const { parameters, gradients } = problem();
     const optimizer = adamW(parameters, settings.clipped!);
@@ -182,7 +182,7 @@ describeOnBackends('adamW', () => {
     expect(tf.memory().numTensors).toBe(empty);
   });
 
-  test('works on what tf.variableGrads gives', () => {
+  test('takes the result of tf.variableGrads', () => {
     const { parameters } = problem();
     const optimizer = adamW(parameters, { learningRate: 0.1, weightDecay: 0 });
     const losses = Array.from({ length: 60 }, () => {
@@ -201,16 +201,18 @@ describeOnBackends('adamW', () => {
   });
 });
 
-test('wrong gradients, states and options are refused with the name seen', async () => {
+test('invalid gradients, states and options are refused by name', async () => {
   await tf.setBackend('cpu');
   const { parameters, gradients } = problem();
   const optimizer = adamW(parameters, { learningRate: 0.1 });
   const tensors = gradients(1);
   const { [parameters.bias!.name]: bias, ...withoutBias } = tensors;
   expect(() => optimizer.step(withoutBias)).toThrow("parameter 'bias'");
-  expect(() => optimizer.step({ ...tensors, other: bias! })).toThrow("gradient 'other' belongs to no parameter");
+  expect(() => optimizer.step({ ...tensors, other: bias! })).toThrow(
+    "gradient 'other' belongs to none of the parameters",
+  );
   expect(() => optimizer.step({ ...tensors, [parameters.weight!.name]: bias! })).toThrow(
-    "the gradient of 'weight' is [4]",
+    "the gradient of 'weight' has shape [4]",
   );
   expect(() => optimizer.step(tensors, Number.NaN)).toThrow('learningRate must be finite and ≥ 0');
 

@@ -7,37 +7,38 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   /** Default 1e-8. */
   readonly epsilon?: number;
-  /** Decoupled from the gradient, on every parameter; default 0.01. */
+  /** Decoupled weight decay of every parameter; default 0.01. */
   readonly weightDecay?: number;
-  /** Gradients whose common norm is longer are scaled down to it; default: never. */
+  /** If the norm of all gradients together is larger, they are scaled down to it; default: no clipping. */
   readonly maxGradNorm?: number;
 }
 
-/** Enough to go on exactly: `exp_avg.<name>` and `exp_avg_sq.<name>` for every parameter, flat, in its own order. */
+/** State for an exact resume: `exp_avg.<name>` and `exp_avg_sq.<name>` of every parameter, flat. */
 export interface AdamWState {
-  /** Steps taken. */
+  /** Number of steps taken. */
   readonly step: number;
   readonly tensors: Readonly<Record<string, Float32Array>>;
 }
 
 export interface AdamW {
   /**
-   * One update in place. Reads the gradient norm from the device, so it waits for the backward pass.
-   * @param gradients one for every parameter, under its variable's name, as `tf.variableGrads` gives them; still the caller's
-   * @param learningRate of this step; default the option
+   * Updates the parameters in place. Reads the gradient norm from the device, so it waits for the backward pass.
+   * @param gradients one per parameter, by the name of its variable, as `tf.variableGrads` returns them; the caller disposes them
+   * @param learningRate of this step; default: the option
    * @returns the norm of all gradients together, before clipping
-   * @throws TrainingError when the norm is not finite, and InvalidArgumentError when a gradient is missing or unknown; the
-   *   parameters are then as before.
+   * @throws TrainingError if the norm is not finite; InvalidArgumentError if a gradient is missing or unknown. The parameters
+   *   are then unchanged.
    */
   step(gradients: Readonly<Record<string, tf.Tensor>>, learningRate?: number): number;
-  /** A copy, read from the device. */
+  /** A copy of the state, read from the device. */
   state(): AdamWState;
-  /** Bit for bit. @throws StateMismatchError when the state is of other parameters; nothing is restored then. */
+  /** Restores a state bit for bit. @throws StateMismatchError if it belongs to other parameters; then nothing is restored. */
   restore(state: AdamWState): void;
-  /** Frees the moments; the parameters stay. */
+  /** Frees the moments, but not the parameters. */
   dispose(): void;
 }
 
+/** A parameter and its two moments. */
 interface Slot {
   readonly name: string;
   readonly parameter: tf.Variable;
@@ -46,9 +47,10 @@ interface Slot {
 }
 
 /**
- * AdamW as PyTorch computes it (Loshchilov & Hutter 2019), gradient clipping included. Order and rounding are fixed: the same
- * gradients on the same backend give the same bytes.
- * @param parameters trainable variables by the names that the state uses
+ * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch. Deterministic: the same gradients on the same
+ * backend give the same bytes.
+ * @param parameters trainable variables, by the names that the state uses
+ * @throws InvalidArgumentError if an option is out of range or there are no parameters.
  */
 export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options: AdamWOptions): AdamW {
   const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = Infinity } = options;
@@ -75,7 +77,7 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
       if (!Number.isFinite(norm)) {
         throw new TrainingError(`the gradient norm is ${norm} at optimizer step ${taken + 1}; nothing was updated`);
       }
-      // As torch.nn.utils.clip_grad_norm_: the 1e-6 keeps the division finite.
+      // As in torch.nn.utils.clip_grad_norm_; 1e-6 keeps the division finite.
       const scale = Math.min(1, maxGradNorm / (norm + 1e-6));
       taken++;
       const correction1 = 1 - beta1 ** taken;
@@ -96,7 +98,7 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
     state() {
       const tensors: Record<string, Float32Array> = {};
       for (const { name, average, averageSquare } of slots) {
-        // Copies: the cpu backend hands out its own buffer.
+        // Copied: the cpu backend returns its own buffer.
         tensors[`exp_avg.${name}`] = average.dataSync<'float32'>().slice();
         tensors[`exp_avg_sq.${name}`] = averageSquare.dataSync<'float32'>().slice();
       }
@@ -127,7 +129,7 @@ function zeroMoment(parameter: tf.Variable): tf.Variable {
   return tf.tidy(() => tf.variable(tf.zerosLike(parameter), false));
 }
 
-/** √ of the sum of squares over all gradients; one read from the device. */
+/** Square root of the sum of squares over all gradients, with one read from the device. */
 function gradientNorm(gradients: readonly tf.Tensor[]): number {
   const squares = tf.tidy(() => tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
   const sum = squares.dataSync<'float32'>().reduce((total, square) => total + square, 0);
@@ -140,19 +142,19 @@ function orderGradients(slots: readonly Slot[], gradients: Readonly<Record<strin
     const gradient = gradients[parameter.name];
     if (!gradient) {
       throw new InvalidArgumentError(
-        `parameter '${name}' (variable '${parameter.name}') has no gradient; leave out parameters that the loss does not use`,
+        `parameter '${name}' (variable '${parameter.name}') has no gradient; remove parameters that the loss does not use`,
       );
     }
     if (gradient.shape.join() !== parameter.shape.join()) {
       throw new InvalidArgumentError(
-        `the gradient of '${name}' is [${gradient.shape}] and the parameter [${parameter.shape}]`,
+        `the gradient of '${name}' has shape [${gradient.shape}], and the parameter [${parameter.shape}]`,
       );
     }
     return gradient;
   });
   const known = new Set(slots.map(({ parameter }) => parameter.name));
   const unknown = Object.keys(gradients).find((name) => !known.has(name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`gradient '${unknown}' belongs to no parameter given`);
+  if (unknown !== undefined) throw new InvalidArgumentError(`gradient '${unknown}' belongs to none of the parameters`);
   return ordered;
 }
 
@@ -164,14 +166,14 @@ function checkState(state: AdamWState, moments: readonly [string, tf.Variable][]
     const length = state.tensors[name]?.length;
     if (length !== moment.size) {
       throw new StateMismatchError(
-        `the optimizer state has ${length ?? 'no'} values for '${name}', which has ${moment.size}; it is of another model`,
+        `the optimizer state has ${length ?? 'no'} values for '${name}', which has ${moment.size}; it belongs to another model`,
       );
     }
   }
   const known = new Set(moments.map(([name]) => name));
   const extra = Object.keys(state.tensors).find((name) => !known.has(name));
   if (extra !== undefined)
-    throw new StateMismatchError(`the optimizer state has '${extra}', which is no parameter here`);
+    throw new StateMismatchError(`the optimizer state has '${extra}', which is not a parameter of this model`);
 }
 
 function checkRate(rate: number): void {

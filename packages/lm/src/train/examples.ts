@@ -1,19 +1,19 @@
 import { counterRandom, InputError, InvalidArgumentError } from '@rarefy/core';
 
-/** One row of training tokens; tokens from `firstTrained` on are predicted, those before only read. */
+/** One row of training tokens. Tokens from index `firstTrained` on are predicted; earlier ones are only read. */
 export interface TrainingExample {
   readonly ids: Int32Array;
   readonly firstTrained: number;
 }
 
-/** The examples of a step: a pure function of the step, so that a resumed run sees what an unbroken one does. */
+/** The examples of a step, from 0: a pure function of the step, so that a resumed run sees the same as an uninterrupted one. */
 export type ExamplesAt = (step: number) => readonly TrainingExample[];
 
-/** Random windows of `length` tokens from one long row: pre-training. @throws InputError when the row is too short. */
+/** Random windows of `length` tokens of one long row, for pre-training. @throws InputError if the row is shorter than `length`. */
 export function windows(tokens: Int32Array, options: { length: number; batchSize: number; seed: number }): ExamplesAt {
   const { length, batchSize, seed } = options;
   if (tokens.length < length)
-    throw new InputError(`the corpus has ${tokens.length} tokens and a row needs ${length}; give more text`);
+    throw new InputError(`the corpus has ${tokens.length} tokens, and a row needs ${length}; give more text`);
   const random = counterRandom(seed);
   return (step) =>
     Array.from({ length: batchSize }, (_, row) => {
@@ -22,13 +22,17 @@ export function windows(tokens: Int32Array, options: { length: number; batchSize
     });
 }
 
-/** Batches of whole examples, each once an epoch in an order of its own; an epoch's left-over starts the next batch. */
+/**
+ * Batches of whole examples. Each epoch has every example once, in its own random order; what does not fill a batch starts the
+ * next one.
+ * @throws InvalidArgumentError if `examples` is empty.
+ */
 export function shuffled<Example>(
   examples: readonly Example[],
   options: { batchSize: number; seed: number },
 ): (step: number) => readonly Example[] {
   const { batchSize, seed } = options;
-  if (examples.length === 0) throw new InvalidArgumentError('there are no examples to train on');
+  if (examples.length === 0) throw new InvalidArgumentError('examples is empty; give at least one example to train on');
   let epoch = -1;
   let order: Int32Array = new Int32Array(0);
   const at = (index: number): Example => {
@@ -42,7 +46,7 @@ export function shuffled<Example>(
   return (step) => Array.from({ length: batchSize }, (_, row) => at(step * batchSize + row));
 }
 
-/** Fisher-Yates. */
+/** A random permutation by Fisher-Yates. */
 function permutation(size: number, seed: number, epoch: number): Int32Array {
   const random = counterRandom(seed).fork(epoch);
   const order = Int32Array.from({ length: size }, (_, index) => index);

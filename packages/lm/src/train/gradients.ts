@@ -1,22 +1,23 @@
 import { TrainingError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Gradients under their variables' names, as `tf.variableGrads` gives them; the caller disposes them. */
+/** Gradients by the names of their variables, as `tf.variableGrads` returns them. The caller disposes them. */
 export interface Gradients {
   readonly loss: number;
   readonly gradients: Record<string, tf.Tensor>;
 }
 
 /**
- * Sums losses and their gradients over micro-batches, which is the whole batch's when each loss is divided by the batch's totals.
- * @throws TrainingError when the loss is not finite, or when tfjs has no gradients (only tfjs-core is loaded).
+ * Sums losses and their gradients over micro-batches. If each loss is divided by the totals of the whole batch, the result is
+ * that of the whole batch.
+ * @throws TrainingError if a loss is not finite, or if tfjs has no gradients because only tfjs-core is loaded.
  */
 export async function accumulateGradients(
   parameters: Readonly<Record<string, tf.Variable>>,
   microBatches: Iterable<() => tf.Scalar>,
 ): Promise<Gradients> {
   if (!tf.getGradient('Sum'))
-    throw new TrainingError("training needs tfjs's gradients: import '@tensorflow/tfjs' first");
+    throw new TrainingError("training needs the gradients of tfjs: import '@tensorflow/tfjs' first");
   const gradients: Record<string, tf.Tensor> = {};
   let loss = 0;
   for (const microBatch of microBatches) {
@@ -26,7 +27,7 @@ export async function accumulateGradients(
     if (!Number.isFinite(part)) {
       tf.dispose([grads, gradients]);
       throw new TrainingError(
-        `the loss is ${part}; lower the learning rate, or look for extreme rewards or texts in the data`,
+        `the loss is ${part}; lower the learning rate, or check the data for extreme rewards or texts`,
       );
     }
     loss += part;

@@ -1,28 +1,33 @@
-import { InvalidArgumentError } from '@rarefy/core';
+import { checkInteger } from '@rarefy/core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { LoadedModel } from '../checkpoint/model-folder.js';
-import type { ExamplesAt } from './examples.js';
-import { languageModelLoss, trainedTokens } from './language-model-loss.js';
+import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { padRight } from '../layers/padding.js';
+import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
+import type { ExamplesAt, TrainingExample } from './examples.js';
 import { type TrainingOptions, trainWithCheckpoints } from './train-with-checkpoints.js';
 
 export interface LanguageModelTrainingOptions extends TrainingOptions {
   /** `base` for pre-training, `sft` for fine-tuning on answers. */
   readonly kind: 'base' | 'sft';
   readonly examples: ExamplesAt;
-  /** Names the data and its order in the settings that a resume must share, for example a digest and a seed. */
+  /** Identifies the data and its order, for example a digest and a seed. A run resumes only with the same `data`. */
   readonly data: string;
-  /** Rows a forward pass; default the whole batch. Fewer need less memory and give the same sums up to rounding. */
+  /** Rows per forward pass; default: the whole batch. Fewer rows need less memory; sums then differ only by rounding. */
   readonly microBatchSize?: number;
 }
 
-/** Next-token training: mean negative log-probability of the trained tokens. Metrics: `loss`, `grad_norm`, `learning_rate`, `num_tokens`. */
+/**
+ * Next-token training: minimizes the mean negative log-probability of the trained tokens. Metrics: `loss`, `grad_norm`,
+ * `learning_rate`, `num_tokens`, `step_time`.
+ * @throws InvalidArgumentError if `microBatchSize` is not an integer ≥ 1; otherwise as `trainWithCheckpoints`.
+ */
 export async function trainLanguageModel(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>,
   options: LanguageModelTrainingOptions,
 ): Promise<void> {
-  const { examples, microBatchSize = Number.POSITIVE_INFINITY, learningRate, data, kind } = options;
-  if (!(microBatchSize >= 1))
-    throw new InvalidArgumentError(`microBatchSize must be at least 1, got ${microBatchSize}`);
-  let tokens = 0;
+  const { examples, microBatchSize, learningRate, data, kind } = options;
+  if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
   await trainWithCheckpoints(
     {
       name: kind,
@@ -31,21 +36,43 @@ export async function trainLanguageModel(
       settings: { task: kind, data, learningRate },
       async step(step, update) {
         const batch = examples(step - 1);
-        const total = trainedTokens(batch);
-        const micro = Array.from({ length: Math.ceil(batch.length / microBatchSize) }, (_, index) =>
-          batch.slice(index * microBatchSize, (index + 1) * microBatchSize),
-        );
-        const metrics = await update(
-          (micro.length > 0 ? micro : [batch]).map((rows) => () => languageModelLoss(loaded.model, rows, total)),
-        );
-        tokens += batch.reduce((sum, { ids }) => sum + ids.length, 0);
-        return { ...metrics, num_tokens: tokens };
-      },
-      state: () => ({ tokens }),
-      restore: (state) => {
-        tokens = (state as { tokens: number }).tokens;
+        const trained = trainedTokens(batch);
+        const size = microBatchSize ?? Math.max(1, batch.length);
+        const losses = Array.from({ length: Math.max(1, Math.ceil(batch.length / size)) }, (_, index) => {
+          const rows = batch.slice(index * size, (index + 1) * size);
+          return () => languageModelLoss(loaded.model, rows, trained);
+        });
+        const metrics = await update(losses);
+        return { metrics, tokens: batch.reduce((sum, { ids }) => sum + ids.length, 0) };
       },
     },
     options,
   );
+}
+
+/** Negative log-probability of the trained tokens of some rows, divided by the trained tokens of the whole batch. */
+function languageModelLoss(
+  model: CausalLanguageModel,
+  examples: readonly TrainingExample[],
+  trainedTokens: number,
+): tf.Scalar {
+  return tf.tidy(() => {
+    const { ids, mask } = padRight(examples.map((example) => example.ids));
+    const [batch, length] = ids.shape;
+    const hidden = model.hiddenStates(ids, mask);
+    const width = hidden.shape[2];
+    const before = tf.reshape(tf.slice(hidden, [0, 0, 0], [batch, length - 1, width]), [batch * (length - 1), width]);
+    const next = tf.reshape(tf.slice(ids, [0, 1], [batch, length - 1]), [-1]) as tf.Tensor1D;
+    const trained = new Float32Array(batch * (length - 1));
+    examples.forEach(({ ids: row, firstTrained }, index) => {
+      trained.fill(1, index * (length - 1) + Math.max(0, firstTrained - 1), index * (length - 1) + row.length - 1);
+    });
+    const logProbabilities = tokenLogProbabilities(model.logits(before as tf.Tensor2D), next);
+    return tf.neg(tf.div(tf.sum(tf.mul(logProbabilities, tf.tensor1d(trained))), trainedTokens)) as tf.Scalar;
+  });
+}
+
+/** Number of tokens of these examples that are predicted. */
+function trainedTokens(examples: readonly TrainingExample[]): number {
+  return examples.reduce((sum, { ids, firstTrained }) => sum + Math.max(0, ids.length - Math.max(1, firstTrained)), 0);
 }

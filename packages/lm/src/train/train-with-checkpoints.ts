@@ -1,37 +1,41 @@
 import { join } from 'node:path';
-import { type CallOptions, StateMismatchError } from '@rarefy/core';
+import { type CallOptions, StateMismatchError, startProgress } from '@rarefy/core';
 import { readSafetensors, toFloat32 } from '@rarefy/io';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LoadedModel } from '../checkpoint/model-folder.js';
-import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
 import { type AdamWOptions, adamW } from './adamw.js';
 import { accumulateGradients } from './gradients.js';
-import { runSteps, type StepMetrics } from './run-steps.js';
+import type { Schedule } from './schedule.js';
+import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from './training-checkpoint.js';
 
-/** Where a run saves itself, and whether it goes on from there. */
+/** Metrics of one step by name. NaN: not measured in this step. */
+export type StepMetrics = Record<string, number>;
+
+/** Where a run saves its checkpoints, and whether it resumes from them. */
 export interface CheckpointOptions {
-  /** Folder of the run; checkpoints lie in its `checkpoints`. */
+  /** Folder of the run; its checkpoints are in the folder `checkpoints`. */
   readonly folder: string;
-  /** Steps between two checkpoints; default 50. */
+  /** Steps between two checkpoints; default 50. The last step is always saved. */
   readonly saveSteps?: number;
-  /** Newest checkpoints kept; default 2. */
+  /** Number of newest checkpoints to keep; default 2. */
   readonly keep?: number;
-  /** Go on from the newest checkpoint, if there is one. */
+  /** Whether to continue from the newest checkpoint, if there is one; default false. */
   readonly resume?: boolean;
 }
 
-/** What every trainer takes. */
+/** Options of every trainer. */
 export interface TrainingOptions extends CallOptions, AdamWOptions {
-  /** Name of the work in events; default the kind of training. */
+  /** Name of the work in events; default: the kind of training. */
   readonly task?: string;
-  /** Steps of the whole run, those before a resume included. */
+  /** Number of steps of the whole run, including those before a resume. */
   readonly steps: number;
-  /** Learning rate at a step, as a share of `learningRate`; default 1 throughout. */
-  readonly schedule?: (step: number, steps: number) => number;
-  /** Without it nothing is saved. */
+  /** Learning rate of a step as a share of `learningRate`; default: always 1. */
+  readonly schedule?: Schedule;
+  /** Default: nothing is saved. */
   readonly checkpoint?: CheckpointOptions;
-  /** Told before the first step how many are already done. */
+  /** Called before the first step with the number of steps already done. */
   readonly onStart?: (done: number) => void | Promise<void>;
+  /** Called after each step, before a checkpoint of it is saved. */
   readonly onStep?: (step: number, metrics: StepMetrics) => void;
 }
 
@@ -41,79 +45,101 @@ export interface TrainingTask {
   readonly name: string;
   readonly loaded: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>;
   readonly parameters: Readonly<Record<string, tf.Variable>>;
-  /** Weights to save beside the model's. */
+  /** Weights to save with those of the model. */
   readonly extra?: () => Promise<LoadedModel['extra']>;
-  /** Whatever decides the run's numbers, as JSON; a resume with other settings is refused. */
+  /** Everything that decides the numbers of the run, as JSON. A run with other settings cannot resume from a checkpoint. */
   readonly settings: unknown;
   /**
-   * One step: calls `update` with the losses of its micro-batches, once or more, and gives its metrics. Only `update` moves
-   * weights, and nothing after the last one may fail for a reason outside the program.
+   * Runs one step. Calls `update` with the losses of its micro-batches, once or more, and returns its metrics and the number of
+   * tokens read. Only `update` changes weights. Nothing after the last update may fail for a reason outside the program.
    */
-  step(step: number, update: (microBatches: Iterable<() => tf.Scalar>) => Promise<StepMetrics>): Promise<StepMetrics>;
-  /** State after the last finished step, as JSON. */
+  step(
+    step: number,
+    update: (microBatches: Iterable<() => tf.Scalar>) => Promise<StepMetrics>,
+  ): Promise<{ readonly metrics: StepMetrics; readonly tokens: number }>;
+  /** What else a resumed run needs, as JSON: the state after the last finished step. */
   readonly state?: () => unknown;
   readonly restore?: (state: unknown) => void;
 }
 
+/** The content of `state` in a checkpoint. */
+interface SavedRun {
+  readonly settings: string;
+  readonly tokens: number;
+  readonly task: unknown;
+}
+
 /**
- * Runs a task's steps with AdamW, saving checkpoints. A run killed at any point and resumed gives the same metrics (but times)
- * and the same weights as one that was not.
- * @throws StateMismatchError when the checkpoint comes from a run with other settings; TrainingError when a loss is not finite.
+ * Runs the steps of a task with AdamW and saves checkpoints. Adds the metrics `num_tokens` (tokens read so far) and `step_time`
+ * (seconds). A run that is killed at any point and resumed gives the same metrics (except times) and weights as an
+ * uninterrupted one. On abort it saves the state after the last finished step and rejects with the signal's reason.
+ * @throws StateMismatchError if the checkpoint belongs to a run with other settings; TrainingError if a loss is not finite.
  */
 export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<void> {
   const { steps, schedule = () => 1, checkpoint, signal, onEvent, task: name = task.name } = options;
-  const optimizer = adamW(task.parameters, options);
+  const { saveSteps = 50 } = checkpoint ?? {};
   const folder = checkpoint && join(checkpoint.folder, 'checkpoints');
   const settings = JSON.stringify(task.settings);
+  const optimizer = adamW(task.parameters, options);
   let done = 0;
+  let tokens = 0;
+
+  const resume = async (latest: string) => {
+    const saved = await loadTrainingState(latest);
+    const run = saved.state as SavedRun;
+    if (run.settings !== settings) {
+      throw new StateMismatchError(
+        `${latest} belongs to a run with other settings: it has ${run.settings}, and this run has ${settings}; ` +
+          'use the same settings, or another --out',
+      );
+    }
+    await assignWeights(join(latest, 'model.safetensors'), task.parameters);
+    optimizer.restore(saved.optimizer);
+    task.restore?.(run.task);
+    done = saved.step;
+    tokens = run.tokens;
+  };
+
+  const save = async () => {
+    if (!folder) return;
+    const model = { ...task.loaded, ...(task.extra ? { extra: await task.extra() } : {}) };
+    const state: SavedRun = { settings, tokens, task: task.state?.() ?? null };
+    await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, checkpoint?.keep);
+  };
+
   try {
     const latest = folder && checkpoint.resume ? await latestCheckpoint(folder) : undefined;
-    if (latest) {
-      const saved = await loadTrainingState(latest);
-      const { settings: before, task: state } = saved.state as { settings: string; task: unknown };
-      if (before !== settings) {
-        throw new StateMismatchError(
-          `${latest} comes from a run with other settings: there ${before}, here ${settings}; use the same ones, or another --out`,
-        );
-      }
-      await assignWeights(join(latest, 'model.safetensors'), task.parameters);
-      optimizer.restore(saved.optimizer);
-      task.restore?.(state);
-      done = saved.step;
-    }
+    if (latest) await resume(latest);
     await options.onStart?.(done);
-    const started = performance.now();
-    onEvent?.({ type: 'work-start', task: name, total: steps });
-    await runSteps({
-      done,
-      steps,
-      saveSteps: checkpoint?.saveSteps ?? 50,
-      signal,
-      step: (step) =>
-        task.step(step, async (microBatches) => {
+    const progress = startProgress(name, steps, onEvent);
+    let savedAt = done;
+    try {
+      while (done < steps) {
+        signal?.throwIfAborted();
+        const started = performance.now();
+        const learningRate = options.learningRate * schedule(done + 1, steps);
+        const result = await task.step(done + 1, async (microBatches) => {
           const { loss, gradients } = await accumulateGradients(task.parameters, microBatches);
-          const learningRate = options.learningRate * schedule(step, steps);
           const norm = optimizer.step(gradients, learningRate);
           tf.dispose(gradients);
           return { loss, grad_norm: norm, learning_rate: learningRate };
-        }),
-      onStep: (step, metrics) => {
-        options.onStep?.(step, metrics);
-        onEvent?.({ type: 'work-progress', task: name, done: step, total: steps });
-      },
-      save: async (step) => {
-        if (!folder) return;
-        const model = { ...task.loaded, ...(task.extra ? { extra: await task.extra() } : {}) };
-        const state = { settings, task: task.state?.() ?? null };
-        await saveTrainingCheckpoint(
-          folder,
-          model,
-          { step, optimizer: await optimizer.state(), state },
-          checkpoint?.keep,
-        );
-      },
-    });
-    onEvent?.({ type: 'work-end', task: name, done: steps, elapsedMs: performance.now() - started });
+        });
+        done++;
+        tokens += result.tokens;
+        const seconds = (performance.now() - started) / 1000;
+        options.onStep?.(done, { ...result.metrics, num_tokens: tokens, step_time: seconds });
+        progress.report(done);
+        if (done % saveSteps === 0 || done === steps) {
+          await save();
+          savedAt = done;
+        }
+      }
+    } catch (error) {
+      // A step that is cut short changed nothing: weights change only at its end.
+      if (signal?.aborted && done > savedAt) await save();
+      throw error;
+    }
+    progress.end();
   } finally {
     optimizer.dispose();
   }
@@ -124,7 +150,7 @@ async function assignWeights(path: string, parameters: Readonly<Record<string, t
   for (const [name, variable] of Object.entries(parameters)) {
     const tensor = tensors.get(name);
     if (!tensor || tensor.shape.join() !== variable.shape.join())
-      throw new StateMismatchError(`${path} has no '${name}' of ${variable.shape.join(' x ')}`);
+      throw new StateMismatchError(`${path} has no '${name}' of shape ${variable.shape.join(' x ')}`);
     const values = tf.tensor(toFloat32(tensor), [...tensor.shape]);
     variable.assign(values);
     values.dispose();

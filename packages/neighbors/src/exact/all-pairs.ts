@@ -1,82 +1,69 @@
-import type { CallOptions, Neighbors } from '@rarefy/core';
-import type { RowDistance } from './canonical-distance.js';
-import { neighborLists } from './neighbor-lists.js';
-import type { Rows } from './rows.js';
-import { timeSlices } from './time-slices.js';
+import { type CallOptions, type Neighbors, startProgress, timeSlices } from '@rarefy/core';
+import type { RowDistance, Rows } from '../distance/canonical-distance.js';
+import { type NeighborLists, neighborLists } from '../rows/neighbor-lists.js';
 
-/** Two blocks of rows of this many bytes stay in a core's second-level cache. */
+/** Two blocks of rows of this size stay in a core's second-level cache. */
 const blockBytes = 2 ** 18;
 
-/**
- * The k nearest other rows of every row. Each pair of rows is computed once and offered to both; a row is left out of its own
- * list by position. O(n²) time, O(n k) memory.
- */
+/** The k nearest other rows of every row. Each pair of rows is computed once and offered to both. O(n²) time, O(n k) memory. */
 export async function selfJoinRows(
   points: Rows,
   k: number,
   distance: RowDistance,
-  { signal, onEvent }: CallOptions,
+  options: CallOptions,
 ): Promise<Neighbors> {
-  const task = 'self-join';
-  const total = points.rows;
-  const started = performance.now();
-  const slices = timeSlices(signal);
-  onEvent?.({ type: 'work-start', task, total });
-  const lists = neighborLists(total, k);
-  const block = blockRows(points);
-  for (let top = 0; top < total; top += block) {
-    const bottom = Math.min(top + block, total);
-    for (let left = top; left < total; left += block) {
-      const right = Math.min(left + block, total);
-      for (let i = top; i < bottom; i++) {
-        for (let j = Math.max(left, i + 1); j < right; j++) {
-          const value = distance(points, i, points, j);
-          lists.offer(i, value, j);
-          lists.offer(j, value, i);
-        }
-        if (slices.due()) await slices.pause();
-      }
+  const lists = neighborLists(points.rows, k);
+  return inBlocks('self-join', points, points, lists, options, (i, left, right) => {
+    for (let j = Math.max(left, i + 1); j < right; j++) {
+      const value = distance(points, i, points, j);
+      lists.offer(i, value, j);
+      lists.offer(j, value, i);
     }
-    onEvent?.({ type: 'work-progress', task, done: bottom, total });
-  }
-  const neighbors = await lists.finish(slices);
-  onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
-  return neighbors;
+  });
 }
 
-/** The k nearest rows of every query. @param exclude one id a query to leave out; -1 leaves none out */
+/** The k nearest rows of every query. @param exclude one id per query to leave out, or -1 */
 export async function searchRows(
   queries: Rows,
   points: Rows,
   k: number,
   distance: RowDistance,
   exclude: Int32Array | undefined,
-  { signal, onEvent }: CallOptions,
+  options: CallOptions,
 ): Promise<Neighbors> {
-  const task = 'search';
-  const total = queries.rows;
-  const started = performance.now();
+  const lists = neighborLists(queries.rows, k);
+  return inBlocks('search', queries, points, lists, options, (i, left, right) => {
+    const excluded = exclude?.[i] ?? -1;
+    for (let j = left; j < right; j++) if (j !== excluded) lists.offer(i, distance(queries, i, points, j), j);
+  });
+}
+
+/**
+ * Calls `compare` for each row of `x` and each block [left, right) of `y`; if they are the same, only for blocks from the row on.
+ */
+async function inBlocks(
+  task: string,
+  x: Rows,
+  y: Rows,
+  lists: NeighborLists,
+  { signal, onEvent }: CallOptions,
+  compare: (i: number, left: number, right: number) => void,
+): Promise<Neighbors> {
   const slices = timeSlices(signal);
-  onEvent?.({ type: 'work-start', task, total });
-  const lists = neighborLists(total, k);
-  const block = blockRows(queries);
-  for (let top = 0; top < total; top += block) {
-    const bottom = Math.min(top + block, total);
-    for (let left = 0; left < points.rows; left += block) {
-      const right = Math.min(left + block, points.rows);
+  const progress = startProgress(task, x.rows, onEvent);
+  const block = Math.max(16, Math.floor(blockBytes / (4 * x.stride)));
+  for (let top = 0; top < x.rows; top += block) {
+    const bottom = Math.min(top + block, x.rows);
+    for (let left = x === y ? top : 0; left < y.rows; left += block) {
+      const right = Math.min(left + block, y.rows);
       for (let i = top; i < bottom; i++) {
-        const excluded = exclude?.[i] ?? -1;
-        for (let j = left; j < right; j++) if (j !== excluded) lists.offer(i, distance(queries, i, points, j), j);
+        compare(i, left, right);
         if (slices.due()) await slices.pause();
       }
     }
-    onEvent?.({ type: 'work-progress', task, done: bottom, total });
+    progress.report(bottom);
   }
   const neighbors = await lists.finish(slices);
-  onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
+  progress.end();
   return neighbors;
-}
-
-function blockRows({ stride }: Rows): number {
-  return Math.max(16, Math.floor(blockBytes / (4 * stride)));
 }

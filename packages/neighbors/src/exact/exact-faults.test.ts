@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { type Matrix, RarefyError, type RowSource, type WorkEvent } from '@rarefy/core';
 import { afterEach, expect, test, vi } from 'vitest';
 import { difference, matrixOf, normal, uniforms } from '../../../../tests/support/exact-rows.js';
-import { exactNeighbors } from './exact-neighbors.js';
+import { exactNeighbors } from './exact.js';
 
 /** Every thread that this process starts. */
 const workers: Worker[] = [];
@@ -10,18 +10,18 @@ process.on('worker', (worker) => workers.push(worker));
 
 afterEach(() => {
   vi.restoreAllMocks();
-  // Whatever happened, no thread is left.
+  // No thread may be left, whatever happened.
   expect(workers.map(({ threadId }) => threadId)).toEqual(workers.map(() => -1));
   workers.length = 0;
 });
 
 const uniform = uniforms(1);
-/** A second of work for two workers, of which the tests see the beginning. */
+/** A second of work for two workers; the tests end it early. */
 const large = matrixOf(6000, 384, () => normal(uniform));
 const small: Matrix = { ...large, rows: 400, data: large.data.slice(0, 400 * 384) };
 const options = { k: 5, engine: 'wasm', workers: 2 } as const;
 
-/** Starts a join, and does something once it has told the first progress of its blocks. */
+/** Starts a join, and calls `act` at its first progress event. */
 async function during(
   act: () => void,
   signal?: AbortSignal,
@@ -41,7 +41,7 @@ async function during(
   return { joining, events };
 }
 
-test('an abort ends the workers in the midst of their work, with the signal’s reason', async () => {
+test('an abort ends the workers during their work, with the signal’s reason', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   const { joining, events } = await during(() => controller.abort(reason), controller.signal);
@@ -52,7 +52,7 @@ test('an abort ends the workers in the midst of their work, with the signal’s 
   expect(rows).toBe(400);
 });
 
-test('an abort before the work, and one at its first event, start no worker', async () => {
+test('no worker starts after an abort before the work, or at its first event', async () => {
   const reason = new Error('no');
   await expect(exactNeighbors(large, { ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   const controller = new AbortController();
@@ -61,7 +61,7 @@ test('an abort before the work, and one at its first event, start no worker', as
   expect(workers).toHaveLength(0);
 });
 
-test('what onEvent throws comes through, and ends the workers', async () => {
+test('an error thrown by onEvent rejects the join and ends the workers', async () => {
   const error = new Error('the terminal is gone');
   const { joining } = await during(() => {
     throw error;
@@ -70,7 +70,7 @@ test('what onEvent throws comes through, and ends the workers', async () => {
   expect(workers).toHaveLength(2);
 });
 
-test('an error of onEvent that a timer calls comes through, too', async () => {
+test('an error thrown by onEvent in a timer rejects the join too', async () => {
   const error = new Error('the terminal is gone');
   const wait = vi.spyOn(globalThis, 'setInterval').mockImplementation(((look: () => void) => {
     queueMicrotask(look);
@@ -99,20 +99,20 @@ test('an abort while a source reads ends the wait of the workers', async () => {
   expect(workers).toHaveLength(2);
 });
 
-test('what a source throws comes through, and ends the workers', async () => {
+test('an error thrown by a source rejects the join and ends the workers', async () => {
   const error = new Error('the disk is gone');
   const source: RowSource = { rows: 400, cols: 384, read: () => Promise.reject(error) };
   await expect(exactNeighbors(source, options)).rejects.toBe(error);
   expect(workers).toHaveLength(2);
 });
 
-test('a worker that dies fails the join with a typed error, and the others are ended', async () => {
+test('if a worker dies, the join rejects with a typed error, and the others are ended', async () => {
   const { joining } = await during(() => void workers[0]!.terminate());
   await expect(joining).rejects.toBeInstanceOf(RarefyError);
-  await expect(joining).rejects.toThrow('a worker that looks for neighbours failed');
+  await expect(joining).rejects.toThrow('a worker thread failed while searching for neighbors');
 });
 
-test('a worker that cannot be started is told, and the first ones are ended', async () => {
+test('a worker that does not start is reported, and the others are ended', async () => {
   let messages = 0;
   const start = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(() => {
     if (++messages === 2) throw new Error('EAGAIN');
@@ -122,7 +122,7 @@ test('a worker that cannot be started is told, and the first ones are ended', as
   expect(workers).toHaveLength(2);
 });
 
-test('memory that is not to be had is told with its size and what to do', async () => {
+test('memory that cannot be allocated is reported with its size and a remedy', async () => {
   vi.spyOn(WebAssembly, 'Memory').mockImplementation(function memory() {
     throw new RangeError('WebAssembly.Memory(): could not allocate memory');
   });
@@ -131,7 +131,7 @@ test('memory that is not to be had is told with its size and what to do', async 
   await expect(joining).rejects.toThrow(/^\d+ MiB of shared memory .* set memoryBytes lower$/);
 });
 
-test('timers run while workers join, and events tell the progress in rows', async () => {
+test('timers run while workers join, and events report the progress in rows', async () => {
   let ticks = 0;
   const timer = setInterval(() => ticks++, 1);
   const { joining, events } = await during(() => {});

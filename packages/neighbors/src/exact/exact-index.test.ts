@@ -12,7 +12,7 @@ import { neighborIndexChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exactIndex } from './exact-index.js';
+import { exactIndex } from './exact.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 
@@ -46,8 +46,8 @@ function random(rows: number, cols: number, seed: number, value: (uniform: numbe
 
 const gaussLike = (u: number) => Math.tan(2.8 * (u - 0.5));
 
-describe('every row gets its true neighbours', () => {
-  // Every sum of these is exact in float64, so the oracle agrees to the last bit and every tie is a true tie.
+describe('every row gets its true neighbors', () => {
+  // All sums of small integers are exact in float64, so the oracle agrees to the last bit and every tie is a true tie.
   test.each(metrics)('%s, small integers: ids and distances to the bit, ties by id', async (metric) => {
     for (const [rows, cols, k] of [
       [2, 1, 1],
@@ -60,7 +60,7 @@ describe('every row gets its true neighbours', () => {
       const found = await selfJoin(exactIndex({ metric }), points, { k });
       const expected = oracle(metric, points, k).flat();
       if (metric === 'cosine') {
-        // sqrt and the quotient are rounded once each by oracle and index alike, and all their inputs are exact.
+        // Oracle and index round sqrt and the quotient once each, and all inputs are exact.
         expect(Array.from(found.distances)).toEqual(expected.map((entry) => Math.max(0, Math.fround(entry.distance))));
       } else {
         expect(Array.from(found.distances)).toEqual(expected.map((entry) => Math.fround(entry.distance) + 0));
@@ -76,7 +76,7 @@ describe('every row gets its true neighbours', () => {
     ['tiny', (u: number) => u * 1e-20],
     ['huge', (u: number) => (u - 0.5) * 1e17],
     ['six decades', (u: number) => ((u * 1000) % 1) * 10 ** (u * 6 - 3)],
-  ])('%s values: each neighbour as near as the oracle says, within one float32 rounding', async (_name, value) => {
+  ])('%s values: each neighbor as near as the oracle says, within one float32 rounding', async (_name, value) => {
     for (const metric of metrics) {
       for (const [rows, cols, k] of [
         [60, 33, 9],
@@ -121,7 +121,7 @@ describe('every row gets its true neighbours', () => {
   });
 });
 
-test('a row that comes five times lists its four copies first, at distance 0, and never itself', async () => {
+test('a row that occurs five times lists its four copies first, at distance 0, and never itself', async () => {
   const points = random(50, 12, 3, gaussLike);
   for (const copy of [10, 20, 30, 40]) points.data.copyWithin(copy * 12, 0, 12);
   for (const metric of ['euclidean', 'cosine'] as const) {
@@ -162,7 +162,7 @@ test('known distances: euclidean is a length, cosine is 1 - cos with zero vector
   ]);
 });
 
-test('missing neighbours are id -1 at +Infinity, also in an empty index, and come after an overflowed distance', async () => {
+test('missing neighbors are id -1 at +Infinity, also in an empty index, and come after an overflowed distance', async () => {
   const index = exactIndex();
   const query: Matrix = { data: Float32Array.from([-3e38]), rows: 1, cols: 1 };
   expect(Array.from((await index.search(query, { k: 2 })).ids)).toEqual([-1, -1]);
@@ -172,15 +172,15 @@ test('missing neighbours are id -1 at +Infinity, also in an empty index, and com
   expect(Array.from(found.distances)).toEqual([0, Infinity, Infinity, Infinity]);
 });
 
-test('-0 is 0', async () => {
+test('-0 equals 0', async () => {
   const index = exactIndex({ metric: 'dot' });
   await index.add({ data: Float32Array.from([0, -0, 5]), rows: 3, cols: 1 });
   const found = await index.search({ data: Float32Array.from([-0]), rows: 1, cols: 1 }, { k: 3 });
-  expect(Array.from(found.distances)).toEqual([0, 0, 0]); // toEqual tells 0 from -0
+  expect(Array.from(found.distances)).toEqual([0, 0, 0]); // toEqual distinguishes 0 from -0
   expect(Array.from(found.ids)).toEqual([0, 1, 2]);
 });
 
-test('rows added in parts are rows added at once, and the caller may overwrite what was added', async () => {
+test('rows added in parts are like rows added at once, and the caller may overwrite them afterwards', async () => {
   const points = random(100, 6, 5, gaussLike);
   const whole = exactIndex();
   await whole.add(points);
@@ -206,14 +206,14 @@ test('rows added while a search runs do not change its answer', async () => {
   expect(await running).toEqual(expected);
 });
 
-test('bad input is refused with the place, and nothing of it is kept', async () => {
+test('bad input is refused with its row and column, and nothing of it is kept', async () => {
   const index = exactIndex();
   await index.add({ data: Float32Array.from([1, 2, 3, 4]), rows: 2, cols: 2 });
   const nan = { data: Float32Array.from([1, 2, 3, Number.NaN]), rows: 2, cols: 2 };
   const infinite = { data: Float32Array.from([1, Infinity]), rows: 1, cols: 2 };
-  await expect(index.add(nan)).rejects.toThrow('vectors hold NaN in row 1, column 1');
+  await expect(index.add(nan)).rejects.toThrow('vectors have NaN in row 1, column 1');
   await expect(index.add(infinite)).rejects.toBeInstanceOf(NotFiniteError);
-  await expect(index.search(infinite, { k: 1 })).rejects.toThrow('queries hold Infinity in row 0, column 1');
+  await expect(index.search(infinite, { k: 1 })).rejects.toThrow('queries have Infinity in row 0, column 1');
   await expect(index.add({ data: new Float32Array(3), rows: 1, cols: 3 })).rejects.toThrow('vectors have 3 columns');
   await expect(index.add({ data: new Float32Array(3), rows: 2, cols: 2 })).rejects.toBeInstanceOf(ShapeError);
   await expect(index.add({ data: new Float32Array(0), rows: 3, cols: 0 })).rejects.toThrow('without columns');
@@ -226,7 +226,7 @@ test('bad input is refused with the place, and nothing of it is kept', async () 
     await expect(index.search(query, { k })).rejects.toThrow(`k must be an integer ≥ 1, got ${k}`);
     await expect(index.selfJoin!({ k })).rejects.toThrow('k must be');
   }
-  // Lists that no array holds are refused before there is a list.
+  // Lists that are too long for an array are refused before one is allocated.
   await expect(index.selfJoin!({ k: 2 ** 31 })).rejects.toThrow('k must be at most 2147483647 / rows');
   await expect(index.search(query, { k: 2 ** 31 })).rejects.toBeInstanceOf(InvalidArgumentError);
   const doubles = { ...query, data: new Float64Array(2) as unknown as Float32Array };
@@ -248,7 +248,7 @@ describe('long work', () => {
         const controller = new AbortController();
         const reason = new Error('enough');
         const onEvent = (event: WorkEvent) => {
-          // A native join tells of progress by the clock.
+          // A native join reports progress by the clock.
           if (engine === 'auto' ? event.type === 'work-start' : event.type === 'work-progress')
             controller.abort(reason);
           expect(event.type).not.toBe('work-end');
@@ -262,8 +262,8 @@ describe('long work', () => {
     },
   );
 
-  test('lets timers run and tells its progress in rows', async () => {
-    const index = exactIndex({ engine: 'typescript' }); // the slowest, so that there is time for some
+  test('lets timers run and reports its progress in rows', async () => {
+    const index = exactIndex({ engine: 'typescript' }); // the slowest, so that there is time for timers
     await index.add(points);
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);

@@ -3,12 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { fastEngines } from '../../../../tests/support/exact-engines.js';
 import { difference, hardValues, matrixOf, normal, pickRows, uniforms } from '../../../../tests/support/exact-rows.js';
 import { casesOf, isExhaustive } from '../../../../tests/support/exhaustive.js';
-import { exactIndex } from './exact-index.js';
-import { type ExactNeighbors, exactNeighbors } from './exact-neighbors.js';
+import { type ExactNeighbors, exactIndex, exactNeighbors } from './exact.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 
-/** A random order of 0 to count - 1 (Fisher and Yates). */
+/** A random permutation of 0 to count - 1 (Fisher and Yates). */
 function shuffled(count: number, uniform: () => number): number[] {
   const order = Array.from({ length: count }, (_, at) => at);
   for (let last = count - 1; last > 0; last--) {
@@ -22,7 +21,7 @@ function shuffled(count: number, uniform: () => number): number[] {
 const integers = (rows: number, cols: number, uniform: () => number) =>
   matrixOf(rows, cols, () => Math.floor(uniform() * 9) - 4);
 
-/** Rows turned by reflections in random pairs of columns and by exchanges of columns: exact in float32. */
+/** Rows with their columns permuted and some signs changed, which is exact in float32. */
 function turned({ data, rows, cols }: Matrix, uniform: () => number): Matrix {
   const order = shuffled(cols, uniform);
   const sign = order.map(() => (uniform() < 0.5 ? -1 : 1));
@@ -34,8 +33,8 @@ function turned({ data, rows, cols }: Matrix, uniform: () => number): Matrix {
 }
 
 describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
-  describe.skipIf(reason !== '')('keeps the laws of neighbours', () => {
-    test('rows in another order have the same distances, and the same neighbours where no two are as far', async () => {
+  describe.skipIf(reason !== '')('keeps the laws of neighbors', () => {
+    test('rows in another order have the same distances, and the same neighbors if there are no ties', async () => {
       const uniform = uniforms(1);
       for (let round = 0; round < casesOf(60, 1000); round++) {
         const rows = 2 + Math.floor(uniform() * 40);
@@ -57,13 +56,13 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('rows turned about the origin have the same neighbours', async () => {
+    test('rows with permuted columns and changed signs have the same neighbors', async () => {
       const uniform = uniforms(2);
       for (let round = 0; round < casesOf(60, 1000); round++) {
         const rows = 2 + Math.floor(uniform() * 40);
         const k = 1 + Math.floor(uniform() * (rows - 1));
         const metric = metrics[round % 3]!;
-        // Integers: every sum is exact, so that the order of columns does not matter, and there are many ties.
+        // All sums of integers are exact, so the order of columns does not matter, and there are many ties.
         const points = integers(rows, 1 + Math.floor(uniform() * 12), uniform);
         const expected = await exactNeighbors(points, { k, metric, engine });
         const actual = await exactNeighbors(turned(points, uniform), { k, metric, engine });
@@ -71,7 +70,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('rows turned by any angle have the same neighbours where they are clear of ties', async () => {
+    test('rotated rows have the same neighbors unless distances are nearly tied', async () => {
       const uniform = uniforms(3);
       for (let round = 0; round < casesOf(5, 40); round++) {
         const points = matrixOf(200, 6, () => normal(uniform));
@@ -96,7 +95,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('a row’s copy comes nearer than all else, and a far row changes no list', async () => {
+    test('a copy of a row is its nearest neighbor, and a far row changes no list', async () => {
       const uniform = uniforms(4);
       for (let round = 0; round < casesOf(20, 200); round++) {
         const rows = 10 + Math.floor(uniform() * 60);
@@ -119,7 +118,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('any number of workers gives the same bytes, run after run', async () => {
+    test('any number of workers returns the same bytes, run after run', async () => {
       const uniform = uniforms(5);
       const few = matrixOf(900, 20, () => normal(uniform));
       const points = pickRows(
@@ -141,30 +140,30 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
   });
 });
 
-describe('parts of the rows in memory at a time', () => {
+describe('rows joined in parts', () => {
   const uniform = uniforms(6);
   const few = matrixOf(1200, 10, () => normal(uniform));
   const points = pickRows(
     few,
     Array.from({ length: 1700 }, () => Math.floor(uniform() * 1200)),
   );
-  // Room for two parts of one block each.
+  // Memory for two parts of one block each.
   const memoryBytes = 1_300_000;
 
-  test('give the bytes of all rows at once, also on workers', async () => {
+  test('give the bytes of all rows at once, on workers too', async () => {
     for (const metric of metrics) {
       const expected = await exactNeighbors(points, { k: 12, metric, engine: 'typescript' });
       const inline = await exactNeighbors(points, { k: 12, metric, engine: 'wasm', memoryBytes });
       expect(difference(inline, expected), metric).toBe('');
       expect(inline.fullScans).toBe(0);
-      // Equal rows of different parts are joined apart.
+      // Equal rows of different parts are not merged.
       expect(inline.distinctRows).toBeGreaterThan(expected.distinctRows);
       const threaded = await exactNeighbors(points, { k: 12, metric, engine: 'wasm', memoryBytes, workers: 2 });
       expect(difference(threaded, expected), metric).toBe('');
     }
   });
 
-  test('give them where many rows need more room than there is', async () => {
+  test('give them if many rows need more candidates than there is memory for', async () => {
     const draw = uniforms(11);
     const crowded = matrixOf(1600, 8, () => 1 + 1e-5 * normal(draw));
     for (const metric of metrics) {
@@ -187,7 +186,7 @@ describe('parts of the rows in memory at a time', () => {
     }
   });
 
-  test('are read from a source in blocks, and a source that gives other rows than asked for is refused', async () => {
+  test('are read from a source in blocks, and a source that returns wrong rows is refused', async () => {
     let mostRows = 0;
     const source: RowSource = {
       rows: points.rows,
@@ -213,7 +212,7 @@ describe('parts of the rows in memory at a time', () => {
         ...source,
         read: async (start, end) => matrixOf(end - start, 10, () => (start <= 500 && end > 500 ? Number.NaN : 1)),
       };
-      await expect(exactNeighbors(nan, { k: 2, engine, memoryBytes })).rejects.toThrow('points hold NaN in row');
+      await expect(exactNeighbors(nan, { k: 2, engine, memoryBytes })).rejects.toThrow('points have NaN in row');
     }
   });
 });
@@ -232,7 +231,7 @@ describe('search of many queries by the wasm engine', () => {
     if (at % 22 < 11) queries.data[at] = value + 0.1 * normal(uniform);
   });
 
-  test.each(metrics)('%s: the bytes of the TypeScript engine, with and without rows left out', async (metric) => {
+  test.each(metrics)('%s: the bytes of the TypeScript engine, with and without excluded rows', async (metric) => {
     const exclude = Int32Array.from({ length: 80 }, (_, query) => (query % 3 === 0 ? -1 : query * 5));
     const answers = async (options: Parameters<typeof exactIndex>[0], k: number) => {
       const index = exactIndex({ metric, ...options });
@@ -249,7 +248,7 @@ describe('search of many queries by the wasm engine', () => {
     }
   });
 
-  test('values at the ends of float32', async () => {
+  test('values at the limits of float32', async () => {
     for (const [name, value] of Object.entries(hardValues)) {
       const draw = uniforms(10);
       const points = matrixOf(300, 5, () => value(draw));

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { fastEngines } from '../../../../tests/support/exact-engines.js';
 import { difference, hardValues, matrixOf, normal, pickRows, uniforms } from '../../../../tests/support/exact-rows.js';
 import { casesOf, isExhaustive } from '../../../../tests/support/exhaustive.js';
-import { type ExactNeighborsOptions, exactNeighbors } from './exact-neighbors.js';
+import { type ExactNeighborsOptions, exactNeighbors } from './exact.js';
 
-/** Rows, columns and k of the shapes that take longer. */
+/** Rows, columns and k of shapes that take longer. */
 const longShapes = [
   [900, 17, 20],
   [1500, 4, 20],
@@ -39,8 +39,8 @@ function naiveDistances({ data, rows, cols }: Matrix, metric: Metric): Float64Ar
 }
 
 describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
-  describe.skipIf(reason !== '')('gives what the definition says', () => {
-    /** The result, after it was found equal to the TypeScript engine's to the last byte. */
+  describe.skipIf(reason !== '')('returns what the definition says', () => {
+    /** Expects the bytes of the TypeScript engine, and returns the result. */
     async function checked(points: Matrix, options: ExactNeighborsOptions) {
       const expected = await exactNeighbors(points, { ...options, engine: 'typescript' });
       const actual = await exactNeighbors(points, { ...options, engine });
@@ -121,7 +121,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('by inner product a row’s copies stand among the others by their own product', async () => {
+    test('by inner product, copies of a row are ordered by their own product', async () => {
       // Rows 0 and 3 are equal and short, 1 and 2 long: the copy of a short row is its farthest.
       const points: Matrix = { data: Float32Array.of(1, 0, 5, 1, 9, 0, 1, 0), rows: 4, cols: 2 };
       const { ids, distances } = await checked(points, { k: 3, metric: 'dot' });
@@ -171,7 +171,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('for very wide rows, and where fewer than k others are', async () => {
+    test('for very wide rows, and if there are fewer than k others', async () => {
       const uniform = uniforms(3);
       for (const metric of metrics) {
         await checked(
@@ -187,7 +187,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('at a distance of 1e-4 between rows of length 1,000, to a millionth of it', async () => {
+    test('at a distance of 1e-4 between rows of length 1,000, with a relative error of 1e-6', async () => {
       const uniform = uniforms(4);
       const base = matrixOf(1, 64, () => normal(uniform) * 125);
       const points = matrixOf(300, 64, () => 0);
@@ -202,7 +202,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       });
     });
 
-    test('a few huge rows do not send the others to the full scan', async () => {
+    test('a few huge rows do not cause full scans of the others', async () => {
       const uniform = uniforms(5);
       const points = matrixOf(2000, 24, () => normal(uniform));
       for (let row = 0; row < 2000; row += 400) {
@@ -214,13 +214,13 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       }
     });
 
-    test('rows with hundreds of others about as near as their neighbours need no full scan', async () => {
+    test('rows with hundreds of others at about the distance of their neighbors need no full scan', async () => {
       const uniform = uniforms(9);
-      const centres = matrixOf(5, 96, () => normal(uniform));
-      // Five clusters of 400 near copies: the bound cannot tell those of a cluster apart.
+      const centers = matrixOf(5, 96, () => normal(uniform));
+      // Five clusters of 400 near copies, which the bound cannot distinguish.
       const points = matrixOf(2000, 96, () => 0);
       points.data.forEach((_, at) => {
-        points.data[at] = centres.data[(Math.floor(at / 96) % 5) * 96 + (at % 96)]! + 0.01 * normal(uniform);
+        points.data[at] = centers.data[(Math.floor(at / 96) % 5) * 96 + (at % 96)]! + 0.01 * normal(uniform);
       });
       for (const metric of metrics) {
         const { fullScans } = await checked(points, { k: 20, metric });
@@ -252,7 +252,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
           const searching = exactNeighbors(points, { k: 2, engine });
           await expect(searching).rejects.toBeInstanceOf(NotFiniteError);
           await expect(searching).rejects.toThrow(
-            `points hold ${value} in row ${Math.floor(at / 4)}, column ${at % 4}; remove or mend that row`,
+            `points have ${value} in row ${Math.floor(at / 4)}, column ${at % 4}; remove or correct that row`,
           );
         }
       }
@@ -261,7 +261,7 @@ describe.each(fastEngines)('$engine engine$reason', ({ engine, reason }) => {
       );
     });
 
-    test('no rows give no neighbours', async () => {
+    test('no rows have no neighbors', async () => {
       const { rows, ids } = await exactNeighbors({ data: new Float32Array(0), rows: 0, cols: 3 }, { k: 2, engine });
       expect([rows, ids.length]).toEqual([0, 0]);
     });
@@ -274,11 +274,11 @@ test('options out of range are refused', async () => {
     await expect(exactNeighbors(points, { k })).rejects.toThrow(`k must be an integer ≥ 1, got ${k}`);
   }
   for (const workers of [0, 1.5, 257]) {
-    await expect(exactNeighbors(points, { k: 1, workers })).rejects.toThrow('workers must be an integer from 1 to 256');
+    await expect(exactNeighbors(points, { k: 1, workers })).rejects.toThrow('workers must be an integer in [1, 256]');
   }
-  await expect(exactNeighbors(points, { k: 1, memoryBytes: 0 })).rejects.toThrow('memoryBytes must be above 0');
+  await expect(exactNeighbors(points, { k: 1, memoryBytes: 0 })).rejects.toThrow('memoryBytes must be > 0');
   await expect(exactNeighbors(points, { k: 1, engine: 'wasm', memoryBytes: 1e5 })).rejects.toThrow(
-    'memoryBytes = 100000 is too little for two rows of 2 columns and 1 neighbours: they take ',
+    'memoryBytes = 100000 is too little for two rows of 2 columns and 1 neighbors, which take ',
   );
   await expect(exactNeighbors(points, { k: 2 ** 30 })).rejects.toThrow('k must be at most 2147483647 / rows');
   const doubles = { ...points, data: Float64Array.from(points.data) as unknown as Float32Array };
@@ -293,7 +293,7 @@ test('options out of range are refused', async () => {
   await expect(exactNeighbors(points, { k: 1, metric: 'toString' as Metric })).rejects.toThrow('metric must be one of');
 });
 
-test('small inputs stay in TypeScript, larger ones do not', async () => {
+test('small inputs use TypeScript, larger ones do not', async () => {
   const uniform = uniforms(7);
   const engineOf = async (rows: number) =>
     (
@@ -306,7 +306,7 @@ test('small inputs stay in TypeScript, larger ones do not', async () => {
   expect(await engineOf(3000)).not.toBe('typescript');
 });
 
-test('a native engine handed in is given the rows as they lie', async () => {
+test('a native engine that is passed in receives the rows in place', async () => {
   const points = matrixOf(3, 2, () => 1);
   const calls: unknown[] = [];
   const native = {
@@ -320,7 +320,7 @@ test('a native engine handed in is given the rows as they lie', async () => {
   expect(found).toMatchObject({ engine: 'native', rows: 3, k: 2, fullScans: 2, distinctRows: 1 });
 });
 
-test('an engine that is chosen by itself is wasm where the native one does not load', async () => {
+test('the automatic engine is wasm if the native one does not load', async () => {
   const points = matrixOf(3000, 8, uniforms(8));
   const native = () => {
     throw new MissingDependencyError('@rarefy/neighbors-native', 'Build it.', 'It is not built.');

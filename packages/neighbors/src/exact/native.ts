@@ -1,8 +1,11 @@
-import { type CallOptions, importPeer, type Metric } from '@rarefy/core';
+import { type CallOptions, importPeer, type Metric, NotFiniteError, type TimeSlices } from '@rarefy/core';
+import { contiguousRows, type RowReader } from '../rows/row-reader.js';
+import { notFiniteRow } from '../rows/rows.js';
+import { availableWorkers } from '../workers/threads.js';
 
-/** What is used of the package `@rarefy/neighbors-native`. */
+/** The part of the package `@rarefy/neighbors-native` that is used. */
 export interface NativeNeighbors {
-  /** Every row's k nearest other rows; data is row-major, rows x cols, and must not change meanwhile. */
+  /** The k nearest other rows of every row. `data` is row-major, rows x cols, and must not change meanwhile. */
   selfJoin(
     data: Float32Array,
     rows: number,
@@ -16,7 +19,7 @@ export interface NativeNeighbors {
   }>;
 }
 
-/** @throws MissingDependencyError when the native package is absent. */
+/** @throws MissingDependencyError if the package is not installed. */
 export function importNative(lib?: NativeNeighbors | (() => NativeNeighbors | Promise<NativeNeighbors>)) {
   return importPeer<NativeNeighbors>({
     name: '@rarefy/neighbors-native',
@@ -24,4 +27,23 @@ export function importNative(lib?: NativeNeighbors | (() => NativeNeighbors | Pr
     lib,
     load: () => import('@rarefy/neighbors-native'),
   });
+}
+
+/** The self-join of the native engine. */
+export async function nativeSelfJoin(
+  native: NativeNeighbors,
+  reader: RowReader,
+  options: CallOptions & { readonly k: number; readonly metric: Metric; readonly workers?: number | undefined },
+  slices: TimeSlices,
+) {
+  const { k, metric, workers = availableWorkers(), signal, onEvent } = options;
+  const { rows, cols, name } = reader;
+  const data = await contiguousRows(reader, slices);
+  try {
+    return await native.selfJoin(data, rows, cols, { k, metric, threads: workers, signal, onEvent });
+  } catch (error) {
+    if (!NotFiniteError.isInstance(error)) throw error;
+    const row = Math.floor(data.findIndex((value) => !Number.isFinite(value)) / cols); // named as the caller names the rows
+    throw notFiniteRow(data.subarray(row * cols, (row + 1) * cols), row, name);
+  }
 }

@@ -1,13 +1,13 @@
 import { counterRandom, InvalidArgumentError, type Metric, type Neighbors, ShapeError, selfJoin } from '@rarefy/core';
 import { clusters, normalPoints, rowsOf } from '@rarefy/testing';
 import { describe, expect, test } from 'vitest';
-import { exactIndex } from '../exact/exact-index.js';
+import { exactIndex } from '../exact/exact.js';
+import { sampleRows } from '../rows/sample-rows.js';
 import { measureRecall } from './measure-recall.js';
-import { sampleRows } from './sample-rows.js';
 
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 
-/** The graph without every neighbour whose draw is below `share`: the next ones take their places. */
+/** The graph without a random `share` of the neighbors; the next nearest take their places. */
 async function thinned(
   points: Parameters<typeof selfJoin>[1],
   metric: Metric,
@@ -30,14 +30,14 @@ async function thinned(
 }
 
 describe.each(metrics)('%s', (metric) => {
-  test('an exact graph has recall 1, with duplicates, ties and zeros in it', async () => {
+  test('an exact graph has recall 1, even with duplicates, ties and zeros', async () => {
     const points = rowsOf(clusters([0.1, 0.4], 40, 5, 1), [...Array(80).keys(), 0, 0, 0, 7, 7, 50]);
     points.data.fill(0, 10, 25);
     const graph = await selfJoin(exactIndex({ metric }), points, { k: 4 });
     expect(await measureRecall(points, graph, { metric })).toEqual({ value: 1, sampledRows: 86 });
   });
 
-  test('every neighbour that is missed counts once', async () => {
+  test('every missed neighbor counts once', async () => {
     const points = normalPoints(400, 6, 2);
     const exact = await selfJoin(exactIndex({ metric }), points, { k: 8 });
     const thin = await thinned(points, metric, 8, 0.2);
@@ -51,7 +51,7 @@ describe.each(metrics)('%s', (metric) => {
   });
 });
 
-test('a sample estimates the whole: the same for a seed, near the truth for every seed', async () => {
+test('a sample estimates the recall: deterministic for a seed, near the truth for every seed', async () => {
   const points = normalPoints(1500, 6, 3);
   const thin = await thinned(points, 'euclidean', 8, 0.1);
   const truth = (await measureRecall(points, thin, { sample: 1500 })).value;
@@ -64,7 +64,7 @@ test('a sample estimates the whole: the same for a seed, near the truth for ever
   }
 });
 
-test('a missing neighbour is a miss, but none is missed where there are no more rows', async () => {
+test('a missing neighbor counts as missed, unless there are no more rows', async () => {
   const points = normalPoints(5, 3, 4);
   const graph = await selfJoin(exactIndex(), points, { k: 4 });
   expect((await measureRecall(points, graph)).value).toBe(1);
@@ -79,7 +79,7 @@ test('a missing neighbour is a miss, but none is missed where there are no more 
   expect(await measureRecall(none, alone)).toEqual({ value: 1, sampledRows: 1 });
 });
 
-test('options and graphs that do not fit are refused, and an abort stops', async () => {
+test('options out of range and graphs of other rows are refused, and an abort stops the work', async () => {
   const points = normalPoints(20, 3, 5);
   const graph = await selfJoin(exactIndex(), points, { k: 2 });
   await expect(measureRecall(points, graph, { sample: 0 })).rejects.toBeInstanceOf(InvalidArgumentError);
@@ -89,7 +89,7 @@ test('options and graphs that do not fit are refused, and an abort stops', async
   await expect(measureRecall(points, graph, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 });
 
-test('sampled rows are different, in order, and each row is as likely', () => {
+test('sampled rows are distinct, in order, and equally likely', () => {
   const counts = new Float64Array(30);
   for (let seed = 0; seed < 3000; seed++) {
     const rows = sampleRows(30, 10, seed);

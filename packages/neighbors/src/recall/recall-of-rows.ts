@@ -1,89 +1,78 @@
 import {
   type CallOptions,
-  InvalidArgumentError,
+  checkInteger,
   type MeasuredRecall,
   type Metric,
   type Neighbors,
   ShapeError,
+  timeSlices,
 } from '@rarefy/core';
+import { canonicalDistance, type Rows } from '../distance/canonical-distance.js';
 import { searchRows } from '../exact/all-pairs.js';
-import { canonicalDistance } from '../exact/canonical-distance.js';
 import { chooseEngine, defaultMemoryBytes } from '../exact/engine.js';
-import { type RowReader, rowsReader } from '../exact/join/row-reader.js';
 import { wasmSearch } from '../exact/join/wasm-join.js';
-import { appendReader, noRows, type Rows } from '../exact/rows.js';
-import { timeSlices } from '../exact/time-slices.js';
-import { sampleRows } from './sample-rows.js';
+import { type RowReader, rowsReader } from '../rows/row-reader.js';
+import { appendRows, gatherRows, noRows } from '../rows/rows.js';
+import { sampleRows } from '../rows/sample-rows.js';
+import { countFound } from './report-recall.js';
 
 export interface RecallOptions extends CallOptions {
   readonly metric: Metric;
+  /** Rows to compare with exact search; default 1,000. All rows if there are not more. */
   readonly sample?: number;
+  /** Chooses the rows; default 0. */
   readonly seed?: number;
 }
 
-/** As {@link measureRecall}, of rows that are prepared for the distance. */
+/** The recall of a graph, measured on sampled rows. */
 export async function recallOfRows(
   points: Rows,
   neighbors: Neighbors,
   { metric, sample = 1000, seed = 0, ...call }: RecallOptions,
 ): Promise<MeasuredRecall> {
-  if (!(Number.isInteger(sample) && sample >= 1)) {
-    throw new InvalidArgumentError(`sample must be an integer ≥ 1, got ${sample}`);
-  }
+  checkInteger('sample', sample, 1);
   if (neighbors.rows !== points.rows) {
     throw new ShapeError(
       `the graph has ${neighbors.rows} rows and there are ${points.rows} points; give the points of the graph`,
     );
   }
-  const rows = sampleRows(points.rows, sample, seed);
-  const k = Math.min(neighbors.k, points.rows - 1);
-  if (rows.length === 0 || k < 1) return { value: 1, sampledRows: rows.length };
-  const { stride, cols } = points;
-  const data = new Float32Array(rows.length * stride);
-  rows.forEach((row, at) => {
-    data.set(points.data.subarray(row * stride, (row + 1) * stride), at * stride);
-  });
-  const squaredNorms = Float64Array.from(rows, (row) => points.squaredNorms[row]!);
-  const queries = { data, squaredNorms, rows: rows.length, cols, stride };
-  return recallOfQueries(queries, rows, rowsReader(points, 'points'), neighbors, {
-    metric,
-    memoryBytes: defaultMemoryBytes,
-    ...call,
-  });
+  const sampled = sampleRows(points.rows, sample, seed);
+  const reader = rowsReader(points, 'points');
+  const options = { metric, memoryBytes: defaultMemoryBytes, ...call };
+  return recallOfSample(reader, points.squaredNorms, sampled, neighbors, options);
 }
 
-/** Recall of the lists of some rows, which are compared with rows that a reader reads. */
-export async function recallOfQueries(
-  queries: Rows,
-  rows: Int32Array,
+/** The recall of the lists of the rows `sampled`. @param squares x · x of every row */
+export async function recallOfSample(
   points: RowReader,
+  squares: Float64Array,
+  sampled: Int32Array,
   neighbors: Neighbors,
-  { metric, memoryBytes, signal }: CallOptions & { readonly metric: Metric; readonly memoryBytes: number },
+  options: CallOptions & { readonly metric: Metric; readonly memoryBytes: number },
 ): Promise<MeasuredRecall> {
-  const { cols } = points;
+  const { metric, memoryBytes, signal } = options;
   const k = Math.min(neighbors.k, points.rows - 1);
-  const chosen = await chooseEngine({}, rows.length * points.rows * cols, false);
-  const truth =
-    chosen.name === 'wasm'
-      ? await wasmSearch(rowsReader(queries, 'points'), points, rows, { k, metric, memoryBytes, signal }).then(
-          ({ neighbors }) => neighbors,
-        )
-      : await searchRows(
-          queries,
-          await appendReader(noRows, points, timeSlices(signal)),
-          k,
-          canonicalDistance[metric],
-          rows,
-          { signal },
-        );
+  if (sampled.length === 0 || k < 1) return { value: 1, sampledRows: sampled.length };
+  const queries = await gatherRows(points, sampled, squares, timeSlices(signal));
+  const { distances } = await exactLists(queries, sampled, points, { k, metric, memoryBytes, signal });
   let found = 0;
-  rows.forEach((row, at) => {
-    const farthest = truth.distances[(at + 1) * k - 1]!;
-    const limit = farthest + 1e-6 * (metric === 'cosine' ? 1 : Math.abs(farthest));
-    for (let rank = 0; rank < k; rank++) {
-      const cell = row * neighbors.k + rank;
-      if (neighbors.ids[cell]! >= 0 && neighbors.distances[cell]! <= limit) found++;
-    }
+  sampled.forEach((row, index) => {
+    found += countFound(neighbors, row, k, distances[(index + 1) * k - 1]!, metric);
   });
-  return { value: found / (rows.length * k), sampledRows: rows.length };
+  return { value: found / (sampled.length * k), sampledRows: sampled.length };
+}
+
+/** The true neighbors of the sampled rows. */
+async function exactLists(
+  queries: Rows,
+  sampled: Int32Array,
+  points: RowReader,
+  options: CallOptions & { readonly k: number; readonly metric: Metric; readonly memoryBytes: number },
+): Promise<Neighbors> {
+  const { k, metric, signal } = options;
+  const chosen = await chooseEngine({}, sampled.length * points.rows * points.cols, false);
+  if (chosen.name === 'wasm')
+    return (await wasmSearch(rowsReader(queries, 'points'), points, sampled, options)).neighbors;
+  const rows = await appendRows(noRows, points, timeSlices(signal));
+  return searchRows(queries, rows, k, canonicalDistance[metric], sampled, { signal });
 }

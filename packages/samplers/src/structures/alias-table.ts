@@ -1,35 +1,35 @@
-import { checkTotal } from './check-drawable.js';
-import { checkSize } from './check-size.js';
-import { checkedWeight } from './check-weight.js';
+import { checkedWeight, checkSize, checkTotal } from './checks.js';
 
-/** Weights that stay as they are: O(1) draw, 12 bytes a position. */
+/** Weights that never change: O(1) per draw, 12 bytes per position. */
 export interface AliasTable {
   readonly size: number;
   /**
-   * A position, as often as its weight says, to within 2^-53 of all draws. A zero weight is never returned.
-   * @param uniform in [0, 1); its 53 bits pick the cell and, with what they have left, one of the cell's two positions
+   * The position for `uniform`. Its frequency is proportional to its weight, to within 2^-53 of all draws; a position of weight 0
+   * is never returned.
+   * @param uniform in [0, 1); its 53 bits pick the cell and, with the bits that remain, one of the cell's two positions
    */
   find(uniform: number): number;
-  /** The same for as many uniforms as `positions` takes. */
+  /** The same for `positions.length` uniforms. */
   findAll(uniforms: Float64Array, positions: Int32Array): void;
 }
 
 /**
- * Cuts the weights into `size` cells of equal weight, each of at most two positions.
+ * Splits the weights into `size` cells of equal weight, each of at most two positions. O(n).
  *
- * Source: Walker, "An efficient method for generating discrete random variables with general distributions", 1977, for the table;
- * the sweep of Hübschle-Schneider & Sanders, "Parallel weighted random sampling", ESA 2019, for building it: O(n), in order.
- * @param weights as of `sumTree`, not all zero; not kept
- * @throws InvalidArgumentError for more than 2^31 - 1 weights; InvalidWeightsError naming the first bad one, or when none is above 0.
+ * Sources: Walker, "An efficient method for generating discrete random variables with general distributions", 1977, for the
+ * table; Hübschle-Schneider & Sanders, "Parallel weighted random sampling", ESA 2019, for building it in one sweep.
+ * @param weights like those of `sumTree`, not all zero; not kept
+ * @throws InvalidArgumentError if there are more than 2^31 - 1 weights; InvalidWeightsError naming the first invalid one, or if
+ * none is above 0.
  */
 export function aliasTable(weights: ArrayLike<number>): AliasTable {
   const size = weights.length;
   checkSize(size);
   const { bounds, offsets } = fillCells(weights);
-  // Without a branch, which would often be guessed wrong, and wait for the cell's cache miss each time.
-  const pick = (at: number) => {
-    const cell = at | 0;
-    return (cell + (offsets[cell]! & -Number(at >= bounds[cell]!))) | 0;
+  // No branch: it would often be mispredicted, and would wait for the cell's cache miss each time.
+  const pick = (point: number) => {
+    const cell = point | 0;
+    return (cell + (offsets[cell]! & -Number(point >= bounds[cell]!))) | 0;
   };
   return {
     size,
@@ -40,7 +40,7 @@ export function aliasTable(weights: ArrayLike<number>): AliasTable {
   };
 }
 
-/** Cell c is [c, c + 1): up to its bound it is position c, and from there on position c + its offset. */
+/** Cell c covers [c, c + 1): position c up to its bound, and position c + its offset from there on. */
 interface Cells {
   readonly bounds: Float64Array;
   readonly offsets: Int32Array;
@@ -55,12 +55,12 @@ function fillCells(weights: ArrayLike<number>): Cells {
     if (weights[position]! > weights[heaviest]!) heaviest = position;
   }
   checkTotal(total, size);
-  const scale = size / total; // infinite when the total is hardly above 0
+  const scale = size / total; // infinite if the total is very close to 0
   const shareOf = (position: number) =>
     scale < Infinity ? weights[position]! * scale : (weights[position]! / total) * size; // in cells
 
-  // Positions of shares up to one cell from the front, of larger ones from the back. Both ends are written and one moves on: which
-  // one is no branch, for it would be guessed wrong every other time.
+  // Positions with a share of at most one cell go to the front, the others to the back. Both ends are written and one of them
+  // moves, without a branch, which would be mispredicted half of the time.
   const order = new Int32Array(size);
   let smalls = 0;
   for (let position = 0; position < size; position++) {
@@ -75,24 +75,24 @@ function fillCells(weights: ArrayLike<number>): Cells {
     bounds[cell] = cell + share;
     offsets[cell] = alias - cell;
   };
-  // Each small share's cell takes what it lacks from the large one in turn. A large one that is used up below one cell is small from
-  // then on, and its own cell takes what it lacks from the next.
-  let at = size - 1; // of the large position in `order`
-  let rest = at >= smalls ? shareOf(order[at]!) : 0;
+  // The cell of each small share is filled up from the current large share. A large share that has fallen below one cell becomes
+  // small: its own cell is filled up from the next large share.
+  let large = size - 1; // index of the current large share in `order`
+  let rest = large >= smalls ? shareOf(order[large]!) : 0;
   for (let index = 0; index < smalls; index++) {
     const small = order[index]!;
     const share = shareOf(small);
-    if (at < smalls) {
-      fill(small, share > 0 ? 1 : 0, heaviest); // what is missing here is no more than a rounding
+    if (large < smalls) {
+      fill(small, share > 0 ? 1 : 0, heaviest); // only rounding errors are missing here
       continue;
     }
-    fill(small, share, order[at]!);
+    fill(small, share, order[large]!);
     rest -= 1 - share;
-    while (rest < 1 && at > smalls) {
-      fill(order[at]!, Math.max(0, rest), order[at - 1]!);
-      rest += shareOf(order[--at]!) - 1;
+    while (rest < 1 && large > smalls) {
+      fill(order[large]!, Math.max(0, rest), order[large - 1]!);
+      rest += shareOf(order[--large]!) - 1;
     }
   }
-  for (; at >= smalls; at--) fill(order[at]!, 1, order[at]!);
+  for (; large >= smalls; large--) fill(order[large]!, 1, order[large]!);
   return { bounds, offsets };
 }

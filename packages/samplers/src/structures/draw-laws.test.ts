@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { aliasTable } from './alias-table.js';
 import { sumTree } from './sum-tree.js';
 
-/** What draws with replacement: uniforms to positions, and what is asked of both alike. */
+/** Structures that draw with replacement, from uniforms to positions, with a common interface. */
 const structures = { aliasTable, sumTree };
 const random = counterRandom(2024);
 
@@ -36,7 +36,7 @@ function countDraws(
   return counts;
 }
 
-/** Standard normal score of the chi-square statistic (Wilson-Hilferty); bins that expect fewer than 5 draws are one bin. */
+/** Standard normal score of the chi-square statistic (Wilson-Hilferty); bins that expect fewer than 5 draws are merged. */
 function chiSquareScore(counts: Float64Array, weights: Float64Array, draws: number): number {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let [statistic, freedom, rareCount, rareExpected] = [0, -1, 0, 0];
@@ -65,13 +65,13 @@ describe.each(Object.entries(structures))('%s', (_, build) => {
     expect(Math.abs(score)).toBeLessThan(4.76);
   });
 
-  test('sees a bias of one per cent: the test above has power', () => {
+  test('detects a bias of one percent: the test above has power', () => {
     const biased = laws.uniform!.map((weight, position) => weight * (position % 2 === 0 ? 1.01 : 0.99));
     const score = chiSquareScore(countDraws(build(biased), 10_000_000, bins), laws.uniform!, 10_000_000);
     expect(score).toBeGreaterThan(15);
   });
 
-  test('never draws a weight of zero, at any place and for the extreme uniforms', () => {
+  test('never draws a weight of zero, at any position and for the extreme uniforms', () => {
     const weights = Float64Array.from({ length: 777 }, (_, position) =>
       position % 3 === 1 ? 10 ** (position % 9) : 0,
     );
@@ -102,10 +102,10 @@ describe.each(Object.entries(structures))('%s', (_, build) => {
     const upper = positions.filter((position) => position >= half).length;
     const share = (size - half) / (size + half);
     expect(Math.abs(upper - 100_000 * share)).toBeLessThan(5 * Math.sqrt(100_000 * share * (1 - share)));
-    expect(new Set(positions).size).toBeGreaterThan(99_000); // far fewer would repeat than in any smaller set
+    expect(new Set(positions).size).toBeGreaterThan(99_000); // a smaller set would have more repeats
   });
 
-  test('find is findAll of one', () => {
+  test('find equals findAll of one uniform', () => {
     const structure = build(laws['log-normal']!);
     const uniforms = Float64Array.from({ length: 5000 }, (_, draw) => random.uniform(draw));
     const single = Int32Array.from(uniforms, (uniform) => structure.find(uniform));
@@ -114,11 +114,11 @@ describe.each(Object.entries(structures))('%s', (_, build) => {
     expect(all).toEqual(single);
   });
 
-  test('one position is always drawn', () => {
+  test('a single position is always drawn', () => {
     for (const uniform of [0, 0.3, 1 - 2 ** -53]) expect(build([3]).find(uniform)).toBe(0);
   });
 
-  test('weights that are none are refused, with the first position', () => {
+  test('refuses invalid weights, naming the first position', () => {
     const refused = (weights: number[], message: string) => {
       expect(() => build(weights).find(0)).toThrow(InvalidWeightsError);
       expect(() => build(weights).find(0)).toThrow(message);
@@ -143,7 +143,7 @@ test('an alias table gives each position its exact share of [0, 1)', () => {
   expect(counts).toEqual(weights.map((weight) => (weight / 16) * steps)); // all cuts are at multiples of 2^-14
 });
 
-/** The double as an integer times 2^-1074. */
+/** The float64 number as an integer times 2^-1074. */
 function exact(value: number): bigint {
   const bits = new BigUint64Array(Float64Array.of(value).buffer)[0]!;
   const exponent = (bits >> 52n) & 2047n;
@@ -163,7 +163,7 @@ describe('a million updates over twelve decades', () => {
     return Math.abs(Number(((exact(root) - sum) * 10n ** 18n) / sum)) * 1e-18;
   };
 
-  test('leave a root within 1e-12 of the exact sum, and draws of weight above 0', () => {
+  test('leave a root within 1e-12 of the exact sum, and only draws of weight above 0', () => {
     const tree = sumTree(new Float64Array(size).fill(1));
     const weights = new Float64Array(size).fill(1);
     for (let update = 0; update < updates; update++) {
@@ -177,7 +177,7 @@ describe('a million updates over twelve decades', () => {
     expect(relativeError(tree.total, weights.fill(1e-6))).toBeLessThan(1e-12);
   });
 
-  test('lead a sum that is adjusted by differences astray, as in a Fenwick tree: the test above has power', () => {
+  test('make a sum that is adjusted by differences drift, as in a Fenwick tree: the test above has power', () => {
     const weights = new Float64Array(size).fill(1);
     let sum = size;
     for (let update = 0; update < updates; update++) {

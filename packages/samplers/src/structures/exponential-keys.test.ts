@@ -15,9 +15,9 @@ const float64 = (...values: number[]) => Float64Array.from(values);
 
 const keyRandom = counterRandom(11);
 const treeRandom = counterRandom(12);
-const trees = new Map<Float64Array, SumTree>(); // one for all samples of some weights
+const trees = new Map<Float64Array, SumTree>(); // one tree per array of weights
 
-/** Each way of drawing `count` positions one after the other without replacement, as sample number `sample`. */
+/** The ways of drawing `count` positions one after the other without replacement; `sample` numbers the samples. */
 const methods = {
   'exponential keys'(weights: Float64Array, count: number, sample: number) {
     return Array.from(drawWithoutReplacement(weights, count, keyRandom, weights.length * sample));
@@ -36,7 +36,7 @@ const methods = {
   },
 };
 
-describe.each(Object.entries(methods))('the law of successive sampling, by %s', (_, method) => {
+describe.each(Object.entries(methods))('the distribution of successive sampling, by %s', (_, method) => {
   const samples = casesOf(100_000, 1_000_000);
 
   test('all 60 ordered outcomes of 3 of 5 have their probability (chi-square, 59 degrees, false alarm below 1e-6)', async () => {
@@ -78,7 +78,7 @@ describe.each(Object.entries(methods))('the law of successive sampling, by %s', 
   });
 });
 
-test('many positions are ordered by their waiting times, as few are', () => {
+test('many positions are ordered by their waiting times, like few', () => {
   const random = counterRandom(21);
   const weights = Float64Array.from({ length: 100_000 }, (_, position) => (position % 5) * 10 ** (position % 7));
   const waits = Float64Array.from(weights, (weight, position) => -Math.log1p(-random.uniform(position)) / weight);
@@ -89,7 +89,7 @@ test('many positions are ordered by their waiting times, as few are', () => {
   expect(Array.from(drawWithoutReplacement(weights, 80_000, random))).toEqual(expected);
 });
 
-test('ten orders of magnitude beyond what a quotient can hold', () => {
+test('weights ten orders of magnitude beyond the range of a quotient', () => {
   const weights = float64(1e300, 1e-300, 2e300, 0, 5e-324, 1e-300);
   const draws = Array.from(drawWithoutReplacement(weights, 5, counterRandom(4)));
   expect(draws.slice(0, 2).sort()).toEqual([0, 2]);
@@ -97,7 +97,7 @@ test('ten orders of magnitude beyond what a quotient can hold', () => {
   expect(draws[4]).toBe(4);
 });
 
-test('the scale of the weights does not matter, down to the smallest and up to the largest doubles', () => {
+test('the scale of the weights does not matter, from the smallest to the largest float64 numbers', () => {
   const plain = drawWithoutReplacement(float64(3, 1, 4, 1, 5, 9, 2, 6), 8, counterRandom(1));
   for (const scale of [2 ** -1070, 2 ** 1019]) {
     const scaled = drawWithoutReplacement(
@@ -109,7 +109,7 @@ test('the scale of the weights does not matter, down to the smallest and up to t
   }
 });
 
-test('draws are different positions of weight above 0, and fewer draws are the first of more', () => {
+test('draws are different positions of weight above 0, and fewer draws are a prefix of more draws', () => {
   const weightLists = fc.array(fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e300, noNaN: true })), {
     maxLength: 30,
   });
@@ -127,18 +127,18 @@ test('draws are different positions of weight above 0, and fewer draws are the f
   );
 });
 
-test('a row’s waiting time is its own: other rows do not change it', () => {
+test('the waiting time of a position does not depend on other positions', () => {
   const draws = drawWithoutReplacement(float64(1, 1, 1, 1, 1, 1), 6, counterRandom(3));
   const without = drawWithoutReplacement(float64(1, 1, 0, 1, 1, 1), 5, counterRandom(3));
   expect(Array.from(without)).toEqual(Array.from(draws).filter((position) => position !== 2));
 });
 
-test('a uniform of 0 is a waiting time of 0, and never makes a zero weight come', () => {
+test('a uniform of 0 is a waiting time of 0, and never draws a zero weight', () => {
   const zeros = { uniform: () => 0, fill: (_: number, out: Float64Array) => void out.fill(0), fork: () => zeros };
   expect(Array.from(drawWithoutReplacement(float64(0, 3, 0, 1e-300), 2, zeros))).toEqual([1, 3]);
 });
 
-test('what cannot be drawn is refused with the counts or the place', () => {
+test('refuses invalid weights and counts, naming counts and positions', () => {
   const random = counterRandom(1);
   expect(() => drawWithoutReplacement(float64(1, 0, 2, 0), 3, random)).toThrow(
     '3 draws without replacement need 3 weights above 0, and 2 of 4 are',

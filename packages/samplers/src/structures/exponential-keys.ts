@@ -1,21 +1,19 @@
-import { type CounterRandom, InvalidWeightsError } from '@rarefy/core';
-import { checkCount } from './check-count.js';
-import { checkEnough } from './check-drawable.js';
-import { checkSize } from './check-size.js';
+import { type CounterRandom, checkInteger, InvalidWeightsError } from '@rarefy/core';
+import { checkEnough, checkSize } from './checks.js';
 import { lowestKeys } from './lowest-keys.js';
 
 /**
- * Positions drawn one after the other without replacement, each in proportion to the weights that are left (successive
- * sampling, the law of numpy's `choice(replace=False, p)`), in draw order. A zero weight is never drawn.
+ * Positions drawn one after the other without replacement, each in proportion to the remaining weights (successive sampling, the
+ * distribution of numpy's `choice(replace=False, p)`), in draw order. A position of weight 0 is never drawn. O(n).
  *
- * Row i waits an exponential time of rate weight[i], made from `random.uniform(first + i)` alone; the first `count` to arrive
- * are the draws. Source: Efraimidis & Spirakis, "Weighted random sampling with a reservoir", 2006. O(n).
+ * Position i waits an exponential time of rate weight[i], computed only from `random.uniform(first + i)`; the `count` positions
+ * with the shortest times are the draws. Source: Efraimidis & Spirakis, "Weighted random sampling with a reservoir", 2006.
  *
- * The chance to be among the draws is not `count` times the first draw's: see `inclusionProbabilities`.
+ * The probability of being among the draws is not `count` times that of the first draw: see `inclusionProbabilities`.
  * @param weights finite and ≥ 0, of any scale
- * @param first index of the first of the n uniforms used
- * @throws InvalidWeightsError naming the first bad weight, or when fewer than `count` weights are above 0;
- * InvalidArgumentError for a count that is no integer ≥ 0, or more than 2^31 - 1 weights.
+ * @param first index of the first of the n uniforms that are used
+ * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `count` weights are above 0; InvalidArgumentError
+ * if `count` is not an integer ≥ 0, or there are more than 2^31 - 1 weights.
  */
 export function drawWithoutReplacement(
   weights: Float64Array,
@@ -25,16 +23,16 @@ export function drawWithoutReplacement(
 ): Int32Array {
   checkSize(weights.length);
   const { possible, smallest, largest } = weightRange(weights, count);
-  // Exact scaling by a power of two, in two steps since one may be out of range, keeps the keys the same at every scale.
+  // Scaling by a power of two is exact, so the keys are the same at every scale. Two steps, because one factor may overflow.
   const exponent = largest > 0 ? Math.floor(Math.log2(largest)) : 0;
   const half = 2 ** -Math.trunc(exponent / 2);
   const otherHalf = 2 ** -(exponent - Math.trunc(exponent / 2));
-  // Weights too far apart for a quotient: then the logarithm of the waiting time, which orders alike; 4096 keeps it positive.
+  // If the weights are too far apart for a quotient, keys are logarithms of the waiting times; 4096 keeps them positive.
   const isWide = !(largest / smallest < 2 ** 1000);
 
   const keys = new Float64Array(possible);
   const positions = new Int32Array(possible);
-  /** Keys up to `bound` of `length` positions out of each `stride`; how many. */
+  /** Computes keys up to `bound` for the first `length` of every `stride` positions. Returns their number. */
   const collect = (bound: number, stride: number, length: number) => {
     const uniforms = new Float64Array(length);
     let filled = 0;
@@ -46,7 +44,7 @@ export function drawWithoutReplacement(
         if (weight === 0) continue;
         const uniform = uniforms[position - start]!;
         const rate = weight * half * otherHalf;
-        if (uniform > bound * rate) continue; // the waiting time is longer than the uniform, and here too long
+        if (uniform > bound * rate) continue; // the waiting time is longer than this quotient, so it is above the bound
         const time = 0 - Math.log(1 - uniform); // 1 - uniform is exact
         if (isWide) keys[filled] = time > 0 ? 4096 + Math.log(time) - Math.log(weight) : 0;
         else keys[filled] = time / rate;
@@ -67,15 +65,15 @@ export function drawWithoutReplacement(
   return lowestKeys(keys.subarray(0, filled), count).map((index) => positions[index]!);
 }
 
-/** What the wanted share of all keys is below but for a chance of about 1e-6, judged by a sample of them. */
+/** A bound that is above the wanted share of all keys with a probability of about 1 - 1e-6, estimated from a sample of them. */
 function likelyBound(sample: Float64Array, share: number): number {
   const wanted = sample.length * share;
   return sample.sort()[Math.ceil(wanted + 5 * Math.sqrt(wanted) + 10)] ?? Infinity;
 }
 
-/** Checks weights and count. Smallest of those above 0. */
+/** Checks weights and count. Returns the number, the smallest and the largest of the weights above 0. */
 function weightRange(weights: Float64Array, count: number): { possible: number; smallest: number; largest: number } {
-  checkCount(count);
+  checkInteger('count', count, 0);
   let possible = 0;
   let smallest = Infinity;
   let largest = 0;

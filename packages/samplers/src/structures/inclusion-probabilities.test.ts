@@ -8,7 +8,7 @@ const golden = JSON.parse(readFileSync(new URL('../../../../tests/golden/golden.
   without_replacement: { p: number[]; size: number; inclusion_probability: number[] };
 };
 
-/** By all ordered outcomes, through the sets drawn so far. */
+/** Enumerates all ordered outcomes, by the set of positions drawn so far. */
 function enumerate(weights: readonly number[], count: number): number[] {
   const chances = new Array<number>(weights.length).fill(0);
   let sets = new Map([[0, 1]]);
@@ -31,7 +31,7 @@ function enumerate(weights: readonly number[], count: number): number[] {
   return chances;
 }
 
-test('equals the enumeration of numpy’s law', () => {
+test('equals the enumeration of numpy’s distribution', () => {
   const { p, size, inclusion_probability } = golden.without_replacement;
   inclusionProbabilities(p, size).forEach((chance, position) => {
     expect(Math.abs(chance - inclusion_probability[position]!)).toBeLessThan(1e-9);
@@ -58,7 +58,7 @@ test('equals exact enumeration for any few weights, over six decades', () => {
   );
 });
 
-test('equal weights have equal chances, and any chances sum to the count', () => {
+test('equal weights have equal probabilities, and probabilities sum to the count', () => {
   for (const [size, count] of [
     [1000, 1],
     [1000, 137],
@@ -74,9 +74,9 @@ test('equal weights have equal chances, and any chances sum to the count', () =>
   }
 });
 
-test('two groups of weights: the chance that a recursion over their numbers gives', () => {
+test('two groups of weights: equals a recursion over the number of draws in each', () => {
   const [heavy, light, size, count] = [7, 0.3, 200, 60]; // of each, 100
-  // states[h] is the chance that h of the draws so far were heavy
+  // states[h] is the probability that h of the draws so far were heavy
   let states = new Float64Array(count + 1);
   states[0] = 1;
   for (let draw = 0; draw < count; draw++) {
@@ -96,7 +96,7 @@ test('two groups of weights: the chance that a recursion over their numbers give
   expect(Math.abs(chances[1]! - (count / (size / 2) - expected))).toBeLessThan(1e-9);
 });
 
-test('bad arguments are refused', () => {
+test('refuses invalid arguments', () => {
   expect(() => inclusionProbabilities([1, 0], 2)).toThrow('1 of 2 are');
   expect(() => inclusionProbabilities([1, -1], 1)).toThrow('weight -1 at position 1');
   expect(() => inclusionProbabilities([Number.NaN], 1)).toThrow(InvalidWeightsError);

@@ -4,10 +4,10 @@ import { lowestKeys } from './lowest-keys.js';
 
 const sorted = (keys: Float64Array) => Array.from(keys.keys()).sort((a, b) => keys[a]! - keys[b]! || a - b);
 
-test('the lowest keys in order, ties by index, for few and many, all alike and all different', () => {
+test('the lowest keys in order, ties by index, for few and many keys, equal and different', () => {
   const kinds = [
     fc.double({ min: 0, noNaN: true }),
-    fc.double({ min: 1, max: 1 + 2 ** -40, noNaN: true }), // equal in their upper words
+    fc.double({ min: 1, max: 1 + 2 ** -40, noNaN: true }), // with equal upper words
     fc.constantFrom(0, 0.5, 1, Infinity),
   ];
   for (const kind of kinds) {

@@ -1,9 +1,9 @@
 /**
- * Indices of the `count` lowest keys, lowest first, ties by index: O(n) for keys that differ in their upper 32 bits.
+ * Indices of the `count` lowest keys, lowest first, ties by index. O(n) for keys that differ in their upper 32 bits.
  *
- * Positive doubles order as their bits do. A histogram of the upper 16 bits finds the bin of the last wanted key; what lies up to
- * there is sorted by the upper 32 bits, then put right where those are equal.
- * @param keys ≥ +0, none NaN
+ * Positive float64 numbers are ordered like their bits. A histogram of the upper 16 bits finds the bin of the last wanted key;
+ * the keys up to that bin are sorted by their upper 32 bits, then runs of equal upper bits by the whole key.
+ * @param keys ≥ +0, without NaN
  * @param count integer in [0, keys.length]
  */
 export function lowestKeys(keys: Float64Array, count: number): Int32Array {
@@ -35,7 +35,7 @@ export function lowestKeys(keys: Float64Array, count: number): Int32Array {
   return indices.slice(0, count);
 }
 
-/** One stable pass of a radix sort, by 11 bits of the upper word from `shift` on. */
+/** One stable pass of a radix sort by 11 bits of the upper word, from bit `shift` on. */
 function sortByDigit(words: Int32Array, shift: number, indices: Int32Array, sorted: Int32Array): void {
   const starts = new Int32Array(2 ** 11 + 1);
   for (const index of indices) {
@@ -45,13 +45,13 @@ function sortByDigit(words: Int32Array, shift: number, indices: Int32Array, sort
   for (let digit = 0; digit < 2048; digit++) starts[digit + 1] = starts[digit + 1]! + starts[digit]!;
   for (const index of indices) {
     const digit = (words[2 * index + 1]! >>> shift) & 2047;
-    const place = starts[digit]!;
-    starts[digit] = place + 1;
-    sorted[place] = index;
+    const slot = starts[digit]!;
+    starts[digit] = slot + 1;
+    sorted[slot] = index;
   }
 }
 
-/** Sorts by the whole key, and index, within each run of equal upper words. */
+/** Sorts each run of equal upper words by the whole key, ties by index. */
 function sortRuns(keys: Float64Array, words: Int32Array, indices: Int32Array): void {
   for (let start = 0; start < indices.length; ) {
     const upper = words[2 * indices[start]! + 1]!;

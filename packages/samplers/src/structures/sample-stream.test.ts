@@ -4,7 +4,7 @@ import { sampleStream } from './sample-stream.js';
 
 const numbers = (size: number) => Array.from({ length: size }, (_, index) => index);
 
-test('a long stream: every item is kept as often as any other of its weight (five standard errors)', async () => {
+test('a long stream: items of equal weight are kept equally often (five standard errors)', async () => {
   const [size, count, samples] = [500, 20, 4000];
   const random = counterRandom(3);
   const weight = (item: number) => (item % 10 === 0 ? 4 : 1);
@@ -15,7 +15,7 @@ test('a long stream: every item is kept as often as any other of its weight (fiv
     heavy += sample.filter((item) => item % 10 === 0).length;
     firstHalf += sample.filter((item) => item < size / 2).length;
   }
-  // By drawing one after the other, which the other tests hold to the law.
+  // By drawing one after the other, which other tests check against the distribution.
   let [expectedHeavy, expectedDraws] = [0, 0];
   for (let sample = 0; sample < samples; sample++) {
     let [heavyLeft, lightLeft] = [50, 450];
@@ -31,7 +31,7 @@ test('a long stream: every item is kept as often as any other of its weight (fiv
   expect(Math.abs(firstHalf - (samples * count) / 2)).toBeLessThan(5 * Math.sqrt((samples * count) / 4));
 });
 
-test('takes asynchronous streams and any items, asks each weight once, and gives all of a short stream', async () => {
+test('takes asynchronous streams and any items, computes each weight once, and keeps all of a short stream', async () => {
   async function* words() {
     yield* ['a', 'b', '', 'c'];
   }
@@ -48,7 +48,7 @@ test('takes asynchronous streams and any items, asks each weight once, and gives
   expect(await sampleStream(numbers(50), again)).toEqual(await sampleStream(numbers(50), again));
 });
 
-test('a stream that is all there, and has no end, lets timers through and is stopped by one', async () => {
+test('an endless synchronous stream lets timers run and is stopped by one', async () => {
   function* ones() {
     for (;;) yield 1;
   }
@@ -58,7 +58,7 @@ test('a stream that is all there, and has no end, lets timers through and is sto
   await expect(stopped).rejects.toThrow('enough');
 });
 
-test('refuses bad weights and counts, and stops when told', async () => {
+test('refuses invalid weights and counts, and stops on abort', async () => {
   const sample = (weight: (item: number) => number, count = 2) => sampleStream(numbers(5), { count, weight, seed: 1 });
   await expect(sample((item) => (item === 3 ? Number.NaN : 1))).rejects.toThrow('weight NaN of item 3');
   await expect(sample(() => -1)).rejects.toThrow(InvalidWeightsError);

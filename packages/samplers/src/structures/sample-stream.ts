@@ -1,42 +1,41 @@
-import { type CallOptions, counterRandom, InvalidWeightsError, timeSlices } from '@rarefy/core';
-import { checkCount } from './check-count.js';
+import { type CallOptions, checkInteger, counterRandom, InvalidWeightsError, timeSlices } from '@rarefy/core';
 
 export interface SampleStreamOptions<Item> extends Pick<CallOptions, 'signal'> {
-  /** Items to keep, an integer ≥ 0; a stream with fewer items of weight above 0 gives them all. */
+  /** Items to keep, an integer ≥ 0. If fewer items have a weight above 0, all of those are kept. */
   readonly count: number;
-  /** Weight of an item, finite and ≥ 0; zero is never kept. */
+  /** Weight of an item, finite and ≥ 0; items of weight 0 are never kept. */
   readonly weight: (item: Item, index: number) => number;
   /** Any safe integer. */
   readonly seed: number;
 }
 
-/** An item and the exponential time it waited. */
+/** An item and its exponential waiting time. */
 interface Kept<Item> {
   readonly item: Item;
   readonly time: number;
 }
 
 /**
- * A weighted sample without replacement of a stream whose length need not be known, in draw order: the law of
- * `drawWithoutReplacement`, in one pass and memory for `count` items.
+ * A weighted sample without replacement of a stream of unknown length, in draw order. It has the distribution of
+ * `drawWithoutReplacement`, takes one pass and keeps `count` items in memory.
  *
- * A-ExpJ: every item waits an exponential time of its weight as rate, and the `count` shortest are kept. Instead of one number an
- * item it draws how much weight passes before the next item that waits less than the longest kept: about count × log(n / count)
- * numbers in all. Source: Efraimidis & Spirakis, "Weighted random sampling with a reservoir", 2006.
- *
- * Rejects with InvalidWeightsError naming the first bad weight, InvalidArgumentError for a bad count or seed, the signal's reason
- * on abort, and what the stream fails with.
+ * A-ExpJ: every item waits an exponential time with its weight as rate, and the `count` items with the shortest times are kept.
+ * Instead of one random number per item, it draws how much weight passes until the next item with a shorter time than the longest
+ * kept one: about count × log(n / count) numbers in all. Source: Efraimidis & Spirakis, "Weighted random sampling with a
+ * reservoir", 2006.
+ * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if the count or the seed is invalid; the
+ * signal's reason on abort; what the stream throws.
  */
 export async function sampleStream<Item>(
   stream: Iterable<Item> | AsyncIterable<Item>,
   { count, weight: weigh, seed, signal }: SampleStreamOptions<Item>,
 ): Promise<Item[]> {
-  checkCount(count);
+  checkInteger('count', count, 0);
   const random = counterRandom(seed);
   let used = 0;
   const exponential = (uniform: number) => 0 - Math.log(1 - uniform);
-  const heap: Kept<Item>[] = []; // the longest time on top
-  let toPass = 0; // weight that passes before the next item is kept
+  const heap: Kept<Item>[] = []; // the longest time is at the root
+  let toPass = 0; // weight that still passes before the next item is kept
   const jump = () => {
     toPass = exponential(random.uniform(used++)) / heap[0]!.time;
   };
@@ -45,7 +44,7 @@ export async function sampleStream<Item>(
   let index = 0;
   for await (const item of stream) {
     signal?.throwIfAborted();
-    if (index % 256 === 0 && slices.due()) await slices.pause(); // a stream that is all there lets nothing else through
+    if (index % 256 === 0 && slices.due()) await slices.pause(); // an array would not let other work run
     const weight = weigh(item, index);
     if (!(weight >= 0 && weight < Infinity)) {
       throw new InvalidWeightsError(`weight ${weight} of item ${index}: weights must be finite and ≥ 0`);
@@ -60,7 +59,7 @@ export async function sampleStream<Item>(
     }
     toPass -= weight;
     if (toPass > 0) continue;
-    // An exponential time known to be below the longest kept one.
+    // An exponential time, conditional on being shorter than the longest kept one.
     const below = -Math.expm1(-weight * heap[0]!.time);
     heap[0] = { item, time: exponential(random.uniform(used++) * below) / weight };
     siftDown(heap);

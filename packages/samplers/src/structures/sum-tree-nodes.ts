@@ -1,11 +1,12 @@
-// The loops of the sum tree. Leaves are weights in groups of 16. A node has 16 children, groups of leaves or nodes of the level
-// below; `sums` holds what each child sums up to, and `before` what the children before it in its node do, so that a draw reads half
-// of what an update does. Both have all levels, the root's first, after 16 numbers of which only the first is used: `sums[0]` is the
-// total. `levels` says where each level starts, and `ends` where its last child ends; from there on `before` is infinite.
+// The loops of the sum tree. Leaves are weights in groups of 16. Each node has 16 children, which are groups of leaves or nodes
+// of the level below. `sums` holds the sum of each child, and `before` the sum of the children before it in its node, so that a
+// draw reads half as much as an update. Both arrays store all levels, the root's first, after 16 numbers of which only the first
+// is used: `sums[0]` is the total. `levels` holds the start of each level, and `ends` the end of its last child; `before` is
+// infinite from there.
 //
-// Sixteen children make five levels for a million weights, where a binary tree has twenty, each a cache miss. Numbers are written out
-// because bundlers turn a constant of a module into a variable, which makes these loops half as fast; so do indices without `| 0`,
-// whose every addition is checked for overflow.
+// With 16 children, a million weights take five levels; a binary tree takes twenty, each a cache miss. Constants are written as
+// literals, because bundlers turn a module constant into a variable, which halves the speed of these loops. So do indices without
+// `| 0`, because each addition is then checked for overflow.
 
 export interface Nodes {
   readonly sums: Float64Array;
@@ -14,21 +15,22 @@ export interface Nodes {
   readonly ends: readonly number[];
 }
 
-/** The position that holds `remaining` of the total. */
+/** The position whose share of the cumulative weights contains `remaining`, which is in [0, total). */
 export function findOne(leaves: Float64Array, { before, levels }: Nodes, remaining: number): number {
   let rest = remaining;
   let child = 0;
   for (const start of levels) {
-    const at = childAt(before, (start + (child << 4)) | 0, rest);
-    rest -= before[at]!;
-    child = at - start;
+    const found = childAt(before, (start + (child << 4)) | 0, rest);
+    rest -= before[found]!;
+    child = found - start;
   }
   return leafAt(leaves, child << 4, rest);
 }
 
 /**
- * The same for many, one level after the other for 256 of them at a time: the cache misses of different draws overlap, those of one
- * draw, each waiting for the one above, cannot. The leaves of so many fit in the nearest cache. Leaves the weights in `uniforms`.
+ * The same for many uniforms, level by level for 256 draws at a time: the cache misses of different draws overlap, while those of
+ * one draw wait for each other. The leaves of 256 draws fit in the first-level cache. Overwrites `uniforms` with the weights of
+ * the draws.
  */
 export function findAll(leaves: Float64Array, nodes: Nodes, uniforms: Float64Array, positions: Int32Array): void {
   for (let first = 0; first < positions.length; first += 256) {
@@ -40,17 +42,17 @@ function findBlock(leaves: Float64Array, nodes: Nodes, uniforms: Float64Array, p
   const { sums, before, levels } = nodes;
   const count = positions.length;
   const total = sums[0]!;
-  for (let draw = 0; draw < count; draw++) uniforms[draw] = uniforms[draw]! * total; // what remains to be passed
+  for (let draw = 0; draw < count; draw++) uniforms[draw] = uniforms[draw]! * total; // weight that the draw still has to pass
   positions.fill(0); // the child to enter
   for (const start of levels) {
     for (let draw = 0; draw < count; draw++) {
       const remaining = uniforms[draw]!;
-      const at = childAt(before, (start + (positions[draw]! << 4)) | 0, remaining);
-      uniforms[draw] = remaining - before[at]!;
-      positions[draw] = (at - start) | 0;
+      const child = childAt(before, (start + (positions[draw]! << 4)) | 0, remaining);
+      uniforms[draw] = remaining - before[child]!;
+      positions[draw] = (child - start) | 0;
     }
   }
-  if (touch(leaves, positions) < 0) return; // never
+  if (touch(leaves, positions) < 0) return; // never happens; uses the sum
   for (let draw = 0; draw < count; draw++) {
     const position = leafAt(leaves, positions[draw]! << 4, uniforms[draw]!);
     positions[draw] = position;
@@ -59,8 +61,8 @@ function findBlock(leaves: Float64Array, nodes: Nodes, uniforms: Float64Array, p
 }
 
 /**
- * Brings the groups that the draws have come to into the cache, up to three lines each: nothing waits for these loads. Half of the
- * time where the leaves lie in memory. The sum is there for the compiler, which would leave out loads of no use.
+ * Loads the groups that the draws have reached into the cache, up to three lines each, without waiting for the loads. Halves the
+ * time if the leaves are in main memory. Returns a sum, because the compiler would remove loads whose values are not used.
  */
 function touch(leaves: Float64Array, groups: Int32Array): number {
   let sum = 0;
@@ -71,7 +73,7 @@ function touch(leaves: Float64Array, groups: Int32Array): number {
   return sum;
 }
 
-/** Recomputes what stands above these positions, one level after the other for all of them, or the whole level if that is less. */
+/** Recomputes the sums above these positions, level by level; a level with fewer nodes than positions is recomputed whole. */
 export function refresh(leaves: Float64Array, { sums, before, levels, ends }: Nodes, positions: Int32Array): void {
   const count = positions.length;
   const bottom = levels[levels.length - 1]!;
@@ -90,22 +92,22 @@ export function refresh(leaves: Float64Array, { sums, before, levels, ends }: No
       const node = isWhole ? step : positions[step]! >> shift;
       sums[(above + node) | 0] = cumulate(sums, before, (start + (node << 4)) | 0);
     }
-    for (let at = ends[level]!; at < end; at++) before[at] = Infinity; // no more than 15
+    for (let at = ends[level]!; at < end; at++) before[at] = Infinity; // at most 15 times
   }
 }
 
 /**
- * The child, of the node at `node`, that holds `remaining`: the last one with no more than that before it. No branches: one that
- * depends on a random number is guessed wrong every other time.
+ * The child of the node at `node` that contains `remaining`: the last one with at most that sum before it. Without branches,
+ * because a branch on a random number is mispredicted half of the time.
  */
 function childAt(before: Float64Array, node: number, remaining: number): number {
-  let at = (node + (Number(before[(node + 8) | 0]! <= remaining) << 3)) | 0;
-  at = (at + (Number(before[(at + 4) | 0]! <= remaining) << 2)) | 0;
-  at = (at + (Number(before[(at + 2) | 0]! <= remaining) << 1)) | 0;
-  return (at + Number(before[(at + 1) | 0]! <= remaining)) | 0;
+  let child = (node + (Number(before[(node + 8) | 0]! <= remaining) << 3)) | 0;
+  child = (child + (Number(before[(child + 4) | 0]! <= remaining) << 2)) | 0;
+  child = (child + (Number(before[(child + 2) | 0]! <= remaining) << 1)) | 0;
+  return (child + Number(before[(child + 1) | 0]! <= remaining)) | 0;
 }
 
-/** The position, among the 16 weights from `first` on, that holds `remaining`. No branches, as above. */
+/** The position that contains `remaining` among the 16 weights from `first` on. Without branches, as above. */
 function leafAt(leaves: Float64Array, first: number, remaining: number): number {
   let rest = remaining;
   let passed = 0;
@@ -114,11 +116,11 @@ function leafAt(leaves: Float64Array, first: number, remaining: number): number 
     passed = (passed + Number(rest >= 0)) | 0;
   }
   let position = (first + passed) | 0;
-  while (leaves[position] === 0) position--; // only when rounding left it at the very end, where there may be nothing
+  while (leaves[position] === 0) position--; // only if rounding put it past the last weight above 0
   return position;
 }
 
-/** Cumulates the sums of a node, four at a time so that additions need not wait for each other; returns the sum of all. */
+/** Cumulates the sums of a node, four at a time so that additions overlap. Returns the sum of all. */
 export function cumulate(sums: Float64Array, before: Float64Array, node: number): number {
   let sum = 0;
   for (let at = node, end = (node + 16) | 0; at < end; at = (at + 4) | 0) {

@@ -18,7 +18,7 @@ test('draws follow the weights (chi-square, 8 degrees of freedom, false alarm be
   expect(statistic).toBeLessThan(42.7); // the 1 - 1e-6 quantile
 });
 
-test('a position has the part of [0, 1) that its weight is of the total', () => {
+test('the share of a position in [0, 1) is its share of the total weight', () => {
   const tree = sumTree([1, 2, 0, 5]);
   expect([0, 0.1249, 0.125, 0.374, 0.375, 0.9999].map(tree.find)).toEqual([0, 0, 1, 1, 3, 3]);
 });
@@ -35,7 +35,7 @@ test('a million updates leave the root equal to the sum of its leaves', () => {
   expect(Math.abs(tree.total / sum - 1)).toBeLessThan(1e-12);
 });
 
-test('updates lead to the very tree that the new weights give', () => {
+test('updates give exactly the tree of the new weights', () => {
   const tree = sumTree([3, 0.1, 0.7, 1e9, 0.3]);
   tree.update(3, 0.2);
   tree.update(0, 1e-7);
@@ -52,7 +52,7 @@ test('the last representable uniform never lands on an empty tail', () => {
   expect(sumTree([7]).find(0.5)).toBe(0);
 });
 
-test('more positions than float32 or 2^24 can count are drawn alike (five standard errors, false alarm below 1e-6)', () => {
+test('more than 2^24 positions are drawn evenly (five standard errors, false alarm below 1e-6)', () => {
   const size = 2 ** 24 + 2;
   const weights = new Uint8Array(size).fill(1).fill(2, 0, size / 2);
   const tree = sumTree(weights);
@@ -62,8 +62,8 @@ test('more positions than float32 or 2^24 can count are drawn alike (five standa
   expect(Math.abs(upper - 100_000 / 3)).toBeLessThan(5 * Math.sqrt((100_000 * 2) / 9));
 });
 
-test('bad weights and positions are refused with the place and value', () => {
-  expect(() => sumTree([0, 0]).find(0.5)).toThrow('every weight is zero');
+test('refuses invalid weights and positions, naming position and value', () => {
+  expect(() => sumTree([0, 0]).find(0.5)).toThrow('all weights are zero');
   expect(() => sumTree([]).find(0.5)).toThrow(InvalidWeightsError);
   expect(() => sumTree([1, Number.NaN])).toThrow('weight NaN at position 1: weights must be finite and ≥ 0');
   expect(() => sumTree([-1])).toThrow(InvalidWeightsError);

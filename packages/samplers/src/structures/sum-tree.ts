@@ -1,12 +1,11 @@
 import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
-import { checkSize } from './check-size.js';
-import { checkedWeight } from './check-weight.js';
+import { checkedWeight, checkSize } from './checks.js';
 import { cumulate, findAll, findOne, type Nodes, refresh, sumOfLeaves } from './sum-tree-nodes.js';
 
 /**
- * Weights that can change between draws: O(log n) update, O(log n) draw.
+ * Weights that may change between draws: O(log n) per update, O(log n) per draw.
  *
- * Sums are recomputed from the weights below, never adjusted by a difference, so rounding does not build up over millions of
+ * Sums are recomputed from their children, never adjusted by a difference. So rounding errors do not build up over millions of
  * updates (a Fenwick tree drifts), and equal weights give equal draws whatever updates led to them.
  */
 export interface SumTree {
@@ -14,27 +13,25 @@ export interface SumTree {
   /** Sum of all weights, finite. */
   readonly total: number;
   weight(position: number): number;
-  /** @throws InvalidArgumentError for a position outside [0, size); InvalidWeightsError for a weight that is not allowed. */
+  /** @throws InvalidArgumentError if the position is outside [0, size); InvalidWeightsError if the weight is invalid. */
   update(position: number, weight: number): void;
-  /** The same for many, three times as fast; all or none. A position named twice takes its last weight. */
+  /** The same for many positions, and faster; all or none. If a position occurs twice, its last weight applies. */
   updateAll(positions: Int32Array, weights: Float64Array): void;
-  /** Adds positions at the end, all or none; O(log n) each and now and then O(n). @throws InvalidWeightsError as `update`. */
+  /** Adds positions at the end, all or none; O(log n) each, amortized. @throws InvalidWeightsError if a weight is invalid. */
   append(weights: Float64Array): void;
   /**
-   * Position whose share of the cumulated weights holds `uniform`. A zero weight is never returned.
+   * The position whose share of the cumulative weights contains `uniform`. A position of weight 0 is never returned.
    * @param uniform in [0, 1)
-   * @throws InvalidWeightsError when every weight is zero.
+   * @throws InvalidWeightsError if all weights are zero.
    */
   find(uniform: number): number;
-  /**
-   * The same for as many uniforms as `positions` takes, three times as fast. Leaves the weights of the positions in place of the uniforms.
-   */
+  /** The same for `positions.length` uniforms, and faster. Overwrites each uniform with the weight of its position. */
   findAll(uniforms: Float64Array, positions: Int32Array): void;
 }
 
 /**
- * @param weights one a position, finite, ≥ 0 and at most 2^-32 of the largest double; copied, -0 as 0.
- * @throws InvalidWeightsError naming the first position that breaks this; InvalidArgumentError for more than 2^31 - 1 weights.
+ * @param weights one per position, finite, ≥ 0 and at most 2^-32 of the largest float64; copied, -0 as 0
+ * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if there are more than 2^31 - 1 weights.
  */
 export function sumTree(weights: ArrayLike<number>): SumTree {
   let size = weights.length;
@@ -49,7 +46,7 @@ export function sumTree(weights: ArrayLike<number>): SumTree {
     throw new InvalidArgumentError(`position ${position} is not an integer in [0, ${size})`);
   };
   const checkDrawable = () => {
-    if (!(total() > 0)) throw new InvalidWeightsError('every weight is zero: nothing can be drawn');
+    if (!(total() > 0)) throw new InvalidWeightsError('all weights are zero, so nothing can be drawn');
   };
 
   return {
@@ -104,7 +101,7 @@ export function sumTree(weights: ArrayLike<number>): SumTree {
   };
 }
 
-/** Whole groups of 16. */
+/** Rounds up to a multiple of 16. */
 function capacityFor(size: number): number {
   checkSize(size);
   return Math.ceil(Math.max(1, size) / 16) * 16;

@@ -7,33 +7,33 @@ import {
   readThrift,
   type ThriftStruct,
 } from '@rarefy/io';
-import { readRuns } from './runs.js';
-import { canUnpack, codecName, unpackPage } from './unpack-page.js';
+import { canUnpack, codecName, readRuns, unpackPage } from './page-data.js';
 
-/** Values of one kind a column: numbers for floats and INT32, bigints for INT64, texts for BYTE_ARRAY. */
+/** Values of a column: numbers for floats and INT32, bigints for INT64, strings for BYTE_ARRAY. */
 export type ColumnValues = Float32Array | Int32Array | BigInt64Array | string[];
 
-/** A page: its values, all of them present, and how many rows begin in it. */
+/** The values of a page. None is missing. */
 interface Page {
   readonly values: ColumnValues;
   readonly count: number;
 }
 
 export interface ColumnLimits {
-  /** Values a row: 1 for a flat column. */
+  /** Values per row: 1 for a column without lists. */
   readonly width: number;
-  /** Bytes that a page may unpack to. */
+  /** Maximum size of a decompressed page, in bytes. */
   readonly limit: number;
-  /** Bytes that all pages may unpack to, counted down: packed ones may be very many and very small. */
+  /** Maximum size of all decompressed pages, counted down: a chunk may have very many small compressed pages. */
   readonly budget: { left: number };
-  /** How errors name the file. */
+  /** Name of the file, for messages. */
   readonly name: string;
 }
 
 /**
- * The values of a column chunk, of which none may be missing: plain or by dictionary. Lists must all be of `width` values.
- * @param bytes the chunk
- * @throws InputError for an encoding or codec that is not read; CorruptFileError naming what is wrong.
+ * Decodes an untrusted column chunk with plain or dictionary encoding. No value may be missing, and every list must have `width`
+ * values.
+ * @returns the values of each page
+ * @throws InputError for an unsupported encoding or codec, and for missing values; CorruptFileError that says what is wrong.
  */
 export function readColumnChunk(
   bytes: Uint8Array,
@@ -45,7 +45,7 @@ export function readColumnChunk(
   const corrupt = (what: string): CorruptFileError => corruptParquet(name)(`column ${title} ${what}`);
   if (!canUnpack(chunk.codec)) {
     throw new InputError(
-      `${name}: column ${title} is packed with ${codecName(chunk.codec)}, which is not read here. Write it with snappy or gzip.`,
+      `${name}: column ${title} is compressed with ${codecName(chunk.codec)}, which is not supported here. Write it with snappy or gzip.`,
     );
   }
   const pages: ColumnValues[] = [];
@@ -57,9 +57,9 @@ export function readColumnChunk(
     const packedBytes = numberOf(header.value, 3);
     const size = numberOf(header.value, 2);
     if (packedBytes > bytes.length - header.end) throw corrupt('ends within a page');
-    if (size > limit) throw corrupt(`has a page of ${size} bytes, and at most ${limit} are read`);
+    if (size > limit) throw corrupt(`has a page of ${size} bytes; at most ${limit} are allowed`);
     budget.left -= size;
-    if (budget.left < 0) throw corrupt('has pages that unpack to far more than its values need');
+    if (budget.left < 0) throw corrupt('has pages that decompress to far more than its values need');
     const packed = bytes.subarray(header.end, header.end + packedBytes);
     at = header.end + packedBytes;
     const type = header.value.get(1);
@@ -67,21 +67,21 @@ export function readColumnChunk(
       const about = structOf(header.value, 7);
       const page = unpackPage(packed, chunk.codec, size);
       dictionary = page && plainValues(page, column, numberOf(about, 1));
-      if (!dictionary) throw corrupt('has a dictionary that is not readable');
+      if (!dictionary) throw corrupt('has a dictionary that cannot be read');
     } else if (type === 0 || type === 3) {
       const { values, count } = dataPage(header.value, packed, size);
       pages.push(values);
       seen += count;
-    } else if (type !== 1) throw corrupt(`has a page of type ${String(type)}`); // 1 is an index
+    } else if (type !== 1) throw corrupt(`has a page of type ${String(type)}`); // 1 is an index page
   }
-  if (seen !== chunk.values) throw corrupt(`has ${seen} values where ${chunk.values} are said`);
+  if (seen !== chunk.values) throw corrupt(`has ${seen} values, expected ${chunk.values}`);
   return pages;
 
   function dataPage(header: ThriftStruct, packed: Uint8Array, size: number): Page {
     const isV2 = header.get(1) === 3;
     const about = structOf(header, isV2 ? 8 : 5);
     const count = numberOf(about, 1);
-    if (count > chunk.values - seen) throw corrupt('has more values than it says');
+    if (count > chunk.values - seen) throw corrupt('has more values than it claims');
     let page: Uint8Array | undefined;
     let levels: (Uint8Array | undefined)[];
     if (isV2) {
@@ -102,31 +102,31 @@ export function readColumnChunk(
         return found;
       });
     }
-    if (!page) throw corrupt('has a page that does not unpack');
+    if (!page) throw corrupt('has a page that cannot be decompressed');
     checkLevels(levels, count);
     const encoding = about.get(isV2 ? 4 : 2);
     if (encoding === 0) {
       const values = plainValues(page, column, count);
-      if (!values) throw corrupt(`has ${page.length} bytes that are not ${count} values; texts must be UTF-8`);
+      if (!values) throw corrupt(`has ${page.length} bytes that are not ${count} values; strings must be UTF-8`);
       return { values, count };
     }
     if (encoding !== 2 && encoding !== 8) {
       throw new InputError(
-        `${name}: column ${title} has encoding ${String(encoding)}; only plain and dictionary are read. Write it so.`,
+        `${name}: column ${title} has encoding ${String(encoding)}; only plain and dictionary encoding are supported. Write it with one of them.`,
       );
     }
     const bits = page[0] ?? 0;
     const indexes = bits <= 24 ? readRuns(page.subarray(1), bits, count) : undefined;
     const values = dictionary && indexes && pick(dictionary, indexes);
-    if (!values) throw corrupt('points beyond its dictionary');
+    if (!values) throw corrupt('refers to values outside its dictionary');
     return { values, count };
   }
 
-  /** Every value is there, and a row begins every `width` values. */
+  /** Checks that no value is missing and that a row begins every `width` values. */
   function checkLevels([repetition, definition]: readonly (Uint8Array | undefined)[], count: number): void {
     if (column.maxDefinition > 0) {
       const found = definition && readRuns(definition, 32 - Math.clz32(column.maxDefinition), count);
-      if (!found) throw corrupt('has unreadable levels');
+      if (!found) throw corrupt('has levels that cannot be read');
       if (found.some((level) => level !== column.maxDefinition)) {
         throw new InputError(
           `${name}: column ${title} has missing values. Give every row all of its numbers and an id.`,
@@ -135,10 +135,12 @@ export function readColumnChunk(
     }
     if (column.maxRepetition > 0) {
       const found = repetition && readRuns(repetition, 1, count);
-      if (!found) throw corrupt('has unreadable levels');
+      if (!found) throw corrupt('has levels that cannot be read');
       const odd = found.findIndex((level, index) => (level === 0) !== ((seen + index) % width === 0));
       if (odd >= 0)
-        throw new InputError(`${name}: the lists of column ${title} differ in length. Give every row as many numbers.`);
+        throw new InputError(
+          `${name}: the lists of column ${title} differ in length. Give every row the same number of values.`,
+        );
     }
   }
 }
@@ -197,7 +199,7 @@ function structOf(value: ThriftStruct, field: number): ThriftStruct {
   return found instanceof Map ? found : new Map();
 }
 
-/** A length; a missing or negative one reads as one that nothing can have. */
+/** A length; infinity if it is missing or negative, so that every limit rejects it. */
 function numberOf(value: ThriftStruct, field: number): number {
   const found = value.get(field);
   return typeof found === 'number' && found >= 0 ? found : Number.POSITIVE_INFINITY;

@@ -5,82 +5,75 @@ import {
   corruptParquet,
   type ParquetColumn,
   type ParquetFooter,
-  parseParquetFooter,
+  readParquetFooter,
   type WriteOptions,
   writeAtomically,
 } from '@rarefy/io';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import { checkStoredIds, toIds } from '../../table/embedding-ids.js';
-import type { EmbeddingTable } from '../../table/embedding-table.js';
-import { checkText } from '../../table/unicode-text.js';
-import { encodedBlocks, type WritableTable } from '../../table/writable-table.js';
+import { checkStoredIds, checkText, toIds } from '../../table/ids.js';
+import { type EmbeddingTable, encodedBlocks, type WritableTable } from '../../table/table.js';
 import { readColumnChunk } from './column-chunk.js';
 
-const maxFooterBytes = 2 ** 26;
-const leastLimit = 2 ** 24;
-const mostBytesPerNumber = 64; // unpacked, with its levels and its place in a dictionary; 8 and a few bits are usual
-const ofWriters = new Set(['ARROW:schema', 'pandas']); // what pyarrow notes for itself
+const minLimit = 2 ** 24;
+const maxBytesPerNumber = 64; // decompressed, with levels and dictionary index; usual are 8 and a few bits
+const writerKeys = new Set(['ARROW:schema', 'pandas']); // metadata that pyarrow adds for itself
 
 /**
- * A Parquet file with a column `id` of texts or integers, and a column `embedding` of lists of FLOAT, DOUBLE or FLOAT16, all of one
- * length. Rows are read a row group at a time. What the numbers unpack to is at most twice the file, or 16 MiB where that is more.
- * @throws InputError for other columns, encodings or codecs, or missing values; CorruptFileError naming what is wrong.
+ * A Parquet file with a column `id` of strings or integers, and a column `embedding` of lists of FLOAT, DOUBLE or FLOAT16, all of
+ * one length. Rows are read one row group at a time. A decompressed page has at most twice the size of the file, or 16 MiB if
+ * that is more.
+ * @throws InputError for other columns, encodings or codecs, and for missing values; CorruptFileError that says what is wrong.
  */
 export async function openParquetEmbeddings(source: ByteSource): Promise<EmbeddingTable> {
   const { name, size } = source;
   const corrupt = corruptParquet(name);
-  if (size < 12) throw corrupt(`it has ${size} bytes`);
-  const end = Buffer.from(await source.read(size - 8, 8));
-  const footerBytes = end.readUInt32LE(0);
-  if (end.toString('latin1', 4) !== 'PAR1') throw corrupt('it does not end with PAR1; it may be cut off');
-  if (footerBytes > Math.min(size - 12, maxFooterBytes)) throw corrupt(`its footer is said to be ${footerBytes} bytes`);
-  const start = size - 8 - footerBytes;
-  const footer = parseParquetFooter(await source.read(start, footerBytes), start, name);
-  const idAt = columnAt(footer, ['id', 'ids'], 0, name);
-  const embeddingAt = columnAt(footer, ['embedding', 'embeddings', 'emb'], 1, name);
-  const limit = Math.max(2 * size, leastLimit);
-  const { rows, groups } = footer;
-  const total = groups.reduce((sum, { chunks }) => sum + chunks[embeddingAt]!.values, 0);
+  const footer = await readParquetFooter(source);
+  const idColumn = columnAt(footer, ['id', 'ids'], 0, name);
+  const embeddingColumn = columnAt(footer, ['embedding', 'embeddings', 'emb'], 1, name);
+  const limit = Math.max(2 * size, minLimit);
+  const { dataBytes, rows, groups } = footer;
+  const total = groups.reduce((sum, { chunks }) => sum + chunks[embeddingColumn]!.values, 0);
   const cols = rows === 0 ? 0 : total / rows;
   if (!Number.isInteger(cols))
-    throw new InputError(`${name}: its lists differ in length. Give every row as many numbers.`);
+    throw new InputError(`${name}: its lists differ in length. Give every row the same number of values.`);
   if (4 * Math.max(total, rows) > limit) {
-    throw corrupt(`its ${rows} rows with ${total} numbers would unpack to over ${limit} bytes`);
+    throw corrupt(`its ${rows} rows with ${total} numbers would decompress to more than ${limit} bytes`);
   }
-  for (const at of [idAt, embeddingAt]) {
-    // Row groups that share their bytes would be read again and again.
-    const bytes = groups.reduce((sum, { chunks }) => sum + chunks[at]!.bytes, 0);
-    if (bytes > start)
-      throw corrupt(`column ${footer.columns[at]!.path[0]} is said to have ${bytes} of ${start} bytes`);
+  for (const column of [idColumn, embeddingColumn]) {
+    // Row groups could share their bytes, which would then be read again and again.
+    const bytes = groups.reduce((sum, { chunks }) => sum + chunks[column]!.bytes, 0);
+    if (bytes > dataBytes) {
+      throw corrupt(`column ${footer.columns[column]!.path[0]} claims ${bytes} of ${dataBytes} bytes`);
+    }
   }
 
   const read = async (
     group: number,
-    at: number,
+    column: number,
     width: number,
     budget: { left: number },
     options: CallOptions = {},
   ) => {
-    const chunk = groups[group]!.chunks[at]!;
+    const chunk = groups[group]!.chunks[column]!;
     if (chunk.values !== groups[group]!.rows * width)
       throw corrupt(`row group ${group} has ${chunk.values} values for ${groups[group]!.rows} rows`);
-    const bytes = await source.read(chunk.position, chunk.bytes, options);
-    return readColumnChunk(bytes, footer.columns[at]!, chunk, { width, limit, budget, name });
+    const bytes = await source.read(chunk.offset, chunk.bytes, options);
+    return readColumnChunk(bytes, footer.columns[column]!, chunk, { width, limit, budget, name });
   };
   const readNumbers = (group: number, options: CallOptions) => {
-    const { values } = groups[group]!.chunks[embeddingAt]!;
-    const budget = { left: mostBytesPerNumber * (1 + values) };
-    return read(group, embeddingAt, cols, budget, options) as Promise<Float32Array[]>;
+    const { values } = groups[group]!.chunks[embeddingColumn]!;
+    const budget = { left: maxBytesPerNumber * (1 + values) };
+    return read(group, embeddingColumn, cols, budget, options) as Promise<Float32Array[]>;
   };
   const ids: (string | number | bigint)[] = [];
   const idBudget = { left: limit };
   for (let group = 0; group < groups.length; group++) {
-    for (const page of await read(group, idAt, 1, idBudget)) for (const id of page) ids.push(id);
+    for (const page of await read(group, idColumn, 1, idBudget)) for (const id of page) ids.push(id);
   }
   const found = toIds(ids, name);
   checkStoredIds(found.ids, rows, name);
-  const notes = Object.entries(footer.metadata).filter(([key]) => !ofWriters.has(key));
-  const { type, isFloat16 } = footer.columns[embeddingAt]!;
+  const notes = Object.entries(footer.metadata).filter(([key]) => !writerKeys.has(key));
+  const { type, isFloat16 } = footer.columns[embeddingColumn]!;
   return {
     ...found,
     metadata: Object.fromEntries(notes),
@@ -96,15 +89,15 @@ function columnAt({ columns }: ParquetFooter, names: readonly string[], repetiti
     (repetition === 0
       ? path.length === 1 && ['BYTE_ARRAY', 'INT32', 'INT64'].includes(type)
       : ['FLOAT', 'DOUBLE'].includes(type) || isFloat16);
-  const at = columns.findIndex(fits);
-  if (at >= 0 && columns.findLastIndex(fits) === at) return at;
+  const index = columns.findIndex(fits);
+  if (index >= 0 && columns.findLastIndex(fits) === index) return index;
   const seen = columns.map(({ path, type }) => `${path.join('.')} (${type})`).slice(0, 20);
   throw new InputError(
-    `${name} needs a column id of texts or integers and a column embedding of lists of floats; it has ${seen.join(', ') || 'none'}.`,
+    `${name} needs a column id of strings or integers and a column embedding of lists of floats; it has ${seen.join(', ') || 'none'}.`,
   );
 }
 
-/** Rows of groups that are decoded whole; the last one stays, for the block that comes next. */
+/** Rows of row groups. A group is decoded as a whole; the last one is kept for the next block. */
 function groupedRows(
   { rows, groups }: ParquetFooter,
   cols: number,
@@ -123,12 +116,12 @@ function groupedRows(
         if (first < end && first + groupRows > start) {
           const pages = kept?.group === group ? kept.pages : await decode(group, options);
           kept = { group, pages };
-          let at = (first - start) * cols; // where the page begins in `data`
+          let offset = (first - start) * cols; // of the page, in elements of `data`
           for (const page of pages) {
-            const from = Math.max(0, -at);
-            const to = Math.min(page.length, data.length - at);
-            if (to > from) data.set(page.subarray(from, to), at + from);
-            at += page.length;
+            const from = Math.max(0, -offset);
+            const to = Math.min(page.length, data.length - offset);
+            if (to > from) data.set(page.subarray(from, to), offset + from);
+            offset += page.length;
           }
         }
         first += groupRows;
@@ -139,13 +132,13 @@ function groupedRows(
 }
 
 /**
- * Columns `id` and `embedding`, a list of FLOAT, and the metadata as the file's key-value pairs.
- * @throws InvalidArgumentError for embeddings without columns, or an id that UTF-8 cannot hold.
+ * Writes the columns `id` and `embedding`, a list of FLOAT, and the metadata as the file's key-value pairs.
+ * @throws InvalidArgumentError for embeddings without columns, or an id that UTF-8 cannot represent.
  */
 export async function writeParquetEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
   const { ids, integerIds, metadata, values } = table;
   if (values.cols === 0)
-    throw new InvalidArgumentError('.parquet cannot hold embeddings without columns; write .safetensors');
+    throw new InvalidArgumentError('.parquet cannot store embeddings without columns; write .safetensors');
   for (const text of [...(integerIds ? [] : ids), ...Object.entries(metadata).flat()]) checkText(text);
   async function* chunks() {
     const writer = new ByteWriter();

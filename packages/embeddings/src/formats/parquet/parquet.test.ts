@@ -9,9 +9,8 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readEmbeddings, writeEmbeddings } from '../../files/embedding-file.js';
 import { readColumnChunk } from './column-chunk.js';
+import { readRuns, unpackPage } from './page-data.js';
 import { openParquetEmbeddings } from './parquet-embeddings.js';
-import { readRuns } from './runs.js';
-import { unpackPage } from './unpack-page.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -69,7 +68,7 @@ test('columns that are no embeddings are told', async () => {
       ])
     ).values,
   ).toMatchObject({ rows: 2, cols: 2 });
-  await expect(lists([[1.5, 2], [3]])).rejects.toThrow('Give every row as many numbers');
+  await expect(lists([[1.5, 2], [3]])).rejects.toThrow('Give every row the same number of values');
   await expect((await lists([[1.5, 2], [3.5, 4, 5], [6.5]])).values.read(0, 3)).rejects.toThrow('differ in length');
   await expect(
     (
@@ -147,7 +146,7 @@ test('row groups that share their bytes are refused before they are read again a
   };
   expect((await openParquetEmbeddings(written(1))).ids).toEqual(['a']);
   await expect(openParquetEmbeddings(written(1000))).rejects.toThrow(CorruptFileError);
-  await expect(openParquetEmbeddings(written(1000))).rejects.toThrow('column id is said to have');
+  await expect(openParquetEmbeddings(written(1000))).rejects.toThrow('column id claims');
 });
 
 test('pages without end that unpack to far more than their values are refused after a few', () => {
@@ -175,11 +174,11 @@ test('pages without end that unpack to far more than their values are refused af
   const chunkOf = (pages: number) => Buffer.concat([...dictionary, ...Array(pages).fill(data).flat()]);
   const read = (pages: number) => {
     const bytes = chunkOf(pages);
-    const chunk = { codec: 2, values: pages, position: 0, bytes: bytes.length };
+    const chunk = { codec: 2, values: pages, offset: 0, bytes: bytes.length };
     return readColumnChunk(bytes, column, chunk, { width: 1, limit: 2 ** 24, budget: { left: 2 ** 24 }, name: 'x' });
   };
   expect(read(10).flatMap((values) => [...values])).toEqual(Array(10).fill(0n));
-  expect(() => read(1000)).toThrow('column id has pages that unpack to far more than its values need');
+  expect(() => read(1000)).toThrow('column id has pages that decompress to far more than its values need');
 });
 
 test('runs and bit-packed values, by the example of the format', () => {

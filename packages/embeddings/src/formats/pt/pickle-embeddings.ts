@@ -1,10 +1,9 @@
-import type { EmbeddingIds } from '../../table/embedding-ids.js';
-import { checkText } from '../../table/unicode-text.js';
+import { checkText, type EmbeddingIds } from '../../table/ids.js';
 
-const batch = 1000; // items on the stack at once, as Python's pickler has it
+const batch = 1000; // items per APPENDS, as in Python's pickler
 const storageTypes = { float32: 'FloatStorage', float16: 'HalfStorage', bfloat16: 'BFloat16Storage' } as const;
 
-/** What is pickled: the tensor's numbers are the storage with key 0, beside the pickle. */
+/** What is pickled. The tensor's numbers are stored beside the pickle, as storage 0. */
 export interface EmbeddingsToPickle extends EmbeddingIds {
   readonly metadata: Readonly<Record<string, string>>;
   readonly dtype: keyof typeof storageTypes;
@@ -13,9 +12,9 @@ export interface EmbeddingsToPickle extends EmbeddingIds {
 }
 
 /**
- * The pickle of `{'ids': [...], 'emb': tensor, 'metadata': {...}}`, protocol 2, as torch.load with weights_only=True reads it;
- * metadata is left out when there is none.
- * @throws InvalidArgumentError for an id or a note that UTF-8 cannot hold.
+ * The pickle of `{'ids': [...], 'emb': tensor, 'metadata': {...}}`, protocol 2, for torch.load with weights_only=True. Empty
+ * metadata is omitted.
+ * @throws InvalidArgumentError for an id or a metadata string that UTF-8 cannot represent.
  */
 export function pickleEmbeddings({ ids, integerIds, metadata, dtype, rows, cols }: EmbeddingsToPickle): Uint8Array {
   const parts: Uint8Array[] = [];

@@ -1,33 +1,34 @@
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { type ByteSource, type WriteOptions, writeAtomically } from '@rarefy/io';
-import { dtypeBytes, embeddingDtype } from '../../table/embedding-dtype.js';
-import { checkStoredIds, type EmbeddingIds, toIds } from '../../table/embedding-ids.js';
-import type { EmbeddingTable } from '../../table/embedding-table.js';
-import { matrixRows } from '../../table/stored-matrix.js';
-import { encodedBlocks, type WritableTable } from '../../table/writable-table.js';
+import { checkStoredIds, type EmbeddingIds, toIds } from '../../table/ids.js';
+import { matrixRows } from '../../table/matrix-rows.js';
+import {
+  dtypeBytes,
+  type EmbeddingTable,
+  embeddingDtype,
+  encodedBlocks,
+  type WritableTable,
+} from '../../table/table.js';
+import { zipArchive } from '../zip/write-zip.js';
 import { pickleEmbeddings } from './pickle-embeddings.js';
 import type { PickleStorage, PickleTensor, PickleValue } from './pickle-value.js';
-import type { PtFile } from './pt-file.js';
-import { openLegacyPt } from './pt-legacy.js';
-import { openZipPt } from './pt-zip.js';
-import { zipArchive } from './zip-writer.js';
+import { openTorchFile, type PtFile } from './torch-file.js';
 
 /**
- * Embeddings that torch.save wrote, in its zip format or the one before: a dictionary with `ids`, a list of texts or integers or
- * an integer tensor, and `emb` or `embeddings`, a floating-point tensor [rows, columns] with any strides. `metadata` may be a
- * dictionary of texts; other keys are passed over.
- * @throws what unpickle throws; InputError when there are no embeddings in it; CorruptFileError naming what is wrong.
+ * Embeddings in a file of torch.save: a dictionary with `ids`, a list of strings or integers or an integer tensor, and `emb` or
+ * `embeddings`, a floating-point tensor [rows, columns] with any strides. `metadata` may be a dictionary of strings; other keys are
+ * ignored.
+ * @throws InputError if it has no embeddings; otherwise what {@link openTorchFile} throws.
  */
 export async function openPtEmbeddings(source: ByteSource): Promise<EmbeddingTable> {
   const { name } = source;
-  const isZip = source.size > 1 && (await source.read(0, 1))[0] === 0x50;
-  const file = await (isZip ? openZipPt(source) : openLegacyPt(source));
+  const file = await openTorchFile(source);
   const saved = entriesOf(file.value);
   const tensor = saved?.get('emb') ?? saved?.get('embeddings');
   const dtype = isTensor(tensor) ? embeddingDtype(tensor.storage.dtype) : undefined;
   if (!isTensor(tensor) || tensor.shape.length !== 2 || !dtype || !saved?.has('ids')) {
     throw new InputError(
-      `${name} holds no embeddings: it needs a dictionary with ids and emb, a floating-point tensor [rows, columns]. Save it with torch.save({'ids': ids, 'emb': emb}, path).`,
+      `${name} has no embeddings: expected a dictionary with ids and emb, a floating-point tensor [rows, columns]. Save it with torch.save({'ids': ids, 'emb': emb}, path).`,
     );
   }
   const [rows, cols] = tensor.shape as [number, number];
@@ -37,7 +38,7 @@ export async function openPtEmbeddings(source: ByteSource): Promise<EmbeddingTab
   return { ids, integerIds, metadata: notesOf(saved.get('metadata'), name), dtype, values };
 }
 
-/** torch.load(path, weights_only=True) gives `{'ids': list, 'emb': tensor}`, and `metadata` when there is any. */
+/** Writes a file for torch.load(path, weights_only=True): `{'ids': list, 'emb': tensor}`, and `metadata` unless it is empty. */
 export async function writePtEmbeddings(path: string, table: WritableTable, options: WriteOptions): Promise<void> {
   const { ids, integerIds, metadata, dtype, values } = table;
   const { rows, cols } = values;
@@ -63,24 +64,24 @@ async function idsOf(value: PickleValue, file: PtFile, name: string): Promise<Em
   if (isTensor(value)) {
     const { storage, offset, shape, strides } = value;
     if (shape.length !== 1 || !/^[IU]/.test(storage.dtype))
-      throw new InputError(`${name}: the tensor ids is no vector of integers.`);
-    const place = await file.locate(storage);
-    return { ids: await integerTexts(place, storage, offset, shape[0]!, strides[0]!), integerIds: true };
+      throw new InputError(`${name}: the tensor ids is not a vector of integers.`);
+    const location = await file.locate(storage);
+    return { ids: await integerTexts(location, storage, offset, shape[0]!, strides[0]!), integerIds: true };
   }
   if (typeof value === 'object' && (value?.type === 'list' || value?.type === 'tuple')) return toIds(value.items, name);
-  throw new InputError(`${name}: ids is no list of texts or integers, and no integer tensor.`);
+  throw new InputError(`${name}: ids is neither a list of strings or integers nor an integer tensor.`);
 }
 
 async function integerTexts(
-  { source, position }: { source: ByteSource; position: number },
+  location: { readonly source: ByteSource; readonly offset: number },
   { dtype }: PickleStorage,
-  offset: number,
+  first: number,
   length: number,
   stride: number,
 ): Promise<string[]> {
   const size = Number(/\d+/.exec(dtype)) / 8;
   const span = length === 0 ? 0 : (length - 1) * stride + 1;
-  const bytes = await source.read(position + offset * size, span * size);
+  const bytes = await location.source.read(location.offset + first * size, span * size);
   const view = Buffer.from(bytes.buffer);
   return Array.from({ length }, (_, row) => {
     const at = row * stride * size;
@@ -90,11 +91,11 @@ async function integerTexts(
 }
 
 async function tensorRows(tensor: PickleTensor, rows: number, cols: number, file: PtFile) {
-  const { storage, offset, strides } = tensor;
-  const { source, position } = await file.locate(storage);
+  const { storage, strides } = tensor;
+  const { source, offset } = await file.locate(storage);
   const [rowStride, colStride] = strides as [number, number];
-  const start = position + offset * dtypeBytes(embeddingDtype(storage.dtype)!);
-  return matrixRows(source, { dtype: storage.dtype, rows, cols, position: start, rowStride, colStride });
+  const start = offset + tensor.offset * dtypeBytes(embeddingDtype(storage.dtype)!);
+  return matrixRows(source, { dtype: storage.dtype, rows, cols, offset: start, rowStride, colStride });
 }
 
 function notesOf(value: PickleValue | undefined, name: string): Record<string, string> {
@@ -102,7 +103,9 @@ function notesOf(value: PickleValue | undefined, name: string): Record<string, s
   if (entries && [...entries].every(([key, note]) => typeof key === 'string' && typeof note === 'string')) {
     return Object.fromEntries(entries as Map<string, string>);
   }
-  throw new CorruptFileError(`${name}: metadata is no dictionary of texts. Save it without, or with texts alone.`);
+  throw new CorruptFileError(
+    `${name}: metadata is not a dictionary of strings. Save it without metadata, or with strings only.`,
+  );
 }
 
 function entriesOf(value: PickleValue): Map<PickleValue, PickleValue> | undefined {

@@ -1,6 +1,5 @@
 import { CorruptFileError, InputError } from '@rarefy/core';
-import { opcodeName } from './opcode-names.js';
-import { argumentBytes, readGlobal, readInteger, readText } from './pickle-arguments.js';
+import { argumentBytes, opcodeName, readGlobal, readInteger, readText } from './opcodes.js';
 import {
   describe,
   type PickleDictionary,
@@ -8,14 +7,15 @@ import {
   type PickleList,
   type PickleTuple,
   type PickleValue,
+  rebuildTensor,
+  toStorage,
 } from './pickle-value.js';
-import { rebuildTensor, toStorage } from './rebuild-tensor.js';
 
-const maxMarks = 64; // open at once; torch.save opens 3 for {ids, emb}
-const maxStack = 2 ** 20; // Python's pickler puts at most 1,000 items on it before they go into a list
-const maxContainers = 2 ** 17; // lists, tuples and dictionaries, each far larger in memory than its opcode
+const maxMarks = 64; // open at once; torch.save needs 3 for {ids, emb}
+const maxStack = 2 ** 20; // Python's pickler moves items into their list in batches of 1,000
+const maxContainers = 2 ** 17; // lists, tuples and dictionaries; each needs far more memory than its opcode has bytes
 
-/** The names that GLOBAL may give. REDUCE makes a tensor or a dictionary of the first two; the others are types of storages. */
+/** Names that GLOBAL may have. REDUCE creates a tensor and a dictionary from the first two; the others are types of storages. */
 const allowedGlobals = new Set([
   'torch._utils._rebuild_tensor_v2',
   'collections.OrderedDict',
@@ -25,12 +25,12 @@ const allowedGlobals = new Set([
 ]);
 
 /**
- * Reads one pickle of protocol 2 through a closed list of opcodes, which make data alone: no name is imported and nothing is
- * called. Time and memory grow with the bytes read, whatever these say.
- * @param start first byte of the pickle
- * @returns its value, and the position after it; undefined when `bytes` end before it does
- * @throws InputError for an opcode or a name outside the list, CorruptFileError for what no pickler writes; both name the opcode
- * and its position.
+ * Reads one untrusted pickle of protocol 2. Only a fixed list of opcodes is accepted, which create data: no name is imported and
+ * nothing is called. Time and memory are proportional to the bytes read, whatever these claim.
+ * @param start offset of the pickle in `bytes`
+ * @returns its value, and the offset after it; undefined if `bytes` end before the pickle
+ * @throws InputError for an opcode or a name outside of the lists, CorruptFileError for anything that no pickler writes; both
+ * name the opcode and its offset.
  */
 export function unpickle(
   bytes: Uint8Array,
@@ -42,14 +42,14 @@ export function unpickle(
   const marks: number[] = [];
   const memo: PickleValue[] = [];
   let containers = 0;
-  let at = start; // the opcode being read
+  let at = start; // of the current opcode
   let next = start;
   let code = 0;
 
   const where = () => `${name}: opcode ${opcodeName(code)} at byte ${at}`;
   const refused = (what: string) =>
     new InputError(
-      `${where()} ${what}. Nothing was run and nothing read; if the file is yours, save {ids, emb} as text or integers and a tensor.`,
+      `${where()} ${what}. No code was run and nothing was read. If the file is yours, save {ids, emb} with strings or integers as ids and a tensor as emb.`,
     );
   const corrupt = (what: string) => new CorruptFileError(`${where()} ${what}. Copy, download or write it again.`);
   const push = (value: PickleValue) => {
@@ -61,7 +61,7 @@ export function unpickle(
   };
   const popMark = (): PickleValue[] => {
     const mark = marks.pop();
-    if (mark === undefined) throw corrupt('needs a MARK and there is none');
+    if (mark === undefined) throw corrupt('needs a MARK, but there is none');
     return stack.splice(mark);
   };
   const top = (): PickleValue => {
@@ -69,27 +69,28 @@ export function unpickle(
     return stack.at(-1)!;
   };
   const contain = <Container extends PickleValue>(container: Container): Container => {
-    if (++containers > maxContainers) throw corrupt(`makes more than ${maxContainers} lists, tuples and dictionaries`);
+    if (++containers > maxContainers)
+      throw corrupt(`creates more than ${maxContainers} lists, tuples and dictionaries`);
     return container;
   };
   const tuple = (items: readonly PickleValue[]) => push(contain<PickleTuple>({ type: 'tuple', items }));
   const topOf = <Type extends 'list' | 'dictionary'>(type: Type) => {
     const container = top();
     if (typeof container !== 'object' || container?.type !== type)
-      throw corrupt(`needs a ${type} and finds ${describe(container)}`);
+      throw corrupt(`needs a ${type}, got ${describe(container)}`);
     return container as Type extends 'list' ? PickleList : PickleDictionary;
   };
   const set = (key: PickleValue, value: PickleValue, { entries }: PickleDictionary) => {
-    if (typeof key !== 'string' && typeof key !== 'number') throw corrupt(`has ${describe(key)} for a key`);
+    if (typeof key !== 'string' && typeof key !== 'number') throw corrupt(`has ${describe(key)} as a key`);
     if (entries.has(key)) throw corrupt(`sets the key ${describe(key)} twice`);
     entries.set(key, value);
   };
   const remember = (index: number) => {
-    if (index > memo.length) throw corrupt(`numbers the memo ${index} after ${memo.length} entries`);
+    if (index > memo.length) throw corrupt(`sets memo entry ${index} after ${memo.length} entries`);
     memo[index] = top();
   };
   const recall = (index: number) => {
-    if (index >= memo.length) throw corrupt(`asks for entry ${index} of a memo of ${memo.length}`);
+    if (index >= memo.length) throw corrupt(`requests entry ${index} of a memo of ${memo.length}`);
     push(memo[index]!);
   };
 
@@ -97,15 +98,15 @@ export function unpickle(
     at = next;
     code = bytes[next++]!;
     const length = argumentBytes[code];
-    if (length === undefined) throw refused('is none that an embedding file needs');
+    if (length === undefined) throw refused('is not needed by an embedding file');
     if (next + length > bytes.length) return undefined;
     const argument = next;
     next += length;
     switch (code) {
       case 0x80: // PROTO
         if (bytes[argument] !== 2)
-          throw refused(`says protocol ${bytes[argument]}, and only 2 is read, torch.save's own`);
-        if (at !== start) throw corrupt('stands within the pickle');
+          throw refused(`has protocol ${bytes[argument]}; only 2 is supported, the one of torch.save`);
+        if (at !== start) throw corrupt('is not at the start of the pickle');
         break;
       case 0x2e: {
         // STOP
@@ -114,7 +115,7 @@ export function unpickle(
         return { value, end: next };
       }
       case 0x28: // MARK
-        if (marks.push(stack.length) > maxMarks) throw corrupt(`nests deeper than ${maxMarks}`);
+        if (marks.push(stack.length) > maxMarks) throw corrupt(`is nested deeper than ${maxMarks}`);
         break;
       case 0x7d: // EMPTY_DICT
         push(contain({ type: 'dictionary', entries: new Map() }));
@@ -162,7 +163,7 @@ export function unpickle(
         // LONG1
         const size = bytes[argument]!;
         if (next + size > bytes.length) return undefined;
-        if (size > 16) throw corrupt(`holds an integer of ${size} bytes`);
+        if (size > 16) throw corrupt(`has an integer of ${size} bytes`);
         push(readInteger(bytes.subarray(next, next + size)));
         next += size;
         break;
@@ -172,7 +173,7 @@ export function unpickle(
         const size = buffer.readUInt32LE(argument);
         if (next + size > bytes.length) return undefined;
         const text = readText(buffer.subarray(next, next + size));
-        if (text === undefined) throw corrupt('holds a text that is not UTF-8');
+        if (text === undefined) throw corrupt('has a string that is not UTF-8');
         push(text);
         next += size;
         break;
@@ -220,10 +221,12 @@ export function unpickle(
       case 0x63: {
         // GLOBAL
         const global = readGlobal(buffer, next);
-        if (global === 'cut off') return undefined;
-        if (global === 'none') throw corrupt('has no name');
+        if (global === 'truncated') return undefined;
+        if (global === 'invalid') throw corrupt('has no name');
         if (!allowedGlobals.has(global.name))
-          throw refused(`asks for ${JSON.stringify(global.name).slice(1, -1)}, which no embedding file needs`);
+          throw refused(
+            `requests ${JSON.stringify(global.name).slice(1, -1)}, which is not needed by an embedding file`,
+          );
         push({ type: 'global', name: global.name });
         next = global.end;
         break;
@@ -241,7 +244,7 @@ export function unpickle(
         const called = pop();
         if (typeof called !== 'object' || called?.type !== 'global') throw refused(`calls ${describe(called)}`);
         if (typeof given !== 'object' || given?.type !== 'tuple')
-          throw corrupt(`gives ${describe(given)} for arguments`);
+          throw corrupt(`passes ${describe(given)} as arguments`);
         push(reduce(called, given));
         break;
       }
@@ -251,7 +254,7 @@ export function unpickle(
 
   function reduce(called: PickleGlobal, { items }: PickleTuple): PickleValue {
     if (called.name === 'collections.OrderedDict') {
-      if (items.length > 0) throw refused('gives arguments to OrderedDict');
+      if (items.length > 0) throw refused('passes arguments to OrderedDict');
       return contain({ type: 'dictionary', entries: new Map() });
     }
     if (called.name !== 'torch._utils._rebuild_tensor_v2') throw refused(`calls ${called.name}`);

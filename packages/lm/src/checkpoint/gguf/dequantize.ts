@@ -1,6 +1,6 @@
 import { InputError } from '@rarefy/core';
 
-/** How values of one type lie in a file: `bytes` hold `values` of them, read by `read` into `out` from `to`. */
+/** A type: a block of `bytes` holds `values` values. `read` decodes the block at byte `at` into `out` from index `to`. */
 interface BlockType {
   readonly values: number;
   readonly bytes: number;
@@ -8,7 +8,7 @@ interface BlockType {
 }
 
 /**
- * The types by their number in a GGUF file. Every product of a scale and a quantised value is exact in float32.
+ * The types by their number in a GGUF file. Every product of a scale and a quantized value is exact in float32.
  * Source: ggml's `ggml-quants.c` for the layouts; `gguf-py/gguf/quants.py` for the numbering.
  */
 const types: Readonly<Record<number, BlockType>> = {
@@ -54,21 +54,21 @@ const types: Readonly<Record<number, BlockType>> = {
 const word = new Uint32Array(1);
 const wordAsFloat = new Float32Array(word.buffer);
 
-/** Bytes that `count` values of a type take. @throws InputError for a type that is not read, or a count that fills no whole block. */
+/** Bytes of `count` stored values. @throws InputError if the type is not supported, or `count` is not a whole number of blocks. */
 export function storedBytes(type: number, count: number, name: string): number {
   const block = Object.hasOwn(types, type) ? types[type]! : undefined;
   if (block === undefined) {
     throw new InputError(
-      `'${name}' is quantised in a way that is not read (ggml type ${type}); F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are`,
+      `'${name}' has an unsupported quantization (ggml type ${type}); use F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K or Q6_K`,
     );
   }
   if (count % block.values !== 0) {
-    throw new InputError(`'${name}' has ${count} values, no whole number of blocks of ${block.values}`);
+    throw new InputError(`'${name}' has ${count} values, which is not a multiple of the block size ${block.values}`);
   }
   return (count / block.values) * block.bytes;
 }
 
-/** @param bytes `storedBytes(type, count, …)` of them */
+/** The values of one weight. @param bytes as many as {@link storedBytes} returns */
 export function dequantize(type: number, bytes: Uint8Array, count: number): Float32Array {
   const { values, bytes: stride, read } = types[type]!;
   const block = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -77,7 +77,7 @@ export function dequantize(type: number, bytes: Uint8Array, count: number): Floa
   return out;
 }
 
-/** Q4_0, Q4_1, Q5_0, Q5_1: scale, [minimum], [fifth bits of 32 values], then value i beside value i + 16 in one byte. */
+/** Q4_0, Q4_1, Q5_0, Q5_1: scale, [minimum], [fifth bits of 32 values], then values i and i + 16 in one byte. */
 function fourOrFiveBits({ hasMinimum, hasFifthBit }: Record<'hasMinimum' | 'hasFifthBit', boolean>): BlockType['read'] {
   return (block, at, out, to) => {
     const scale = half(block, at);
@@ -93,7 +93,7 @@ function fourOrFiveBits({ hasMinimum, hasFifthBit }: Record<'hasMinimum' | 'hasF
   };
 }
 
-/** Q4_K, Q5_K: 8 groups of 32 values, each with a scale and a minimum of 6 bits under the block's own scale and minimum. */
+/** Q4_K, Q5_K: 8 groups of 32 values. Each has a 6-bit scale and minimum, multiplied by the scale and minimum of the block. */
 function superBlock(hasFifthBit: boolean): BlockType['read'] {
   return (block, at, out, to) => {
     const scale = half(block, at);
@@ -116,7 +116,7 @@ function superBlock(hasFifthBit: boolean): BlockType['read'] {
   };
 }
 
-/** Q6_K: lower 4 and upper 2 bits apart, 16 groups of 16 values with a scale of 8 bits each. */
+/** Q6_K: the lower 4 and upper 2 bits are stored separately; 16 groups of 16 values have an 8-bit scale each. */
 function sixBits(block: DataView, at: number, out: Float32Array, to: number): void {
   const scale = half(block, at + 208);
   for (let i = 0; i < 256; i++) {

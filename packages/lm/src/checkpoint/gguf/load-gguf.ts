@@ -1,24 +1,23 @@
-import { existsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
-import { languageModel, type WeightValues } from '../../language-model.js';
-import { loadTokenizer } from '../../tokenizer/load-tokenizer.js';
-import { tokenizerFromJson } from '../../tokenizer/tokenizer-from-json.js';
-import type { LoadedModel } from '../model-folder.js';
-import { configFromMetadata, type GgufMetadata } from './config-from-metadata.js';
+import { fileExists } from '@rarefy/io';
+import type { CausalLanguageModel } from '../../families/causal-language-model.js';
+import { languageModel, type WeightValues } from '../../families/language-model.js';
+import { type Tokenizer, tokenizerFromJson } from '../../tokenizer/tokenizer.js';
+import { loadTokenizer } from '../../tokenizer/tokenizer-files.js';
 import { dequantize, storedBytes } from './dequantize.js';
-import { tokenizerFromMetadata } from './tokenizer-from-metadata.js';
+import { configFromMetadata, type GgufMetadata, tokenizerFromMetadata } from './metadata.js';
 
-/** A weight as the file's header tells it. `shape` has the rows last. */
-interface TensorPlace {
+/** A weight in the header of the file. `shape` has the rows last. */
+interface TensorInfo {
   readonly name: string;
   readonly shape: readonly bigint[];
   readonly dtype: number;
   readonly offset: bigint;
 }
 
-/** Hugging Face names of a layer's weights, by their GGUF names. */
+/** Hugging Face names of the weights of a layer, by their GGUF names. */
 const layerNames: Readonly<Record<string, string>> = {
   attn_norm: 'input_layernorm',
   attn_q: 'self_attn.q_proj',
@@ -37,11 +36,16 @@ const otherNames: Readonly<Record<string, string>> = {
 };
 
 /**
- * Loads a GGUF file of the llama architecture, on the current tfjs backend; quantised weights are widened to float32. The tokenizer is
- * that of the file, or of the `tokenizer.json` beside it when there is one.
- * @throws InputError for a file that is missing or of a kind that is not read; CorruptFileError for a damaged one.
+ * Loads a GGUF file of the llama architecture on the current tfjs backend. Quantized weights become float32. A `tokenizer.json`
+ * in the same folder replaces the tokenizer of the file.
+ * @throws InputError if the file is missing or its content is not supported; CorruptFileError if it is damaged.
  */
-export async function loadGguf(path: string): Promise<LoadedModel> {
+export async function loadGguf(path: string): Promise<{
+  readonly model: CausalLanguageModel;
+  readonly tokenizer: Tokenizer;
+  /** As in a Hugging Face config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+}> {
   const file = await open(path).catch((cause: Error) => {
     throw new InputError(`${path} cannot be read: ${cause.message}`, { cause });
   });
@@ -56,7 +60,7 @@ export async function loadGguf(path: string): Promise<LoadedModel> {
     const vocabularySize = Number(embedding.shape[1]);
     const config = configFromMetadata(metadata, { vocabularySize, isTied, source: path });
     const beside = join(dirname(path), 'tokenizer.json');
-    const tokenizer = existsSync(beside)
+    const tokenizer = (await fileExists(beside))
       ? await loadTokenizer(beside)
       : tokenizerFromJson(tokenizerFromMetadata(metadata, path), {}, path);
     const heads = { q: Number(config.num_attention_heads), k: Number(config.num_key_value_heads) };
@@ -68,7 +72,7 @@ export async function loadGguf(path: string): Promise<LoadedModel> {
       const paired = /\.attn_([qk])\./.exec(tensor.name)?.[1] as keyof typeof heads | undefined;
       weights.set(name, paired ? unpaired(values, heads[paired], tensor.name, path) : values);
     }
-    return { model: languageModel(config, weights), tokenizer, config, extra: new Map() };
+    return { model: languageModel(config, weights), tokenizer, config };
   } finally {
     await file.close();
   }
@@ -76,13 +80,13 @@ export async function loadGguf(path: string): Promise<LoadedModel> {
 
 async function readHeader(
   path: string,
-): Promise<{ readonly metadata: GgufMetadata; readonly tensors: readonly TensorPlace[]; readonly start: number }> {
+): Promise<{ readonly metadata: GgufMetadata; readonly tensors: readonly TensorInfo[]; readonly start: number }> {
   const { gguf } = await import('@huggingface/gguf');
   try {
     const { metadata, tensorInfos, tensorDataOffset } = await gguf(path, { allowLocalFile: true });
     return { metadata: { ...metadata }, tensors: tensorInfos, start: Number(tensorDataOffset) };
   } catch (cause) {
-    throw new CorruptFileError(`${path} is no GGUF file that can be read: ${(cause as Error).message}`, { cause });
+    throw new CorruptFileError(`${path} is not a valid GGUF file: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -95,7 +99,7 @@ function huggingFaceName(name: string): string | undefined {
 
 async function readTensor(
   file: FileHandle,
-  { name, shape, dtype, offset }: TensorPlace,
+  { name, shape, dtype, offset }: TensorInfo,
   start: number,
   path: string,
 ): Promise<WeightValues> {
@@ -105,28 +109,30 @@ async function readTensor(
   const from = start + Number(offset);
   const { size } = await file.stat();
   if (!(Number.isSafeInteger(count) && count > 0 && from + bytes <= size)) {
-    throw new CorruptFileError(`${path} ends before the ${bytes} bytes of '${name}' at ${from}: it holds ${size}`);
+    throw new CorruptFileError(
+      `${path} has ${size} bytes, and '${name}' needs ${bytes} from byte ${from}; download it again`,
+    );
   }
   const buffer = new Uint8Array(bytes);
   for (let done = 0; done < bytes; ) {
     const { bytesRead } = await file.read(buffer, done, bytes - done, from + done);
-    if (bytesRead === 0) throw new CorruptFileError(`${path} became shorter while it was read`);
+    if (bytesRead === 0) throw new CorruptFileError(`${path} was truncated while it was read`);
     done += bytesRead;
   }
   return { shape: sizes, data: dequantize(dtype, buffer, count) };
 }
 
 /**
- * GGUF has the two rows that rotary positions turn together side by side, 2i and 2i + 1; Hugging Face has them half a head apart, i and
+ * Reorders rows. Rotary positions rotate pairs of rows: in GGUF rows 2i and 2i + 1 of a head, in Hugging Face rows i and
  * i + headSize / 2.
- * @throws CorruptFileError when the rows are no whole number of pairs a head.
+ * @throws CorruptFileError if the rows do not divide into heads of an even number of rows.
  */
 function unpaired({ shape, data }: WeightValues, heads: number, name: string, path: string): WeightValues {
   const cols = shape[1] ?? 1;
   const headSize = shape[0]! / heads;
   if (!Number.isInteger(heads) || headSize % 2 !== 0) {
     throw new CorruptFileError(
-      `${path} has ${shape[0]} rows in '${name}' for ${heads} heads, which take an even number each`,
+      `${path} has ${shape[0]} rows in '${name}', which is not an even number per head for ${heads} heads`,
     );
   }
   const out = new Float32Array(data.length);

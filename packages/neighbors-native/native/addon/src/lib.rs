@@ -1,4 +1,4 @@
-//! Node binding of rarefy-join. Nothing here checks what callers pass beyond what keeps memory safe: the TypeScript side does.
+//! Node binding of rarefy-join. It checks arguments only as far as memory safety needs; the TypeScript side checks the rest.
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use rarefy_join::{Error as JoinError, Isa, Metric, Options, Progress, self_join};
@@ -24,7 +24,7 @@ pub struct Joined {
     pub distinct_rows: u32,
 }
 
-/// Names that `instruction_set` takes on this CPU, slowest first.
+/// The values of `instruction_set` that this CPU supports, slowest first.
 #[napi]
 pub fn instruction_sets() -> Vec<&'static str> {
     Isa::supported().into_iter().map(Isa::name).collect()
@@ -45,19 +45,19 @@ impl Job {
         Self::default()
     }
 
-    /// `run` rejects within milliseconds.
+    /// Makes `run` reject within milliseconds.
     #[napi]
     pub fn abort(&self) {
         self.abort.store(true, Relaxed);
     }
 
-    /// Share of the work that is done.
+    /// Finished share of the work, from 0 to 1.
     #[napi]
     pub fn progress(&self) -> f64 {
         self.progress.share()
     }
 
-    /// Reads `data` in place, on other threads, until the promise settles. Rejects with a message that begins with a word for the kind.
+    /// Reads `data` in place, on other threads, until the promise settles. An error message begins with the kind of error.
     #[napi(ts_return_type = "Promise<Joined>")]
     pub fn run(&self, data: Float32Array, options: JoinOptions) -> AsyncTask<JoinTask> {
         AsyncTask::new(JoinTask { data, options, abort: self.abort.clone(), progress: self.progress.clone() })

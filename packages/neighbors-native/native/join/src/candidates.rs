@@ -1,35 +1,36 @@
-//! Which rows can still be among the k nearest of each row of a block.
+//! The rows that can still be among the k nearest, for each row of a block.
 use crate::panels::{BLOCK, PANELS, Panels};
 use crate::tile::{Hits, MR, NR, Out, Side, multiply, scan};
 use crate::{isa::Isa, schedule::Stop};
 
 pub struct Bounds {
     pub k: usize,
-    /// A list this long is looked through; a power of two, doubled for rows whose candidates fill it.
+    /// A list of this length is pruned. A power of two, doubled for rows whose candidates fill it.
     pub limit: usize,
-    /// A row with more candidates than this is compared with all others instead.
+    /// A row with more candidates than this is compared with all others.
     pub most: usize,
 }
 
 impl Bounds {
-    /// Candidates of all rows together take at most about 1 GiB, if k allows it.
+    /// The candidates of all rows take about 1 GiB at most, unless k is large.
     pub fn new(k: usize, rows: usize) -> Self {
         let limit = (2 * k + 16).next_power_of_two();
         Bounds { k, limit, most: ((1 << 27) / rows.max(1)).clamp(4 * limit, (4 * limit).max(2048)) }
     }
 }
 
-/// The lists of one block. An entry is v + error, an upper bound, as an ordered key, and below it the row.
+/// The candidates of one block. The upper half of an entry is v + error, an upper bound, as ordered bits; the lower half is the
+/// row.
 pub struct Candidates {
     block: usize,
     lists: Vec<Vec<u64>>,
     limits: Vec<usize>,
-    /// T: the k-th smallest upper bound so far.
+    /// T in the comments: the k-th smallest upper bound so far.
     within: Vec<f32>,
-    /// The block that is met at the moment, and a - T - error for any of its rows.
+    /// The block that this one is being compared with, and a - T - error for any of its rows.
     other: usize,
     least: Vec<f32>,
-    /// Rows that are to be compared with all others.
+    /// Rows that will be compared with all others.
     full: Vec<bool>,
 }
 
@@ -41,7 +42,7 @@ impl Candidates {
             limits: vec![bounds.limit; BLOCK],
             within: vec![f32::INFINITY; BLOCK],
             other: block,
-            // Rows that only fill the block are near nothing.
+            // Padding rows are not near any row.
             least: vec![f32::INFINITY; BLOCK],
             full: vec![false; BLOCK],
         }
@@ -68,7 +69,7 @@ impl Candidates {
         if self.full[row] {
             return;
         }
-        // The bound of the block let it pass; its own may be narrower.
+        // The pair passed the bound of the whole block; its own bound may be tighter.
         let error = panels.error(panels.reach[self.block * BLOCK + row], panels.reach[other]);
         if value - error > self.within[row] {
             return;
@@ -80,13 +81,13 @@ impl Candidates {
         }
     }
 
-    /// The candidates of a row, at the end; `None` when all other rows are.
+    /// The final candidates of a row; `None` if it must be compared with all others.
     pub fn take(&mut self, panels: &Panels, bounds: &Bounds, row: usize) -> Option<Vec<u64>> {
         self.prune(panels, bounds, row);
         (!self.full[row]).then(|| std::mem::take(&mut self.lists[row]))
     }
 
-    /// Leaves the rows whose lower bound is within the k-th smallest upper bound: at least k rows are that near.
+    /// Keeps the rows whose lower bound is at most the k-th smallest upper bound: at least k rows are that near.
     fn prune(&mut self, panels: &Panels, bounds: &Bounds, row: usize) {
         let list = &mut self.lists[row];
         if list.len() < bounds.k {
@@ -109,7 +110,7 @@ impl Candidates {
     }
 }
 
-/// Compares all rows of a block with all of another, or with each other.
+/// Compares all rows of a block with all rows of another, or with each other.
 pub fn meet(isa: Isa, panels: &Panels, bounds: &Bounds, first: &mut Candidates, mut second: Option<&mut Candidates>, stop: &Stop) {
     let (i, j) = (first.block, second.as_ref().map_or(first.block, |second| second.block));
     first.meet(panels, bounds, j);
@@ -137,7 +138,7 @@ pub fn meet(isa: Isa, panels: &Panels, bounds: &Bounds, first: &mut Candidates, 
                 );
                 for (r, &(mut near_row, mut near_column)) in hits.iter().enumerate() {
                     if i == j && row_panel == column_panel {
-                        // Each pair once, and no row with itself.
+                        // Each pair once, and no row paired with itself.
                         let above = (!0u64 << (lane + r + 1)) as u32;
                         near_row &= above;
                         near_column &= above;
@@ -166,7 +167,7 @@ fn bits(mut mask: u32) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Orders as (value, row).
+/// Sorts as (value, row).
 fn key(value: f32, row: u32) -> u64 {
     u64::from(ordered(value)) << 32 | u64::from(row)
 }
@@ -176,7 +177,7 @@ fn value_of(key: u64) -> f32 {
     f32::from_bits(if bits >> 31 == 1 { bits & !(1 << 31) } else { !bits })
 }
 
-/// Unsigned numbers in the order of the floats.
+/// Unsigned integers that sort as the floats do.
 pub fn ordered(value: f32) -> u32 {
     let bits = value.to_bits();
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }

@@ -1,9 +1,9 @@
-//! The canonical distance: float64 in 8 lanes (column c in lane c % 8) that are added in a fixed order, no fused multiply-add, one
-//! rounding to float32. It is `canonicalDistance` of @rarefy/neighbors, to the last bit.
+//! The canonical distance: float64 in 8 lanes (column c in lane c % 8) that are added in a fixed order, without fused multiply-add,
+//! rounded once to float32. It equals `canonicalDistance` of @rarefy/neighbors to the last bit.
 use crate::isa::{Isa, multiversion};
 use crate::schedule::{Stop, fill_parts};
 
-/// Smaller is nearer: length of the difference; 1 - cosine, a zero vector being at 1 from all; minus the inner product.
+/// Smaller is nearer: length of the difference; 1 - cosine, with 1 for a zero vector; minus the inner product.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Metric {
     Euclidean,
@@ -11,13 +11,13 @@ pub enum Metric {
     Dot,
 }
 
-/// Rows to compare, row-major, of which `first` names the distinct ones.
+/// Rows to compare, row-major. The points are the distinct ones, named by `first`.
 pub struct Points<'a> {
     pub data: &'a [f32],
     pub cols: usize,
     /// Row number of each point.
     pub first: Vec<u32>,
-    /// x · x of each point, for cosine; else empty.
+    /// x · x of each point, for cosine; otherwise empty.
     pub squared: Vec<f64>,
 }
 
@@ -64,7 +64,7 @@ pub fn product(x: &[f32], y: &[f32]) -> f64 {
 }
 
 multiversion! {
-    /// Fills in the distance from `point` to each of `near`.
+    /// Sets the distance from `point` to each of `near`.
     pub fn measure = measure_body(metric: Metric, points: &Points, point: usize, near: &mut [(f32, u32)])
 }
 
@@ -79,7 +79,7 @@ fn measure_body(metric: Metric, points: &Points, point: usize, near: &mut [(f32,
         let y = points.row(other);
         near[at].0 = match metric {
             Metric::Euclidean => lanes(x, y, |a, b| (a - b) * (a - b)).sqrt() as f32,
-            // 0 added after rounding, so that no row is at -0.
+            // Adding 0 after rounding turns -0 into 0.
             Metric::Dot => (0.0 - product(x, y)) as f32 + 0.0,
             Metric::Cosine => {
                 let lengths = (points.squared[point] * points.squared[other]).sqrt();
@@ -107,13 +107,13 @@ fn squared_lengths_body(points: &Points, start: usize, out: &mut [f64]) {
     }
 }
 
-/// Candidates lie anywhere in memory: without this, waiting for them is most of the time.
+/// Candidates are scattered in memory: without prefetching, most of the time would be spent waiting for them.
 #[inline(always)]
 fn prefetch(row: &[f32]) {
     #[cfg(target_arch = "x86_64")]
     for line in row.chunks(16).take(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint; the address is inside `row`.
+        // SAFETY: only a hint; the address is inside `row`.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]

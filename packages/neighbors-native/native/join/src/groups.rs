@@ -1,4 +1,4 @@
-//! Rows that are equal in every column are one point of the join and come back as its members.
+//! Rows that are equal in every column are one point of the join; the result is written out for all of them. 0 and -0 are equal.
 use crate::distance::row;
 use crate::schedule::{Stop, fill_parts};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -17,8 +17,8 @@ impl Groups {
     }
 }
 
-/// -0 equals 0. With `dedupe` off every row is its own group.
-/// Gives the first row that holds a NaN or an infinity as the error.
+/// Groups equal rows. Without `dedupe`, every row is its own group.
+/// The error is the first row with a NaN or infinity.
 pub fn group_rows(data: &[f32], rows: usize, cols: usize, dedupe: bool, threads: usize, stop: &Stop) -> Result<Groups, usize> {
     let mut hashes = vec![0u64; rows];
     let bad = AtomicUsize::new(usize::MAX);
@@ -44,7 +44,7 @@ fn each_alone(rows: usize) -> Groups {
 
 fn collapse(data: &[f32], cols: usize, hashes: &[u64], stop: &Stop) -> Groups {
     let rows = hashes.len();
-    // Open addressing: group + 1, or 0 for a free place.
+    // Open addressing: group + 1, or 0 for a free slot.
     let mut table = vec![0u32; (2 * rows).next_power_of_two()];
     let mask = table.len() - 1;
     let mut first: Vec<u32> = Vec::new();
@@ -53,18 +53,18 @@ fn collapse(data: &[f32], cols: usize, hashes: &[u64], stop: &Stop) -> Groups {
         if at.is_multiple_of(1024) && stop.requested() {
             return each_alone(rows);
         }
-        let mut place = (hashes[at] >> 20) as usize & mask;
+        let mut slot = (hashes[at] >> 20) as usize & mask;
         of[at] = loop {
-            let Some(group) = table[place].checked_sub(1) else {
+            let Some(group) = table[slot].checked_sub(1) else {
                 first.push(at as u32);
-                table[place] = first.len() as u32;
+                table[slot] = first.len() as u32;
                 break first.len() as u32 - 1;
             };
             let other = first[group as usize] as usize;
             if hashes[other] == hashes[at] && row(data, cols, other) == row(data, cols, at) {
                 break group;
             }
-            place = (place + 1) & mask;
+            slot = (slot + 1) & mask;
         };
     }
     let mut start = vec![0u32; first.len() + 1];
@@ -85,7 +85,7 @@ fn collapse(data: &[f32], cols: usize, hashes: &[u64], stop: &Stop) -> Groups {
 fn hash_row(x: &[f32]) -> u64 {
     const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
     let step = |hash: u64, value: f32| (hash.rotate_left(5) ^ u64::from((value + 0.0).to_bits())).wrapping_mul(FACTOR);
-    // Four chains at once: one would wait for its own product.
+    // Four independent chains, because each step of a chain waits for the multiplication before it.
     let (fours, rest) = x.as_chunks::<4>();
     let mut chain = [1u64, 2, 3, 4];
     for four in fours {

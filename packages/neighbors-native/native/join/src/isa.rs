@@ -1,6 +1,6 @@
-//! Instruction sets, chosen when the program runs.
+//! Instruction sets, chosen at run time.
 
-/// What the kernels may use. A value exists only for what this CPU has: that is what makes calling the kernels sound.
+/// The instructions that functions may use. A value exists only for instructions that this CPU has, which makes the calls sound.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Isa(pub(crate) Level);
 
@@ -42,7 +42,7 @@ impl Isa {
         Isa::supported().pop().unwrap_or(Isa(Level::Generic))
     }
 
-    /// `None` for a name that is unknown or that this CPU does not have.
+    /// `None` if the name is unknown or this CPU does not support it.
     pub fn by_name(name: &str) -> Option<Isa> {
         Isa::supported().into_iter().find(|isa| isa.name() == name)
     }
@@ -62,8 +62,8 @@ impl Isa {
     }
 }
 
-/// Makes `$name(isa, …)`, which runs `$body(…)` compiled for the CPU's widest vectors. The compiler never contracts or reorders
-/// float operations, so every version gives the same bits.
+/// Defines `$name(isa, …)`, which runs `$body(…)` compiled for the CPU's widest vectors. The compiler never contracts or reorders
+/// float operations, so every version returns the same bits.
 macro_rules! multiversion {
     ($(#[$doc:meta])* $visibility:vis fn $name:ident = $body:ident($($argument:ident: $type:ty),* $(,)?)) => {
         $(#[$doc])*
@@ -81,7 +81,7 @@ macro_rules! multiversion {
                 }
                 use $crate::isa::Level;
                 match isa.0 {
-                    // SAFETY: an `Isa` exists only for what the CPU has.
+                    // SAFETY: an `Isa` exists only if the CPU supports it.
                     Level::Vnni | Level::Avx512 => return unsafe { avx512($($argument),*) },
                     // SAFETY: as above.
                     Level::Avx2 => return unsafe { avx2($($argument),*) },

@@ -1,8 +1,8 @@
 //! The k nearest other rows of every row, exactly.
 //!
-//! Equal rows are joined once. Products of int16 rows, exact in int32, tell with a proven bound which rows can be among the k nearest;
-//! each pair is computed once. Those that can are compared by the canonical distance and ordered by (distance, id). That last step
-//! alone makes the answer, so it is the same to the last bit for every instruction set and number of threads.
+//! Equal rows are joined once. Products of int16 rows, exact in int32, decide with a proven bound which rows can be among the k
+//! nearest; each pair is computed once. The remaining candidates are compared by the canonical distance and ordered by (distance,
+//! id). Only that last step determines the result, so it is the same to the last bit for any instruction set and number of threads.
 mod candidates;
 mod distance;
 mod groups;
@@ -30,14 +30,14 @@ pub struct Options<'a> {
     pub metric: Metric,
     pub threads: usize,
     pub isa: Isa,
-    /// Whether equal rows are joined once; the answer is the same without.
+    /// Whether equal rows are joined once; does not change the result.
     pub dedupe: bool,
-    /// Ends the join within milliseconds once true.
+    /// Ends the join within milliseconds when set to true.
     pub abort: &'a AtomicBool,
     pub progress: &'a Progress,
 }
 
-/// Units of work, to be read while the join runs.
+/// Units of work; may be read while the join runs.
 #[derive(Default)]
 pub struct Progress {
     done: AtomicU64,
@@ -51,19 +51,19 @@ impl Progress {
     }
 }
 
-/// rows x k each, row-major; a missing neighbour is id -1 at +Infinity.
+/// rows x k each, row-major; a missing neighbor is id -1 at +Infinity.
 #[derive(Debug)]
 pub struct Graph {
     pub ids: Vec<i32>,
     pub distances: Vec<f32>,
-    /// Distinct rows that were compared with all others by the canonical distance, since too many were near enough.
+    /// Distinct rows that were compared with all others by the canonical distance, because too many candidates were left.
     pub full_scans: usize,
     pub distinct_rows: usize,
 }
 
 #[derive(Debug, PartialEq)]
 pub enum Error {
-    /// The sizes do not fit.
+    /// The sizes do not agree.
     Shape,
     /// A NaN or an infinity in this row.
     NotFinite(usize),
@@ -87,9 +87,9 @@ pub fn self_join(data: &[f32], rows: usize, cols: usize, options: &Options) -> R
     if k > 0 && !stop.requested() {
         let mut order: Vec<u32> = (0..distinct_rows as u32).collect();
         let mut points = Points { data, cols, first: groups.first.clone(), squared: Vec::new() };
-        // Where a good part of all rows is asked for, telling which is no gain.
+        // If k is a large part of the rows, a pre-filter does not pay off.
         let panels = if 4 * k < distinct_rows {
-            Some(panels::quantise(options.isa, options.metric, &mut points, &mut order, threads, &stop)?)
+            Some(panels::quantize(options.isa, options.metric, &mut points, &mut order, threads, &stop)?)
         } else {
             None
         };
@@ -110,7 +110,7 @@ pub fn self_join(data: &[f32], rows: usize, cols: usize, options: &Options) -> R
     Ok(Graph { ids, distances, full_scans, distinct_rows })
 }
 
-/// Gives how many rows were compared with all others.
+/// Returns the number of rows that were compared with all others.
 fn join(ranking: &Ranking, panels: &Panels, threads: usize, stop: &Stop, progress: &Progress) -> usize {
     let points = panels.rows;
     let blocks = panels.blocks.len();
@@ -143,7 +143,7 @@ fn join(ranking: &Ranking, panels: &Panels, threads: usize, stop: &Stop, progres
     full_scans.into_inner()
 }
 
-/// Without a look at which rows are near enough. Gives the number of points.
+/// Ranks all other rows of every row, without a pre-filter. Returns the number of points.
 fn compare_all(ranking: &Ranking, threads: usize, stop: &Stop, progress: &Progress) -> usize {
     let points = ranking.points.len();
     let parts = points.div_ceil(NR);

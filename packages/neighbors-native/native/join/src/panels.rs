@@ -1,8 +1,8 @@
-//! Rows as int16 in panels, and how far a value computed from them can be from the true one.
+//! Rows as int16 in panels, and a bound of the error of values that are computed from them.
 //!
-//! A row is first made into y, of which the distance is an increasing function of v(i, j) = a(i) + a(j) - y(i) · y(j):
-//! euclidean: y = x - centre, a = |y|² / 2 (v is half the squared distance); dot: y = x, a = 0; cosine: y = x / |x|, a = 0.
-//! All y are multiplied by one power of two that brings the largest length near 1. Then y = s q + e with q in int16 and |e| = r, and
+//! Each row x is transformed to y, such that the distance is an increasing function of v(i, j) = a(i) + a(j) - y(i) · y(j):
+//! euclidean: y = x - center, a = |y|² / 2 (v is half the squared distance); dot: y = x, a = 0; cosine: y = x / |x|, a = 0.
+//! All y are multiplied by a power of two that brings the largest length near 1. Then y = s q + e with q in int16 and |e| = r, and
 //! by Cauchy-Schwarz |y(i) · y(j) - s(i) s(j) q(i) · q(j)| <= |s(i) q(i)| r(j) + r(i) |y(j)|.
 use crate::distance::{Metric, Points, lanes, row};
 use crate::isa::{Isa, multiversion};
@@ -10,9 +10,9 @@ use crate::schedule::{Stop, fill_parts, parallel, parts_of};
 use crate::tile::NR;
 use crate::{Error, filled};
 
-/// Panels a block.
+/// Panels per block.
 pub const PANELS: usize = 12;
-/// Rows a block: two blocks of 384 columns stay in a core's second-level cache.
+/// Rows per block: two blocks of 384 columns stay in a core's second-level cache.
 pub const BLOCK: usize = PANELS * NR;
 
 /// Largest lengths in a block.
@@ -22,7 +22,7 @@ pub struct Reach {
     pub error: f32,
 }
 
-/// `rows` filled up to whole blocks; what fills has a = +Infinity and is never near.
+/// Rows padded to whole blocks. Padding rows have a = +Infinity and are never near.
 pub struct Panels {
     pub rows: usize,
     /// Pairs of columns.
@@ -33,13 +33,12 @@ pub struct Panels {
     pub half: Vec<f32>,
     pub reach: Vec<Reach>,
     pub blocks: Vec<Reach>,
-    /// Whether a is not 0.
+    /// Whether a can differ from 0.
     has_halves: bool,
-    /// The v that makes a distance overflow.
+    /// The v from which on a distance overflows.
     overflow: f32,
-    /// What rounding to a float32 below the normal ones adds to the error: this for each length, and ...
+    /// Error from rounding to float32 below its normal range: this times each length, plus `underflow_squared`.
     underflow: f32,
-    /// ... this.
     underflow_squared: f32,
 }
 
@@ -48,33 +47,33 @@ impl Panels {
         &self.values[panel * NR * self.steps..][..NR * self.steps]
     }
 
-    /// How far the computed v is from the true one at most, between a row and another (or any of a block).
+    /// Bound of the error of v, between a row and another one (or any of a block).
     #[inline(always)]
     pub fn error(&self, own: Reach, other: Reach) -> f32 {
         let lengths = own.length + other.length;
-        // All numbers on the way are at most this; where T is more, no rounding of it changes a test.
+        // Bound of all intermediate numbers. If T is larger, its rounding does not change a test.
         let largest = if self.has_halves { lengths * lengths } else { 2.0 * own.length * other.length };
-        // A float32 rounding is 2^-24 of at most twice that; there are 11 of them from here to the distance that is returned, and 2e-6
-        // stands for 33. Products of scales that underflow are wrong by up to 2^-149, times int32: 1e-35 stands for it.
+        // A float32 rounding is 2^-24 of at most twice that. There are 11 roundings up to the distance that is returned, and 2e-6
+        // covers 33. Products of scales that underflow are wrong by up to 2^-149, times an int32, which 1e-35 covers.
         let rounding = 2e-6 * largest + self.underflow * lengths + self.underflow_squared;
         1.001 * ((own.length + own.error) * other.error + own.error * other.length + rounding) + 1e-35
     }
 
-    /// A bound for the k-th smallest, such that distances which float32 makes equal by overflow are within it together.
+    /// A bound for the k-th smallest v, which treats all distances that overflow float32 as equal.
     #[inline(always)]
     pub fn within(&self, bound: f32) -> f32 {
         if bound >= self.overflow { f32::INFINITY } else { bound.max(-self.overflow) }
     }
 }
 
-/// Orders the points by length (within a factor of 1.4, in the order given) so that a block's rows are alike and its bounds narrow;
-/// then quantises them.
-pub fn quantise(isa: Isa, metric: Metric, points: &mut Points, order: &mut [u32], threads: usize, stop: &Stop) -> Result<Panels, Error> {
-    let (centre, mut lengths) = if metric == Metric::Euclidean {
-        let centre = centre_of(points);
+/// Orders the points by length, to a factor of 1.4, so that the rows of a block have similar lengths and tight bounds. Then
+/// quantizes them.
+pub fn quantize(isa: Isa, metric: Metric, points: &mut Points, order: &mut [u32], threads: usize, stop: &Stop) -> Result<Panels, Error> {
+    let (center, mut lengths) = if metric == Metric::Euclidean {
+        let center = center_of(points);
         let mut lengths = vec![0f64; points.len()];
-        fill_parts(&mut lengths, threads, stop, |start, part| lengths_from(isa, points, &centre, start, part));
-        (centre, lengths)
+        fill_parts(&mut lengths, threads, stop, |start, part| lengths_from(isa, points, &center, start, part));
+        (center, lengths)
     } else {
         let squared = points.squared_lengths(isa, threads, stop);
         (Vec::new(), squared.into_iter().map(f64::sqrt).collect())
@@ -93,7 +92,7 @@ pub fn quantise(isa: Isa, metric: Metric, points: &mut Points, order: &mut [u32]
         Metric::Cosine => 0.0,
         Metric::Euclidean | Metric::Dot => unit,
     });
-    let mut panels = fill(isa, metric, points, &centre, &factors.collect::<Vec<f64>>(), threads, stop)?;
+    let mut panels = fill(isa, metric, points, &center, &factors.collect::<Vec<f64>>(), threads, stop)?;
     let (most, least) = (f64::from(f32::MAX) * (1.0 - 1e-6), 2f64.powi(-149));
     match metric {
         // The distance is sqrt(2 v) / unit.
@@ -102,7 +101,7 @@ pub fn quantise(isa: Isa, metric: Metric, points: &mut Points, order: &mut [u32]
             panels.underflow = (least * unit) as f32;
             panels.underflow_squared = (least * unit).powi(2) as f32;
         }
-        // It is v / unit².
+        // The distance is v / unit².
         Metric::Dot => {
             panels.overflow = (most * unit.powi(2)) as f32;
             panels.underflow_squared = (least * unit.powi(2)) as f32;
@@ -117,7 +116,7 @@ fn unit_of(length: f64) -> f64 {
     if length > 0.0 { (-length.log2().floor()).exp2() } else { 1.0 }
 }
 
-fn fill(isa: Isa, metric: Metric, points: &Points, centre: &[f64], factors: &[f64], threads: usize, stop: &Stop) -> Result<Panels, Error> {
+fn fill(isa: Isa, metric: Metric, points: &Points, center: &[f64], factors: &[f64], threads: usize, stop: &Stop) -> Result<Panels, Error> {
     let (rows, steps) = (points.len(), points.cols.div_ceil(2));
     let padded = rows.div_ceil(BLOCK) * BLOCK;
     let mut values = filled(padded * steps, 0i32)?;
@@ -129,7 +128,7 @@ fn fill(isa: Isa, metric: Metric, points: &Points, centre: &[f64], factors: &[f6
         let mut y = vec![0f64; points.cols];
         for lane in 0..NR.min(rows.saturating_sub(panel * NR)) {
             let point = panel * NR + lane;
-            quantise_row(isa, metric, points.row(point), centre, factors[point], &mut y, &mut out[lane..], &mut facts[lane]);
+            quantize_row(isa, metric, points.row(point), center, factors[point], &mut y, &mut out[lane..], &mut facts[lane]);
         }
     });
     drop((value_parts, fact_parts));
@@ -158,16 +157,16 @@ struct Fact {
 }
 
 multiversion! {
-    /// Writes one lane of a panel. `y` is room for the row.
-    fn quantise_row = quantise_row_body(metric: Metric, x: &[f32], centre: &[f64], factor: f64, y: &mut [f64], lane: &mut [i32], fact: &mut Fact)
+    /// Writes one lane of a panel. `y` is a buffer for the row.
+    fn quantize_row = quantize_row_body(metric: Metric, x: &[f32], center: &[f64], factor: f64, y: &mut [f64], lane: &mut [i32], fact: &mut Fact)
 }
 
 #[inline(always)]
-fn quantise_row_body(metric: Metric, x: &[f32], centre: &[f64], factor: f64, y: &mut [f64], lane: &mut [i32], fact: &mut Fact) {
-    // Adding and subtracting it rounds to a whole number.
+fn quantize_row_body(metric: Metric, x: &[f32], center: &[f64], factor: f64, y: &mut [f64], lane: &mut [i32], fact: &mut Fact) {
+    // Adding and subtracting this rounds to an integer.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     if metric == Metric::Euclidean {
-        for ((y, &x), &c) in y.iter_mut().zip(x).zip(centre) {
+        for ((y, &x), &c) in y.iter_mut().zip(x).zip(center) {
             *y = (f64::from(x) - c) * factor;
         }
     } else {
@@ -184,7 +183,7 @@ fn quantise_row_body(metric: Metric, x: &[f32], centre: &[f64], factor: f64, y: 
     }
     let squared: f64 = squares.iter().sum();
     let largest = largest.iter().copied().fold(0.0, f64::max);
-    // |q| < 2^15.5 keeps every partial sum of a product inside int32; rounding adds at most half the root of the columns to |q|.
+    // |q| < 2^15.5 keeps every partial sum of a product inside int32; rounding adds at most sqrt(columns) / 2 to |q|.
     let bound = 46_300.0 - 0.5 * (x.len() as f64).sqrt();
     let scale = f64::from(((squared.sqrt() / bound).max(largest / 32_767.0) as f32).max(f32::MIN_POSITIVE));
     let inverse = 1.0 / scale;
@@ -212,38 +211,38 @@ fn quantise_row_body(metric: Metric, x: &[f32], centre: &[f64], factor: f64, y: 
     };
 }
 
-/// A centre that few far rows do not move: the mean of a sample, each row weighted by 1 / max(length, lower quartile). Any centre gives
-/// the same answer; a good one gives narrow bounds.
-fn centre_of(points: &Points) -> Vec<f64> {
+/// A center that is robust against outliers: the mean of a sample, with weight 1 / max(length, lower quartile) per row. Any center
+/// gives the same result; a good one gives tight bounds.
+fn center_of(points: &Points) -> Vec<f64> {
     let count = points.len().min(((1 << 21) / points.cols).max(256));
     let sample: Vec<&[f32]> = (0..count).map(|at| points.row(at * points.len() / count)).collect();
     let lengths: Vec<f64> = sample.iter().map(|x| lanes(x, x, |a, b| a * b).sqrt()).collect();
     let mut sorted = lengths.clone();
     let (_, &mut quartile, _) = sorted.select_nth_unstable_by(count / 4, f64::total_cmp);
-    let mut centre = vec![0f64; points.cols];
+    let mut center = vec![0f64; points.cols];
     let mut total = 0.0;
     for (x, &length) in sample.iter().zip(&lengths) {
         let weight = 1.0 / length.max(quartile).max(f64::MIN_POSITIVE);
         total += weight;
-        for (sum, &value) in centre.iter_mut().zip(*x) {
+        for (sum, &value) in center.iter_mut().zip(*x) {
             *sum += weight * f64::from(value);
         }
     }
-    centre.iter_mut().for_each(|sum| *sum /= total);
-    centre
+    center.iter_mut().for_each(|sum| *sum /= total);
+    center
 }
 
 multiversion! {
-    /// |x - centre| of the points from `start`.
-    fn lengths_from = lengths_from_body(points: &Points, centre: &[f64], start: usize, out: &mut [f64])
+    /// |x - center| of the points from `start`.
+    fn lengths_from = lengths_from_body(points: &Points, center: &[f64], start: usize, out: &mut [f64])
 }
 
 #[inline(always)]
-fn lengths_from_body(points: &Points, centre: &[f64], start: usize, out: &mut [f64]) {
+fn lengths_from_body(points: &Points, center: &[f64], start: usize, out: &mut [f64]) {
     for (at, length) in out.iter_mut().enumerate() {
         let mut lane = [0f64; 8];
         let x = row(points.data, points.cols, points.first[start + at] as usize);
-        for (xs, cs) in x.chunks(8).zip(centre.chunks(8)) {
+        for (xs, cs) in x.chunks(8).zip(center.chunks(8)) {
             for (l, (&x, &c)) in xs.iter().zip(cs).enumerate() {
                 lane[l] += (f64::from(x) - c) * (f64::from(x) - c);
             }
@@ -257,7 +256,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
 
-    /// v of a pair as the tiles compute it, and from float64 rows.
+    /// Compares v as the tiles compute it with v from float64 rows.
     #[test]
     fn the_error_is_never_more_than_its_bound_and_sums_fit() {
         let abort = AtomicBool::new(false);
@@ -271,13 +270,13 @@ mod tests {
             for metric in [Metric::Euclidean, Metric::Cosine, Metric::Dot] {
                 let mut points = Points { data: &data, cols, first: (0..rows as u32).collect(), squared: Vec::new() };
                 let mut order: Vec<u32> = (0..rows as u32).collect();
-                let panels = quantise(Isa::best(), metric, &mut points, &mut order, 2, &Stop::new(&abort)).unwrap();
+                let panels = quantize(Isa::best(), metric, &mut points, &mut order, 2, &Stop::new(&abort)).unwrap();
                 let value = |row: usize, column: usize| {
                     let pair = panels.panel(row / NR)[column / 2 * NR + row % NR];
                     i64::from(if column.is_multiple_of(2) { pair as i16 } else { (pair >> 16) as i16 })
                 };
-                let centre = if metric == Metric::Euclidean { centre_of(&points) } else { vec![0.0; cols] };
-                let length = |x: &[f32]| x.iter().zip(&centre).map(|(&x, &c)| (f64::from(x) - c).powi(2)).sum::<f64>().sqrt();
+                let center = if metric == Metric::Euclidean { center_of(&points) } else { vec![0.0; cols] };
+                let length = |x: &[f32]| x.iter().zip(&center).map(|(&x, &c)| (f64::from(x) - c).powi(2)).sum::<f64>().sqrt();
                 let unit = unit_of((0..rows).map(|at| length(points.row(at))).fold(0.0, f64::max));
                 let mut checked = 0.0f32;
                 for i in 0..rows {
@@ -298,7 +297,7 @@ mod tests {
                         checked = checked.max((error / f64::from(bound)) as f32);
                     }
                 }
-                // A bound far from what happens would only cost time; this one is near.
+                // A loose bound would only cost time; this one is tight.
                 assert!(checked > 0.02 || cols == 1, "{metric:?} {cols}: {checked}");
             }
         }

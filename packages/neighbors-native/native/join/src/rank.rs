@@ -1,11 +1,11 @@
-//! The answer: canonical distances of the candidates, ordered by (distance, id), duplicates written out.
+//! The result: canonical distances of the candidates, ordered by (distance, id), with groups replaced by their members.
 use crate::candidates::ordered;
 use crate::distance::{Metric, Points, measure};
 use crate::groups::Groups;
 use crate::isa::Isa;
 use crate::schedule::Stop;
 
-/// Where threads write lists, each its own rows.
+/// The memory that threads write lists to. Each row is written by one thread.
 pub struct Lists {
     ids: *mut i32,
     distances: *mut f32,
@@ -48,18 +48,18 @@ pub struct Ranking<'a> {
     pub lists: &'a Lists,
 }
 
-/// Room that a thread uses again for each row.
+/// Buffers that a thread reuses for each row.
 #[derive(Default)]
 pub struct Room {
     near: Vec<(f32, u32)>,
     list: Vec<(f32, u32)>,
 }
 
-/// Compared between two looks at the wish to stop.
+/// Rows compared between two checks for a stop.
 const SLICE: usize = 4096;
 
 impl Ranking<'_> {
-    /// Writes the lists of all members of a point, whose neighbours are among `candidates`, the point itself left out.
+    /// Writes the lists of all members of a point. Its neighbors are among `candidates`, which do not include the point itself.
     ///
     /// # Safety
     /// No other thread ranks this point.
@@ -77,8 +77,9 @@ impl Ranking<'_> {
             }
             measure(self.isa, self.metric, self.points, point, part);
         }
-        // One more than k, since every member leaves itself out. The first `wanted` groups by (distance, first member) hold the first
-        // `wanted` rows by (distance, id): each group before another has a row before all of that one's.
+        // One more than k, since a member is not its own neighbor. The first `wanted` groups by (distance, first member) contain
+        // the first `wanted` rows by (distance, id), because each earlier group has a row that comes before all rows of a later
+        // one.
         let wanted = self.k + 1;
         let first = |&(distance, other): &(f32, u32)| order_of(distance, members(other)[0]);
         if near.len() > wanted {
@@ -89,13 +90,13 @@ impl Ranking<'_> {
         list.extend(near.iter().flat_map(|&(distance, other)| members(other).iter().take(wanted).map(move |&id| (distance, id))));
         list.sort_unstable_by_key(|&(distance, id)| order_of(distance, id));
         for &member in members(point as u32) {
-            // SAFETY: a row is member of one point.
+            // SAFETY: a row is a member of one point only.
             unsafe { self.lists.write(member as usize, list.iter().copied().filter(|&(_, id)| id != member)) };
         }
     }
 }
 
-/// No distance is -0.
+/// Sorts as (distance, id). No distance is -0.
 fn order_of(distance: f32, id: u32) -> u64 {
     u64::from(ordered(distance)) << 32 | u64::from(id)
 }

@@ -1,9 +1,9 @@
-//! Work on several threads, such that the outcome does not depend on how many.
+//! Work on several threads whose result does not depend on their number.
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Why work ends early: the caller's wish, or a panic in one of the threads.
+/// Reasons to end work early: an abort by the caller, or a panic in one of the threads.
 pub struct Stop<'a> {
     pub abort: &'a AtomicBool,
     panicked: AtomicBool,
@@ -19,7 +19,7 @@ impl<'a> Stop<'a> {
     }
 }
 
-/// Tells the other threads, which may wait for this one.
+/// Stops the other threads if this one panics, since they may wait for it.
 struct OnPanic<'a>(&'a AtomicBool);
 
 impl Drop for OnPanic<'_> {
@@ -30,7 +30,7 @@ impl Drop for OnPanic<'_> {
     }
 }
 
-/// Runs `work(0..tasks)`, taken in order. Stops early on request; a panic of `work` comes out of this call.
+/// Runs `work(0..tasks)`; threads take tasks in order. Stops early on request. A panic of `work` propagates from this call.
 pub fn parallel(threads: usize, tasks: usize, stop: &Stop, work: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
     let run = || {
@@ -45,7 +45,7 @@ pub fn parallel(threads: usize, tasks: usize, stop: &Stop, work: impl Fn(usize) 
     };
     std::thread::scope(|scope| {
         for _ in 1..threads.min(tasks) {
-            // A system that gives no more threads gets by with fewer.
+            // If the system cannot start more threads, fewer do the work.
             if std::thread::Builder::new().spawn_scoped(scope, run).is_err() {
                 break;
             }
@@ -54,7 +54,7 @@ pub fn parallel(threads: usize, tasks: usize, stop: &Stop, work: impl Fn(usize) 
     });
 }
 
-/// Parts of `size` that threads fill, each its own.
+/// Parts of `size` elements, each to be filled by one thread.
 pub fn parts_of<T>(all: &mut [T], size: usize) -> Vec<Mutex<&mut [T]>> {
     all.chunks_mut(size).map(Mutex::new).collect()
 }
@@ -65,7 +65,7 @@ pub fn fill_parts<T: Send>(all: &mut [T], threads: usize, stop: &Stop, work: imp
     parallel(threads, parts.len(), stop, |part| work(part * 256, &mut parts[part].lock().unwrap()));
 }
 
-/// A block of rows, which knows how many rounds it has been through.
+/// A block of rows with the number of rounds that it has finished.
 pub struct Turn<T> {
     state: Mutex<(usize, T)>,
     passed: Condvar,
@@ -76,7 +76,7 @@ impl<T> Turn<T> {
         Turn { state: Mutex::new((0, value)), passed: Condvar::new() }
     }
 
-    /// Waits until the earlier rounds are over; `None` when work stops.
+    /// Waits until the block has finished the earlier rounds; `None` if work stops.
     fn enter(&self, round: usize, stop: &Stop) -> Option<MutexGuard<'_, (usize, T)>> {
         let mut state = self.state.lock().ok()?;
         while state.0 != round {
@@ -94,14 +94,15 @@ impl<T> Turn<T> {
         self.passed.notify_all();
     }
 
-    /// After the rounds.
+    /// Accesses the block after the last round.
     pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         work(&mut self.state.lock().unwrap().1)
     }
 }
 
-/// Visits every pair of blocks once, a block with itself as `visit(block, None)`. In round r block i meets block r - i, so each block is once in every round, and it goes through its rounds in order: what it has seen before a meeting is the same
-/// for every number of threads. Threads take tasks in order, so the earliest meeting that is not over never waits.
+/// Visits every pair of blocks once; a block with itself as `visit(block, None)`. In round r, block i meets block r - i, so each
+/// block is in every round once, and finishes its rounds in order. So what a block has seen before a meeting is the same for any
+/// number of threads. Threads take tasks in order, so the earliest unfinished meeting never has to wait.
 pub fn rounds<T: Send>(threads: usize, blocks: &[Turn<T>], stop: &Stop, visit: impl Fn(&mut T, Option<&mut T>) + Sync) {
     let count = blocks.len();
     parallel(threads, count * count, stop, |task| {

@@ -1,27 +1,27 @@
-//! Tiles of MR rows x NR columns: products of int16 rows, exact in int32 whatever the instructions, and the tests against the bounds.
+//! Tiles of MR rows x NR columns: products of int16 rows, exact in int32 with any instructions, and tests against the bounds.
 use crate::isa::{Isa, Level};
 
 pub const MR: usize = 8;
 pub const NR: usize = 32;
 pub type Out = [i32; MR * NR];
-/// Per row of a tile, bits of the columns near enough for the row, and of those for which the row is near enough.
+/// Per row of a tile, one bit per column: whether the column is near enough for the row, and the row for the column.
 pub type Hits = [(u32, u32); MR];
 
-/// What the test of one side of a tile reads; MR or NR values each.
+/// The inputs of the test for one side of a tile; MR or NR values each.
 pub struct Side<'a> {
     pub scale: &'a [f32],
-    /// a, +Infinity for rows that only fill a block.
+    /// a; +Infinity for padding rows.
     pub half: &'a [f32],
-    /// a - T - error: a row j is near enough when s s q · q exceeds this plus a(j).
+    /// a - T - error: row j is near enough if s s q · q exceeds this plus a(j).
     pub least: &'a [f32],
 }
 
-/// Sums over `steps` pairs of columns. `a` holds the rows from lane `lane` on, `b` all lanes of a panel.
+/// Sums products over all pairs of columns. Uses MR lanes of panel `a` from lane `lane` on, and all lanes of panel `b`.
 pub fn multiply(isa: Isa, a: &[i32], lane: usize, b: &[i32], out: &mut Out) {
     assert!(a.len() == b.len() && a.len().is_multiple_of(NR) && lane + MR <= NR);
     match isa.0 {
         Level::Generic => multiply_generic(a, lane, b, out),
-        // SAFETY: an `Isa` exists only for what the CPU has; the lengths are checked above.
+        // SAFETY: an `Isa` exists only if the CPU supports it; the lengths are checked above.
         #[cfg(target_arch = "x86_64")]
         _ => unsafe {
             let (a, steps) = (a.as_ptr().add(lane), b.len() / NR);
@@ -35,13 +35,13 @@ pub fn multiply(isa: Isa, a: &[i32], lane: usize, b: &[i32], out: &mut Out) {
     }
 }
 
-/// Which pairs of a tile are near enough.
+/// Finds the pairs of a tile that are near enough.
 pub fn scan(isa: Isa, products: &Out, rows: &Side, columns: &Side, hits: &mut Hits) {
     for (side, count) in [(rows, MR), (columns, NR)] {
         assert!(side.scale.len() == count && side.half.len() == count && side.least.len() == count);
     }
     match isa.0 {
-        // SAFETY: an `Isa` exists only for what the CPU has; the lengths are checked above.
+        // SAFETY: an `Isa` exists only if the CPU supports it; the lengths are checked above.
         #[cfg(target_arch = "x86_64")]
         Level::Vnni | Level::Avx512 => unsafe { crate::tile_x86::scan_avx512(products, rows, columns, hits) },
         // SAFETY: as above.
@@ -51,7 +51,7 @@ pub fn scan(isa: Isa, products: &Out, rows: &Side, columns: &Side, hits: &mut Hi
     }
 }
 
-/// The sums of one row at a time fit the registers of any CPU with vectors of 16 bytes.
+/// One row at a time, whose sums fit the registers of any CPU with 16-byte vectors.
 fn multiply_generic(a: &[i32], lane: usize, b: &[i32], out: &mut Out) {
     for (row, out) in out.as_chunks_mut::<NR>().0.iter_mut().enumerate() {
         let mut sums = [0; NR];
@@ -87,7 +87,7 @@ fn scan_generic(products: &Out, rows: &Side, columns: &Side, hits: &mut Hits) {
 mod tests {
     use super::*;
 
-    /// Rows as long as they may be, so that sums come near the ends of int32, and others.
+    /// Includes the longest rows allowed, whose sums are near the limits of int32.
     #[test]
     fn every_instruction_set_gives_the_same_products_and_hits() {
         for steps in [1, 2, 7, 64] {

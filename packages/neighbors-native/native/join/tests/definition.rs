@@ -1,4 +1,4 @@
-//! The join against its definition, written out: all pairs, canonical distance, order by (distance, id).
+//! Compares the join with its definition: all pairs, canonical distance, order by (distance, id).
 use rarefy_join::{Error, Graph, Isa, Metric, Options, Progress, self_join};
 use std::sync::atomic::AtomicBool;
 
@@ -49,7 +49,7 @@ fn join(data: &[f32], rows: usize, cols: usize, k: usize, change: impl FnOnce(&m
     Ok(graph)
 }
 
-/// A fixed sequence of uniforms.
+/// A fixed sequence of uniform numbers.
 fn uniforms(mut seed: u64) -> impl FnMut() -> f32 {
     move || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -97,7 +97,7 @@ fn every_instruction_set_number_of_threads_and_grouping_gives_the_definition() {
 fn the_work_does_not_depend_on_threads_and_instructions() {
     let (rows, cols, k) = (4000, 3, 2);
     let mut next = uniforms(3);
-    // Half of the rows lie too close together for int16.
+    // Half of the rows are too close together for int16.
     let data: Vec<f32> = (0..rows * cols).map(|at| if at / cols % 2 == 0 { 1.0 + 3e-6 * next() } else { next() }).collect();
     let scans = |isa, threads| {
         let graph = join(&data, rows, cols, k, |o| (o.isa, o.threads) = (isa, threads)).unwrap();

@@ -1,31 +1,27 @@
-import type { Matrix, Metric } from '@rarefy/core';
+import { type Matrix, type Metric, timeSlices } from '@rarefy/core';
 import { expect, test } from 'vitest';
 import { hardValues, matrixOf, normal, uniforms } from '../../../../../tests/support/exact-rows.js';
 import { casesOf } from '../../../../../tests/support/exhaustive.js';
-import { canonicalDistance } from '../canonical-distance.js';
-import { appendReader, noRows } from '../rows.js';
-import { timeSlices } from '../time-slices.js';
-import { joinCrew } from './crew.js';
-import { noGroups } from './group-rows.js';
+import { canonicalDistance } from '../../distance/canonical-distance.js';
+import { noGroups } from '../../rows/equal-rows.js';
+import { readerOf } from '../../rows/row-reader.js';
+import { appendRows, noRows } from '../../rows/rows.js';
+import { startCrew } from '../../workers/crew.js';
 import { type JoinMemory, joinMemory } from './join-memory.js';
-import { readerOf } from './row-reader.js';
-import { segmentJoin } from './segment-join.js';
+import { joinSegments, readSegment } from './join-segments.js';
 
-// Word for word the values and errors of the kernel (assembly/tiles.ts, assembly/lists.ts), from what it left in its memory.
-function kernelView(place: JoinMemory) {
-  const { memory, places, stride, parametersAt } = place;
+// The values and errors of the wasm module (assembly/tiles.ts, assembly/lists.ts), computed in the same way from its memory.
+function valuesOf({ memory, addresses, stride, parametersAt, rowAt }: JoinMemory) {
   const { buffer } = memory;
-  const positions = place.rowAt.length;
-  const float32 = (name: string, length = positions) => new Float32Array(buffer, places[name]!, length);
-  const [scales, halves, norms, rests] = ['scales', 'halves', 'norms', 'rests'].map((name) => float32(name)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
+  const positions = rowAt.length;
+  const float32 = (name: keyof typeof addresses, length = positions) =>
+    new Float32Array(buffer, addresses[name], length);
+  const [scales, halves, norms, rests] = (['scales', 'halves', 'norms', 'rests'] as const).map((name) =>
+    float32(name),
+  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
   const [groupNorms, groupRests] = [float32('groupNorms', positions / 32), float32('groupRests', positions / 32)];
-  const panels = new Int16Array(buffer, places.panels!, stride * positions);
-  const [unit, bound] = new Float64Array(buffer, parametersAt + 32, 2);
+  const panels = new Int16Array(buffer, addresses.panels, stride * positions);
+  const [unit, bound] = new Float64Array(buffer, parametersAt + 48, 2);
   const entry = (position: number, column: number) =>
     panels[((position >> 3) * (stride >> 1) + (column >> 1)) * 16 + (position & 7) * 2 + (column & 1)]!;
   const f = Math.fround;
@@ -44,25 +40,30 @@ function kernelView(place: JoinMemory) {
   };
 }
 
-/** The largest share of its bound that the error of a pair's value takes. */
+/** The largest ratio of a pair's error to its bound. */
 async function worstShare(points: Matrix, metric: Metric): Promise<number> {
   const reader = readerOf(points, 'points', {});
   const slices = timeSlices(undefined);
-  const rows = await appendReader(noRows, reader, slices);
-  const place = joinMemory({ metric, stride: rows.stride, k: 3, rows: [rows.rows, 0], crowded: 0 });
-  const join = segmentJoin(place, await joinCrew(place, 0, undefined), slices);
+  const rows = await appendRows(noRows, reader, slices);
+  const memory = joinMemory({ metric, stride: rows.stride, k: 3, rows: [rows.rows, 0], crowded: 0 });
+  const { wordsAt, parametersAt, rowAt } = memory;
+  const shared = { memory: memory.memory, wordsAt, parametersAt };
+  const crew = await startCrew({ name: 'join', ...shared, workers: 0, signal: undefined });
+  const tools = { memory, crew, slices };
   const side = {
     reader,
     groups: noGroups(rows.rows),
     squared: new Float64Array(rows.rows),
     lists: new Uint32Array(6 * rows.rows).fill(0xffffffff),
   };
-  await join.first(side, { start: 0, end: rows.rows }, () => {});
-  const { unit, value, error, mostSum } = kernelView(place);
+  const loaded = await readSegment(tools, side, { start: 0, end: rows.rows }, 0);
+  side.squared.set(memory.squared);
+  await joinSegments(tools, [loaded], () => {});
+  const { unit, value, error, mostSum } = valuesOf(memory);
   let worst = 0;
-  for (let i = 0; i < place.rowAt.length; i++) {
-    for (let j = 0; j < place.rowAt.length; j++) {
-      const [x, y] = [place.rowAt[i]!, place.rowAt[j]!];
+  for (let i = 0; i < rowAt.length; i++) {
+    for (let j = 0; j < rowAt.length; j++) {
+      const [x, y] = [rowAt[i]!, rowAt[j]!];
       if (i === j || x < 0 || y < 0) continue;
       const d = canonicalDistance[metric](rows, x, rows, y);
       if (!Number.isFinite(d)) continue; // such rows are scanned in full
@@ -77,7 +78,7 @@ async function worstShare(points: Matrix, metric: Metric): Promise<number> {
 }
 
 test.each(Object.entries(hardValues))(
-  'the value of a pair is no farther from its canonical distance than the bound says: %s',
+  'the value of a pair differs from its canonical distance by no more than the bound: %s',
   async (_name, draw) => {
     const uniform = uniforms(1);
     for (const metric of ['euclidean', 'cosine', 'dot'] as const) {
@@ -89,7 +90,7 @@ test.each(Object.entries(hardValues))(
   },
 );
 
-test('nor where rounding is at its worst: rows of one column, far from the origin, of one huge and many small values', async () => {
+test('the same where rounding is worst: rows of one column, far from the origin, or of one huge and many small values', async () => {
   const uniform = uniforms(2);
   let most = 0;
   for (const metric of ['euclidean', 'cosine', 'dot'] as const) {
@@ -108,5 +109,5 @@ test('nor where rounding is at its worst: rows of one column, far from the origi
     }
   }
   expect(most).toBeLessThan(1);
-  expect(most).toBeGreaterThan(0.01); // the bound is of the size of the errors
+  expect(most).toBeGreaterThan(0.01); // the bound is not much larger than the errors
 });

@@ -1,9 +1,9 @@
 const buckets = 65536;
 
 /**
- * Orders rows by norm as far as 7 binary digits tell: enough to keep the largest norm of a block close to the others. Linear time;
- * rows that this does not tell apart stay in their order.
- * @param squared squared norms, by row
+ * Orders rows by norm, to a precision of 7 binary digits: enough to keep the largest norm of a block close to the others. Rows
+ * whose norms agree to that precision stay in their order. Linear time.
+ * @param squared squared norm of each row
  */
 export function orderByNorm(rows: Int32Array, squared: Float64Array): Int32Array {
   const value = new Float32Array(1);

@@ -1,20 +1,34 @@
-import { type CallOptions, InvalidArgumentError, type Metric, type Neighbors } from '@rarefy/core';
-import { availableWorkers, hasSharedWorkers } from '../../kernels/start-worker.js';
-import { timeSlices } from '../time-slices.js';
-import { joinCrew } from './crew.js';
-import { distanceToCopies, expandGroups } from './expand-groups.js';
-import { noGroups, type RowGroups } from './group-rows.js';
-import { type JoinShape, joinBytes, joinMemory, mostWorkers } from './join-memory.js';
-import type { RowReader } from './row-reader.js';
-import { type JoinSide, type SegmentJoin, segmentJoin } from './segment-join.js';
-import { segmentsOf } from './segments.js';
+import {
+  type CallOptions,
+  InvalidArgumentError,
+  type Metric,
+  type Neighbors,
+  startProgress,
+  timeSlices,
+} from '@rarefy/core';
+import { distanceToEqualRow, paddedColumns } from '../../distance/canonical-distance.js';
+import { distinctRows, noGroups } from '../../rows/equal-rows.js';
+import { expandSearch, expandSelfJoin } from '../../rows/expand-groups.js';
+import type { RowReader } from '../../rows/row-reader.js';
+import { startCrew } from '../../workers/crew.js';
+import { workerCount } from '../../workers/threads.js';
+import { fromOrderedBits, mostMemoryBytes } from '../../workers/wasm-module.js';
+import { type JoinShape, joinBytes, joinMemory } from './join-memory.js';
+import {
+  groupSegment,
+  type JoinSide,
+  type JoinTools,
+  joinSegments,
+  readSegment,
+  type Segment,
+} from './join-segments.js';
 
 export interface WasmJoinOptions extends CallOptions {
   readonly k: number;
   readonly metric: Metric;
-  /** Worker threads; without a number as many as pay. */
+  /** Worker threads; default: as many as pay off. */
   readonly workers?: number | undefined;
-  /** Most bytes of shared memory. */
+  /** Limit of the shared memory. */
   readonly memoryBytes: number;
 }
 
@@ -24,39 +38,48 @@ export interface WasmJoinResult {
   readonly distinctRows: number;
 }
 
-/** Share of the rows for which there is always room to have many candidates. */
+/** Share of the rows for which there is always room for many candidates. */
 const leastCrowded = 1 / 8;
-/** What a wasm memory can have. */
-const mostBytes = 2 ** 32 - 65536;
-/** Products of numbers from which on starting workers pays: some 50 ms of one core. */
-const workersPay = 2 ** 32;
+/** Multiplications from which on starting workers pays off: about 50 ms of one core. */
+const largeProducts = 2 ** 32;
 
-/** Every row's k nearest other rows. */
+/** The k nearest other rows of every row. */
 export async function wasmSelfJoin(reader: RowReader, options: WasmJoinOptions): Promise<WasmJoinResult> {
   const { metric, k, signal } = options;
-  const { rows } = reader;
+  const { rows, cols } = reader;
   const width = Math.max(1, Math.min(k, rows - 1));
-  const side = newSide(reader, width);
-  const { groups, squared } = side;
-  const shape = shapeOf(metric, reader.cols, width, [rows, 0], true, options.memoryBytes);
+  const lists = emptyLists(rows, width);
+  const side = { ...sideOf(reader), lists };
+  const shape = shapeOf(metric, cols, width, [rows, 0], true, options.memoryBytes);
   const segments = segmentsOf(rows, shape.rows[0]);
-  const pairs = segments.flatMap((first, i) => segments.slice(i + 1).map((second) => [first, second] as const));
-  const parts = segments.length + 2 * pairs.length;
-  const work = ((rows * rows) / 2) * shape.stride;
-  const fullScans = await withJoin(shape, work, 'self-join', rows, options, async (join, onPart) => {
+  const parts = segments.length ** 2; // a join of two segments counts as two parts
+  const products = ((rows * rows) / 2) * shape.stride;
+  const fullScans = await withTools(shape, products, 'self-join', rows, options, async (tools, partProgress) => {
+    let scans = 0;
     let part = 0;
-    for (const segment of segments) await join.first(side, segment, onPart(part++ / parts, 1 / parts));
-    for (const pair of pairs) {
-      await join.cross([side, side], pair, onPart(part / parts, 2 / parts));
-      part += 2;
+    for (const segment of segments) {
+      const loaded = await readSegment(tools, side, segment, 0);
+      await groupSegment(tools, loaded);
+      scans += await joinSegments(tools, [loaded], partProgress(part++ / parts, 1 / parts));
     }
+    for (const [index, segment] of segments.slice(0, -1).entries()) {
+      const first = await readSegment(tools, side, segment, 0);
+      for (const other of segments.slice(index + 1)) {
+        const second = await readSegment(tools, side, other, 1);
+        scans += await joinSegments(tools, [first, second], partProgress(part / parts, 2 / parts));
+        part += 2;
+      }
+    }
+    return scans;
   });
-  const expansion = { lists: side.lists!, width, groups, ownDistance: distanceToCopies(metric, squared) };
-  const neighbors = await expandGroups(rows, k, expansion, timeSlices(signal));
-  return { neighbors, fullScans, distinctRows: distinctCount(groups) };
+  const { groups, squared } = side;
+  const ownDistance = (row: number) => distanceToEqualRow(metric, squared[row]!);
+  const nearest = neighborsOf(lists, rows, width);
+  const neighbors = await expandSelfJoin(nearest, k, groups, ownDistance, timeSlices(signal));
+  return { neighbors, fullScans, distinctRows: distinctRows(groups).length };
 }
 
-/** The k nearest rows of every query. @param exclude one id a query to leave out; -1 leaves none out */
+/** The k nearest rows of every query. @param exclude one id per query to leave out, or -1 */
 export async function wasmSearch(
   queries: RowReader,
   points: RowReader,
@@ -65,69 +88,100 @@ export async function wasmSearch(
 ): Promise<WasmJoinResult> {
   const { metric, k, signal } = options;
   const width = Math.min(exclude ? k + 1 : k, points.rows);
-  const querySide = newSide(queries, width);
-  const pointSide: JoinSide = { ...newSide(points, 0), lists: undefined };
+  const lists = emptyLists(queries.rows, width);
+  const querySide = { ...sideOf(queries), lists };
+  const pointSide = sideOf(points);
   const shape = shapeOf(metric, points.cols, width, [queries.rows, points.rows], false, options.memoryBytes);
   const querySegments = segmentsOf(queries.rows, shape.rows[0]);
   const pointSegments = segmentsOf(points.rows, shape.rows[1]);
-  const pairs = querySegments.flatMap((first) => pointSegments.map((second) => [first, second] as const));
-  const work = queries.rows * points.rows * shape.stride;
-  const fullScans = await withJoin(shape, work, 'search', queries.rows, options, async (join, onPart) => {
-    for (const segment of pointSegments) await join.group(pointSide, segment, 1);
-    for (const [part, pair] of pairs.entries()) {
-      await join.cross([querySide, pointSide], pair, onPart(part / pairs.length, 1 / pairs.length));
+  const parts = querySegments.length * pointSegments.length;
+  const products = queries.rows * points.rows * shape.stride;
+  const fullScans = await withTools(shape, products, 'search', queries.rows, options, async (tools, partProgress) => {
+    let second = await readSegment(tools, pointSide, pointSegments[0]!, 1);
+    await groupSegment(tools, second);
+    for (const segment of pointSegments.slice(1)) {
+      second = await readSegment(tools, pointSide, segment, 1);
+      await groupSegment(tools, second);
     }
+    let scans = 0;
+    let part = 0;
+    for (const querySegment of querySegments) {
+      const first = await readSegment(tools, querySide, querySegment, 0);
+      for (const segment of pointSegments) {
+        if (second.segment !== segment) second = await readSegment(tools, pointSide, segment, 1);
+        scans += await joinSegments(tools, [first, second], partProgress(part++ / parts, 1 / parts));
+      }
+    }
+    return scans;
   });
-  const expansion = { lists: querySide.lists!, width, groups: pointSide.groups, exclude };
-  const neighbors = await expandGroups(queries.rows, k, expansion, timeSlices(signal));
-  return { neighbors, fullScans, distinctRows: distinctCount(pointSide.groups) };
+  const { groups } = pointSide;
+  const nearest = neighborsOf(lists, queries.rows, width);
+  const neighbors = await expandSearch(nearest, k, groups, exclude, timeSlices(signal));
+  return { neighbors, fullScans, distinctRows: distinctRows(groups).length };
 }
 
-type OnPart = (begin: number, share: number) => (done: number, tasks: number) => void;
+/** The progress of a part of the work: shares of the whole at which it begins, and that it takes. */
+type PartProgress = (begin: number, share: number) => (done: number, tasks: number) => void;
 
-/** Runs work on a join, with its events, and ends its workers whatever happens. Returns the count of full scans. */
-async function withJoin(
+/** Runs work with a memory and a crew, reports its events, and ends the workers whatever happens. */
+async function withTools<Result>(
   shape: JoinShape,
   products: number,
   task: string,
   total: number,
   { workers, signal, onEvent }: WasmJoinOptions,
-  work: (join: SegmentJoin, onPart: OnPart) => Promise<void>,
-): Promise<number> {
-  const started = performance.now();
+  work: (tools: JoinTools, partProgress: PartProgress) => Promise<Result>,
+): Promise<Result> {
   const slices = timeSlices(signal);
-  onEvent?.({ type: 'work-start', task, total });
-  const place = joinMemory(shape);
-  const crew = await joinCrew(place, workerCount(workers, products), signal);
+  const progress = startProgress(task, total, onEvent);
+  const memory = joinMemory(shape);
+  const crew = await startCrew({
+    name: 'join',
+    memory: memory.memory,
+    wordsAt: memory.wordsAt,
+    parametersAt: memory.parametersAt,
+    workers: workerCount(workers, products >= largeProducts),
+    signal,
+  });
   try {
-    const join = segmentJoin(place, crew, slices);
-    const onPart: OnPart = (begin, share) => (done, tasks) =>
-      onEvent?.({ type: 'work-progress', task, done: Math.floor(total * (begin + (share * done) / tasks)), total });
-    await work(join, onPart);
-    onEvent?.({ type: 'work-progress', task, done: total, total });
-    onEvent?.({ type: 'work-end', task, done: total, elapsedMs: performance.now() - started });
-    return join.fullScans;
+    const result = await work({ memory, crew, slices }, (begin, share) => (done, tasks) => {
+      progress.report(Math.floor(total * (begin + (share * done) / tasks)));
+    });
+    progress.report(total);
+    progress.end();
+    return result;
   } finally {
     await crew[Symbol.asyncDispose]();
   }
 }
 
-function workerCount(asked: number | undefined, products: number): number {
-  if (!hasSharedWorkers()) return 0;
-  if (asked !== undefined) return asked;
-  return products < workersPay ? 0 : Math.min(mostWorkers, availableWorkers());
+function sideOf(reader: RowReader): JoinSide {
+  return { reader, groups: noGroups(reader.rows), squared: new Float64Array(reader.rows) };
 }
 
-function newSide(reader: RowReader, k: number): JoinSide {
-  return {
-    reader,
-    groups: noGroups(reader.rows),
-    squared: new Float64Array(reader.rows),
-    lists: new Uint32Array(2 * k * reader.rows).fill(0xffffffff),
-  };
+/** Lists of pairs, as the wasm module keeps them: an id, and the bits of a distance in an order that unsigned integers compare. */
+const emptyLists = (rows: number, k: number): Uint32Array => new Uint32Array(2 * k * rows).fill(0xffffffff);
+
+function neighborsOf(lists: Uint32Array, rows: number, k: number): Neighbors {
+  const ids = new Int32Array(rows * k);
+  const distances = new Float32Array(rows * k);
+  for (let cell = 0; cell < ids.length; cell++) {
+    ids[cell] = lists[2 * cell]!; // 0xffffffff, for a missing neighbor, becomes -1
+    distances[cell] = fromOrderedBits(lists[2 * cell + 1]!);
+  }
+  return { rows, k, ids, distances };
 }
 
-/** All rows at once where the memory holds them, else segments of rows, two of which it holds. */
+/** Divides rows into segments of at most `most` rows, of nearly equal size. */
+function segmentsOf(rows: number, most: number): Segment[] {
+  const count = Math.max(1, Math.ceil(rows / most));
+  return Array.from({ length: count }, (_, index) => ({
+    start: Math.floor((index * rows) / count),
+    end: Math.floor(((index + 1) * rows) / count),
+  }));
+}
+
+/** The shape for all rows at once if the memory can hold them, otherwise for segments of which it holds two. */
 function shapeOf(
   metric: Metric,
   cols: number,
@@ -136,12 +190,12 @@ function shapeOf(
   isMutual: boolean,
   memoryBytes: number,
 ): JoinShape {
-  const limit = Math.min(memoryBytes, mostBytes);
+  const limit = Math.min(memoryBytes, mostMemoryBytes);
   const shapeWith = (rows: readonly [number, number], crowdedShare: number): JoinShape => {
     const crowded = Math.ceil(crowdedShare * (isMutual ? rows[0] + rows[1] : rows[0]));
-    return { metric, stride: Math.ceil(cols / 8) * 8, k, rows, crowded };
+    return { metric, stride: paddedColumns(cols), k, rows, crowded };
   };
-  // What is not touched takes no memory, so every row may have many candidates if that is allowed.
+  // Pages that are not touched take no memory, so every row has room for many candidates if the limit allows it.
   for (const share of [1, 0.5, 0.25, leastCrowded]) {
     const whole = shapeWith(rows, share);
     if (joinBytes(whole) <= limit) return whole;
@@ -149,16 +203,11 @@ function shapeOf(
   const least = joinBytes(shapeWith([1, 1], leastCrowded));
   if (least > limit) {
     throw new InvalidArgumentError(
-      `memoryBytes = ${memoryBytes} is too little for two rows of ${cols} columns and ${k} neighbours: they take ${least} bytes, and a wasm memory has ${mostBytes} at most`,
+      `memoryBytes = ${memoryBytes} is too little for two rows of ${cols} columns and ${k} neighbors, which take ${least} bytes; ` +
+        `set it higher, up to ${mostMemoryBytes} bytes, or use fewer columns or neighbors`,
     );
   }
   let most = Math.max(...rows);
   while (joinBytes(shapeWith([most, most], leastCrowded)) > limit) most = Math.floor(most * 0.9);
   return shapeWith([most, most], leastCrowded);
-}
-
-function distinctCount({ heads }: RowGroups): number {
-  let count = 0;
-  for (let row = 0; row < heads.length; row++) if (heads[row] === row) count++;
-  return count;
 }

@@ -1,0 +1,77 @@
+import type { CallOptions } from '@rarefy/core';
+import { chatFormat, generate, type LoadedModel, padLeft, padRight, type SamplingOptions } from '@rarefy/lm';
+import type { CompletionBatch } from './completion-log-probabilities.js';
+
+/** One completion of a prompt, as rewards see it. */
+export interface Completion {
+  readonly prompt: string;
+  /** Text of the completion alone, without special tokens. */
+  readonly text: string;
+  /** Row number of the prompt in the data set. */
+  readonly position: number;
+  /** Tokens of the completion, including the stop token if it was generated. */
+  readonly ids: Int32Array;
+  /** Whether the stop token was generated before the length limit. */
+  readonly terminated: boolean;
+}
+
+export interface RolloutOptions extends SamplingOptions, CallOptions {
+  /** Completions per prompt. */
+  readonly groupSize: number;
+  /** Most tokens per prompt, including special tokens; a longer text loses its beginning. */
+  readonly maxPromptLength: number;
+  /** Most new tokens per completion, including the stop token. */
+  readonly maxCompletionLength: number;
+  readonly seed: number;
+  /** Index of the first prompt in the stream of draws. It selects the random streams, so that no two draws share one. */
+  readonly first: number;
+}
+
+export interface RolloutPrompt {
+  readonly position: number;
+  readonly prompt: string;
+}
+
+/** Completions of a batch of prompts, and the prompt tokens they continue. */
+export interface Rollout {
+  /** [prompts · groupSize]; completions of the same prompt are adjacent. */
+  readonly completions: readonly Completion[];
+  /** One row per prompt. */
+  readonly promptIds: readonly Int32Array[];
+  readonly groupSize: number;
+}
+
+/** Generates `groupSize` completions per prompt. A completion depends on weights, prompt, seed and draw, not on its batch. */
+export async function rollout(
+  { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  prompts: readonly RolloutPrompt[],
+  options: RolloutOptions,
+): Promise<Rollout> {
+  const { groupSize, maxPromptLength, maxCompletionLength, first } = options;
+  const format = chatFormat(tokenizer);
+  const promptIds = prompts.map(({ prompt }) => format.prompt(prompt, maxPromptLength).ids);
+  const generated = await generate(model, promptIds, {
+    ...options,
+    maxNewTokens: maxCompletionLength,
+    stopId: format.stopId,
+    samplesPerPrompt: groupSize,
+    streams: Array.from({ length: prompts.length * groupSize }, (_, row) => first * groupSize + row),
+  });
+  const completions = generated.map(({ ids, terminated }, row) => {
+    const { prompt, position } = prompts[Math.floor(row / groupSize)]!;
+    return { prompt, position, ids, terminated, text: tokenizer.decode(ids) };
+  });
+  return { completions, promptIds, groupSize };
+}
+
+/** Completions `start` to `end` - 1 of a rollout as tensors, for the loss. Call inside a tidy. */
+export function completionBatch(
+  { completions, promptIds, groupSize }: Rollout,
+  start = 0,
+  end = completions.length,
+): CompletionBatch {
+  const rows = Array.from({ length: end - start }, (_, index) => start + index);
+  const prompts = padLeft(rows.map((row) => promptIds[Math.floor(row / groupSize)]!));
+  const answers = padRight(rows.map((row) => completions[row]!.ids));
+  return { promptIds: prompts.ids, promptMask: prompts.mask, completionIds: answers.ids, completionMask: answers.mask };
+}

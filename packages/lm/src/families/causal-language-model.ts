@@ -1,0 +1,46 @@
+import type { Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
+import type { OutputHead } from '../layers/basic-layers.js';
+import type { CacheShape, ForwardOptions } from '../layers/forward-context.js';
+
+/** Result of a forward pass over T tokens: [batch, T, vocabulary], and [batch, T, hidden] after the final norm. */
+export interface ModelOutput {
+  readonly logits: Tensor3D;
+  readonly hiddenStates: Tensor3D;
+}
+
+/**
+ * The smallest model that Rarefy can use: bring your own with this one function.
+ * `ids` and `mask` are int32 [batch, T]. The mask is 1 for real tokens and 0 for padding, which may be on either side.
+ */
+export interface ForwardModel {
+  forward(ids: Tensor2D, mask: Tensor2D): ModelOutput;
+}
+
+export type ModelFamily = 'gpt2' | 'llama' | 'nanochat';
+
+export interface ModelDescription {
+  /** `custom` for a model that the user brings. */
+  readonly family: ModelFamily | 'custom';
+  readonly vocabularySize: number;
+  readonly hiddenSize: number;
+  /** Most tokens per row. */
+  readonly maxPositions: number;
+  /** If set, logits are softCap * tanh(x / softCap): the output head is then not linear. */
+  readonly softCap?: number;
+}
+
+/** A decoder-only language model. Its weights are tfjs variables under their Hugging Face names. */
+export interface CausalLanguageModel extends ForwardModel {
+  readonly description: ModelDescription;
+  /** Absent if `forward` takes no cache; generation then runs a whole forward pass per token. */
+  readonly cacheShape?: CacheShape;
+  readonly parameters: Readonly<Record<string, Variable>>;
+  readonly head: OutputHead;
+  forward(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): ModelOutput;
+  /** Only the last hidden states, after the final norm: [batch, T, hidden]. */
+  hiddenStates(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): Tensor3D;
+  /** Logits of hidden states: [n, hidden] → [n, vocabulary]. */
+  logits(hiddenStates: Tensor2D): Tensor2D;
+  /** Frees the weights. */
+  dispose(): void;
+}

@@ -1,0 +1,55 @@
+import { InputError } from '@rarefy/core';
+
+/** Typed access to the fields of a config.json. Each getter throws InputError naming a field that is missing or of another type. */
+export interface ConfigReader {
+  readonly modelType: string;
+  /** A positive integer. */
+  integer(name: string, fallback?: number): number;
+  /** A finite number. */
+  number(name: string, fallback?: number): number;
+  boolean(name: string, fallback: boolean): boolean;
+  text(name: string, fallback?: string): string;
+  /** The value as it is; undefined if the field is missing. */
+  raw(name: string): unknown;
+}
+
+/**
+ * @param config the parsed config.json
+ * @param source its path, for messages
+ * @throws InputError if `config` is not an object.
+ */
+export function configReader(config: unknown, source = 'config.json'): ConfigReader {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw new InputError(`${source} must contain a JSON object`);
+  }
+  const fields = new Map(Object.entries(config));
+  const need = <Value>(
+    name: string,
+    expected: string,
+    fits: (value: unknown) => value is Value,
+    fallback?: Value,
+  ): Value => {
+    const value = fields.get(name) ?? fallback;
+    if (fits(value)) return value;
+    throw new InputError(`${source}: '${name}' must be ${expected}, got ${JSON.stringify(value)}`);
+  };
+  const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  const isSize = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
+  return {
+    modelType: need('model_type', 'a string', (value) => typeof value === 'string'),
+    integer: (name, fallback) => need(name, 'a positive integer', isSize, fallback),
+    number: (name, fallback) => need(name, 'a number', isNumber, fallback),
+    boolean: (name, fallback) => need(name, 'true or false', (value) => typeof value === 'boolean', fallback),
+    text: (name, fallback) => need(name, 'a string', (value) => typeof value === 'string', fallback),
+    raw: (name) => fields.get(name),
+  };
+}
+
+/** Base of the rotary angles. @throws InputError for scaled rotary positions, which are not supported. */
+export function rotaryBase(config: ConfigReader): number {
+  const parameters = (config.raw('rope_parameters') ?? config.raw('rope_scaling') ?? {}) as Record<string, unknown>;
+  const type = parameters.rope_type ?? parameters.type ?? 'default';
+  if (type !== 'default')
+    throw new InputError(`rotary positions of type '${type}' are not supported; only 'default' is`);
+  return typeof parameters.rope_theta === 'number' ? parameters.rope_theta : config.number('rope_theta', 10_000);
+}

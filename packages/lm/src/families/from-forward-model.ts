@@ -1,0 +1,53 @@
+import { ShapeError } from '@rarefy/core';
+import type { Variable } from '@tensorflow/tfjs-core';
+import { headLogits, type OutputHead } from '../layers/basic-layers.js';
+import type { CausalLanguageModel, ForwardModel } from './causal-language-model.js';
+
+export interface ForwardModelOptions {
+  /** The output head: weight [vocabulary, hidden] and optionally bias [vocabulary]. The caller keeps and disposes both. */
+  readonly head: OutputHead;
+  /** Most tokens per row. */
+  readonly maxPositions: number;
+  /** Weights to train and save, by name. Default: none; the model can then embed and generate. */
+  readonly parameters?: Readonly<Record<string, Variable>>;
+}
+
+/**
+ * Makes a language model of your own tfjs model, for embedders, generation and training. It has no key/value cache. Disposing
+ * it does not free your weights.
+ * @throws ShapeError if the bias and the vocabulary have different lengths; `hiddenStates` throws it if `forward` returns
+ *   hidden states of another width than the head.
+ */
+export function fromForwardModel(
+  { forward }: ForwardModel,
+  { head, maxPositions, parameters = {} }: ForwardModelOptions,
+): CausalLanguageModel {
+  const [vocabularySize, hiddenSize] = head.weight.shape;
+  const { bias, softCap } = head;
+  if (bias !== undefined && bias.size !== vocabularySize) {
+    throw new ShapeError(`the head has ${bias.size} biases for a vocabulary of ${vocabularySize}; give one per token`);
+  }
+  return {
+    description: {
+      family: 'custom',
+      vocabularySize,
+      hiddenSize,
+      maxPositions,
+      ...(softCap === undefined ? {} : { softCap }),
+    },
+    parameters,
+    head,
+    forward: (ids, mask) => forward(ids, mask),
+    hiddenStates: (ids, mask) => {
+      const { logits, hiddenStates } = forward(ids, mask);
+      logits.dispose();
+      const width = hiddenStates.shape[2];
+      if (width === hiddenSize) return hiddenStates;
+      throw new ShapeError(
+        `forward returned hidden states of width ${width}, and the head takes ${hiddenSize}; give the head of this model`,
+      );
+    },
+    logits: (hiddenStates) => headLogits(hiddenStates, head),
+    dispose() {},
+  };
+}

@@ -1,0 +1,137 @@
+import { counterRandom, digest, InputError, ShapeError } from '@rarefy/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { headLogits } from '../layers/basic-layers.js';
+import { forwardContext } from '../layers/forward-context.js';
+import type { CausalLanguageModel, ModelFamily } from './causal-language-model.js';
+import { configReader } from './config.js';
+import { decoderHiddenStates, type Family } from './decoder.js';
+import { gpt2 } from './gpt2.js';
+import { llama, nanochat } from './rotary-family.js';
+
+const families: Readonly<Record<ModelFamily, Family>> = { gpt2, llama, nanochat };
+
+/** Values and shape of one weight. */
+export interface WeightValues {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/**
+ * Builds a model from a config.json and its weights, on the current tfjs backend.
+ * @param config the parsed config.json
+ * @param weights by name, as a Hugging Face file holds them; names that the family does not use are ignored
+ * @throws InputError if the family or the config is not supported; ShapeError naming a weight that is missing or has another shape.
+ */
+export function languageModel(config: unknown, weights: ReadonlyMap<string, WeightValues>): CausalLanguageModel {
+  const reader = configReader(config);
+  const family = familyOf(reader.modelType);
+  const found = new Map<string, WeightValues>();
+  for (const [name, values] of weights) {
+    const canonical = family.canonicalName(name);
+    if (canonical !== undefined) found.set(canonical, values);
+  }
+  const { layers, heads: _, keyValueHeads, headSize, ...description } = family.describe(reader);
+  // Before the shapes of all layers are listed: a damaged config may ask for billions of layers.
+  if (layers > found.size) {
+    throw new ShapeError(`config.json asks for ${layers} layers, and the file has only ${found.size} weights`);
+  }
+  const shapes = family.parameterShapes(reader);
+  for (const [name, shape] of Object.entries(shapes)) {
+    const values = found.get(name);
+    if (!values)
+      throw new ShapeError(
+        `the weight '${name}' (${shape.join(' x ')}) is missing; is this a ${reader.modelType} model?`,
+      );
+    if (values.shape.join() !== shape.join()) {
+      throw new ShapeError(`'${name}' is ${values.shape.join(' x ')} and config.json asks for ${shape.join(' x ')}`);
+    }
+  }
+  const decoder = family.build(reader);
+  const parameters = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      const initial = tf.tensor(found.get(name)!.data, [...shape], 'float32');
+      const variable = tf.variable(initial);
+      initial.dispose();
+      return [name, variable];
+    }),
+  );
+  const head = {
+    weight: parameters[family.headName(reader)] as unknown as tf.Tensor2D,
+    ...(description.softCap === undefined ? {} : { softCap: description.softCap }),
+  };
+
+  const model: CausalLanguageModel = {
+    description,
+    cacheShape: { layers, keyValueHeads, headSize },
+    parameters,
+    head,
+    hiddenStates: (ids, mask, options = {}) => {
+      const hidden = tf.tidy(() => {
+        const context = forwardContext(description.maxPositions, ids, mask, options);
+        return decoderHiddenStates(decoder, layers, parameters, ids, context);
+      });
+      if (options.cache) options.cache.filled += ids.shape[1];
+      return hidden;
+    },
+    logits: (hiddenStates) => headLogits(hiddenStates, head),
+    forward: (ids, mask, options = {}) => {
+      const hiddenStates = model.hiddenStates(ids, mask, options);
+      const [batch, length, width] = hiddenStates.shape;
+      const logits = tf.tidy(() => {
+        const rows = model.logits(tf.reshape(hiddenStates, [batch * length, width]));
+        return tf.reshape(rows, [batch, length, -1]) as tf.Tensor3D;
+      });
+      return { logits, hiddenStates };
+    },
+    dispose() {
+      tf.dispose(parameters);
+      decoder.dispose();
+    },
+  };
+  return model;
+}
+
+/**
+ * Random initial weights for a config.json: normal with standard deviation `initializer_range` (default 0.02), residual
+ * projections divided by √(2 · layers), norms 1 and biases 0 (Radford et al. 2019). A pure function of its arguments.
+ */
+export function initialWeights(config: unknown, seed: number): Map<string, WeightValues> {
+  const reader = configReader(config);
+  const family = familyOf(reader.modelType);
+  const deviation = reader.number('initializer_range', 0.02);
+  const { layers } = family.describe(reader);
+  const random = counterRandom(seed);
+  const weights = new Map<string, WeightValues>();
+  Object.entries(family.parameterShapes(reader)).forEach(([name, shape], index) => {
+    const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    if (shape.length === 1) data.fill(name.endsWith('.bias') ? 0 : 1);
+    else {
+      const stream = random.fork(index);
+      const scale = family.residualWeights.test(name) ? deviation / Math.sqrt(2 * layers) : deviation;
+      // Box-Muller: one normal number per pair of uniforms. 1 - u keeps the logarithm finite.
+      for (let i = 0; i < data.length; i++) {
+        const radius = Math.sqrt(-2 * Math.log(1 - stream.uniform(2 * i)));
+        data[i] = scale * radius * Math.cos(2 * Math.PI * stream.uniform(2 * i + 1));
+      }
+    }
+    weights.set(name, { shape, data });
+  });
+  return weights;
+}
+
+/** Digest of all weights in the order of their names, as 16 hex digits. It changes whenever a weight changes. */
+export async function weightsDigest(model: CausalLanguageModel): Promise<string> {
+  let chain = '0000000000000000';
+  for (const name of Object.keys(model.parameters).sort()) {
+    chain = digest((await model.parameters[name]!.data()) as Float32Array, chain);
+  }
+  return chain;
+}
+
+function familyOf(modelType: string): Family {
+  const family = Object.hasOwn(families, modelType) ? families[modelType as ModelFamily] : undefined;
+  if (family) return family;
+  throw new InputError(
+    `model_type '${modelType}' is not supported; use a model of ${Object.keys(families).join(', ')}`,
+  );
+}

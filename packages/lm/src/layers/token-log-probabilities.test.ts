@@ -1,0 +1,93 @@
+import { counterRandom, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { describeOnBackends } from '../../../../tests/support/backends.js';
+import { tokenEntropies, tokenLogProbabilities } from './token-log-probabilities.js';
+
+const rows = 7;
+const vocabulary = 31;
+const random = counterRandom(5);
+const values = Float32Array.from({ length: rows * vocabulary }, (_, index) => 12 * random.uniform(index) - 6);
+const tokens = Int32Array.from({ length: rows }, (_, row) => Math.floor(vocabulary * random.fork(1).uniform(row)));
+const weights = Float32Array.from({ length: rows }, (_, row) => random.fork(2).uniform(row) - 0.5);
+
+/** softmax(logits / temperature) of one row, in float64. */
+function softmax(row: number, temperature: number): number[] {
+  const scores = Array.from(values.subarray(row * vocabulary, (row + 1) * vocabulary), (value) => value / temperature);
+  const top = Math.max(...scores);
+  const powers = scores.map((score) => Math.exp(score - top));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+describeOnBackends('token log-probabilities', () => {
+  test.each([1, 0.7, 2])('equal float64 log-softmax and its gradient at temperature %d', async (temperature) => {
+    const before = tf.memory().numTensors;
+    const logits = tf.tensor2d(values, [rows, vocabulary]);
+    const ids = tf.tensor1d(tokens, 'int32');
+    const forward = tokenLogProbabilities(logits, ids, temperature);
+    const { value, grad } = tf.valueAndGrad((x: tf.Tensor2D) =>
+      tf.sum(tf.mul(tokenLogProbabilities(tf.mul(x, 1), ids, temperature), weights)),
+    )(logits);
+    const found = await forward.data();
+    const gradient = await grad.data();
+    for (let row = 0; row < rows; row++) {
+      const probabilities = softmax(row, temperature);
+      expect(found[row]).toBeCloseTo(Math.log(probabilities[tokens[row]!]!), 5);
+      probabilities.forEach((probability, id) => {
+        const expected = (weights[row]! * ((id === tokens[row] ? 1 : 0) - probability)) / temperature;
+        expect(Math.abs(gradient[row * vocabulary + id]! - expected)).toBeLessThan(1e-6);
+      });
+    }
+    tf.dispose([logits, ids, forward, value, grad]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('do not keep a second copy of the logits for the backward pass', () => {
+    const logits = tf.zeros<tf.Rank.R2>([20, 500]);
+    const ids = tf.zeros<tf.Rank.R1>([20], 'int32');
+    let kept = 0;
+    const grad = tf.grad((x: tf.Tensor) => {
+      const before = tf.memory().numBytes;
+      const result = tokenLogProbabilities(x as tf.Tensor2D, ids, 0.9);
+      kept = tf.memory().numBytes - before;
+      return tf.sum(result);
+    })(logits);
+    // On wasm, where cloning copies, the kept logits count as new. Two copies would be 80,000 bytes.
+    expect(kept).toBeLessThan(20 * 500 * 4 + 1000);
+    tf.dispose([logits, ids, grad]);
+  });
+
+  test('stay finite for logits whose exponentials overflow', () => {
+    const [log] = tf.tidy(() =>
+      tokenLogProbabilities(tf.tensor2d([[1000, -1000, 990]]), tf.tensor1d([2], 'int32')).dataSync(),
+    );
+    expect(log).toBeCloseTo(-10 - Math.log1p(Math.exp(-10)), 4);
+  });
+
+  test('entropies equal float64 and have a zero gradient', async () => {
+    const before = tf.memory().numTensors;
+    const logits = tf.tensor2d(values, [rows, vocabulary]);
+    const found = tokenEntropies(logits, 0.7);
+    const { value, grad } = tf.valueAndGrad((x: tf.Tensor2D) => tf.sum(tokenEntropies(x)))(logits);
+    const entropies = await found.data();
+    for (let row = 0; row < rows; row++) {
+      const expected = softmax(row, 0.7).reduce((sum, p) => sum - p * Math.log(p), 0);
+      expect(entropies[row]).toBeCloseTo(expected, 5);
+    }
+    expect((await grad.data()).every((slope) => slope === 0)).toBe(true);
+    tf.dispose([logits, found, value, grad]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('refuse wrong ids and temperatures', () => {
+    tf.tidy(() => {
+      const logits = tf.zeros<tf.Rank.R2>([2, 3]);
+      expect(() => tokenLogProbabilities(logits, tf.tensor1d([0], 'int32'))).toThrow(ShapeError);
+      expect(() => tokenLogProbabilities(logits, tf.tensor1d([0, 1], 'float32'))).toThrow('int32 ids [2], got float32');
+      for (const temperature of [0, -1, Number.NaN, Infinity]) {
+        expect(() => tokenEntropies(logits, temperature)).toThrow(InvalidArgumentError);
+      }
+    });
+  });
+});

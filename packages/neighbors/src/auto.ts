@@ -1,1 +1,0 @@
-export { type AutoIndexOptions, autoIndex, mostExactRows } from './auto/auto-index.js';

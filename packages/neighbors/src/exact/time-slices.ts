@@ -1,1 +1,0 @@
-export { type TimeSlices, timeSlices } from '@rarefy/core';

@@ -1,2 +1,0 @@
-// Optional and not installed in the workspace: what is used of it is `Usearch`.
-declare module 'usearch';

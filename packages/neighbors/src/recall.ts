@@ -1,1 +1,0 @@
-export { lowRecall, type MeasureRecallOptions, measureRecall } from './recall/measure-recall.js';

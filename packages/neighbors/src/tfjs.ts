@@ -1,1 +1,0 @@
-export { type TfjsIndexOptions, tfjsIndex } from './tfjs/tfjs-index.js';

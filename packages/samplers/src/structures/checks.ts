@@ -1,0 +1,42 @@
+import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
+
+/** No sum of 2^31 weights up to this one overflows, rounding included. */
+const largestWeight = Number.MAX_VALUE / 2 ** 32;
+
+/** Returns the weight, -0 as 0. @throws InvalidWeightsError if it is not finite, negative, or so large that sums may overflow. */
+export function checkedWeight(weight: number, position: number): number {
+  if (weight >= 0 && weight <= largestWeight) return weight + 0;
+  const rule = weight < Infinity && weight > 0 ? `at most ${largestWeight}, or their sum overflows` : 'finite and ≥ 0';
+  throw new InvalidWeightsError(`weight ${weight} at position ${position}: weights must be ${rule}`);
+}
+
+/** A copy, unchecked, with -0 as 0, because JSON has no -0. */
+export function copyWeights(weights: ArrayLike<number>): Float64Array {
+  const copy = new Float64Array(weights.length);
+  for (let position = 0; position < copy.length; position++) copy[position] = weights[position]! + 0;
+  return copy;
+}
+
+/** @throws InvalidWeightsError if all `size` weights are zero. */
+export function checkTotal(total: number, size: number): void {
+  if (total > 0) return;
+  throw new InvalidWeightsError(
+    `all ${size} weights are zero, so nothing can be drawn; give at least one weight above 0`,
+  );
+}
+
+/** @throws InvalidWeightsError if more draws without replacement are wanted than the `possible` of `size` weights above 0. */
+export function checkEnough(count: number, possible: number, size: number): void {
+  if (count <= possible) return;
+  throw new InvalidWeightsError(
+    `${count} draws without replacement need ${count} weights above 0, and ${possible} of ${size} are; draw fewer`,
+  );
+}
+
+/** @throws InvalidArgumentError if there are more than 2^31 - 1 positions, which do not fit in int32. */
+export function checkSize(size: number): void {
+  if (size <= 2 ** 31 - 1) return;
+  throw new InvalidArgumentError(
+    `${size} positions are more than 2^31 - 1 and do not fit in int32; split the data set and draw from its parts`,
+  );
+}
