@@ -139,8 +139,16 @@ async function embeddedDensity<Item>(
 
 async function embedInMemory<Item>(embedder: Embedder<Item>, prompts: readonly Item[], work: EmbedOptions) {
   const truncated: number[] = [];
+  const { total = prompts.length, batchSize, task, signal, onEvent } = work;
+  const given = {
+    total,
+    signal,
+    onEvent,
+    ...(batchSize !== undefined && { batchSize }),
+    ...(task !== undefined && { task }),
+  };
   async function* parts() {
-    for await (const part of embedStream(embedder, prompts, { total: prompts.length, ...work })) {
+    for await (const part of embedStream(embedder, prompts, given)) {
       truncated.push(...part.truncated);
       yield part;
     }
