@@ -92,7 +92,7 @@ test('a file that leaves something running does not keep the command from ending
   expect([code, stdout]).toEqual([1, expect.stringMatching(/\d+ passed, \d+ failed, \d+ skipped\n$/)]);
 });
 
-test('JavaScript, a named function and a kind that is told', async () => {
+test('JavaScript, a named function and a given kind', async () => {
   const plain = (kind: string) => `
     const sum = (text) => [...text].reduce((total, character) => total + character.charCodeAt(0), 0);
     const embedder = () => ({
@@ -110,8 +110,8 @@ test('JavaScript, a named function and a kind that is told', async () => {
   expect([code, stdout]).toEqual([0, expect.stringContaining('embedder sums\npassed   declares its version')]);
   write('unkind.mjs', plain('encoder'));
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
-  const told = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
-  expect(told.stdout).toContain(
+  const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
+  expect(overridden.stdout).toContain(
     "failed   declares its version, kind, fingerprint and capabilities: expected kind 'embedder', got 'encoder'.",
   );
 });
@@ -121,10 +121,10 @@ test.each([
   [['--kind', 'sampler'], 2, 'give the file first'],
   [['missing.ts'], 1, 'cannot read missing.ts: it does not exist'],
   [['syntax.ts'], 1, 'syntax.ts does not compile'],
-  [['throws.ts'], 1, 'throws.ts fails as it is imported: not today'],
-  [['nothing.ts'], 1, 'the file exports no function'],
-  [['several.ts'], 1, 'the file exports the functions one, two; export one'],
-  [['several.ts', '--export', 'three'], 1, 'there is none named three'],
+  [['throws.ts'], 1, 'throws.ts fails while it is imported: not today'],
+  [['nothing.ts'], 1, 'nothing.ts exports no function'],
+  [['several.ts'], 1, 'several.ts exports the functions one, two; export one'],
+  [['several.ts', '--export', 'three'], 1, 'none is named three'],
   [['several.ts', '--export', 'one'], 1, 'the function returned 1, and not a component'],
   [
     ['several.ts', '--export', 'two'],

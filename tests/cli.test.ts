@@ -152,7 +152,7 @@ describe('the jobs, one after the other', () => {
     const umap = await rarefy('view --prompts prompts.jsonl --embeddings e.safetensors --seed 2 --out umap');
     expect(umap.code).toBe(0);
     expect((await rarefy('view --prompts prompts.jsonl --embeddings few.safetensors --out x')).stderr).toContain(
-      'has no embedding of the prompt with id "pair-3"',
+      'few.safetensors lacks 26 of 29 prompts; the first one has the id "pair-3"',
     );
   });
 
@@ -163,8 +163,8 @@ describe('the jobs, one after the other', () => {
     const missing = JSON.parse((await rarefy('doctor --only node-gpu --json')).stdout);
     if (!missing.works) expect(missing.detail).toMatch(/npm install|Reinstall|Choose another backend/);
     const hnsw = JSON.parse((await rarefy('doctor --only hnsw --json')).stdout);
-    expect(hnsw.purpose).toBe('neighbours, hnsw');
-    expect(hnsw.detail).toMatch(hnsw.works ? /^finds neighbours$/ : /npm install usearch|Reinstall/);
+    expect(hnsw.purpose).toBe('neighbors, hnsw');
+    expect(hnsw.detail).toMatch(hnsw.works ? /^finds neighbors$/ : /npm install usearch|Reinstall/);
   });
 });
 
@@ -190,9 +190,9 @@ describe('bad input ends with one line and a code', () => {
     ['prompts --pairs no-prompt.jsonl --out x', 1, 'no-prompt.jsonl, line 1'],
     ['prompts --pairs pairs.jsonl --out pairs.jsonl/x', 1, 'cannot write'],
     ['prompts --pairs pairs.jsonl --out x --on-bad-line maybe', 2, '--on-bad-line must be one of stop, skip'],
-    ['prompts --out x', 2, '--pairs must be given'],
+    ['prompts --out x', 2, '--pairs is required'],
     ['prompts --pairs pairs.jsonl --merge-near-duplicates 2', 2, '--merge-near-duplicates must be a number'],
-    ['download --out x', 2, '--dataset must be given'],
+    ['download --out x', 2, '--dataset is required'],
     ['download --dataset nothing', 1, 'nothing is neither a file nor the name'],
     ['models pull --endpoint x', 2, 'give the name first: rarefy models pull all-MiniLM-L6-v2'],
     ['models path absent', 1, 'get it with: rarefy models pull absent'],
@@ -205,20 +205,20 @@ describe('bad input ends with one line and a code', () => {
     [
       'embed --data pairs.jsonl --out x.safetensors --embedder hash --pooling max',
       2,
-      '--pooling is of causal-lm and onnx',
+      '--pooling applies only to causal-lm and onnx; the embedder is hash',
     ],
-    ['embed --data pairs.jsonl --out x.safetensors --ckpt base --pooling cls', 2, '--pooling cls is of onnx'],
+    ['embed --data pairs.jsonl --out x.safetensors --ckpt base --pooling cls', 2, '--pooling cls applies only to onnx'],
     [
       'embed --data pairs.jsonl --out x.safetensors --embedder hash --batch-tokens 9',
       2,
-      '--batch-tokens is of embedders that read tokens',
+      '--batch-tokens applies only to causal-lm, logits, onnx and use',
     ],
     ['embed --data pairs.jsonl --out x.safetensors --batch-size 0', 2, '--batch-size must be an integer, at least 1'],
-    ['embed --data pairs.jsonl --out x.safetensors --embedder http', 2, '--embedder http needs --url and --model'],
+    ['embed --data pairs.jsonl --out x.safetensors --embedder http', 2, '--embedder http needs --url and --url-model'],
     [
       'embed --data pairs.jsonl --out x.safetensors --embedder hash --url x',
       2,
-      '--url and --model are of --embedder http',
+      '--url applies only to http; the embedder is hash',
     ],
     ['convert --in e.safetensors --out x', 2, 'x has no extension of an embedding file'],
     ['convert --in damaged.safetensors --out x.pt', 1, 'damaged.safetensors'],
@@ -231,17 +231,17 @@ describe('bad input ends with one line and a code', () => {
       2,
       '--target-ess must be a number, at least 0 and at',
     ],
-    ['density --out x', 2, 'give one of --prompts and --embeddings'],
+    ['density --out x', 2, 'give --pairs, --prompts or --embeddings'],
     ['sample --embeddings few.safetensors --budget 4 --out x', 2, '--budget 4 is more than the 3 rows'],
     ['sample --embeddings few.safetensors --budget 2 --out x', 2, 'k = 20'],
-    ['view --out x', 2, 'give one of --pairs and --prompts'],
+    ['view --out x', 2, 'give either --pairs or --prompts'],
     ['smaple', 2, 'unknown command smaple. Did you mean sample?'],
     ['sample --bugdet 3', 2, 'unknown option --bugdet. Did you mean --budget?'],
   ])('rarefy %s', async (line, code, message) => {
     const result = await rarefy(line);
-    const told = result.stderr.split('\n').filter((text) => !/^((read|embed): \d+ in |embedder: )/.test(text));
-    expect(told).toEqual([expect.stringMatching(/^rarefy: /), '']);
-    expect(told[0]).toContain(message);
+    const lines = result.stderr.split('\n').filter((text) => !/^((read|embed): \d+ in |embedder: )/.test(text));
+    expect(lines).toEqual([expect.stringMatching(/^rarefy: /), '']);
+    expect(lines[0]).toContain(message);
     expect(result.code).toBe(code);
     for (const name of ['x', 'x.safetensors']) expect(existsSync(path(name))).toBe(false);
   });
@@ -257,7 +257,7 @@ describe('bad input ends with one line and a code', () => {
   test('an id that would break a line is refused', async () => {
     await rarefy('embed --data odd-id.jsonl --embedder hash --out odd.safetensors');
     const { code, stderr } = await rarefy('sample --embeddings odd.safetensors --k 1 --budget 2 --out x');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('"a\\nb" holds a line break')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('"a\\nb" contains a line break')]);
   });
 
   test('bad lines may be skipped, and are counted', async () => {

@@ -66,7 +66,7 @@ test('a data set becomes pairs, the pairs become prompts, near-duplicates become
 test('a model is pulled, listed and found', async () => {
   expect((await rarefy('models', 'list')).stdout).toContain('get one with: rarefy models pull');
   expect((await rarefy('models', 'pull', 'some/model')).stdout).toMatch(
-    /^some\/model at [0-9a-f]{40}, licence unknown, 0\.0 MB in /,
+    /^some\/model at [0-9a-f]{40}, license unknown, 0\.0 MB in /,
   );
   expect((await rarefy('models', 'list')).stdout).toContain('some/model');
   const folder = (await rarefy('models', 'path', 'some/model')).stdout.trim();

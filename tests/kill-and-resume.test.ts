@@ -85,7 +85,7 @@ test('a train grpo run killed at step 7 and resumed equals one that was not', { 
 
   const resumed = await rarefy(run('killed', '--resume'), { cwd });
   expect(resumed).toMatchObject({ code: 0 });
-  expect(resumed.stderr).toMatch(/going on after step (5|10)\n/);
+  expect(resumed.stderr).toMatch(/continuing after step (5|10)\n/);
   expect(await metrics('whole')).toHaveLength(12);
   expect(await metrics('killed')).toEqual(await metrics('whole'));
   expect(await weights('killed')).toBe(await weights('whole'));

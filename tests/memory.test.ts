@@ -5,7 +5,7 @@ import { isExhaustive } from './support/exhaustive.js';
 interface Measured {
   readonly fingerprint: string;
   readonly peakBytes: number;
-  /** Of all mean logits at once. */
+  /** Size of all mean logits. */
   readonly allBytes: number;
   readonly largestDeviation: number;
   readonly messages: readonly string[];
@@ -13,7 +13,7 @@ interface Measured {
 
 const measure = (options: object): Promise<Measured> => runApart('vocabulary-space.mjs', options);
 
-test('vocabulary-space density holds neither all logits nor more than its blocks of rows', async () => {
+test('vocabulary-space density keeps neither all logits nor more than its blocks of rows in memory', async () => {
   const size = isExhaustive
     ? { prompts: 6000, vocabulary: 50_304, hidden: 64 }
     : { prompts: 3000, vocabulary: 40_000, hidden: 32 };

@@ -3,16 +3,16 @@ import type { FileSystem, OpenFile } from '@rarefy/io';
 
 interface Inode {
   bytes: Uint8Array;
-  /** What a power cut leaves: the bytes at the last fsync. */
+  /** The bytes at the last fsync, which survive a power failure. */
   synced: Uint8Array;
 }
 
-/** What goes wrong at the n-th call. */
+/** A failure of one call. */
 export interface Fault {
   /** Counted from 1, over all calls or over those of `only`. */
   readonly at: number;
   readonly only?: string;
-  /** An error of this code, once; or the process ends there: every later call fails too. */
+  /** An error with this code, once; or the end of the process, after which every call fails. */
   readonly code: 'EIO' | 'ENOSPC' | 'killed';
   /** Whether half of a write reaches the disk first. */
   readonly torn?: boolean;
@@ -29,7 +29,7 @@ export interface MemoryFileSystem extends FileSystem {
   after(end: 'kill' | 'power' | 'renamed', fault?: Fault): MemoryFileSystem;
 }
 
-/** A disk in memory that fails where it is told to, and knows what a power cut would leave. Folders always survive. */
+/** A disk in memory with injected failures that models power failures. Folders always survive. */
 export function memoryFileSystem(
   fault?: Fault,
   names = new Map<string, Inode>(),

@@ -1,4 +1,4 @@
-/** Pseudo-random 32-bit integers below a bound, fast: xorshift. */
+/** Fast pseudo-random 32-bit integers below a bound: xorshift. */
 export function quickRandom(seed: number): (bound: number) => number {
   let state = seed | 0 || 1;
   return (bound) => {

@@ -1,4 +1,4 @@
-// Density of prompts by the distances of their mean logits, in a process of its own that tells its peak memory. Called by
+// Density of prompts by the distances of their mean logits; prints the peak memory of this process. Run by
 // memory.bench.mjs and tests/memory.test.ts: node --max-old-space-size=512 vocabulary-space.mjs '{"prompts": …}'
 import { knnDistance, weighPrompts } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';

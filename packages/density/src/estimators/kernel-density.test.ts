@@ -210,6 +210,16 @@ function arbitraryIndex(): NeighborIndex {
   }) as unknown as NeighborIndex;
 }
 
+test('scores do not change when the caller reuses the buffer of the fitted points', async () => {
+  const points = normalPoints(60, 4, 5);
+  const queries = normalPoints(60, 4, 5); // the same rows: each excludes itself from the sample
+  const fitted = kernelDensity({ method: 'near-and-random', k: 5, samples: 10 });
+  await fitted.fit(points);
+  const before = await fitted.score!(queries);
+  points.data.fill(7);
+  expect(await fitted.score!(queries)).toEqual(before);
+});
+
 test('lets the event loop run, and rejects with the reason of its signal', async () => {
   const points = normalPoints(3000, 64, 1);
   const controller = new AbortController();

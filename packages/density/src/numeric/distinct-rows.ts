@@ -18,7 +18,7 @@ export interface DistinctRows {
 /** Merges equal rows, as {@link groupEqualRows} defines them: 0 and -0 are equal. O(rows x cols). */
 export async function distinctRows(given: Matrix, slices: TimeSlices): Promise<DistinctRows> {
   const { data, rows, cols } = given;
-  const { heads, distinct, find } = await groupEqualRows(given, slices);
+  const { heads, distinct } = await groupEqualRows(given, slices);
   const words = new Int32Array(data.buffer, data.byteOffset, data.length);
   const points = { data: new Float32Array(distinct.length * cols), rows: distinct.length, cols };
   const keys = new Float64Array(distinct.length);
@@ -34,11 +34,8 @@ export async function distinctRows(given: Matrix, slices: TimeSlices): Promise<D
     classOf[row] = classOf[heads[row]!]!; // the head comes first
     counts[classOf[row]!]!++;
   }
-  const findClass = (others: Matrix, row: number) => {
-    const first = find(others, row);
-    return first < 0 ? -1 : classOf[first]!;
-  };
-  return { points, counts, classOf, keys, find: findClass };
+  const { find } = await groupEqualRows(points, slices); // of the copy, since the caller may reuse the buffer of `given`
+  return { points, counts, classOf, keys, find };
 }
 
 const minusZero = 0x80000000 | 0;
