@@ -1,3 +1,4 @@
+import { embedderFrom } from '@rarefy/core';
 import { describe, expect, test } from 'vitest';
 import { type Check, runChecks } from '../src/check.js';
 import { densityEstimatorChecks } from '../src/checks/density-estimator-checks.js';
@@ -77,6 +78,20 @@ describeSuite(
       create: letterEmbedder,
       variants: variant(() => letterEmbedder({ maxCharacters: 9 })),
       countTensors: () => 0,
+    },
+    'one made by embedderFrom': {
+      create: () =>
+        embedderFrom({
+          name: 'word lengths',
+          dimensions: 8,
+          embed: (texts) =>
+            texts.map((text) => {
+              const counts = new Float64Array(8);
+              for (const word of text.split(' ')) counts[word.length % 8]!++;
+              return counts;
+            }),
+          batchTolerance: 0,
+        }),
     },
     'one that truncates and takes small batches': {
       create: () => letterEmbedder({ maxBatch: 16, maxCharacters: 150 }),
