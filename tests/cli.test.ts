@@ -42,15 +42,15 @@ function start(args: readonly string[], env: Record<string, string> = {}): Child
   return Object.assign(child, { result });
 }
 
-/** Runs `rarefy` with the words of a line, in the folder of the test. */
+/** Runs `rarefy` with the words of a line as arguments, in the folder of the test. */
 function rarefy(line: string, env?: Record<string, string>): Promise<Result> {
   const child = start(line === '' ? [] : line.split(' '), env);
   child.stdin!.end();
   return child.result;
 }
 
-describe('the jobs, one after the other', () => {
-  test('prompts: distinct ones of the pairs', async () => {
+describe('the commands in sequence', () => {
+  test('prompts: the distinct prompts of the pairs', async () => {
     const { code, stdout } = await rarefy('prompts --pairs pairs.jsonl --out prompts.jsonl');
     expect([code, stdout]).toEqual([0, '29 distinct prompts of 30 pairs in prompts.jsonl\n']);
     const lines = readFileSync(path('prompts.jsonl'), 'utf8').trim().split('\n');
@@ -62,7 +62,7 @@ describe('the jobs, one after the other', () => {
     });
   });
 
-  test('embed: one row an id, the first rows with --limit', async () => {
+  test('embed: one row per id, and only the first rows with --limit', async () => {
     expect((await rarefy('embed --data prompts.jsonl --embedder hash --out e.safetensors')).code).toBe(0);
     const { ids, embeddings, metadata } = await readEmbeddings(path('e.safetensors'));
     expect([ids[1], embeddings.rows, embeddings.cols]).toEqual(['pair-1', 29, 256]);
@@ -73,7 +73,7 @@ describe('the jobs, one after the other', () => {
     expect(few.embeddings.data).toEqual(embeddings.data.subarray(0, 3 * 256));
   });
 
-  test('convert: every format and back to the same file', async () => {
+  test('convert: to every format and back to the same bytes', async () => {
     const formats = ['pt', 'npy', 'parquet', 'arrow', 'safetensors'];
     let from = 'e.safetensors';
     for (const format of formats) {
@@ -107,7 +107,7 @@ describe('the jobs, one after the other', () => {
     expect(readFileSync(path('again.jsonl'))).toEqual(readFileSync(path('w.jsonl')));
   });
 
-  test('density: exponent, target, mixture and cap reach the weights', async () => {
+  test('density: exponent, target, mixture and cap change the weights', async () => {
     const base = 'density --embeddings e.safetensors --k 5 --out x.jsonl';
     const reports = [];
     for (const more of [
@@ -128,7 +128,7 @@ describe('the jobs, one after the other', () => {
     expect(reports[4]!.slice(1, 3)).toEqual(['1.000', '1.00']);
   });
 
-  test('sample: the budget without repeats, the same for the same seed', async () => {
+  test('sample: as many ids as the budget without repeats, the same for the same seed', async () => {
     const base = 'sample --embeddings e.safetensors --budget 12 --k 5';
     expect((await rarefy(`${base} --seed 3 --out a.txt`)).code).toBe(0);
     await rarefy(`${base} --seed 3 --out b.txt`);
@@ -140,7 +140,7 @@ describe('the jobs, one after the other', () => {
     expect(c).not.toBe(a);
   });
 
-  test('view: points and page, the same from pairs and from prompts with embeddings', async () => {
+  test('view: writes points and a page, the same from pairs and from prompts with embeddings', async () => {
     const { code, stdout } = await rarefy('view --pairs pairs.jsonl --embedder hash --projector pca --out view');
     expect([code, stdout.split('\n').length]).toEqual([0, 3]);
     expect(readdirSync(path('view')).sort()).toEqual(['embeddings_3d.json', 'view.html']);
@@ -156,7 +156,7 @@ describe('the jobs, one after the other', () => {
     );
   });
 
-  test('doctor: the plain backend works everywhere', async () => {
+  test('doctor: the cpu backend works everywhere', async () => {
     const { code, stdout } = await rarefy('doctor --only cpu --json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ purpose: 'backend cpu', works: true });
@@ -168,7 +168,7 @@ describe('the jobs, one after the other', () => {
   });
 });
 
-describe('bad input ends with one line and a code', () => {
+describe('invalid input prints one line and sets the exit code', () => {
   beforeAll(() => {
     const text = readFileSync(path('pairs.jsonl'), 'utf8');
     writeFileSync(path('empty.jsonl'), '');
@@ -246,7 +246,7 @@ describe('bad input ends with one line and a code', () => {
     for (const name of ['x', 'x.safetensors']) expect(existsSync(path(name))).toBe(false);
   });
 
-  test('RAREFY_BACKEND names an unknown backend', async () => {
+  test('refuses an unknown backend in RAREFY_BACKEND', async () => {
     const result = await rarefy('embed --data pairs.jsonl --out x.safetensors --embedder use', {
       RAREFY_BACKEND: 'gpu',
     });
@@ -254,13 +254,13 @@ describe('bad input ends with one line and a code', () => {
     expect(result.code).toBe(2);
   });
 
-  test('an id that would break a line is refused', async () => {
+  test('refuses an id that contains a line break', async () => {
     await rarefy('embed --data odd-id.jsonl --embedder hash --out odd.safetensors');
     const { code, stderr } = await rarefy('sample --embeddings odd.safetensors --k 1 --budget 2 --out x');
     expect([code, stderr]).toEqual([1, expect.stringContaining('"a\\nb" contains a line break')]);
   });
 
-  test('bad lines may be skipped, and are counted', async () => {
+  test('skips malformed lines on request, and counts them', async () => {
     const { code, stdout, stderr } = await rarefy(
       'prompts --pairs broken.jsonl --out skipped.jsonl --on-bad-line skip',
     );
@@ -268,14 +268,14 @@ describe('bad input ends with one line and a code', () => {
     expect(stderr).toContain('warning: read: bad lines skipped: 1 not-json');
   });
 
-  test('--debug shows where it happened', async () => {
+  test('--debug prints the stack of an error', async () => {
     const { code, stderr } = await rarefy('prompts --pairs missing.jsonl --out x --debug');
     expect(code).toBe(1);
     expect(stderr).toMatch(/InputError: cannot read missing\.jsonl[\s\S]*\n {4}at /);
   });
 });
 
-test('every command explains itself with an example, and help loads no library', async () => {
+test('the help of every command has an example and loads no library', async () => {
   writeFileSync(
     path('loaded.cjs'),
     `process.on('exit', () => console.error('loaded:', Object.keys(require.cache).some((file) => file.includes('tensorflow'))));`,
@@ -314,7 +314,7 @@ test('every command explains itself with an example, and help loads no library',
   expect((await rarefy('--version')).stdout).toBe(`${version}\n`);
 });
 
-test('a reader that goes away is no failure, and the work is done', async () => {
+test('a closed output pipe is not a failure, and the work completes', async () => {
   const child = start(['prompts', '--pairs', 'pairs.jsonl', '--out', 'piped.jsonl']);
   child.stdout!.destroy();
   child.stderr!.destroy();
@@ -322,7 +322,7 @@ test('a reader that goes away is no failure, and the work is done', async () => 
   expect(existsSync(path('piped.jsonl'))).toBe(true);
 });
 
-/** Mean distance of each row to its k nearest other rows, all compared. */
+/** Mean distance of each row to its k nearest other rows, by comparing all pairs. */
 function meanNeighborDistances(data: Float32Array, rows: number, k: number): number[] {
   const cols = data.length / rows;
   return Array.from({ length: rows }, (_, row) => {

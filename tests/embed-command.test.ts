@@ -31,7 +31,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(cwd, { recursive: true }));
 
-/** Starts the long job, and sends the signal once, when its first shards are saved. */
+/** Starts the long job, and sends the signal once, after its first shards are saved. */
 async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<CommandResult> {
   const { child, result } = startRarefy(embed(`--data long.jsonl --embedder hash --out ${out}`), { cwd });
   const timer = setInterval(() => {
@@ -40,12 +40,12 @@ async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): P
     } catch {
       return; // no shard yet
     }
-    clearInterval(timer); // a second signal would quit at once
+    clearInterval(timer); // a second signal would exit at once
     child.kill(signal);
   }, 5);
   const ended = await result.finally(() => clearInterval(timer));
   if (!readdirSync(cwd).includes(out)) return ended;
-  // The file was there before the signal came, which a busy machine may hold back: once more.
+  // On a busy machine the job may finish before the signal arrives: try again.
   for (const name of [out, `${out}.manifest.json`]) rmSync(path(name), { force: true });
   return stopped(out, signal);
 }
@@ -81,21 +81,21 @@ test('after Ctrl-C, SIGTERM or SIGKILL the same command continues and ends with 
   }
 });
 
-test('a second run at the same time is refused, and the first one is not disturbed', async () => {
+test('refuses a second run at the same time, without disturbing the first one', async () => {
   const first = startRarefy(embed('--data long.jsonl --embedder hash --out busy.safetensors'), { cwd });
-  // Until the first one has its lock, or is done with it already.
+  // Wait until the first run holds its lock or has already released it.
   while (!readdirSync(cwd).some((name) => name === 'busy.safetensors.lock' || name === 'busy.safetensors')) {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   const second = await run('--data long.jsonl --embedder hash --out busy.safetensors');
   const { code } = await first.result;
   expect(code).toBe(0);
-  // On a busy machine the first may be done before the second begins.
+  // On a busy machine, the first run may finish before the second one starts.
   if (second.code !== 0) expect(second.stderr).toMatch(/rarefy: process \d+ is writing these files/);
   await verifyEmbeddings(path('busy.safetensors'));
 });
 
-test('the same command again computes nothing; other data is refused, and replaced when asked to', async () => {
+test('repeating a command computes nothing; other data is refused, or replaced on request', async () => {
   const line = '--data short.jsonl --embedder hash --out e.safetensors';
   expect((await run(line)).stdout).toBe('40 x 256 embeddings in e.safetensors\n');
   expect(await run(line)).toMatchObject({ code: 0, stderr: expect.stringContaining('the file already has every row') });
@@ -118,7 +118,7 @@ test('the same command again computes nothing; other data is refused, and replac
   });
 });
 
-test('conversations from standard input; answers count; another format by its extension', async () => {
+test('reads conversations from standard input, embeds answers, and selects the format by extension', async () => {
   const { code, stdout } = await run(
     '--data - --embedder hash --out chats.npy',
     readFileSync(path('chats.jsonl'), 'utf8'),

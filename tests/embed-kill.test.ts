@@ -47,7 +47,7 @@ const computed = (log: string) =>
         .reduce((sum, line) => sum + Number(line), 0)
     : 0;
 
-test('killed at random moments and called again, embedding 20,000 rows gives the same bytes and loses at most a shard', {
+test('a job of 20,000 rows that is killed at random moments gives the same bytes and loses at most one shard per kill', {
   timeout: 1_800_000,
 }, async () => {
   const whole = path('whole/e.safetensors');
@@ -83,7 +83,7 @@ test('killed at random moments and called again, embedding 20,000 rows gives the
 const canMount = process.platform === 'linux' && process.getuid?.() === 0 && mountWorks();
 const reason = canMount ? '' : ' (skipped: only root can make a small disk)';
 
-describe.skipIf(!canMount)(`a disk that is full${reason}`, () => {
+describe.skipIf(!canMount)(`a full disk${reason}`, () => {
   const disk = path('disk');
   const mount = (...options: string[]) => spawnSync('mount', [...options, disk], { stdio: 'ignore' }).status === 0;
   beforeAll(() => {

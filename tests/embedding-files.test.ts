@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const rowIds = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5'];
 const values: number[][] = JSON.parse(readFileSync(goldenPath('pt/values.json'), 'utf8'));
-/** Nearest value with this many bits after the first, ties to even; the values lie within the normal range of both formats. */
+/** Rounds to this many bits after the first, ties to even. All values are in the normal range of both formats. */
 const rounded = (bits: number) => (value: number) => {
   const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - bits);
   const [below, above] = [Math.floor(value / step), Math.ceil(value / step)];
@@ -33,7 +33,7 @@ test.each([
   ['bfloat16', values.map((row) => row.map(rounded(7))), 'bfloat16'],
   ['int_ids', values, 'float32'],
   ['strided', values, 'float32'],
-])('pt/%s.pt is read equal to what torch saved, whole and row by row', async (name, expected, dtype) => {
+])('pt/%s.pt has the values that torch saved, read as a whole and row by row', async (name, expected, dtype) => {
   await using reader = await openEmbeddings(goldenPath(`pt/${name}.pt`));
   const transposed =
     name === 'strided' ? Array.from({ length: 5 }, (_, row) => expected.map((line) => line[row]!)) : expected;
@@ -131,11 +131,11 @@ const withPython = (title: string, modules: readonly string[], cases: () => void
 };
 
 withPython('PyTorch', ['torch', 'numpy'], () => {
-  test('loads what we write with weights_only=True, mapped into memory too', async () => {
+  test('loads our files with weights_only=True, also memory-mapped', async () => {
     await checkPythonReads('pt', ['float32', 'float16', 'bfloat16']);
   });
 
-  test('more ids than one batch of the pickle, and none', async () => {
+  test('reads files with more ids than one batch of the pickle, and with none', async () => {
     const many = Array.from({ length: 2501 }, (_, row) => `id ${row}`);
     const paths = [join(folder, 'many.pt'), join(folder, 'none.pt')] as const;
     await writeEmbeddings(paths[0], {
@@ -157,13 +157,13 @@ withPython('PyTorch', ['torch', 'numpy'], () => {
 });
 
 withPython('safetensors', ['torch', 'safetensors'], () => {
-  test('reads what we write', async () => {
+  test('reads our files', async () => {
     await checkPythonReads('safetensors', ['float32', 'float16', 'bfloat16']);
   });
 });
 
 withPython('numpy', ['numpy'], () => {
-  test('reads what we write', async () => {
+  test('reads our files', async () => {
     await checkPythonReads('npy', ['float32', 'float16']);
   });
 
@@ -175,7 +175,7 @@ withPython('numpy', ['numpy'], () => {
 });
 
 withPython('pyarrow', ['pyarrow'], () => {
-  test('reads what we write', async () => {
+  test('reads our files', async () => {
     await checkPythonReads('parquet', ['float32']);
     await checkPythonReads('arrow', ['float32', 'float16']);
   });

@@ -11,7 +11,7 @@ import { startRarefy } from './support/rarefy.js';
 const cwd = mkdtempSync(join(tmpdir(), 'rarefy-http-'));
 const key = 'sk-very-secret';
 const server = await startEmbeddingServer(({ headers, earlier }, response) => {
-  if (headers.authorization === `Bearer ${key}` && earlier > 0) return undefined; // the first try of each batch fails
+  if (headers.authorization === `Bearer ${key}` && earlier > 0) return undefined; // the first attempt of each batch fails
   const message = `not now, ${headers.authorization}`;
   response
     .writeHead(headers.authorization ? 503 : 401, { 'retry-after': '0' })
@@ -30,7 +30,7 @@ const run = (out: string, env: Readonly<Record<string, string>> = { RAREFY_API_K
   return startRarefy(['embed', '--data', 'prompts.jsonl', '--out', out, ...choice], { cwd, env }).result;
 };
 
-test('rarefy embed asks a service, keeps its rows, and never shows the key', async () => {
+test('rarefy embed calls a service, caches its rows, and never prints the key', async () => {
   const first = await run('first.safetensors');
   expect(first.code, first.stderr).toBe(0);
   expect(first.stderr).toContain('answered 503 (not now, Bearer [key])');
@@ -51,7 +51,7 @@ test('rarefy embed asks a service, keeps its rows, and never shows the key', asy
   expect(refused.stderr).toContain('answered 401 (not now, undefined); check address, model and key');
 });
 
-test('SIGTERM while it waits for a busy service ends it at once, and the same command goes on later', async () => {
+test('SIGTERM ends a wait for a busy service at once, and the same command continues later', async () => {
   let isBusy = true;
   const busy = await startEmbeddingServer(({ texts }, response) => {
     if (!isBusy || texts[0] === 'dimensions') return undefined;

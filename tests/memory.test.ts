@@ -23,7 +23,7 @@ test('vocabulary-space density keeps neither all logits nor more than its blocks
   expect(largestDeviation).toBeLessThan(1e-5);
 }, 300_000);
 
-test('density of a soft-capped head is that of its mean logits, from the disk', async () => {
+test('the density of a soft-capped head equals that of its mean logits, read from disk', async () => {
   const size = isExhaustive ? { prompts: 800, vocabulary: 8000 } : { prompts: 200, vocabulary: 1000 };
   const measured = await measure({ ...size, hidden: 32, softCap: 15, k: 10, memoryBytes: 0 });
   expect(measured.fingerprint).toBe('causal-lm:logits');

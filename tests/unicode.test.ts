@@ -58,8 +58,8 @@ test('ids and prompts survive JSON Lines character by character, also lone surro
   for await (const conversation of readConversations(path)) read.push(conversation);
   expect(read).toEqual(conversations);
   const bytes = await readFile(path);
-  expect(bytes.includes(Buffer.from('\ufffd."'))).toBe(true); // the one that was there
-  expect(bytes.toString('utf8').match(/\ufffd/g)).toHaveLength(4); // and no other: halves are escapes
+  expect(bytes.includes(Buffer.from('\ufffd."'))).toBe(true); // U+FFFD that was in the text
+  expect(bytes.toString('utf8').match(/\ufffd/g)).toHaveLength(4); // and no other: lone surrogates are written as escapes
 
   const unique = await uniquePrompts(readPrompts(path));
   expect(unique.map(({ id, prompt }) => [id, prompt])).toEqual(all.map((text) => [text, `${text}.`]));
@@ -82,7 +82,7 @@ test('texts that are equal only after normalization are two prompts, and an id o
     ['"\\u00e9"', '"\u00e9"'],
     ['"1"', '1'],
     ['1', '1.0'],
-    ['"line-2"', 'null'], // what a missing id becomes
+    ['"line-2"', 'null'], // the default of a missing id
   ]) {
     const reading = prompts(`{"id":${one},"prompt":"x"}`, `{"id":${other},"prompt":"y"}`);
     await expect(reading).rejects.toThrow('two different prompts have the id');

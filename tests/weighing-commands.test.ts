@@ -93,7 +93,7 @@ describe('rarefy sample', () => {
     expect(sampledRows('n.txt')).toEqual(Array.from(drawWithoutReplacement(weights, 24, counterRandom(0))));
   });
 
-  test('takes the weighting options', async () => {
+  test('accepts the weighting options', async () => {
     await run('sample --embeddings e.safetensors --budget 30 --k 5 --eps 0.5 --exponent 3 --out x.txt');
     const other = inverseDensity({ epsilon: 0.5, exponent: 3 })(await knnSimilarity({ k: 5 }).fit(points));
     expect(sampledRows('x.txt')).toEqual(Array.from(drawWithoutReplacement(other, 30, counterRandom(0))));
@@ -113,7 +113,7 @@ describe('rarefy sample', () => {
     expect(stdout).toContain(`every row is within ${radius.toPrecision(3)} of a sampled one`);
   });
 
-  test('--method cluster-balanced draws as many of each cluster', async () => {
+  test('--method cluster-balanced draws equally many rows from each cluster', async () => {
     await run(
       'sample --embeddings e.safetensors --budget 42 --method cluster-balanced --clusters 6 --seed 2 --out b.txt --report b.json',
     );
@@ -206,7 +206,7 @@ describe('rarefy density', () => {
     expect(report.agreement).toMatchObject(agreementReport(one!, other!));
   });
 
-  test('options that exclude each other are refused', async () => {
+  test('refuses options that exclude each other', async () => {
     const { code, stderr } = await run(
       'density --embeddings e.safetensors --estimator kernel --kernel angular --bandwidth 1 --out x',
     );
@@ -225,7 +225,7 @@ test.each([
   ['sample --embeddings e.safetensors --budget 9 --out ./e.safetensors', '--embeddings and --out are the same file'],
   ['sample --embeddings e.npy --budget 9 --out x --report x', '--out and --report are the same file, x'],
   ['density --embeddings e.safetensors --out x --report e.safetensors', '--embeddings and --report are the same file'],
-])('a file is not written over another one that the call names: %s', async (line, message) => {
+])('refuses to overwrite another file of the same call: %s', async (line, message) => {
   const before = read('e.safetensors');
   const { code, stderr } = await run(line);
   expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
@@ -239,7 +239,7 @@ test('the error for a number that is not finite names the file and the row', asy
   for (const line of ['sample --budget 9 --method coverage', 'density']) {
     const { code, stderr } = await run(`${line} --embeddings nan.safetensors --out x`);
     expect([code, stderr]).toEqual([1, expect.stringContaining('nan.safetensors: ')]);
-    expect(stderr).toContain('hold NaN in row 5');
+    expect(stderr).toContain('NaN in row 5');
   }
 });
 

@@ -5,7 +5,7 @@ import { sampleFile } from './memory/sample-file.mjs';
 export async function bench() {
   const size = { prompts: 100_000, vocabulary: 50_304, hidden: 768, k: 10 };
   const logits = await runApart('vocabulary-space.mjs', { ...size, exactUpTo: size.prompts });
-  const space = 'vocabulary-space density, 100,000 x 50,304, exact neighbours';
+  const space = 'vocabulary-space density, 100,000 x 50,304, exact neighbors';
   const sample = await sampleFile({ rows: 1_000_000 });
   const subset = 'rarefy sample, 10,000 of 1,000,000 x 384';
   return [

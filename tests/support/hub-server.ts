@@ -86,7 +86,7 @@ function entryOf(path: string, bytes: Buffer, large: readonly string[] = []) {
   return { type: 'file', path, size: bytes.length, oid: blob, ...lfs };
 }
 
-/** The bytes, or with `bytes=N-` those from N on. */
+/** All bytes, or with `bytes=N-` those from offset N. */
 export function sendRange(response: ServerResponse, bytes: Buffer, range: string | undefined): void {
   const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
   if (start > 0) {

@@ -9,7 +9,7 @@ export type WrittenJson =
 const blank = /[ \t\r\n]*/y;
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const literal = /true|false|null/y;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 leaves them out
+// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 excludes them
 const quoted = /"((?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"/y;
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 

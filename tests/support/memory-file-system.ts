@@ -9,12 +9,12 @@ interface Inode {
 
 /** A failure of one call. */
 export interface Fault {
-  /** Counted from 1, over all calls or over those of `only`. */
+  /** Number of the call, from 1, among all calls or among those named by `only`. */
   readonly at: number;
   readonly only?: string;
   /** An error with this code, once; or the end of the process, after which every call fails. */
   readonly code: 'EIO' | 'ENOSPC' | 'killed';
-  /** Whether half of a write reaches the disk first. */
+  /** Whether half of a write reaches the disk before the fault. */
   readonly torn?: boolean;
 }
 
@@ -39,7 +39,7 @@ export function memoryFileSystem(
   const calls: string[] = [];
   let ended = false;
 
-  /** Throws when it is the turn of the fault. */
+  /** Throws if the fault is due at this call. */
   const step = (call: string, onTorn?: () => void) => {
     calls.push(call);
     if (ended) throw failure('killed');

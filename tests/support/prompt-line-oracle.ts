@@ -6,9 +6,9 @@ export type ReadLine =
   | { readonly kind: 'record'; readonly id: string; readonly prompt: string; readonly count: number }
   | { readonly kind: 'bad'; readonly reason: string; readonly isJson: boolean };
 
-// RFC 3629, section 4, over bytes as characters.
+// RFC 3629, section 4; each character is one byte.
 const utf8 =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are UTF-8
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are valid UTF-8
   /^(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*$/;
 
 /** A second implementation of the documented rules. @param number of the line, from 1 */
