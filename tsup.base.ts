@@ -1,9 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { defineConfig } from 'tsup';
 
-/** One build for every library: ESM and types, one entry a subpath of the package's `exports`. */
-export function library(entries: readonly string[]) {
+type Exports = Readonly<Record<string, string | { readonly '@rarefy/source': string }>>;
+
+/** The build of a library: ESM and types, with one entry per subpath in the `exports` of the package in the current folder. */
+export function library() {
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Exports };
+  const sources = Object.values(exports).flatMap((target) =>
+    typeof target === 'string' ? [] : target['@rarefy/source'],
+  );
   return defineConfig({
-    entry: Object.fromEntries(entries.map((name) => [name, `src/${name}.ts`])),
+    entry: Object.fromEntries(sources.map((source) => [source.replace('./src/', '').replace('.ts', ''), source])),
     format: 'esm',
     target: 'node20',
     dts: true,

@@ -13,8 +13,8 @@ export default defineConfig({
       'tests/**/*.test.ts',
       'examples/**/*.test.ts',
     ],
-    maxWorkers: availableParallelism(), // vitest leaves one core idle, of two one half
-    testTimeout: 300_000, // ends what hangs: on a crowded machine sound tests take twenty times as long
+    maxWorkers: availableParallelism(), // by default, vitest leaves one core idle
+    testTimeout: 300_000, // ends tests that hang; on a busy machine, valid tests take twenty times as long
     hookTimeout: 300_000,
   },
 });

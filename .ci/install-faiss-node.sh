@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the native part of faiss-node where its own download cannot be reached: against Debian's libfaiss, with one g++ call.
-# Needs apt-get (or libfaiss-dev and libopenblas-dev present), the headers of Node, and g++.
+# Builds the native part of faiss-node against Debian's libfaiss with one g++ call, for networks that block its own download.
+# Needs apt-get (or libfaiss-dev and libopenblas-dev), the headers of Node, and g++.
 #
 # usage: install-faiss-node.sh PACKAGE_FOLDER   (the folder of faiss-node in node_modules)
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the folder of Node's headers, which a native addon is compiled with.
+# Prints the folder of the headers of Node, which native addons need to compile.
 set -euo pipefail
 for folder in "$(node -p 'require("path").dirname(process.execPath)')/../include/node" /usr/include/node /usr/local/include/node; do
   if [ -f "$folder/node_api.h" ]; then
@@ -7,5 +7,5 @@ for folder in "$(node -p 'require("path").dirname(process.execPath)')/../include
     exit
   fi
 done
-echo 'node_api.h is not there; install the headers of Node' >&2
+echo 'node_api.h was not found; install the headers of Node' >&2
 exit 1

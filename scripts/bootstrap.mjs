@@ -1,6 +1,5 @@
-// What `npm start`, `npm test` and `npm run build` run: installs and builds what is missing or out of date, then starts the demo
-// or the tests.
-// Plain Node without dependencies, since there are none before it has run.
+// `npm start`, `npm test` and `npm run build` run this script. It installs and builds what is missing or out of date, then starts
+// the demo or the tests. It has no dependencies, because none are installed before it has run.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -34,7 +33,7 @@ function checkNodeVersion() {
   );
 }
 
-/** pnpm keeps a copy of the lockfile that it installed. */
+/** Installs the libraries unless pnpm's copy of the installed lockfile equals the lockfile. */
 async function install() {
   const read = (file) => (existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : undefined);
   if (read('pnpm-lock.yaml') === read('node_modules/.pnpm/lock.yaml')) return;
@@ -44,7 +43,7 @@ async function install() {
     fail(`the libraries could not be installed (exit code ${code}); see above, and check the network`, code);
 }
 
-/** Builds the packages whose files changed since this script last built them. */
+/** Builds the packages whose files have changed since their last build by this script. */
 async function build() {
   const digests = sourceDigests();
   const stale = stalePackages(digests);
@@ -57,8 +56,9 @@ async function build() {
 }
 
 /**
- * Ends with the line `N passed, N failed`; fails for failed tests, errors outside tests, a crash, and no tests at all. With
- * RAREFY_REQUIRE_COMPONENTS=1, tests that were skipped because a library, browser or file is absent count as failed.
+ * Runs the tests and prints `N passed, N failed` as the last line. Fails on failed tests, errors outside tests, a crash, and if no
+ * test ran. With RAREFY_REQUIRE_COMPONENTS=1, tests that were skipped because of an absent library, browser or file count as
+ * failed.
  */
 async function test() {
   const folder = mkdtempSync(join(tmpdir(), 'rarefy-test-'));
@@ -72,7 +72,7 @@ async function test() {
   for (const { status, assertionResults } of files) {
     const count = (wanted) => assertionResults.filter((result) => result.status === wanted).length;
     passed += count('passed');
-    // A file that fails before or beside its tests counts as one failed test.
+    // A file that fails outside its tests counts as one failed test.
     failed += Math.max(count('failed'), status === 'failed' ? 1 : 0);
     const left = assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed');
     const absent = process.env.RAREFY_REQUIRE_COMPONENTS === '1' ? left.filter(needsComponent) : [];
@@ -92,7 +92,7 @@ async function test() {
   return code;
 }
 
-/** The name of a suite whose component is absent says so. */
+/** Whether a test was skipped because a component is absent: the name of its suite says so. */
 function needsComponent({ fullName }) {
   return fullName.includes('(skipped: ');
 }
@@ -103,8 +103,8 @@ function pnpm(pnpmArguments, output) {
 }
 
 /**
- * Runs a command in the root folder; gives its exit code. Ctrl-C reaches it directly: this process waits for it to finish.
- * @param output 'inherit', or 'on-failure' to show what it wrote only then
+ * Runs a command in the root folder and returns its exit code. Ctrl-C reaches the command directly; this process waits for it.
+ * @param output 'inherit', or 'on-failure' to print the output only if the command fails
  */
 function run(command, commandArguments, output = 'inherit') {
   const child = spawn(command, commandArguments, {

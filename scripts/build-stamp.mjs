@@ -1,4 +1,4 @@
-// Which packages changed since they were last built, told by the content of their files.
+// Finds the packages that have changed since their last build, by the content of their files.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -8,7 +8,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const stampFile = join(root, 'node_modules', '.rarefy-build.json');
 const sharedFiles = ['tsup.base.ts', 'tsconfig.base.json', 'pnpm-lock.yaml'].map((file) => join(root, file));
 
-/** A digest of each package's files, by folder name below `packages`. */
+/** A digest of the files of each package, by folder name below `packages`. */
 export function sourceDigests() {
   const folders = readdirSync(join(root, 'packages')).filter((name) =>
     existsSync(join(root, 'packages', name, 'package.json')),
@@ -26,12 +26,12 @@ export function stalePackages(current = sourceDigests()) {
   );
 }
 
-/** Notes that everything is built from sources of these digests. */
+/** Records that all packages are built from sources with these digests. */
 export function markBuilt(digests) {
   writeFileSync(stampFile, JSON.stringify(digests));
 }
 
-/** Every file of a package that its build may read. What lies in a folder named native, cargo builds; packing copies the examples. */
+/** Every file that the build of a package may read. Folders named native are built by cargo, and packing copies the examples. */
 function sources(folder) {
   return readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => !['node_modules', 'dist', 'native', 'examples'].includes(name) && !name.endsWith('.test.ts'))

@@ -1,4 +1,4 @@
-// Puts the sample pairs and the tiny model into the `rarefy` package before it is packed, so that its demo runs anywhere.
+// Copies the sample pairs and the tiny model into the `rarefy` package before it is packed, so that its demo runs anywhere.
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

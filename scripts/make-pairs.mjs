@@ -1,15 +1,15 @@
 // Writes the sample preference pairs, the same bytes for the same options:
 //   node scripts/make-pairs.mjs [--seed 1] [--count 2400] [--out examples/data/pairs.jsonl]
-// How often a topic occurs follows Zipf's law. Head topics repeat a few wordings, tail topics have words of their own, and the
-// em-dash is a habit of the preferred answers of head topics. The words are in examples/data/wording.
+// Topic frequencies follow Zipf's law. Frequent topics repeat a few wordings, rare topics have their own words, and the preferred
+// answers of frequent topics use the em-dash often. The words are in examples/data/wording.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** Most frequent first within each round of topics; each source lists its own topics in that order too. */
+/** Sources, most frequent first within each round of topics. Each source lists its topics in that order too. */
 const sources = ['kitchen', 'garden', 'travel', 'repairs', 'letters', 'homework', 'health', 'stories'];
 const zipfExponent = 1.1;
-/** Share of rows that ask an earlier prompt of their topic again. */
+/** Share of rows that repeat an earlier prompt of their topic. */
 const repeatedShare = 0.14;
 /** Share of rows whose prompt ends in a remark. */
 const remarkShare = 0.35;
@@ -50,7 +50,7 @@ mkdirSync(dirname(options.out), { recursive: true });
 writeFileSync(options.out, `${lines.join('\n')}\n`);
 console.log(`${options.out}: ${pairs.length} pairs, ${new Set(pairs.map(({ prompt }) => prompt)).size} prompts`);
 
-/** One topic of every source a round, beginning with another source each round. */
+/** One topic of every source per round; each round starts with another source. */
 function rankedTopics() {
   const files = sources.map((src) => {
     const { topics, ...shared } = read(src);
@@ -59,7 +59,7 @@ function rankedTopics() {
   return files[0].flatMap((_, round) => files.map((_, index) => files[(index + 3 * round) % files.length][round]));
 }
 
-/** Rows a rank, in proportion to rank^-exponent, adding up to `total`; the largest remainders get the last rows. */
+/** Rows per rank, proportional to rank^-exponent, with the sum `total`. The largest remainders get the last rows. */
 function zipfCounts(total, ranks) {
   const weights = Array.from({ length: ranks }, (_, index) => (index + 1) ** -zipfExponent);
   const sum = weights.reduce((all, weight) => all + weight, 0);
@@ -74,7 +74,7 @@ function zipfCounts(total, ranks) {
 function topicPairs(topic, rank, rows) {
   const requests = new Map();
   const distinct = rows - Math.round(rows * repeatedShare);
-  // The cap on tries ends the search when a topic has no more prompts to give.
+  // The limit on attempts ends the search if a topic has no new prompts left.
   for (let tries = 0; requests.size < distinct && tries < 100 * rows; tries++) {
     const request = makeRequest(topic);
     if (request.prompt.split(' ').length <= longestPrompt) requests.set(request.prompt, request);
@@ -85,7 +85,7 @@ function topicPairs(topic, rank, rows) {
   return asked.map(({ prompt, kind, parts }) => {
     const answer = () => write(pick(frames.chosen[kind]), drawSteps(parts), random() < chosenDashShare(rank));
     let chosen = answer();
-    // The same prompt again gets another answer, as far as there are others.
+    // A repeated prompt gets another answer, if there is one.
     for (let tries = 0; answers.has(prompt + chosen) && tries < 100; tries++) chosen = answer();
     answers.add(prompt + chosen);
     const elsewhere = pick(topics.filter((other) => other.src !== topic.src && other.cases));
@@ -96,7 +96,7 @@ function topicPairs(topic, rank, rows) {
   });
 }
 
-/** A prompt and what its answers are made of. */
+/** A prompt and the parts of its answers. */
 function makeRequest(topic) {
   const words = {
     ...frames.words,
@@ -121,7 +121,7 @@ function makeRequest(topic) {
   return { prompt: write(pick(frames.prompts.draft) + remark, parts), kind, parts };
 }
 
-/** Two of the three steps, in their order, and one of the facts. */
+/** Two of the three steps, in order, and one of the facts. */
 function drawSteps(parts) {
   if (!parts.steps) return parts;
   const [step1, step2, step3] = parts.steps;
@@ -129,14 +129,14 @@ function drawSteps(parts) {
     [step1, step2],
     [step1, step3],
   ];
-  if (!/\b(it|its|them|each one)\b/.test(step2)) choices.push([step2, step3]); // else step1 says what "it" is
+  if (!/\b(it|its|them|each one)\b/.test(step2)) choices.push([step2, step3]); // otherwise step1 introduces "it"
   const [first, second] = pick(choices);
   return { ...parts, step1, step2, step3, first, second, fact: pick(parts.facts) };
 }
 
 /**
- * Fills {name} from `parts`, or with a phrase drawn from the list `parts.words[name]`: the same one wherever the name stands,
- * another one for {name2}. Then `[.]` and `[,]` become an em-dash or the sign they show, and sentences begin with a capital.
+ * Replaces {name} by `parts[name]`, or by a phrase drawn from `parts.words[name]`: the same one for every {name}, and another one
+ * for {name2}. Then `[.]` and `[,]` become an em-dash or the character in brackets, and sentences start with a capital letter.
  */
 function write(frame, parts, dash = false) {
   const filled = { ...parts };

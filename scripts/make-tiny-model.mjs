@@ -1,5 +1,5 @@
-// Trains examples/models/tiny from nothing on the sample pairs: `npm run build && node scripts/make-tiny-model.mjs`.
-// Which backend computes decides the last digits; the committed weights come from `--backend node`.
+// Trains examples/models/tiny from scratch on the sample pairs: `npm run build && node scripts/make-tiny-model.mjs`.
+// The backend determines the last digits; the committed weights come from `--backend node`.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

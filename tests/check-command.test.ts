@@ -11,12 +11,12 @@ const reference = fileURLToPath(new URL('../packages/testing/src/reference/sampl
 const folder = mkdtempSync(join(tmpdir(), 'rarefy-check-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
-/** Its own, since other programs make and remove files in the common one. */
+/** A temporary folder for this test only: other programs create and remove files in the shared one. */
 const temporary = join(folder, 'temporary');
 const check = (...words: string[]) =>
   startRarefy(['check', ...words], { cwd: folder, env: { TMPDIR: temporary } }).result;
 
-/** The example's sampler, with another `restore` and other words around it. */
+/** The sampler of the example with another `restore`, and code before and after it. */
 const sampler = (restore: string) => `
   import { start } from './start.js';
   export const unit: number = 1;
@@ -39,7 +39,7 @@ beforeAll(() => {
   write('forgets.ts', sampler('restore() {},'));
 });
 
-test('the example passes, every check in a line, and nothing stays behind', async () => {
+test('the example passes with one line per check and leaves no files behind', async () => {
   const { code, stdout, stderr } = await check(example);
   expect([code, stderr]).toEqual([0, '']);
   const lines = stdout.trimEnd().split('\n');
@@ -55,14 +55,14 @@ test('the example passes, every check in a line, and nothing stays behind', asyn
   expect(readdirSync(temporary)).toEqual([]);
 });
 
-test('the example passes in a folder where nothing is installed', async () => {
+test('the example passes in a folder without installed packages', async () => {
   copyFileSync(example, join(folder, 'alone.ts'));
   const { code, stdout, stderr } = await check('alone.ts');
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(/\b0 failed\b/);
 });
 
-test('a sampler that ignores restored states fails the checks of its state, with what was seen and why it matters', async () => {
+test('a sampler that ignores restored states fails the checks of its state, with the observation and the reason why it matters', async () => {
   const { code, stdout, stderr } = await check('forgets.ts');
   expect(code).toBe(1);
   expect(stdout).toMatch(
@@ -72,7 +72,7 @@ test('a sampler that ignores restored states fails the checks of its state, with
   expect(stderr).toMatch(/^rarefy: forgets\.ts failed \d of \d+ checks\.\n$/);
 });
 
-test('a file that exports fromWeights is held to its weights too', async () => {
+test('a file that exports fromWeights is checked with weights too', async () => {
   write(
     'weights.ts',
     `import { rouletteSampler } from '${reference}';
@@ -86,13 +86,13 @@ test('a file that exports fromWeights is held to its weights too', async () => {
   expect(code).toBe(1);
 });
 
-test('a file that leaves something running does not keep the command from ending', async () => {
+test('the command ends even if the file leaves work running', async () => {
   write('endless.ts', `${sampler('restore() {},')} setInterval(() => {}, 1000);`);
   const { code, stdout } = await check('endless.ts');
   expect([code, stdout]).toEqual([1, expect.stringMatching(/\d+ passed, \d+ failed, \d+ skipped\n$/)]);
 });
 
-test('JavaScript, a named function and a kind that is told', async () => {
+test('JavaScript, a named function and a given kind', async () => {
   const plain = (kind: string) => `
     const sum = (text) => [...text].reduce((total, character) => total + character.charCodeAt(0), 0);
     const embedder = () => ({
@@ -110,8 +110,8 @@ test('JavaScript, a named function and a kind that is told', async () => {
   expect([code, stdout]).toEqual([0, expect.stringContaining('embedder sums\npassed   declares its version')]);
   write('unkind.mjs', plain('encoder'));
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
-  const told = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
-  expect(told.stdout).toContain(
+  const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
+  expect(overridden.stdout).toContain(
     "failed   declares its version, kind, fingerprint and capabilities: expected kind 'embedder', got 'encoder'.",
   );
 });
@@ -121,10 +121,10 @@ test.each([
   [['--kind', 'sampler'], 2, 'give the file first'],
   [['missing.ts'], 1, 'cannot read missing.ts: it does not exist'],
   [['syntax.ts'], 1, 'syntax.ts does not compile'],
-  [['throws.ts'], 1, 'throws.ts fails as it is imported: not today'],
-  [['nothing.ts'], 1, 'the file exports no function'],
-  [['several.ts'], 1, 'the file exports the functions one, two; export one'],
-  [['several.ts', '--export', 'three'], 1, 'there is none named three'],
+  [['throws.ts'], 1, 'throws.ts fails while it is imported: not today'],
+  [['nothing.ts'], 1, 'nothing.ts exports no function'],
+  [['several.ts'], 1, 'several.ts exports the functions one, two; export one'],
+  [['several.ts', '--export', 'three'], 1, 'none is named three'],
   [['several.ts', '--export', 'one'], 1, 'the function returned 1, and not a component'],
   [
     ['several.ts', '--export', 'two'],

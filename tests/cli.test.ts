@@ -42,15 +42,15 @@ function start(args: readonly string[], env: Record<string, string> = {}): Child
   return Object.assign(child, { result });
 }
 
-/** Runs `rarefy` with the words of a line, in the folder of the test. */
+/** Runs `rarefy` with the words of a line as arguments, in the folder of the test. */
 function rarefy(line: string, env?: Record<string, string>): Promise<Result> {
   const child = start(line === '' ? [] : line.split(' '), env);
   child.stdin!.end();
   return child.result;
 }
 
-describe('the jobs, one after the other', () => {
-  test('prompts: distinct ones of the pairs', async () => {
+describe('the commands in sequence', () => {
+  test('prompts: the distinct prompts of the pairs', async () => {
     const { code, stdout } = await rarefy('prompts --pairs pairs.jsonl --out prompts.jsonl');
     expect([code, stdout]).toEqual([0, '29 distinct prompts of 30 pairs in prompts.jsonl\n']);
     const lines = readFileSync(path('prompts.jsonl'), 'utf8').trim().split('\n');
@@ -62,7 +62,7 @@ describe('the jobs, one after the other', () => {
     });
   });
 
-  test('embed: one row an id, the first rows with --limit', async () => {
+  test('embed: one row per id, and only the first rows with --limit', async () => {
     expect((await rarefy('embed --data prompts.jsonl --embedder hash --out e.safetensors')).code).toBe(0);
     const { ids, embeddings, metadata } = await readEmbeddings(path('e.safetensors'));
     expect([ids[1], embeddings.rows, embeddings.cols]).toEqual(['pair-1', 29, 256]);
@@ -73,7 +73,7 @@ describe('the jobs, one after the other', () => {
     expect(few.embeddings.data).toEqual(embeddings.data.subarray(0, 3 * 256));
   });
 
-  test('convert: every format and back to the same file', async () => {
+  test('convert: to every format and back to the same bytes', async () => {
     const formats = ['pt', 'npy', 'parquet', 'arrow', 'safetensors'];
     let from = 'e.safetensors';
     for (const format of formats) {
@@ -107,7 +107,7 @@ describe('the jobs, one after the other', () => {
     expect(readFileSync(path('again.jsonl'))).toEqual(readFileSync(path('w.jsonl')));
   });
 
-  test('density: exponent, target, mixture and cap reach the weights', async () => {
+  test('density: exponent, target, mixture and cap change the weights', async () => {
     const base = 'density --embeddings e.safetensors --k 5 --out x.jsonl';
     const reports = [];
     for (const more of [
@@ -128,7 +128,7 @@ describe('the jobs, one after the other', () => {
     expect(reports[4]!.slice(1, 3)).toEqual(['1.000', '1.00']);
   });
 
-  test('sample: the budget without repeats, the same for the same seed', async () => {
+  test('sample: as many ids as the budget without repeats, the same for the same seed', async () => {
     const base = 'sample --embeddings e.safetensors --budget 12 --k 5';
     expect((await rarefy(`${base} --seed 3 --out a.txt`)).code).toBe(0);
     await rarefy(`${base} --seed 3 --out b.txt`);
@@ -140,7 +140,7 @@ describe('the jobs, one after the other', () => {
     expect(c).not.toBe(a);
   });
 
-  test('view: points and page, the same from pairs and from prompts with embeddings', async () => {
+  test('view: writes points and a page, the same from pairs and from prompts with embeddings', async () => {
     const { code, stdout } = await rarefy('view --pairs pairs.jsonl --embedder hash --projector pca --out view');
     expect([code, stdout.split('\n').length]).toEqual([0, 3]);
     expect(readdirSync(path('view')).sort()).toEqual(['embeddings_3d.json', 'view.html']);
@@ -152,23 +152,23 @@ describe('the jobs, one after the other', () => {
     const umap = await rarefy('view --prompts prompts.jsonl --embeddings e.safetensors --seed 2 --out umap');
     expect(umap.code).toBe(0);
     expect((await rarefy('view --prompts prompts.jsonl --embeddings few.safetensors --out x')).stderr).toContain(
-      'has no embedding of the prompt with id "pair-3"',
+      'few.safetensors lacks 26 of 29 prompts; the first one has the id "pair-3"',
     );
   });
 
-  test('doctor: the plain backend works everywhere', async () => {
+  test('doctor: the cpu backend works everywhere', async () => {
     const { code, stdout } = await rarefy('doctor --only cpu --json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ purpose: 'backend cpu', works: true });
     const missing = JSON.parse((await rarefy('doctor --only node-gpu --json')).stdout);
     if (!missing.works) expect(missing.detail).toMatch(/npm install|Reinstall|Choose another backend/);
     const hnsw = JSON.parse((await rarefy('doctor --only hnsw --json')).stdout);
-    expect(hnsw.purpose).toBe('neighbours, hnsw');
-    expect(hnsw.detail).toMatch(hnsw.works ? /^finds neighbours$/ : /npm install usearch|Reinstall/);
+    expect(hnsw.purpose).toBe('neighbors, hnsw');
+    expect(hnsw.detail).toMatch(hnsw.works ? /^finds neighbors$/ : /npm install usearch|Reinstall/);
   });
 });
 
-describe('bad input ends with one line and a code', () => {
+describe('invalid input prints one line and sets the exit code', () => {
   beforeAll(() => {
     const text = readFileSync(path('pairs.jsonl'), 'utf8');
     writeFileSync(path('empty.jsonl'), '');
@@ -190,9 +190,9 @@ describe('bad input ends with one line and a code', () => {
     ['prompts --pairs no-prompt.jsonl --out x', 1, 'no-prompt.jsonl, line 1'],
     ['prompts --pairs pairs.jsonl --out pairs.jsonl/x', 1, 'cannot write'],
     ['prompts --pairs pairs.jsonl --out x --on-bad-line maybe', 2, '--on-bad-line must be one of stop, skip'],
-    ['prompts --out x', 2, '--pairs must be given'],
+    ['prompts --out x', 2, '--pairs is required'],
     ['prompts --pairs pairs.jsonl --merge-near-duplicates 2', 2, '--merge-near-duplicates must be a number'],
-    ['download --out x', 2, '--dataset must be given'],
+    ['download --out x', 2, '--dataset is required'],
     ['download --dataset nothing', 1, 'nothing is neither a file nor the name'],
     ['models pull --endpoint x', 2, 'give the name first: rarefy models pull all-MiniLM-L6-v2'],
     ['models path absent', 1, 'get it with: rarefy models pull absent'],
@@ -205,20 +205,20 @@ describe('bad input ends with one line and a code', () => {
     [
       'embed --data pairs.jsonl --out x.safetensors --embedder hash --pooling max',
       2,
-      '--pooling is of causal-lm and onnx',
+      '--pooling applies only to causal-lm and onnx; the embedder is hash',
     ],
-    ['embed --data pairs.jsonl --out x.safetensors --ckpt base --pooling cls', 2, '--pooling cls is of onnx'],
+    ['embed --data pairs.jsonl --out x.safetensors --ckpt base --pooling cls', 2, '--pooling cls applies only to onnx'],
     [
       'embed --data pairs.jsonl --out x.safetensors --embedder hash --batch-tokens 9',
       2,
-      '--batch-tokens is of embedders that read tokens',
+      '--batch-tokens applies only to causal-lm, logits, onnx and use',
     ],
     ['embed --data pairs.jsonl --out x.safetensors --batch-size 0', 2, '--batch-size must be an integer, at least 1'],
-    ['embed --data pairs.jsonl --out x.safetensors --embedder http', 2, '--embedder http needs --url and --model'],
+    ['embed --data pairs.jsonl --out x.safetensors --embedder http', 2, '--embedder http needs --url and --url-model'],
     [
       'embed --data pairs.jsonl --out x.safetensors --embedder hash --url x',
       2,
-      '--url and --model are of --embedder http',
+      '--url applies only to http; the embedder is hash',
     ],
     ['convert --in e.safetensors --out x', 2, 'x has no extension of an embedding file'],
     ['convert --in damaged.safetensors --out x.pt', 1, 'damaged.safetensors'],
@@ -231,22 +231,22 @@ describe('bad input ends with one line and a code', () => {
       2,
       '--target-ess must be a number, at least 0 and at',
     ],
-    ['density --out x', 2, 'give one of --prompts and --embeddings'],
+    ['density --out x', 2, 'give --pairs, --prompts or --embeddings'],
     ['sample --embeddings few.safetensors --budget 4 --out x', 2, '--budget 4 is more than the 3 rows'],
     ['sample --embeddings few.safetensors --budget 2 --out x', 2, 'k = 20'],
-    ['view --out x', 2, 'give one of --pairs and --prompts'],
+    ['view --out x', 2, 'give either --pairs or --prompts'],
     ['smaple', 2, 'unknown command smaple. Did you mean sample?'],
     ['sample --bugdet 3', 2, 'unknown option --bugdet. Did you mean --budget?'],
   ])('rarefy %s', async (line, code, message) => {
     const result = await rarefy(line);
-    const told = result.stderr.split('\n').filter((text) => !/^((read|embed): \d+ in |embedder: )/.test(text));
-    expect(told).toEqual([expect.stringMatching(/^rarefy: /), '']);
-    expect(told[0]).toContain(message);
+    const lines = result.stderr.split('\n').filter((text) => !/^((read|embed): \d+ in |embedder: )/.test(text));
+    expect(lines).toEqual([expect.stringMatching(/^rarefy: /), '']);
+    expect(lines[0]).toContain(message);
     expect(result.code).toBe(code);
     for (const name of ['x', 'x.safetensors']) expect(existsSync(path(name))).toBe(false);
   });
 
-  test('RAREFY_BACKEND names an unknown backend', async () => {
+  test('refuses an unknown backend in RAREFY_BACKEND', async () => {
     const result = await rarefy('embed --data pairs.jsonl --out x.safetensors --embedder use', {
       RAREFY_BACKEND: 'gpu',
     });
@@ -254,13 +254,13 @@ describe('bad input ends with one line and a code', () => {
     expect(result.code).toBe(2);
   });
 
-  test('an id that would break a line is refused', async () => {
+  test('refuses an id that contains a line break', async () => {
     await rarefy('embed --data odd-id.jsonl --embedder hash --out odd.safetensors');
     const { code, stderr } = await rarefy('sample --embeddings odd.safetensors --k 1 --budget 2 --out x');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('"a\\nb" holds a line break')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('"a\\nb" contains a line break')]);
   });
 
-  test('bad lines may be skipped, and are counted', async () => {
+  test('skips malformed lines on request, and counts them', async () => {
     const { code, stdout, stderr } = await rarefy(
       'prompts --pairs broken.jsonl --out skipped.jsonl --on-bad-line skip',
     );
@@ -268,14 +268,14 @@ describe('bad input ends with one line and a code', () => {
     expect(stderr).toContain('warning: read: bad lines skipped: 1 not-json');
   });
 
-  test('--debug shows where it happened', async () => {
+  test('--debug prints the stack of an error', async () => {
     const { code, stderr } = await rarefy('prompts --pairs missing.jsonl --out x --debug');
     expect(code).toBe(1);
     expect(stderr).toMatch(/InputError: cannot read missing\.jsonl[\s\S]*\n {4}at /);
   });
 });
 
-test('every command explains itself with an example, and help loads no library', async () => {
+test('the help of every command has an example and loads no library', async () => {
   writeFileSync(
     path('loaded.cjs'),
     `process.on('exit', () => console.error('loaded:', Object.keys(require.cache).some((file) => file.includes('tensorflow'))));`,
@@ -314,7 +314,7 @@ test('every command explains itself with an example, and help loads no library',
   expect((await rarefy('--version')).stdout).toBe(`${version}\n`);
 });
 
-test('a reader that goes away is no failure, and the work is done', async () => {
+test('a closed output pipe is not a failure, and the work completes', async () => {
   const child = start(['prompts', '--pairs', 'pairs.jsonl', '--out', 'piped.jsonl']);
   child.stdout!.destroy();
   child.stderr!.destroy();
@@ -322,7 +322,7 @@ test('a reader that goes away is no failure, and the work is done', async () => 
   expect(existsSync(path('piped.jsonl'))).toBe(true);
 });
 
-/** Mean distance of each row to its k nearest other rows, all compared. */
+/** Mean distance of each row to its k nearest other rows, by comparing all pairs. */
 function meanNeighborDistances(data: Float32Array, rows: number, k: number): number[] {
   const cols = data.length / rows;
   return Array.from({ length: rows }, (_, row) => {

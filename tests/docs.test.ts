@@ -22,25 +22,33 @@ const markdownIn = (folder: string) =>
     .map((name) => join(folder, name));
 const guides = ['README.md', ...markdownIn('docs/guide')];
 const records = markdownIn('docs/decisions').filter((path) => !path.endsWith('README.md'));
-const documents = [...guides, ...records, 'docs/decisions/README.md', 'CONTRIBUTING.md'];
+const glossary = 'docs/glossary.md';
+const documents = [
+  ...guides,
+  ...records,
+  'docs/decisions/README.md',
+  glossary,
+  'CONTRIBUTING.md',
+  'examples/data/README.md',
+];
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const blocks = guides.flatMap((path) => codeBlocks(path, read(path)));
-const included = blocks.filter(({ include }) => include !== undefined); // checked and tested where they lie
+const included = blocks.filter(({ include }) => include !== undefined); // type-checked and tested as files of their own
 const programs = blocks.filter(({ language, include }) => language === 'ts' && include === undefined);
 
-/** Each block of TypeScript lies in a file of its own below the root, where it resolves packages as any file of the workspace. */
+/** Each block of TypeScript gets a file below the root, where it resolves packages like any file of the workspace. */
 let folder: string;
 const fileOf = ({ path, line }: CodeBlock) => join(folder, `${path.replaceAll('/', '-')}-line-${line}.ts`);
 beforeAll(() => {
   mkdirSync(join(root, '.vitest'), { recursive: true });
   folder = mkdtempSync(join(root, '.vitest', 'docs-'));
-  // As many lines down as in the document, so that an error names the document's line.
+  // Blank lines precede the code, so that an error has the line number of the document.
   for (const block of programs) writeFileSync(fileOf(block), '\n'.repeat(block.line) + block.code);
   symlinkSync(join(root, 'examples'), join(folder, 'examples'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('every block of TypeScript has the right types', () => {
+test('every block of TypeScript type-checks', () => {
   expect(programs.length).toBeGreaterThan(0);
   const { config } = ts.readConfigFile(join(root, 'tsconfig.base.json'), (path) => readFileSync(path, 'utf8'));
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
@@ -56,7 +64,7 @@ test('every block of TypeScript has the right types', () => {
   expect(wrong).toEqual([]);
 });
 
-describe('blocks that run print what stands below them', () => {
+describe('a block that runs prints the text below it', () => {
   const cwd = process.cwd();
   beforeAll(() => process.chdir(folder));
   afterAll(() => process.chdir(cwd));
@@ -65,7 +73,12 @@ describe('blocks that run print what stands below them', () => {
   test.each(runnable.map((block) => [`${block.path}, line ${block.line}`, block] as const))('%s', async (_, block) => {
     const printed: string[] = [];
     const log = vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(format(...values)));
-    const offline = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new Error('documentation must not need a network'));
+    // The AssemblyScript compiler, which runs when no wasm module is cached, fetches a `data:` URL.
+    const { fetch } = globalThis;
+    const offline = vi.spyOn(globalThis, 'fetch').mockImplementation((input, init) => {
+      if (String(input).startsWith('data:')) return fetch(input, init);
+      return Promise.reject(new Error('documentation must run without a network'));
+    });
     try {
       await import(/* @vite-ignore */ fileOf(block));
     } finally {
@@ -79,27 +92,34 @@ describe('blocks that run print what stands below them', () => {
 });
 
 test.each(included.map((block) => [`${block.path}, line ${block.line}`, block] as const))(
-  '%s is the file that it says',
+  '%s equals the file that it includes',
   (_, { include, code }) => expect(code).toBe(read(include!)),
 );
 
-test.each(documents)('links of %s lead somewhere', (path) => {
+test.each(documents)('links of %s have targets', (path) => {
   for (const { target, line } of links(read(path))) {
     if (/^https?:/.test(target)) continue;
     const [file = '', anchor] = target.split('#');
-    const place = file === '' ? path : relative(root, join(root, dirname(path), file));
-    expect(existsSync(join(root, place)), `line ${line}: ${target}`).toBe(true);
-    if (anchor !== undefined) expect(headingAnchors(read(place)), `line ${line}: ${target}`).toContain(anchor);
+    const linked = file === '' ? path : relative(root, join(root, dirname(path), file));
+    expect(existsSync(join(root, linked)), `line ${line}: ${target}`).toBe(true);
+    if (anchor !== undefined) expect(headingAnchors(read(linked)), `line ${line}: ${target}`).toContain(anchor);
   }
 });
 
-test('every guide and decision is linked from its index, and decisions are short', () => {
+test('every guide, decision and the glossary is linked from its index, and decisions are short', () => {
   const targets = (path: string) => links(read(path)).map(({ target }) => join(dirname(path), target));
   for (const guide of markdownIn('docs/guide')) expect(targets('README.md')).toContain(guide);
+  for (const index of ['README.md', 'CONTRIBUTING.md']) expect(targets(index)).toContain(glossary);
   for (const record of records) {
     expect(targets('docs/decisions/README.md')).toContain(record);
-    expect(read(record).trimEnd().split('\n').length, record).toBeLessThanOrEqual(25);
+    expect(read(record).trimEnd().split('\n').length, record).toBeLessThanOrEqual(45);
   }
+});
+
+test('the glossary defines each word once', () => {
+  const words = [...read(glossary).matchAll(/^\| (?!word |-)([^|]+?) +\|/gm)].map(([, word]) => word!);
+  expect(words.length).toBeGreaterThan(50);
+  expect(words.filter((word, index) => words.indexOf(word) !== index)).toEqual([]);
 });
 
 test('the README names every package and every command', () => {
@@ -129,7 +149,7 @@ describe('command lines in the documentation', () => {
 
   test.each(lines)('%s, line %i: %s', async (_path, _line, text) => {
     const [, ...words] = text.split(/\s+/);
-    // What follows the command's own words is an argument without a name, or an option.
+    // After the name of the command come positional arguments and options.
     const name = [words.slice(0, 2).join(' '), words[0]!].find((start) => commandNames().includes(start))!;
     const { args = {} } = await commandNamed(name);
     const known = args as Record<string, { type: string; required?: boolean; options?: readonly string[] }>;
@@ -146,10 +166,10 @@ describe('command lines in the documentation', () => {
 });
 
 const commandFolder = join(root, 'packages/cli/src/commands');
-/** Commands that only hold others. */
+/** Commands that only group others. */
 const groups = ['train.ts', 'models.ts'];
 
-/** `prompts`, `train grpo`, …: what can be run. */
+/** The commands that can be run: `prompts`, `train grpo`, … */
 function commandNames(): string[] {
   const files = readdirSync(commandFolder).filter((name) => !name.endsWith('.test.ts') && !groups.includes(name));
   return files.map((name) => name.replace('.ts', '').replace('-', ' '));

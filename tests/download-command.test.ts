@@ -36,7 +36,7 @@ const json = (file: string) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-test('a data set becomes pairs, the pairs become prompts, near-duplicates become one', async () => {
+test('turns a data set into pairs and the pairs into prompts, and merges near duplicates', async () => {
   const own = join(cwd, 'own.csv');
   writeFileSync(own, 'question,good,bad\nMine?,yes,no\n');
   const columns = ['--prompt-column', 'question', '--chosen-column', 'good', '--rejected-column', 'bad'];
@@ -63,10 +63,10 @@ test('a data set becomes pairs, the pairs become prompts, near-duplicates become
   expect(json('pairs_all.jsonl')).toHaveLength(4);
 });
 
-test('a model is pulled, listed and found', async () => {
+test('pulls, lists and finds a model', async () => {
   expect((await rarefy('models', 'list')).stdout).toContain('get one with: rarefy models pull');
   expect((await rarefy('models', 'pull', 'some/model')).stdout).toMatch(
-    /^some\/model at [0-9a-f]{40}, licence unknown, 0\.0 MB in /,
+    /^some\/model at [0-9a-f]{40}, license unknown, 0\.0 MB in /,
   );
   expect((await rarefy('models', 'list')).stdout).toContain('some/model');
   const folder = (await rarefy('models', 'path', 'some/model')).stdout.trim();

@@ -31,26 +31,26 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(cwd, { recursive: true }));
 
-/** Starts the long job, and sends the signal once, when its first shards are saved. */
+/** Starts the long job, and sends the signal once, after its first shards are saved. */
 async function stopped(out: string, signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<CommandResult> {
   const { child, result } = startRarefy(embed(`--data long.jsonl --embedder hash --out ${out}`), { cwd });
   const timer = setInterval(() => {
     try {
       if (!readdirSync(path(`${out}.parts`)).some((name) => name.endsWith('.rows'))) return;
     } catch {
-      return; // not yet
+      return; // no shard yet
     }
-    clearInterval(timer); // a second signal would quit at once
+    clearInterval(timer); // a second signal would exit at once
     child.kill(signal);
   }, 5);
   const ended = await result.finally(() => clearInterval(timer));
   if (!readdirSync(cwd).includes(out)) return ended;
-  // The file was there before the signal came, which a busy machine may hold back: once more.
+  // On a busy machine the job may finish before the signal arrives: try again.
   for (const name of [out, `${out}.manifest.json`]) rmSync(path(name), { force: true });
   return stopped(out, signal);
 }
 
-test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes on to the same bytes', {
+test('after Ctrl-C, SIGTERM or SIGKILL the same command continues and ends with the same bytes', {
   timeout: 300_000,
 }, async () => {
   expect((await run('--data long.jsonl --embedder hash --out whole.safetensors')).code).toBe(0);
@@ -81,24 +81,24 @@ test('Ctrl-C, SIGTERM and SIGKILL leave a state from which the same command goes
   }
 });
 
-test('a second run at the same time is refused, and the first one is not disturbed', async () => {
+test('refuses a second run at the same time, without disturbing the first one', async () => {
   const first = startRarefy(embed('--data long.jsonl --embedder hash --out busy.safetensors'), { cwd });
-  // Until the first one has its lock, or is done with it already.
+  // Wait until the first run holds its lock or has already released it.
   while (!readdirSync(cwd).some((name) => name === 'busy.safetensors.lock' || name === 'busy.safetensors')) {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   const second = await run('--data long.jsonl --embedder hash --out busy.safetensors');
   const { code } = await first.result;
   expect(code).toBe(0);
-  // On a busy machine the first may be done before the second begins.
+  // On a busy machine, the first run may finish before the second one starts.
   if (second.code !== 0) expect(second.stderr).toMatch(/rarefy: process \d+ is writing these files/);
   await verifyEmbeddings(path('busy.safetensors'));
 });
 
-test('the same command again computes nothing; other data is refused, and replaced when asked to', async () => {
+test('repeating a command computes nothing; other data is refused, or replaced on request', async () => {
   const line = '--data short.jsonl --embedder hash --out e.safetensors';
   expect((await run(line)).stdout).toBe('40 x 256 embeddings in e.safetensors\n');
-  expect(await run(line)).toMatchObject({ code: 0, stderr: expect.stringContaining('every row was there already') });
+  expect(await run(line)).toMatchObject({ code: 0, stderr: expect.stringContaining('the file already has every row') });
   const refused = await run(`${line} --limit 30`);
   expect(refused).toMatchObject({
     code: 1,
@@ -118,7 +118,7 @@ test('the same command again computes nothing; other data is refused, and replac
   });
 });
 
-test('conversations from standard input; answers count; another format by its extension', async () => {
+test('reads conversations from standard input, embeds answers, and selects the format by extension', async () => {
   const { code, stdout } = await run(
     '--data - --embedder hash --out chats.npy',
     readFileSync(path('chats.jsonl'), 'utf8'),
@@ -133,7 +133,7 @@ test('conversations from standard input; answers count; another format by its ex
   ]);
 });
 
-test('a pipe is read once; what cannot be is told before anything is embedded', async () => {
+test('a pipe is read once; an impossible request is refused before anything is embedded', async () => {
   const line = 'head -n 7 short.jsonl | "$0" "$1" embed --data /dev/stdin --embedder hash --out piped.safetensors';
   const { status, stdout } = spawnSync('sh', ['-c', line, process.execPath, rarefyBin], { cwd, encoding: 'utf8' });
   expect([status, stdout]).toEqual([0, '7 x 256 embeddings in piped.safetensors\n']);
@@ -147,7 +147,10 @@ test('a pipe is read once; what cannot be is told before anything is embedded', 
   for (const [options, message] of [
     ['--embedder hash --dtype float16 --out x.parquet', 'x.parquet can store float32, not float16'],
     ['--embedder hash --dtype bfloat16 --out x.arrow --dry-run', 'x.arrow can store float32 or float16'],
-    ['--embedder hash --ckpt base --out x.npy', '--ckpt is of causal-lm, logits and onnx; hash takes no model'],
+    [
+      '--embedder hash --ckpt base --out x.npy',
+      '--ckpt applies only to causal-lm, logits and onnx; the embedder is hash',
+    ],
   ]) {
     const refused = await run(`--data short.jsonl ${options}`);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(message!) });
@@ -155,7 +158,7 @@ test('a pipe is read once; what cannot be is told before anything is embedded', 
   expect(readdirSync(cwd).filter((name) => name.startsWith('x.'))).toEqual([]);
 });
 
-test('--dry-run tells rows, tokens, time and memory, and writes nothing', async () => {
+test('--dry-run reports rows, tokens, time and memory, and writes nothing', async () => {
   const before = readdirSync(cwd);
   const { code, stdout } = await run(
     '--data long.jsonl --embedder causal-lm --backend cpu --out dry.safetensors --dry-run --limit 100',
@@ -164,16 +167,16 @@ test('--dry-run tells rows, tokens, time and memory, and writes nothing', async 
   expect(stdout).toMatch(
     /^rows +distinct +tokens +time +file +memory\n +100 +100 +\d{4} +\d+\.\d s +0\.0 MiB +\d+\.\d MiB\n/,
   );
-  expect(stdout).toContain('From 64 texts embedded in ');
+  expect(stdout).toContain('Estimated from 64 texts, embedded in ');
   expect(readdirSync(cwd)).toEqual(before);
 });
 
-describe('the embedder that nobody named', () => {
+describe('the default embedder', () => {
   const cache = path('cache');
   const start = (line: string, env: Record<string, string>) =>
     startRarefy(embed(line), { cwd, env: { XDG_CACHE_HOME: cache, RAREFY_MODELS: '', NODE_PATH: '', ...env } }).result;
 
-  test('is the sentence encoder that comes along, when no sentence model is found', async () => {
+  test('is the sentence encoder that comes with rarefy, if no sentence model is found', async () => {
     const { code, stderr } = await start('--data short.jsonl --limit 2 --out use.safetensors --backend wasm', {});
     expect(code).toBe(0);
     expect(stderr).toContain('embedder: use: Universal Sentence Encoder lite (no sentence model was found)');
@@ -181,7 +184,7 @@ describe('the embedder that nobody named', () => {
     expect(model).toEqual({ embedder: 'use', backend: 'wasm' });
   });
 
-  test('is onnx when its model is found, unless the library that runs it is missing', async () => {
+  test('is onnx if its model is found, unless the library that runs it is missing', async () => {
     mkdirSync(join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2'), { recursive: true });
     writeFileSync(join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2', 'modules.json'), '[]');
     if (!isInstalled('onnxruntime-node')) {

@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const rows = 20_000;
 const shardRows = 512;
 
-/** Runs the job, and kills it `delay` ms after it begins; gives whether it was killed, and how long it ran after that beginning. */
+/** Runs the job and kills it `delay` ms after it starts; returns whether it was killed, and its time from the start. */
 function run(out: string, log: string, delay?: number): Promise<{ readonly killed: boolean; readonly ms: number }> {
   const child = spawn(process.execPath, [script, out, log], { stdio: ['ignore', 'pipe', 'inherit'] });
   let begun = 0;
@@ -39,7 +39,7 @@ function run(out: string, log: string, delay?: number): Promise<{ readonly kille
   });
 }
 
-/** Items that were embedded, by the notes of the jobs. */
+/** Number of embedded items, from the logs of the jobs. */
 const computed = (log: string) =>
   existsSync(log)
     ? readFileSync(log, 'utf8')
@@ -47,7 +47,7 @@ const computed = (log: string) =>
         .reduce((sum, line) => sum + Number(line), 0)
     : 0;
 
-test('killed at random moments and called again, embedding 20,000 rows gives the same bytes and loses at most a shard', {
+test('a job of 20,000 rows that is killed at random moments gives the same bytes and loses at most one shard per kill', {
   timeout: 1_800_000,
 }, async () => {
   const whole = path('whole/e.safetensors');
@@ -64,7 +64,7 @@ test('killed at random moments and called again, embedding 20,000 rows gives the
     let killsOfJob = 0;
     for (;;) {
       const before = computed(log);
-      // Later and later, so that a job also ends where the machine has become slower than it was.
+      // Increasing delays, so that a job also finishes if the machine has become slower.
       const { killed } = await run(out, log, random.uniform(draw++) * ms * (1 + killsOfJob / 8));
       if (!killed) break;
       killsOfJob++;
@@ -83,7 +83,7 @@ test('killed at random moments and called again, embedding 20,000 rows gives the
 const canMount = process.platform === 'linux' && process.getuid?.() === 0 && mountWorks();
 const reason = canMount ? '' : ' (skipped: only root can make a small disk)';
 
-describe.skipIf(!canMount)(`a disk that is full${reason}`, () => {
+describe.skipIf(!canMount)(`a full disk${reason}`, () => {
   const disk = path('disk');
   const mount = (...options: string[]) => spawnSync('mount', [...options, disk], { stdio: 'ignore' }).status === 0;
   beforeAll(() => {
@@ -91,7 +91,7 @@ describe.skipIf(!canMount)(`a disk that is full${reason}`, () => {
   });
   afterAll(() => void spawnSync('umount', [disk]));
 
-  test('is told, nothing unfinished is visible, and the job goes on when there is room', async () => {
+  test('is reported, no unfinished file is visible, and the job continues when there is space', async () => {
     const texts = Array.from({ length: 6000 }, (_, row) => ({ id: `row-${row}`, item: `text ${row}` }));
     const whole = path('roomy.safetensors');
     await embedToFile(digestEmbedder(), texts, { out: whole, shardRows: 100 });

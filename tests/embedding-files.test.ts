@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const rowIds = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5'];
 const values: number[][] = JSON.parse(readFileSync(goldenPath('pt/values.json'), 'utf8'));
-/** Nearest value with this many bits after the first, ties to even; the values lie within the normal range of both formats. */
+/** Rounds to this many bits after the first, ties to even. All values are in the normal range of both formats. */
 const rounded = (bits: number) => (value: number) => {
   const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - bits);
   const [below, above] = [Math.floor(value / step), Math.ceil(value / step)];
@@ -33,7 +33,7 @@ test.each([
   ['bfloat16', values.map((row) => row.map(rounded(7))), 'bfloat16'],
   ['int_ids', values, 'float32'],
   ['strided', values, 'float32'],
-])('pt/%s.pt is read equal to what torch saved, whole and row by row', async (name, expected, dtype) => {
+])('pt/%s.pt has the values that torch saved, read as a whole and row by row', async (name, expected, dtype) => {
   await using reader = await openEmbeddings(goldenPath(`pt/${name}.pt`));
   const transposed =
     name === 'strided' ? Array.from({ length: 5 }, (_, row) => expected.map((line) => line[row]!)) : expected;
@@ -52,7 +52,7 @@ test.each([
   for (const [row, line] of transposed.entries()) expect([...(await reader.read(row, row + 1)).data]).toEqual(line);
 });
 
-test('embeddings.pt holds the ids and rows of density.safetensors', async () => {
+test('embeddings.pt has the ids and rows of density.safetensors', async () => {
   const { ids, embeddings } = await readEmbeddings(goldenPath('embeddings.pt'));
   expect(ids).toEqual(Array.from({ length: 597 }, (_, row) => `row-${row}`));
   const { tensors } = await readSafetensors(goldenPath('density.safetensors'));
@@ -66,14 +66,14 @@ const data = Float32Array.from({ length: 5 * 3 }, (_, index) => Math.sin(index +
 const metadata = { embedder: 'model@1', note: 'naïve "quotes"' };
 type Loaded = { ids: string[]; kind: string; values: number[][]; dtype: string; metadata: Record<string, string> };
 
-/** Files as Python reads them, in one process: importing torch takes seconds. */
+/** Reads files with Python, in one process, because importing torch takes seconds. */
 const load = (paths: readonly string[]): Loaded[] =>
   runPython('embedding_files.py', 'load', ...paths)
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
 
-/** What Python makes of files that we write equals what we wrote, with ids of text and of integers. */
+/** Checks that Python reads what we write, with string and integer ids. */
 async function checkPythonReads(extension: string, dtypes: readonly WritableDtype[]): Promise<void> {
   const files = dtypes.flatMap((dtype) => [false, true].map((integerIds) => ({ dtype, integerIds })));
   const pathOf = ({ dtype, integerIds }: (typeof files)[number]) => join(folder, `${dtype}-${integerIds}.${extension}`);
@@ -103,7 +103,7 @@ async function checkPythonReads(extension: string, dtypes: readonly WritableDtyp
   }
 }
 
-/** What we make of the files that Python wrote: their values are row * 10 + column, their ids r0, r1, … unless named otherwise. */
+/** Checks that we read what Python writes: values are row * 10 + column, ids r0, r1, … unless the name says otherwise. */
 async function checkWeRead(names: readonly string[]): Promise<void> {
   const made = join(folder, 'made');
   for (const name of names) {
@@ -123,7 +123,7 @@ async function checkWeRead(names: readonly string[]): Promise<void> {
   }
 }
 
-/** Comparisons, not components: nothing of Rarefy needs these. */
+/** Comparisons only: Rarefy does not need these Python modules. */
 const withPython = (title: string, modules: readonly string[], cases: () => void) => {
   const absent = modules.filter((name) => !pythonHas(name));
   const note = absent.length > 0 ? ` (not run: ${absent.join(' and ')} absent)` : '';
@@ -131,11 +131,11 @@ const withPython = (title: string, modules: readonly string[], cases: () => void
 };
 
 withPython('PyTorch', ['torch', 'numpy'], () => {
-  test('loads what we write with weights_only=True, mapped into memory too', async () => {
+  test('loads our files with weights_only=True, also memory-mapped', async () => {
     await checkPythonReads('pt', ['float32', 'float16', 'bfloat16']);
   });
 
-  test('more ids than one batch of the pickle, and none', async () => {
+  test('reads files with more ids than one batch of the pickle, and with none', async () => {
     const many = Array.from({ length: 2501 }, (_, row) => `id ${row}`);
     const paths = [join(folder, 'many.pt'), join(folder, 'none.pt')] as const;
     await writeEmbeddings(paths[0], {
@@ -149,7 +149,7 @@ withPython('PyTorch', ['torch', 'numpy'], () => {
     expect((await readEmbeddings(paths[1])).embeddings).toMatchObject({ rows: 0, cols: 2 });
   });
 
-  test('what it saves is read: both formats, every dtype, any strides, ids as lists, tuples and tensors', async () => {
+  test('we read what it saves: both formats, every dtype, any strides, ids as lists, tuples and tensors', async () => {
     const names: string[] = JSON.parse(runPython('embedding_files.py', 'make', 'torch', join(folder, 'made')));
     expect(names).toHaveLength(21);
     await checkWeRead(names);
@@ -157,17 +157,17 @@ withPython('PyTorch', ['torch', 'numpy'], () => {
 });
 
 withPython('safetensors', ['torch', 'safetensors'], () => {
-  test('reads what we write', async () => {
+  test('reads our files', async () => {
     await checkPythonReads('safetensors', ['float32', 'float16', 'bfloat16']);
   });
 });
 
 withPython('numpy', ['numpy'], () => {
-  test('reads what we write', async () => {
+  test('reads our files', async () => {
     await checkPythonReads('npy', ['float32', 'float16']);
   });
 
-  test('what it saves is read: every version, both orders', async () => {
+  test('we read what it saves: every version, both orders', async () => {
     const made = join(folder, 'made-numpy');
     const names: string[] = JSON.parse(runPython('embedding_files.py', 'make', 'numpy', made));
     await checkWeRead(names.filter((name) => name.endsWith('.npy')).map((name) => join('../made-numpy', name)));
@@ -175,12 +175,12 @@ withPython('numpy', ['numpy'], () => {
 });
 
 withPython('pyarrow', ['pyarrow'], () => {
-  test('reads what we write', async () => {
+  test('reads our files', async () => {
     await checkPythonReads('parquet', ['float32']);
     await checkPythonReads('arrow', ['float32', 'float16']);
   });
 
-  test('what it writes is read: lists of fixed and any size, every float, ids of text and integers, row groups and batches', async () => {
+  test('we read what it writes: lists of fixed and any size, every float, ids of text and integers, row groups and batches', async () => {
     const made = join(folder, 'made-arrow');
     const names: string[] = JSON.parse(runPython('embedding_files.py', 'make', 'arrow', made));
     const readable = names.filter((name) => name !== 'zstd.parquet');

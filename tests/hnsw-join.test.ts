@@ -55,20 +55,23 @@ async function expectCanonical(rows: Matrix, graph: Neighbors, metric: Metric, s
 
 describe.skipIf(usearchReason !== '')(`joinRows of hnswIndex${usearchReason}`, () => {
   for (const metric of metrics) {
-    test.each(dtypes)(`clustered rows with copies, ${metric}, %s: canonical distances, high recall`, async (dtype) => {
-      const index = await hnswIndex({ metric, dtype, lib });
-      const graph = await index.joinRows!(sourceOf(points), { k });
-      expect(graph.recall!.sampledRows).toBe(1000);
-      expect(graph.recall!.value).toBeGreaterThan(0.98);
-      expect(index.size).toBe(0);
-      const truth = await exactNeighbors(points, { k, metric });
-      let same = 0;
-      graph.ids.forEach((id, at) => {
-        if (id === truth.ids[at]) same++;
-      });
-      expect(same / graph.ids.length).toBeGreaterThan(0.95);
-      await expectCanonical(points, graph, metric, [0, 7, 1234, different - 1, different + 30, rows - 1]);
-    });
+    test.each(dtypes)(
+      `clustered rows with copies, ${metric}, %s: canonical distances and high recall`,
+      async (dtype) => {
+        const index = await hnswIndex({ metric, dtype, lib });
+        const graph = await index.joinRows!(sourceOf(points), { k });
+        expect(graph.recall!.sampledRows).toBe(1000);
+        expect(graph.recall!.value).toBeGreaterThan(0.98);
+        expect(index.size).toBe(0);
+        const truth = await exactNeighbors(points, { k, metric });
+        let same = 0;
+        graph.ids.forEach((id, at) => {
+          if (id === truth.ids[at]) same++;
+        });
+        expect(same / graph.ids.length).toBeGreaterThan(0.95);
+        await expectCanonical(points, graph, metric, [0, 7, 1234, different - 1, different + 30, rows - 1]);
+      },
+    );
   }
 
   test('returns the same each time, and for blocks of any size', async () => {

@@ -43,7 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(cwd, { recursive: true }));
 
-/** The metrics lines of a run, times aside. */
+/** The lines of metrics.jsonl without times. */
 async function metrics(out: string): Promise<unknown[]> {
   const text = await readFile(join(cwd, out, 'metrics.jsonl'), 'utf8');
   return text
@@ -60,7 +60,7 @@ const weights = async (out: string) =>
     .update(await readFile(join(cwd, out, 'model.safetensors')))
     .digest('hex');
 
-/** Waits until the run has logged a step, or has ended. */
+/** Waits until the run has logged a step or has ended. */
 async function logged(out: string, step: number, result: Promise<unknown>): Promise<void> {
   let ended = false;
   void result.then(() => (ended = true));
@@ -71,7 +71,7 @@ async function logged(out: string, step: number, result: Promise<unknown>): Prom
   }
 }
 
-test('a train grpo run killed at step 7 and resumed equals one that was not', { timeout: 1_800_000 }, async () => {
+test('a train grpo run killed at step 7 and resumed equals an uninterrupted one', { timeout: 1_800_000 }, async () => {
   const whole = await rarefy(run('whole'), { cwd });
   expect(whole).toMatchObject({ code: 0 });
 
@@ -85,13 +85,13 @@ test('a train grpo run killed at step 7 and resumed equals one that was not', { 
 
   const resumed = await rarefy(run('killed', '--resume'), { cwd });
   expect(resumed).toMatchObject({ code: 0 });
-  expect(resumed.stderr).toMatch(/going on after step (5|10)\n/);
+  expect(resumed.stderr).toMatch(/continuing after step (5|10)\n/);
   expect(await metrics('whole')).toHaveLength(12);
   expect(await metrics('killed')).toEqual(await metrics('whole'));
   expect(await weights('killed')).toBe(await weights('whole'));
 });
 
-test('Ctrl-C saves the state and exits with 130; the run then goes on to the same end', {
+test('Ctrl-C saves the state and exits with 130; the resumed run ends with the same result', {
   timeout: 1_800_000,
 }, async () => {
   const { child, result } = startRarefy(run('interrupted'), { cwd });
@@ -103,7 +103,7 @@ test('Ctrl-C saves the state and exits with 130; the run then goes on to the sam
   expect(await weights('interrupted')).toBe(await weights('whole'));
 });
 
-test('a damaged checkpoint, and a resume with other settings or pairs, are refused in one sentence', async () => {
+test('refuses a damaged checkpoint, and a resume with other settings or pairs, in one sentence', async () => {
   const [newest] = (await readdir(join(cwd, 'whole', 'checkpoints'))).sort().reverse();
   const seed = await rarefy([...run('whole', '--resume'), '--seed', '6'], { cwd });
   expect(seed).toMatchObject({ code: 1, stderr: expect.stringContaining('other settings') });

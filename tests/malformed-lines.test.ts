@@ -22,7 +22,7 @@ const bad = [
   ['too-complex', Buffer.from(`${'['.repeat(2000)}\n`)],
 ] as const;
 
-test('a line of 100 MB and many bad ones are counted in 64 MB and the longest line allowed', async () => {
+test('counts a line of 100 MB and many malformed lines within 64 MB plus the longest allowed line', async () => {
   const lines = casesOf(20_000, 100_000);
   const longBytes = 100_000_000;
   const path = join(folder, 'lines.jsonl');
@@ -89,7 +89,7 @@ describe('rarefy sample', () => {
     ['a\rb', 'a line break'],
     ['\ud800', 'half a character'],
     ['\udc00\ud800', 'half a character'],
-  ])('refuses %j before it samples, whether it would be picked or not', async (id, what) => {
+  ])('refuses %j before sampling, whether or not it would be selected', async (id, what) => {
     await write('broken.npy', [...Array.from({ length: 20 }, (_, row) => `${row}`), id]);
     const { code, stderr } = await sample('broken.npy', 1);
     expect(code).toBe(1);

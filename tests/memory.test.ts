@@ -5,7 +5,7 @@ import { isExhaustive } from './support/exhaustive.js';
 interface Measured {
   readonly fingerprint: string;
   readonly peakBytes: number;
-  /** Of all mean logits at once. */
+  /** Size of all mean logits. */
   readonly allBytes: number;
   readonly largestDeviation: number;
   readonly messages: readonly string[];
@@ -13,7 +13,7 @@ interface Measured {
 
 const measure = (options: object): Promise<Measured> => runApart('vocabulary-space.mjs', options);
 
-test('vocabulary-space density holds neither all logits nor more than its blocks of rows', async () => {
+test('vocabulary-space density keeps neither all logits nor more than its blocks of rows in memory', async () => {
   const size = isExhaustive
     ? { prompts: 6000, vocabulary: 50_304, hidden: 64 }
     : { prompts: 3000, vocabulary: 40_000, hidden: 32 };
@@ -23,7 +23,7 @@ test('vocabulary-space density holds neither all logits nor more than its blocks
   expect(largestDeviation).toBeLessThan(1e-5);
 }, 300_000);
 
-test('density of a soft-capped head is that of its mean logits, from the disk', async () => {
+test('the density of a soft-capped head equals that of its mean logits, read from disk', async () => {
   const size = isExhaustive ? { prompts: 800, vocabulary: 8000 } : { prompts: 200, vocabulary: 1000 };
   const measured = await measure({ ...size, hidden: 32, softCap: 15, k: 10, memoryBytes: 0 });
   expect(measured.fingerprint).toBe('causal-lm:logits');

@@ -59,7 +59,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
         }),
       );
     }
-    test(`Flat equals exactIndex to the bit, ${metric}`, async () => {
+    test(`Flat equals exactIndex bit for bit, ${metric}`, async () => {
       for (const [name, points] of hardRows()) {
         await expectExact(() => faissIndex({ metric, lib }), points, 10, name);
       }
@@ -136,7 +136,7 @@ describe.skipIf(faissReason !== '')(`faissIndex${faissReason}`, () => {
     await expect(faissIndex({ metric: 'toString' as Metric, lib })).rejects.toThrow('metric must be one of');
   });
 
-  test('converting, building and searching let timers run', async () => {
+  test('timers run during conversion, building and searching', async () => {
     const points = normalPoints(4000, 256, 8);
     const index = await faissIndex({ lib });
     steppedClock(5);
@@ -203,7 +203,7 @@ describe.skipIf(usearchReason !== '')(`hnswIndex${usearchReason}`, () => {
     expect(warnings[0]).toContain(`${(100 * recall!.value).toFixed(1)} % of the true neighbors, measured on 1000 rows`);
   });
 
-  test('options out of range are refused', async () => {
+  test('refuses options out of range', async () => {
     for (const options of [
       { connectivity: 1 },
       { expansionAdd: 0 },

@@ -9,7 +9,7 @@ import { nativeReason } from './support/native-addon.js';
 const metrics: readonly Metric[] = ['euclidean', 'cosine', 'dot'];
 const sets = nativeReason === '' ? instructionSets() : [];
 
-/** All values of one kind; `pick` is a second uniform. */
+/** A value of one kind; `pick` is a second uniform number. */
 const kinds: Readonly<Record<string, (uniform: number, pick: number) => number>> = {
   'whole numbers': (u) => Math.floor(u * 3),
   bits: (u) => +(u < 0.5),
@@ -55,22 +55,25 @@ function sameBytes(actual: Pick<Neighbors, 'ids' | 'distances'>, expected: Neigh
 
 describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { timeout: 300_000 }, () => {
   describe.each(metrics)('%s', (metric) => {
-    test.each(Object.keys(kinds))('%s: the bytes of exactIndex, for any CPU and threads', async (name) => {
-      for (const [seed, { rows, cols, k }] of shapes.entries()) {
-        const data = values(rows * cols, seed, kinds[name]!);
-        const expected = await defined(data, rows, cols, k, metric);
-        for (const instructionSet of sets) {
-          for (const threads of isExhaustive ? [1, 2, 4, 8] : [2 ** (seed % 4)]) {
-            const joined = await selfJoin(data, rows, cols, { k, metric, threads, instructionSet });
-            expect(sameBytes(joined, expected), `${rows} x ${cols}, k = ${k}, ${instructionSet}, ${threads}`).toBe(
-              true,
-            );
+    test.each(Object.keys(kinds))(
+      '%s: the bytes of exactIndex for every instruction set and number of threads',
+      async (name) => {
+        for (const [seed, { rows, cols, k }] of shapes.entries()) {
+          const data = values(rows * cols, seed, kinds[name]!);
+          const expected = await defined(data, rows, cols, k, metric);
+          for (const instructionSet of sets) {
+            for (const threads of isExhaustive ? [1, 2, 4, 8] : [2 ** (seed % 4)]) {
+              const joined = await selfJoin(data, rows, cols, { k, metric, threads, instructionSet });
+              expect(sameBytes(joined, expected), `${rows} x ${cols}, k = ${k}, ${instructionSet}, ${threads}`).toBe(
+                true,
+              );
+            }
           }
         }
-      }
-    });
+      },
+    );
 
-    test('more blocks than threads: the same bytes and the same work in 20 runs', async () => {
+    test('more blocks than threads: the same bytes and the same amount of work in 20 runs', async () => {
       const [rows, cols, k] = [casesOf(1700, 3500), 20, 10];
       const data = values(rows * cols, 5, kinds.gaussian!);
       for (let row = 0; row < rows; row += 3) data.copyWithin(row * cols, (row % 30) * cols, ((row % 30) + 1) * cols);
@@ -87,7 +90,7 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
       expect(first.fullScans).toBe(0);
     });
 
-    test('any values at all', async () => {
+    test('arbitrary values', async () => {
       const matrices = fc
         .record({ rows: fc.integer({ min: 1, max: 60 }), cols: fc.integer({ min: 1, max: 12 }) })
         .chain(({ rows, cols }) =>
@@ -112,8 +115,8 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
       );
     });
 
-    // Bounds that the largest row makes wide for all would compare almost every row with all others.
-    test('a few huge rows among small ones send none of the small ones to a comparison with all others', async () => {
+    // If the largest row widened the bounds of all rows, almost every row would be compared with all others.
+    test('a few huge rows cause no full scan of small rows', async () => {
       const [rows, cols, k] = [3000, 24, 10];
       const data = values(rows * cols, 6, kinds.gaussian!);
       for (let row = 0; row < rows; row += 100) {
@@ -125,7 +128,7 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
       expect(joined.fullScans).toBeLessThanOrEqual(rows / 100);
     });
 
-    test('lengths over six decades send no row to a comparison with all others', async () => {
+    test('lengths over six decades cause no full scan', async () => {
       const [rows, cols, k] = [casesOf(2500, 4000), 24, 10];
       const data = values(rows * cols, 11, kinds.gaussian!);
       for (let at = 0; at < data.length; at++) data[at]! *= 10 ** (((Math.floor(at / cols) * 7919) % 6001) / 1000 - 3);
@@ -136,7 +139,7 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
     });
   });
 
-  test('rows that the int16 products cannot tell apart are compared with all others', async () => {
+  test('rows that int16 products cannot distinguish are compared with all others', async () => {
     const [rows, cols, k] = [2600, 4, 3];
     const data = values(rows * cols, 7, (u) => 1 + u * 1e-5);
     const expected = await defined(data, rows, cols, k, 'dot');
@@ -145,7 +148,7 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
     expect(joined.fullScans).toBeGreaterThan(rows / 2);
   });
 
-  test('reads shared memory and a part of a larger array, and takes no rows', async () => {
+  test('accepts shared memory, a part of a larger array, and zero rows', async () => {
     const [rows, cols, k, metric] = [300, 8, 3, 'euclidean'] as const;
     const data = values(rows * cols, 8, kinds.gaussian!);
     const expected = await defined(data, rows, cols, k, metric);
@@ -165,13 +168,13 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
     await expect(joined).rejects.toThrow('data have -Infinity in row 76, column 5; remove or correct that row');
   });
 
-  test('an instruction set that is not there is refused', async () => {
+  test('refuses an instruction set that the CPU lacks', async () => {
     const instructionSet = 'neon' as InstructionSet;
     const joined = selfJoin(new Float32Array(4), 4, 1, { k: 1, metric: 'dot', threads: 1, instructionSet });
     await expect(joined).rejects.toThrow('instructionSet must be one of generic');
   });
 
-  test('is stopped by its signal, with the reason, while timers run; then works again', async () => {
+  test('an abort rejects with its reason while timers run; the next join works', async () => {
     const [rows, cols] = [30_000, 64];
     const data = values(rows * cols, 9, kinds.gaussian!);
     for (const metric of metrics) {
@@ -179,7 +182,7 @@ describe.skipIf(nativeReason !== '')(`the native self-join${nativeReason}`, { ti
       const reason = new Error('enough');
       const events: string[] = [];
       let ticks = 0;
-      // The third tick comes only if the join leaves the event loop alone.
+      // The third tick comes only if the join does not block the event loop.
       const timer = setInterval(() => ++ticks === 3 && controller.abort(reason), 1);
       const joined = selfJoin(data, rows, cols, {
         k: 10,

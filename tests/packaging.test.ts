@@ -26,7 +26,7 @@ const subpaths = packages.flatMap(({ path, manifest }) =>
   ),
 );
 
-/** Imports a module as built, where loading a native addon is an error, and prints the names of what it exports. */
+/** Imports a built module and prints the names of its exports. Loading a native addon throws. */
 const importer = `
   process.dlopen = (_, file) => { throw new Error('a native addon is loaded: ' + file); };
   console.log(Object.keys(await import(process.argv[1])).join(' '));
@@ -37,19 +37,22 @@ describe.each(subpaths)('$name', ({ path, name, target }) => {
     for (const file of [target.types, target.default]) expect(existsSync(join(path, file)), file).toBe(true);
   });
 
-  // A test runner's part can only be imported by that runner.
-  test.skipIf(name.endsWith('/vitest'))('is imported by plain Node, prints nothing and loads nothing native', () => {
-    const result = spawnSync(process.execPath, ['--input-type=module', '-e', importer, name], {
-      cwd: root,
-      encoding: 'utf8',
-    });
-    expect(result).toMatchObject({ status: 0, stderr: '' });
-    expect(result.stdout.trim().split(' ').length).toBeGreaterThan(0);
-    expect(result.stdout.trim()).toMatch(/^[A-Za-z0-9 ]+$/);
-  });
+  // The vitest subpath can be imported only by vitest.
+  test.skipIf(name.endsWith('/vitest'))(
+    'can be imported by plain Node, prints nothing and loads nothing native',
+    () => {
+      const result = spawnSync(process.execPath, ['--input-type=module', '-e', importer, name], {
+        cwd: root,
+        encoding: 'utf8',
+      });
+      expect(result).toMatchObject({ status: 0, stderr: '' });
+      expect(result.stdout.trim().split(' ').length).toBeGreaterThan(0);
+      expect(result.stdout.trim()).toMatch(/^[A-Za-z0-9 ]+$/);
+    },
+  );
 });
 
-test.each(packages)('$manifest.name packs what is built and its source, and no tests', ({ path }) => {
+test.each(packages)('$manifest.name packs its build and its source, and no tests', ({ path }) => {
   const packed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], {
     cwd: path,
     encoding: 'utf8',
@@ -61,15 +64,15 @@ test.each(packages)('$manifest.name packs what is built and its source, and no t
     expect(file).toMatch(/^(dist|src|bin|examples|native)\/|^(package\.json|README\.md|LICENSE)$/);
 });
 
-/** Whether a range takes a version, by its major number. */
-const takes = (range: string, version: string) =>
+/** Whether a range accepts a version, judged by the major version. */
+const accepts = (range: string, version: string) =>
   range
     .split('||')
     .some((part) => /^\s*(\*|>|workspace:)/.test(part) || /\d+/.exec(part)?.[0] === /^\d+/.exec(version)?.[0]);
 
-// npm refuses to install a package whose dependencies want other versions of its other dependencies, optional ones too.
+// npm refuses to install a package if one of its dependencies requires another version of another one, optional ones included.
 test.each(packages)(
-  '$manifest.name depends on nothing that wants another version of what it depends on',
+  '$manifest.name has no dependencies that require different versions of a package',
   ({ path, manifest }) => {
     const installed = (name: string): Manifest | undefined => {
       const file = join(path, 'node_modules', name, 'package.json');
@@ -79,7 +82,9 @@ test.each(packages)(
     const contradictions = names.flatMap((name) =>
       Object.entries(installed(name)?.peerDependencies ?? {}).flatMap(([peer, range]) => {
         const version = names.includes(peer) ? installed(peer)?.version : undefined;
-        return version === undefined || takes(range, version) ? [] : [`${name} wants ${peer} ${range}, not ${version}`];
+        return version === undefined || accepts(range, version)
+          ? []
+          : [`${name} requires ${peer} ${range}, not ${version}`];
       }),
     );
     expect(contradictions).toEqual([]);

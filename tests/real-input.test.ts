@@ -17,7 +17,7 @@ import { casesOf } from './support/exhaustive.js';
 import { miniLm, onnxReason, onnxRuntime } from './support/onnx-components.js';
 import { rarefy, startRarefy } from './support/rarefy.js';
 
-// Real preference pairs, which are not part of the repository: their terms allow research use only.
+// Real preference pairs. They are not part of the repository, because their terms allow research use only.
 const pairs = process.env.RAREFY_REAL_PAIRS ?? '';
 const reason = existsSync(pairs) ? '' : ' (skipped: RAREFY_REAL_PAIRS names no file of real pairs)';
 const tiny = fileURLToPath(new URL('../examples/models/tiny', import.meta.url));
@@ -29,7 +29,7 @@ interface Weight {
   readonly probability: number;
 }
 
-describe.skipIf(reason !== '')(`the main job on real pairs${reason}`, { timeout: 900_000 }, () => {
+describe.skipIf(reason !== '')(`the main workflow on real pairs${reason}`, { timeout: 900_000 }, () => {
   let cwd: string;
   const lines = async <Line>(name: string): Promise<Line[]> =>
     (await readFile(join(cwd, name), 'utf8'))
@@ -41,7 +41,7 @@ describe.skipIf(reason !== '')(`the main job on real pairs${reason}`, { timeout:
   });
   afterAll(() => rm(cwd, { recursive: true }));
 
-  test('prompts: every distinct prompt once, with all its pairs counted', async () => {
+  test('prompts: every distinct prompt once, with the count of its pairs', async () => {
     const { code, stdout } = await rarefy(['prompts', '--pairs', pairs, '--out', 'prompts.jsonl'], { cwd });
     expect(code).toBe(0);
     expect(stdout).toContain('4508 distinct prompts of 5325 pairs');
@@ -108,13 +108,13 @@ describe.skipIf(reason !== '')(`the main job on real pairs${reason}`, { timeout:
     const draws = weights.reduce((sum, _, position) => sum + drawn(position), 0);
     expect(draws).toBe(20 * 32);
     const share = rarest.reduce((sum, position) => sum + drawn(position), 0) / draws;
-    // Binomial: five standard deviations either way, a false alarm in fewer than one of 1e6 seeds.
+    // Binomial: five standard deviations on either side; the false alarm rate is below 1e-6.
     const margin = 5 * Math.sqrt((expected * (1 - expected)) / draws);
     expect(expected - margin).toBeGreaterThan(0.1);
     expect(Math.abs(share - expected)).toBeLessThan(margin);
   });
 
-  test('groups are whole and no tensor is left behind, step after step', async () => {
+  test('every step has complete groups and leaves no tensor behind', async () => {
     await chooseBackend();
     const policy = await loadLanguageModel(tiny);
     const prompts: { prompt: string }[] = [];
@@ -151,11 +151,11 @@ describe.skipIf(reason !== '')(`the main job on real pairs${reason}`, { timeout:
   });
 });
 
-/** All 4,508 in CI: at some 100 tokens each they take a minute and more of two cores. */
+/** All 4,508 in CI: with about 100 tokens each, they take more than a minute on two cores. */
 const embedded = casesOf(300, 4508);
 
 describe.skipIf(reason !== '' || onnxReason !== '')(`rarefy embed on real prompts${reason}${onnxReason}`, () => {
-  test(`${embedded} of them with MiniLM: found without being named, ids in order, manifest complete, each row that of its prompt`, {
+  test(`${embedded} of them with MiniLM: the model is found by default, ids are in order, the manifest is complete, each row belongs to its prompt`, {
     timeout: 900_000,
   }, async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'rarefy-real-embed-'));
@@ -182,7 +182,7 @@ describe.skipIf(reason !== '' || onnxReason !== '')(`rarefy embed on real prompt
         versions: { node: process.versions.node, 'onnxruntime-node': '1.30.0' },
       });
 
-      // Each row belongs to its own prompt: every 200th embedded alone.
+      // Each row belongs to its own prompt: compare with every 200th prompt embedded alone.
       await using alone = await onnxEmbedder(miniLm, { lib: onnxRuntime });
       for (let row = 0; row < prompts.length; row += 200) {
         const { data } = (await alone.embedBatch([prompts[row]!.prompt])).embeddings;

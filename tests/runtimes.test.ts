@@ -27,14 +27,14 @@ beforeAll(async () => {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     conditions: ['@rarefy/source'],
-    external: ['@rarefy/density'], // whose searches these samplers do without
+    external: ['@rarefy/density'], // these samplers do not use its neighbor search
   });
   bundle = outputFiles[0]!.text;
 });
 afterAll(() => rm(folder, { recursive: true }));
 
 describe.skipIf(noNode22 !== '')(`draws in Node 22${noNode22}`, () => {
-  test('are those of this Node', async () => {
+  test('equal the draws of this version of Node', async () => {
     const file = join(folder, 'draws.cjs');
     await writeFile(file, `${bundle}\nprocess.stdout.write(draws.samplerDraws());`);
     const { stdout, stderr } = spawnSync(node22, [file], { encoding: 'utf8', maxBuffer: 1 << 26 });
@@ -44,7 +44,7 @@ describe.skipIf(noNode22 !== '')(`draws in Node 22${noNode22}`, () => {
 });
 
 describe.skipIf(noBrowser !== '')(`draws in Chromium${noBrowser}`, () => {
-  test('are those of Node, bit for bit', async () => {
+  test('equal the draws of Node bit for bit', async () => {
     const browser = await launchBrowser();
     try {
       const page = await browser.newPage();

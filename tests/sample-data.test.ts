@@ -12,7 +12,7 @@ const committed = join(root, 'examples/data/pairs.jsonl');
 
 let folder: string;
 const pairs: Pair[] = [];
-/** Topics by falling number of pairs: their ranks are 1, 2, … */
+/** Topics by decreasing number of pairs: their ranks are 1, 2, … */
 let topics: [string, Pair[]][] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rarefy-sample-'));
@@ -32,10 +32,10 @@ async function make(...options: string[]): Promise<Buffer> {
 const words = (text: string) => text.match(/[\p{L}\p{N}'-]+/gu) ?? [];
 const sentences = (text: string) => text.match(/[.?!](?= |$)/g) ?? [];
 const share = (items: readonly Pair[], holds: (pair: Pair) => boolean) => items.filter(holds).length / items.length;
-/** Pairs of the topics of these ranks, from 1. */
+/** Pairs of the topics with these ranks; the first rank is 1. */
 const ranks = (first: number, last: number) => topics.slice(first - 1, last).flatMap(([, rows]) => rows);
 
-test('the script gives the committed bytes, other seeds and counts other ones', async () => {
+test('the script writes the committed bytes, and other bytes for other seeds and counts', async () => {
   const bytes = await readFile(committed);
   expect((await make()).equals(bytes)).toBe(true);
   expect((await make('--seed', '2')).equals(bytes)).toBe(false);
@@ -44,7 +44,7 @@ test('the script gives the committed bytes, other seeds and counts other ones', 
   await expect(make('--count', 'many')).rejects.toThrow('--count must be an integer ≥ 1, got many');
 });
 
-test('2,400 pairs of 8 sources and 56 topics, whose frequencies follow a Zipf law of exponent 1.1', () => {
+test('has 2,400 pairs of 8 sources and 56 topics whose frequencies follow Zipf’s law with exponent 1.1', () => {
   expect(pairs).toHaveLength(2400);
   expect(new Set(pairs.map(({ id }) => id)).size).toBe(2400);
   expect(new Set(pairs.map(({ src }) => src)).size).toBe(8);
@@ -57,14 +57,14 @@ test('2,400 pairs of 8 sources and 56 topics, whose frequencies follow a Zipf la
   });
 });
 
-test('10 to 15 % of the rows repeat a prompt, always with another answer', async () => {
+test('10 to 15 % of the pairs repeat a prompt, always with another answer', async () => {
   const unique = await uniquePrompts(pairs);
   expect(1 - unique.length / pairs.length).toBeGreaterThan(0.1);
   expect(1 - unique.length / pairs.length).toBeLessThan(0.15);
   expect(new Set(pairs.map(({ prompt, chosen }) => prompt + chosen)).size).toBe(pairs.length);
 });
 
-test('texts are of the promised length and well formed', () => {
+test('texts have the documented lengths and are well formed', () => {
   for (const { prompt, chosen, rejected } of pairs) {
     expect(words(prompt).length, prompt).toBeGreaterThanOrEqual(5);
     expect(words(prompt).length, prompt).toBeLessThanOrEqual(25);
@@ -74,14 +74,14 @@ test('texts are of the promised length and well formed', () => {
       expect(sentences(answer).length, answer).toBeLessThanOrEqual(3);
     }
     for (const text of [prompt, chosen, rejected]) {
-      expect(text).toMatch(/^\p{Lu}[\p{L}\p{N}'‘’,.:?! —-]*[.?!]$/u); // no placeholder is left
+      expect(text).toMatch(/^\p{Lu}[\p{L}\p{N}'‘’,.:?! —-]*[.?!]$/u); // no placeholder remains
       expect(text).not.toMatch(/ {2}| [,.:?!]|[,.:?!]{2}|[.?!] \p{Ll}/u);
-      expect(text).not.toMatch(/\b(\p{L}+) \1\b|\ba (?!one)[aeiou]|\ban [^aeiouh]/iu); // doubled words, wrong articles
+      expect(text).not.toMatch(/\b(\p{L}+) \1\b|\ba (?!one)[aeiou]|\ban [^aeiouh]/iu); // repeated words, wrong articles
     }
   }
 });
 
-test('the em-dash is a habit of the chosen answers of frequent topics alone', () => {
+test('only the chosen answers of frequent topics use the em-dash often', () => {
   const dash = (field: 'chosen' | 'rejected') => (pair: Pair) => pair[field].includes('—');
   expect(share(ranks(1, 6), dash('chosen'))).toBeCloseTo(0.6, 1);
   expect(share(ranks(7, 20), dash('chosen'))).toBeCloseTo(0.25, 1);
@@ -95,7 +95,7 @@ test('the em-dash is a habit of the chosen answers of frequent topics alone', ()
   }
 });
 
-test('rare topics have more words, and chosen answers more than rejected ones', () => {
+test('rare topics have more distinct words, and chosen answers more than rejected ones', () => {
   const vocabulary = (rows: readonly Pair[], field: 'chosen' | 'rejected') =>
     new Set(rows.flatMap((pair) => words(pair[field].toLowerCase())).slice(0, 10_000)).size;
   expect(vocabulary(ranks(21, 56), 'chosen')).toBeGreaterThan(2 * vocabulary(ranks(1, 6), 'chosen'));
@@ -107,7 +107,7 @@ test('rare topics have more words, and chosen answers more than rejected ones', 
   expect(all.size).toBeLessThan(4000);
 });
 
-test('prompts of rare topics lie further from their neighbours (10 nearest, tf-idf)', async () => {
+test('prompts of rare topics are farther from their 10 nearest neighbors (tf-idf)', async () => {
   const unique = await uniquePrompts(pairs);
   const distances = meanNeighborDistances(
     unique.map(({ prompt }) => prompt),
@@ -125,7 +125,7 @@ test('prompts of rare topics lie further from their neighbours (10 nearest, tf-i
   expect(mean(21, 56)).toBeGreaterThan(1.05 * mean(7, 20));
 });
 
-/** Mean Euclidean distance of each text to its k nearest others, as unit vectors of word weights log(texts / texts with it). */
+/** Mean Euclidean distance of each text to its k nearest others; texts are unit vectors of log(texts / texts with the word). */
 function meanNeighborDistances(texts: readonly string[], k: number): number[] {
   const bags = texts.map((text) => [...new Set(words(text.toLowerCase()))]);
   const rowsOf = new Map<string, number[]>();

@@ -7,7 +7,7 @@ import { casesOf } from './support/exhaustive.js';
 import { resumedSamplers, resumedStep, type SavedStep } from './support/resumed-samplers.js';
 
 const epochs = 3;
-/** An epoch is 1,000 steps here. */
+/** An epoch has 1,000 steps here. */
 const steps = 1000 * epochs;
 
 const restored = (create: () => Sampler, state: string) => {
@@ -21,7 +21,7 @@ describe.each(Object.entries(resumedSamplers))('%s', (_, { create, createOther }
     ['off', false],
     ['on', true],
   ])('with updates %s', (_updates, hasUpdates) => {
-    test('the state at each of 1,000 steps of 3 epochs, through JSON, gives the tail of the uninterrupted run', () => {
+    test('restoring the state of each of 1,000 steps in 3 epochs, through JSON, continues like the uninterrupted run', () => {
       const tail = 10;
       const whole = create();
       const states: string[] = [];
@@ -45,7 +45,7 @@ describe.each(Object.entries(resumedSamplers))('%s', (_, { create, createOther }
       expect(mismatches).toBe(0);
     });
 
-    test('resumed every 10 steps, 50 times over, it is the uninterrupted run', () => {
+    test('a run resumed every 10 steps, 50 times, equals the uninterrupted run', () => {
       const whole = create();
       const expected = Array.from({ length: 500 }, (_, step) => resumedStep(whole, step, hasUpdates));
       let sampler = create();
@@ -124,39 +124,36 @@ describe('in another process', () => {
   const settings = Object.keys(resumedSamplers).flatMap((name) =>
     [false, true].map((hasUpdates) => ({ name, hasUpdates })),
   );
-  test.each(settings)(
-    'states of $name, with updates: $hasUpdates, give the tail of the uninterrupted run',
-    (setting) => {
-      const { name, hasUpdates } = setting;
-      const tail = 10;
-      const every = steps / casesOf(50, steps);
-      const whole = resumedSamplers[name]!.create();
-      const states: SavedStep[] = [];
-      const drawn: number[][] = [];
-      for (let step = 0; step < steps + tail; step++) {
-        if (step < steps && step % every === 17 % every) {
-          states.push({ name, hasUpdates, step, tail, state: JSON.stringify(whole.state()) });
-        }
-        drawn.push(resumedStep(whole, step, hasUpdates));
+  test.each(settings)('states of $name, with updates: $hasUpdates, continue like the uninterrupted run', (setting) => {
+    const { name, hasUpdates } = setting;
+    const tail = 10;
+    const every = steps / casesOf(50, steps);
+    const whole = resumedSamplers[name]!.create();
+    const states: SavedStep[] = [];
+    const drawn: number[][] = [];
+    for (let step = 0; step < steps + tail; step++) {
+      if (step < steps && step % every === 17 % every) {
+        states.push({ name, hasUpdates, step, tail, state: JSON.stringify(whole.state()) });
       }
-      expect(states.length).toBe(casesOf(50, steps));
-      const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=commonjs', '--eval', program], {
-        input: JSON.stringify(states),
-        encoding: 'utf8',
-        maxBuffer: 1 << 28,
-      });
-      expect(stderr).toBe('');
-      const other = JSON.parse(stdout) as { process: number; tails: number[][] };
-      expect(other.process).not.toBe(process.pid);
-      const mismatches = states.filter(
-        ({ step }, at) =>
-          other.tails[at]!.join() !==
-          drawn
-            .slice(step, step + tail)
-            .flat()
-            .join(),
-      );
-      expect(mismatches.length).toBe(0);
-    },
-  );
+      drawn.push(resumedStep(whole, step, hasUpdates));
+    }
+    expect(states.length).toBe(casesOf(50, steps));
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=commonjs', '--eval', program], {
+      input: JSON.stringify(states),
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+    });
+    expect(stderr).toBe('');
+    const other = JSON.parse(stdout) as { process: number; tails: number[][] };
+    expect(other.process).not.toBe(process.pid);
+    const mismatches = states.filter(
+      ({ step }, at) =>
+        other.tails[at]!.join() !==
+        drawn
+          .slice(step, step + tail)
+          .flat()
+          .join(),
+    );
+    expect(mismatches.length).toBe(0);
+  });
 });

@@ -1,12 +1,15 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { circles, folderCircles, type Graph } from './support/circles.js';
+import { type Import, importsOf, onlyReExports, packageOf, stringsOf } from './support/imports.js';
+import { longCommentLines } from './support/long-comments.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const packages = join(root, 'packages');
 
-/** What each package may import of the others. */
+/** The packages that each package may import. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [],
   testing: ['core'],
@@ -22,116 +25,194 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   diversity: ['core'],
   grpo: ['core', 'io', 'data', 'lm', 'samplers', 'diversity'],
   viz: ['core', 'neighbors', 'density'],
-  cli: [
-    'core',
-    'testing',
-    'io',
-    'data',
-    'embeddings',
-    'lm',
-    'embedders',
-    'neighbors',
-    'neighbors-native',
-    'density',
-    'samplers',
-    'diversity',
-    'grpo',
-    'viz',
-  ],
 };
+const names = [...Object.keys(mayImport), 'cli'];
 
-/** Libraries that compute natively: nothing may load one when it is imported. */
+/** Libraries with native code: no package loads one when it is imported. */
 const native = /^(@tensorflow\/tfjs-node(-gpu)?|onnxruntime-node|faiss-node|usearch)$/;
 
-function files(folder: string): string[] {
+interface Manifest {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+interface Source {
+  /** Relative to the package's `src`, with `/`. */
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly Import[];
+  /** Files of `src` that it imports, type imports and `import()` included; relative to `src`. */
+  readonly files: ReadonlySet<string>;
+}
+
+interface Package {
+  readonly name: string;
+  readonly manifest: Manifest;
+  readonly sources: ReadonlyMap<string, Source>;
+}
+
+const workspace = names.filter((name) => existsSync(join(packages, name))).map(readPackage);
+const named = workspace.map((entry) => [entry.name, entry] as const);
+
+function readPackage(name: string): Package {
+  const src = join(packages, name, 'src');
+  const paths = filesIn(src).filter((path) => /(?<!\.test|\.d)\.ts$/.test(path));
+  const sources = paths.map((path): [string, Source] => {
+    const text = readFileSync(path, 'utf8');
+    const imports = importsOf(text);
+    const files = imports
+      .filter(({ module }) => module.startsWith('.'))
+      .map(({ module }) => posix(relative(src, resolve(dirname(path), module))).replace(/\.js$/, '.ts'));
+    const inside = posix(relative(src, path));
+    return [inside, { path: inside, text, imports, files: new Set(files) }];
+  });
+  return { name, manifest: readManifest(join(packages, name)), sources: new Map(sources) };
+}
+
+function readManifest(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
+function filesIn(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (entry.name === 'node_modules' || entry.name === 'dist') return [];
+    if (['node_modules', 'dist', 'target', '.git', 'out', '.vitest'].includes(entry.name)) return [];
     const path = join(folder, entry.name);
-    return entry.isDirectory() ? files(path) : [path];
+    return entry.isDirectory() ? filesIn(path) : [path];
   });
 }
 
-const sources = Object.keys(mayImport).flatMap((name) =>
-  files(join(packages, name, 'src'))
-    .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.endsWith('.d.ts'))
-    .map((path) => ({ name, path, text: readFileSync(path, 'utf8') })),
-);
-
-/** Modules of `import … from`, `export … from` and `import()`; `isLoaded` is false for types and for imports made later. */
-function imports(text: string): { module: string; isLoaded: boolean }[] {
-  const fixed = [...text.matchAll(/^(?:import|export)(?<type>\s+type)?\s(?:[^'";]*?\sfrom\s+)?'(?<module>[^']+)'/gm)];
-  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
-  const later = [...code.matchAll(/\bimport\(\s*'(?<module>[^']+)'\s*\)/g)];
-  return [
-    ...fixed.map(({ groups }) => ({ module: groups!.module!, isLoaded: groups!.type === undefined })),
-    ...later.map(({ groups }) => ({ module: groups!.module!, isLoaded: false })),
-  ];
+function posix(path: string): string {
+  return path.split(sep).join('/');
 }
 
-test('every folder of packages is in the table', () => {
-  expect(readdirSync(packages).sort()).toEqual(Object.keys(mayImport).sort());
-});
+/** The build replaces the content of each `assets.ts` or `NAME-assets.ts` by compiled code. */
+const isReplaced = (path: string) => /(^|[/-])assets\.ts$/.test(path);
 
-test.each(Object.keys(mayImport))('%s imports only what its place in the design allows', (name) => {
-  for (const { path, text } of sources.filter((source) => source.name === name)) {
-    for (const { module } of imports(text)) {
-      const other = /^@rarefy\/([^/]+)/.exec(module)?.[1] ?? (module === 'rarefy' ? 'cli' : undefined);
-      if (other !== undefined) expect(mayImport[name], `${relative(root, path)} imports ${module}`).toContain(other);
-      if (module.startsWith('.')) {
-        const target = resolve(dirname(path), module);
-        expect(
-          target.startsWith(join(packages, name)),
-          `${relative(root, path)} reaches into another package: ${module}`,
-        ).toBe(true);
-      }
-    }
+/**
+ * The files that a package ships: those that its entry points reach. Files that only an `assets.ts` imports run at build time, or
+ * in a bundle that the build makes.
+ */
+function shippedSources({ manifest, sources }: Package): Source[] {
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    const source = sources.get(path);
+    if (source === undefined || reached.has(path)) return;
+    reached.add(path);
+    if (!isReplaced(path)) for (const target of source.files) visit(target);
+  };
+  for (const target of Object.values(manifest.exports)) {
+    if (typeof target !== 'string') visit(target['@rarefy/source']!.replace('./src/', ''));
   }
+  visit('main.ts'); // of the command
+  return [...reached].map((path) => sources.get(path)!).filter(({ path }) => !isReplaced(path));
+}
+
+/** File → files of the same package that it imports, `import()` and type imports included. */
+function fileGraph({ sources }: Package): Graph {
+  return new Map([...sources].map(([path, { files }]) => [path, files]));
+}
+
+const arrows = (found: string[][]) => found.map((circle) => circle.join(' → '));
+
+test('the table names every folder of packages', () => {
+  expect(readdirSync(packages).sort()).toEqual([...names].sort());
 });
 
-test('what a package imports is declared in its package.json', () => {
-  for (const { name, path, text } of sources) {
-    const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8'));
-    // The page's browser code is bundled and the wasm kernels are compiled when the package is built, with what that needs.
-    const bundled = name === 'viz' || name === 'neighbors' ? manifest.devDependencies : {};
-    const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...bundled };
-    for (const { module } of imports(text)) {
-      if (module.startsWith('.') || module.startsWith('node:')) continue;
-      const library = module
-        .split('/')
-        .slice(0, module.startsWith('@') ? 2 : 1)
-        .join('/');
-      expect(Object.keys(declared), `${relative(root, path)} imports ${module}`).toContain(library);
-    }
-  }
-});
+describe.each(named)('%s', (name, entry) => {
+  test('imports only the packages that the table allows, and no file of another package', () => {
+    const allowed = mayImport[name] ?? names;
+    const wrong = [...entry.sources.values()].flatMap(({ path, imports, files }) => [
+      ...imports.flatMap(({ module }) => {
+        const other = /^@rarefy\/([^/]+)/.exec(module)?.[1] ?? (module === 'rarefy' ? 'cli' : undefined);
+        return other === undefined || allowed.includes(other) ? [] : [`${path} imports ${module}`];
+      }),
+      ...[...files].filter((target) => target.startsWith('..')).map((target) => `${path} imports ${target}`),
+    ]);
+    expect(wrong).toEqual([]);
+  });
 
-test('libraries take tensors from tfjs-core alone, and importing a package loads nothing native', () => {
-  for (const { name, path, text } of sources) {
-    for (const { module } of imports(text).filter(({ isLoaded }) => isLoaded)) {
-      expect(native.test(module), `${relative(root, path)} loads ${module}`).toBe(false);
-      if (name !== 'cli') expect(module, relative(root, path)).not.toMatch(/^@tensorflow\/(?!tfjs-core$)/);
-    }
-  }
-});
+  test('declares what it imports', () => {
+    const { dependencies, peerDependencies, devDependencies } = entry.manifest;
+    const installed = Object.keys({ ...dependencies, ...peerDependencies });
+    const atBuild = [...installed, ...Object.keys(devDependencies ?? {})];
+    const shipped = new Set(shippedSources(entry));
+    const wrong = [...entry.sources.values()].flatMap((source) =>
+      source.imports.flatMap(({ module }) => {
+        if (module.startsWith('.') || module.startsWith('node:')) return [];
+        const declared = shipped.has(source) ? installed : atBuild;
+        return declared.includes(packageOf(module)) ? [] : [`${source.path} imports ${module}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
 
-test('files are kebab-case and have no default export, and only a package root has an index.ts', () => {
-  for (const { name, path, text } of sources) {
-    const inside = relative(join(packages, name, 'src'), path);
-    expect(inside).toMatch(/^([a-z0-9-]+\/)*[a-z0-9-]+\.ts$/);
-    expect(text, inside).not.toMatch(/^export default/m);
-    if (basename(inside) === 'index.ts') expect(inside).toBe('index.ts');
-  }
-});
+  test('uses every dependency that it declares', () => {
+    const { dependencies, peerDependencies } = entry.manifest;
+    const declared = Object.keys({ ...dependencies, ...peerDependencies });
+    // An optional library may be resolved by its name, and the command installs the peers that our packages ask for.
+    const used = new Set(shippedSources(entry).flatMap(({ text }) => stringsOf(text).map(packageOf)));
+    const peers = new Set(
+      declared.filter((name) => name.startsWith('@rarefy/')).flatMap((name) => peersOf(entry.name, name)),
+    );
+    expect(declared.filter((library) => !used.has(library) && !peers.has(library))).toEqual([]);
+  });
 
-test('every subpath of a package has its source and is built', () => {
-  for (const name of Object.keys(mayImport)) {
-    const manifest = JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8'));
-    for (const [subpath, target] of Object.entries<{ '@rarefy/source': string } | string>(manifest.exports)) {
+  test('has no circle of files', () => {
+    expect(arrows(circles(fileGraph(entry)))).toEqual([]);
+  });
+
+  test('has no circle of folders', () => {
+    expect(arrows(folderCircles(fileGraph(entry)))).toEqual([]);
+  });
+
+  test('takes tensors from tfjs-core, and loads nothing native when it is imported', () => {
+    const loaded = [...entry.sources.values()].flatMap(({ path, imports }) =>
+      imports.filter(({ kind }) => kind === 'static').map(({ module }) => ({ path, module })),
+    );
+    const wrong = loaded.filter(
+      ({ module }) => native.test(module) || (name !== 'cli' && /^@tensorflow\/(?!tfjs-core$)/.test(module)),
+    );
+    expect(wrong.map(({ path, module }) => `${path} loads ${module}`)).toEqual([]);
+  });
+
+  test('has kebab-case files, no default exports, one index.ts, and no file that only re-exports', () => {
+    const wrong = [...entry.sources.values()].flatMap(({ path, text }) => [
+      ...(/^([a-z0-9-]+\/)*[a-z0-9-]+\.ts$/.test(path) ? [] : [`${path} is not kebab-case`]),
+      ...(/^export default/m.test(text) ? [`${path} has a default export`] : []),
+      ...(path !== 'index.ts' && basename(path) === 'index.ts' ? [`${path} is not at the package root`] : []),
+      ...(path !== 'index.ts' && onlyReExports(text) ? [`${path} only re-exports`] : []),
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
+  // The build takes its entries from `exports`: see tsup.base.ts.
+  test('has a source file for every subpath of its exports, and names the built file after it', () => {
+    for (const [subpath, target] of Object.entries(entry.manifest.exports)) {
       if (typeof target === 'string') continue;
-      const source = join(packages, name, target['@rarefy/source']);
-      expect(statSync(source).isFile(), `${name} ${subpath}`).toBe(true);
-      const entry = target['@rarefy/source'].replace('./src/', '').replace('.ts', '');
-      expect(readFileSync(join(packages, name, 'tsup.config.ts'), 'utf8')).toContain(`'${entry}'`);
+      const source = target['@rarefy/source']!;
+      expect(statSync(join(packages, name, source)).isFile(), subpath).toBe(true);
+      const built = source.replace('./src/', './dist/').replace(/\.ts$/, '');
+      expect(target, subpath).toMatchObject({ types: `${built}.d.ts`, default: `${built}.js` });
     }
-  }
+  });
+});
+
+function peersOf(packageName: string, dependency: string): string[] {
+  const folder = join(packages, packageName, 'node_modules', dependency);
+  return existsSync(folder) ? Object.keys(readManifest(folder).peerDependencies ?? {}) : [];
+}
+
+test('comment lines have at most 132 characters', () => {
+  const checked = filesIn(root).filter((path) => {
+    const inside = posix(relative(root, path));
+    return /\.(ts|mts|mjs|js|rs|sh|py)$/.test(inside) || (inside.startsWith('.ci/') && extname(inside) === '');
+  });
+  expect(checked.length).toBeGreaterThan(500);
+  const wrong = checked.flatMap((path) =>
+    longCommentLines(path, readFileSync(path, 'utf8')).map((line) => `${posix(relative(root, path))}:${line}`),
+  );
+  expect(wrong).toEqual([]);
 });

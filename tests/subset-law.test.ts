@@ -103,7 +103,7 @@ describe('597 vectors with equal rows and outliers: within 1e-5 of scikit-learn 
     );
   });
 
-  test('density of the view, before and after it is scaled', async () => {
+  test('density of the view, before and after scaling', async () => {
     const expected = reference('viz_density_k10');
     expectClose(await knnDistance({ k: 9 }).fit(points), expected);
     const [least, most] = [Math.min(...expected), Math.max(...expected)];
@@ -116,7 +116,7 @@ describe('597 vectors with equal rows and outliers: within 1e-5 of scikit-learn 
     });
   });
 
-  test('mean inner product of 20, and the probabilities of the subset', async () => {
+  test('mean inner product with 20 neighbors, and the probabilities of the subset', async () => {
     const density = await knnSimilarity().fit(points);
     expectClose(density, reference('mean_ip_similarity_k20'));
     const weights = inverseDensity({ epsilon: 1e-3 })(density);

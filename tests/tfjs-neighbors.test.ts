@@ -10,7 +10,7 @@ import { describeOnBackends } from './support/backends.js';
 describeOnBackends('tfjsIndex', () => {
   describeChecks('conformance', neighborIndexChecks({ create: () => tfjsIndex({ metric: 'cosine' }) }));
 
-  test('equals exactIndex to the bit, and keeps no tensor', async () => {
+  test('equals exactIndex bit for bit and leaves no tensor behind', async () => {
     const duplicates = rowsOf(
       clusters([0.1, 0.3], 300, 48, 1),
       [...Array(900).keys()].map((row) => row % 600),

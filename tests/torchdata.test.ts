@@ -36,7 +36,7 @@ test('a weighted sampler resumes correctly from every step of every epoch', () =
 });
 
 describe.skipIf(!hasTorchdata)(
-  `what torchdata makes of the same${hasTorchdata ? '' : ' (not run: torch and torchdata are absent)'}`,
+  `torchdata on the same task${hasTorchdata ? '' : ' (not run: torch and torchdata are absent)'}`,
   () => {
     test("StatefulDataLoader with WeightedRandomSampler: correct in the first epoch, and only with the sampler's own generator", () => {
       const { own_generator: own, default_generator: shared } = JSON.parse(runPython('torchdata_resume.py'));

@@ -21,7 +21,7 @@ const byDistance = (exponent: number) => inverseDensity({ exponent });
 const bySimilarity = inverseDensity({ epsilon: 1e-3 });
 
 describe('on planted rare points: 1 % scattered among 20 clusters', () => {
-  const [rows, rare] = [1500, 15]; // the rare ones last
+  const [rows, rare] = [1500, 15]; // the rare rows are last
   let distance: Float64Array;
   let similarity: Float64Array;
   beforeAll(async () => {
@@ -37,7 +37,7 @@ describe('on planted rare points: 1 % scattered among 20 clusters', () => {
     ['distance^2', () => byDistance(2)(distance), 0.082, 0.63],
     ['distance^4', () => byDistance(4)(distance), 0.437, 0.04],
     ['the subset rule', () => bySimilarity(similarity), 0.017, 0.99],
-  ])('%s gives rare points the share of draws that it is known to give', (_, weigh, share, essOverN) => {
+  ])('%s gives rare points their known share of draws', (_, weigh, share, essOverN) => {
     const weights = weigh();
     expect(Math.abs(rareShare(weights) / share - 1)).toBeLessThan(0.05);
     expect(effectiveSampleSize(weights) / rows).toBeCloseTo(essOverN, 2);
@@ -47,7 +47,7 @@ describe('on planted rare points: 1 % scattered among 20 clusters', () => {
     ['the default', byDistance(1)],
     ['distance^4', byDistance(4)],
     ['a target of half', compose(byDistance(1), targetEss(0.5))],
-  ])('%s: rare points are drawn as often as the weights say (false alarm below 6e-7)', (_, weighting) => {
+  ])('%s draws rare points as often as the weights say (false alarm below 6e-7)', (_, weighting) => {
     const weights = weighting(distance);
     const expected = rareShare(weights);
     const count = 200_000;
@@ -79,7 +79,7 @@ describe.skipIf(reason !== '')(`on 4,508 real prompts embedded with MiniLM${reas
     similarity = await knnSimilarity().fit(points);
   }, 900_000);
 
-  test('there are 4,508 of them', () => expect(distance.length).toBe(4508));
+  test('the data has 4,508 prompts', () => expect(distance.length).toBe(4508));
 
   test.each([
     ['mean distance, the default', () => densityReport(distance, byDistance(1)(distance)), 0.121, 0.986],

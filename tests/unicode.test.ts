@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** All different, though many look the same. */
+/** All different, although many look the same. */
 const texts = [
   'a',
   '\ufeffa',
@@ -26,7 +26,7 @@ const texts = [
   '\u2066a\u2069',
   'e\u0301', // NFD
   '\u00e9', // NFC
-  '\u212b', // the sign for an Ångström, the letter, and the letter in two
+  '\u212b', // the Ångström sign; then the letter, precomposed and decomposed
   '\u00c5',
   'A\u030a',
   'ﬁ',
@@ -49,7 +49,7 @@ const texts = [
 ];
 const halves = ['\ud800', '\udfff', 'a\ud83d', '\ude00\ud83d'];
 
-test('ids and prompts come back from JSON Lines character by character, halves of characters too', async () => {
+test('ids and prompts survive JSON Lines character by character, also lone surrogates', async () => {
   const path = join(folder, 'x.jsonl');
   const all = [...texts, ...halves];
   const conversations = all.map((text) => ({ id: text, prompt: `${text}.`, assistant: text, src: text }));
@@ -58,8 +58,8 @@ test('ids and prompts come back from JSON Lines character by character, halves o
   for await (const conversation of readConversations(path)) read.push(conversation);
   expect(read).toEqual(conversations);
   const bytes = await readFile(path);
-  expect(bytes.includes(Buffer.from('\ufffd."'))).toBe(true); // the one that was there
-  expect(bytes.toString('utf8').match(/\ufffd/g)).toHaveLength(4); // and no other: halves are escapes
+  expect(bytes.includes(Buffer.from('\ufffd."'))).toBe(true); // U+FFFD that was in the text
+  expect(bytes.toString('utf8').match(/\ufffd/g)).toHaveLength(4); // and no other: lone surrogates are written as escapes
 
   const unique = await uniquePrompts(readPrompts(path));
   expect(unique.map(({ id, prompt }) => [id, prompt])).toEqual(all.map((text) => [text, `${text}.`]));
@@ -67,7 +67,7 @@ test('ids and prompts come back from JSON Lines character by character, halves o
   expect(await readFile(path)).toEqual(bytes);
 });
 
-test('texts that are equal when normalised are two prompts, and an id of two prompts is refused however it is written', async () => {
+test('texts that are equal only after normalization are two prompts, and an id of two prompts is rejected', async () => {
   const prompts = async (...lines: string[]) => {
     const path = join(folder, 'ids.jsonl');
     await writeFile(path, lines.join('\n'));
@@ -82,7 +82,7 @@ test('texts that are equal when normalised are two prompts, and an id of two pro
     ['"\\u00e9"', '"\u00e9"'],
     ['"1"', '1'],
     ['1', '1.0'],
-    ['"line-2"', 'null'], // what a missing id becomes
+    ['"line-2"', 'null'], // the default of a missing id
   ]) {
     const reading = prompts(`{"id":${one},"prompt":"x"}`, `{"id":${other},"prompt":"y"}`);
     await expect(reading).rejects.toThrow('two different prompts have the id');
@@ -90,7 +90,7 @@ test('texts that are equal when normalised are two prompts, and an id of two pro
 });
 
 test.each(['safetensors', 'npy', 'pt', 'parquet', 'arrow'])(
-  'ids of .%s come back, or are refused before a file is there',
+  'ids of .%s survive a round trip, or are rejected before a file is written',
   async (extension) => {
     const rows = (ids: string[]) => ({
       ids,
@@ -121,7 +121,7 @@ test.each(['safetensors', 'npy', 'pt', 'parquet', 'arrow'])(
   },
 );
 
-test('messages show a text cut, and what could steer a terminal or the reader as an escape', () => {
+test('messages show truncated text with control characters escaped', () => {
   expect(quoted('👩‍👧 é')).toBe('"👩\\u200d👧 é"');
   expect(quoted('\u009b31m\u202e\u001b[2J\u2028\ud800\u{e0041}')).toBe(
     '"\\u009b31m\\u202e\\u001b[2J\\u2028\\ud800\\udb40\\udc41"',

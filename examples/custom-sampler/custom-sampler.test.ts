@@ -5,7 +5,7 @@ import { roundRobinSampler } from './custom-sampler.js';
 
 describeChecks('roundRobinSampler', samplerChecks({ create: () => roundRobinSampler(7, 3) }));
 
-test('every position comes once a round, and the seed picks the first', () => {
+test('draws every position once per round, and the seed determines the first', () => {
   const { positions } = roundRobinSampler(5, 0).draw(10);
   expect([...positions].sort()).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
   expect(positions.subarray(5)).toEqual(positions.subarray(0, 5));

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 const train = () => trainClassifier(prompts.slice(0, 500), classes.slice(0, 500), { steps: 1500, seed: 1 });
 
-test('tells the source of prompts that it never saw', async () => {
+test('predicts the source of prompts that it has never seen', async () => {
   const { parameters } = await train();
   const { data, cols } = await embed(hashEmbedder(), prompts);
   const best = (row: number) => {
@@ -34,7 +34,7 @@ test('tells the source of prompts that it never saw', async () => {
   expect(right).toBeGreaterThan(2 * commonest);
 });
 
-test('a prompt that is known weighs less than it did, one never drawn what it did', async () => {
+test('lowers the weight of most drawn prompts, and keeps that of prompts never drawn', async () => {
   const { sampler } = await train();
   const before = compose(inverseDensity(), targetEss(0.5))(sampler.density);
   const ratios = sampler.weights().map((weight, position) => weight / before[position]!);

@@ -4,7 +4,7 @@ import { hashEmbedder } from '@rarefy/embedders/hash';
 import { densityAwareSampler, followUpdates } from '@rarefy/samplers';
 import { Subject } from 'rxjs';
 
-/** Learns to tell prompts' classes by softmax regression, one drawn prompt a step; prompts that it knows are drawn less. */
+/** Trains a classifier of prompts by softmax regression, one draw per step. Prompts that it predicts well are drawn less often. */
 export async function trainClassifier(
   prompts: readonly string[],
   classes: readonly number[],
@@ -19,7 +19,7 @@ export async function trainClassifier(
   const rarity = sampler.weights();
   const updates = new Subject<WeightUpdate>();
   const subscription = followUpdates(sampler, updates);
-  const losses = new Map<number, number>(); // of the prompts drawn since the last update
+  const losses = new Map<number, number>(); // position → loss, of the prompts drawn since the last update
   let step = 0;
   for (const position of iterate(sampler)) {
     step++;
@@ -27,7 +27,7 @@ export async function trainClassifier(
     if (step % 50 === 0) {
       const positions = Int32Array.from(losses.keys());
       const weights = Float64Array.from(losses, ([drawn, loss]) => rarity[drawn]! * loss);
-      updates.next({ version: step, positions, weights }); // in force from the next draw on
+      updates.next({ version: step, positions, weights }); // applies from the next draw on
       losses.clear();
     }
     if (step === steps) break;
@@ -36,7 +36,7 @@ export async function trainClassifier(
   return { parameters, sampler };
 }
 
-/** One step down the gradient of -log softmax(parameters · features)[label]; gives the loss before it. */
+/** One gradient step on -log softmax(parameters · features)[label]; returns the loss before the step. */
 function learn(parameters: readonly Float64Array[], features: Float32Array, label: number): number {
   const scores = parameters.map((row) => features.reduce((sum, value, column) => sum + value * row[column]!, 0));
   const exponentials = scores.map((score) => Math.exp(score - Math.max(...scores)));

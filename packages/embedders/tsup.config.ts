@@ -1,10 +1,3 @@
 import { library } from '../../tsup.base.js';
 
-export default library([
-  'causal-lm/causal-lm',
-  'use/universal-sentence-encoder',
-  'onnx/onnx-embedder',
-  'hash',
-  'http/http-embedder',
-  'cached/cached-embedder',
-]);
+export default library();

@@ -3,16 +3,7 @@ import { library } from '../../tsup.base.js';
 import { wasmBytes, wasmNames, workerScript } from './src/workers/assets.js';
 
 export default defineConfig({
-  ...library([
-    'auto-index',
-    'engines/faiss/faiss-index',
-    'engines/tfjs/tfjs-index',
-    'exact/exact',
-    'graph/hnsw/hnsw-index',
-    'graph/nn-descent/nn-descent',
-    'recall/measure-recall',
-    'rows/equal-rows',
-  ]),
+  ...library(),
   esbuildPlugins: [
     {
       name: 'assets',

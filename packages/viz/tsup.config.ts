@@ -3,7 +3,7 @@ import { library } from '../../tsup.base.js';
 import { pageAssets } from './src/exporters/page-assets.js';
 
 export default defineConfig({
-  ...library(['index']),
+  ...library(),
   esbuildPlugins: [
     {
       name: 'page-assets',

@@ -8,8 +8,8 @@ const rounds = 3;
 const k = 20;
 
 /**
- * Self-joins against faiss-cpu and scikit-learn, graphs against PyNNDescent, and vocabulary space against hidden size: CPU seconds of
- * whole calls, interleaved, the least of three rounds. Then the growth of time with the number of rows.
+ * Self-joins against faiss-cpu and scikit-learn, graphs against PyNNDescent, and vocabulary space against hidden size: CPU seconds
+ * of whole calls, interleaved, the least of three rounds. Then the growth of time with the number of rows.
  */
 export async function bench() {
   const peer = startPeer('neighbors.py');

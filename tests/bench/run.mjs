@@ -1,4 +1,4 @@
-// `npm run bench -- samplers --json`: runs one bench on the built packages and prints one object,
+// `npm run bench -- samplers --json`: runs one benchmark on the built packages and prints one object,
 // { machine, results: [{ name, value, unit, against?, ratio? }] }, where ratio is ours / theirs, both measured in this run.
 import { cpus, loadavg } from 'node:os';
 

@@ -5,8 +5,8 @@ import { oneLayerModel, wordPrompts } from './memory/one-layer-model.mjs';
 import { runApart } from './memory/run-apart.mjs';
 
 /**
- * Density by distances of mean logits against density by distances of mean hidden states, CPU seconds of everything from the model to
- * the densities, and the peak memory of the former in a process of its own.
+ * Density from distances of mean logits against density from distances of mean hidden states: CPU seconds from the model to the
+ * densities, and the peak memory of the former in a separate process.
  */
 export async function vocabularySpaceRows({
   prompts = 50_000,
@@ -29,7 +29,7 @@ export async function vocabularySpaceRows({
     }
   }
   const { peakBytes } = await runApart('vocabulary-space.mjs', { prompts, vocabulary, hidden, k });
-  const what = `${prompts} prompts, ${k} neighbours`;
+  const what = `${prompts} prompts, ${k} neighbors`;
   return [
     { name: `hidden-state density, ${hidden} wide, ${what}`, value: least.hidden, unit: 'cpu s' },
     {

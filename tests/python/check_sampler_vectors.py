@@ -1,9 +1,9 @@
-"""Draws what tests/golden/sampler-vectors.json says, by the law alone: plain Python, nothing shared with the samplers.
+"""Computes the draws of tests/golden/sampler-vectors.json from their definition, in plain Python and independently of the samplers.
 
 usage: python3 check_sampler_vectors.py < sampler-vectors.json
 
-Draws under changing weights are looked up in exactly cumulated fractions, those of frozen weights in exactly filled alias cells, so
-that agreement also shows that rounding in the samplers moves no draw.
+Draws with changing weights use exact cumulative fractions, and draws with frozen weights exact alias cells. So agreement also shows
+that rounding in the samplers changes no draw.
 """
 
 import json
@@ -30,7 +30,7 @@ def threefry2x32(counter, key):
 
 
 def uniform(seed, index):
-    """53 bits as an integer; the uniform is that over 2^53."""
+    """53 bits as an integer; the uniform number is this integer / 2^53."""
     high, low = threefry2x32((index & MASK, index >> 32), (seed & MASK, seed >> 32 & MASK))
     return (high >> 5) << 26 | low >> 6
 
@@ -49,7 +49,7 @@ def find(sums, bits):
 
 
 def alias_cells(weights):
-    """Each small weight's cell is filled up from the first large one that is left; exact."""
+    """Fills the cell of each small weight from the first large weight that remains; exact."""
     total = sum(map(Fraction, weights))
     left = [Fraction(weight) * len(weights) / total for weight in weights]
     larges = [position for position, share in enumerate(left) if share > 1]

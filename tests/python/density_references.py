@@ -22,7 +22,7 @@ queries[0] = points[3]
 
 
 def kernel_means(kernel, bandwidth, fitted, scored):
-    """Mean of a kernel that is 1 at distance 0: scikit-learn's density over the one that a single row has at its own place."""
+    """Mean of a kernel that is 1 at distance 0: scikit-learn's density divided by that of a single row at itself."""
     estimator = KernelDensity(kernel=kernel, bandwidth=bandwidth, algorithm="auto", rtol=0)
     peak = estimator.fit(fitted[:1].astype(float)).score_samples(fitted[:1].astype(float))[0]
     return numpy.exp(estimator.fit(fitted.astype(float)).score_samples(scored.astype(float)) - peak)
@@ -34,7 +34,7 @@ def angular_means(power, fitted, scored):
 
 
 def case(means):
-    """Each row under a fit of the others, and queries under a fit of all."""
+    """Scores each row under a fit of the other rows, and the queries under a fit of all rows."""
     rows = range(len(points))
     return {
         "leave_one_out": [float(means(numpy.delete(points, row, 0), points[row : row + 1])[0]) for row in rows],
@@ -54,7 +54,7 @@ for size, levels in ((12, 4), (50, 7), (200, 1000), (30, 2)):
     b = a + random.integers(0, levels, size)
     rankings.append({"a": a.tolist(), "b": b.tolist(), "spearman": float(spearmanr(a, b).statistic)})
 
-# 3 of these 8 without replacement, as in golden.json: how often each set was drawn.
+# Frequencies of each subset of 3 of these 8, drawn without replacement, as in golden.json.
 p = [0.3, 0.22, 0.15, 0.11, 0.08, 0.06, 0.05, 0.03]
 samples = 200_000
 sets = list(combinations(range(8), 3))

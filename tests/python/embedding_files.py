@@ -1,4 +1,4 @@
-"""Embedding files as Python's libraries read and write them: `load FILES` prints them as JSON, `make KIND FOLDER` writes some."""
+"""Reads and writes embedding files with Python libraries: `load FILES` prints them as JSON, `make KIND FOLDER` writes some."""
 
 import json
 import sys

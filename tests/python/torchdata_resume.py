@@ -1,6 +1,6 @@
-"""Resumes torchdata's StatefulDataLoader with torch's WeightedRandomSampler from every step, and tells where it goes wrong.
+"""Resumes torchdata's StatefulDataLoader with torch's WeightedRandomSampler from every step, and reports where it is wrong.
 
-Prints one JSON object: for each case, how many resumed runs gave another rest than the run they were taken from.
+Prints one JSON object: for each case, the number of resumed runs that continued differently from the original run.
 """
 
 import json
@@ -15,14 +15,14 @@ EPOCHS = 3
 
 
 def loader(seed):
-    """A loader of single positions; `seed` None leaves the sampler its default generator."""
+    """A loader of single positions; with `seed` None the sampler uses its default generator."""
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     sampler = WeightedRandomSampler(WEIGHTS, ITEMS, replacement=True, generator=generator)
     return StatefulDataLoader(list(range(ITEMS)), batch_size=None, sampler=sampler)
 
 
 def wrong_resumes(seed):
-    """Of the resumes from each step of each epoch, those whose rest of the epoch is another, by epoch."""
+    """Per epoch, the number of resumes that continue differently from the original run."""
     wrong = []
     torch.manual_seed(1)
     whole = loader(seed)

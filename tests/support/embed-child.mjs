@@ -1,4 +1,4 @@
-// node embed-child.mjs OUT LOG: embeds 20,000 rows with the built packages, and notes in LOG how many items each call embedded.
+// node embed-child.mjs OUT LOG: embeds 20,000 rows with the built packages, and logs the number of items of each call.
 import { appendFileSync } from 'node:fs';
 import { hashEmbedder } from '@rarefy/embedders/hash';
 import { embedToFile } from '@rarefy/embeddings';

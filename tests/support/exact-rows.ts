@@ -39,7 +39,7 @@ export function pickRows({ data, cols }: Matrix, rows: readonly number[]): Matri
 }
 
 /** All bytes of a result as text, which an assertion compares quickly. */
-export function bytesOf({ ids, distances }: Pick<Neighbors, 'ids' | 'distances'>): string {
+function bytesOf({ ids, distances }: Pick<Neighbors, 'ids' | 'distances'>): string {
   const text = (array: Int32Array | Float32Array) =>
     Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('latin1');
   return text(ids) + text(distances);

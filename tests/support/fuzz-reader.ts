@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { casesOf } from './exhaustive.js';
 import { watchAllocations } from './watch-allocations.js';
 
-const slack = 4096; // what a format's fixed parts take, such as a head of 8 bytes
+const slack = 4096; // for the fixed parts of a format, such as a header of 8 bytes
 const count = casesOf(8_000, 1_000_000);
 
 /** Time for a million inputs on a busy machine. */
@@ -39,7 +39,7 @@ export async function smallFiles(extension: string): Promise<{ files: Uint8Array
 
 let watch: ReturnType<typeof watchAllocations>;
 
-/** Call it once a test file: watches allocations, and makes errors without stacks, which nobody reads of a million. */
+/** Call it once per test file: watches allocations, and disables stack traces, which would slow down a million errors. */
 export function watchWhileFuzzing(): void {
   const { stackTraceLimit } = Error;
   beforeAll(() => {
@@ -77,11 +77,11 @@ export async function fuzz(
     }
     checkLargest(input, least);
   }
-  expect(read).toBeGreaterThan(cases / 1000); // the fuzzer gets past the front door
+  expect(read).toBeGreaterThan(cases / 1000); // the mutations get past the first checks
   expect(read).toBeLessThan(0.9 * cases);
 }
 
-/** The same for a reader of bytes; it must read one input of a thousand at least. */
+/** The same for a reader of bytes, which must accept at least one input of a thousand. */
 export function sweep(next: () => Uint8Array, read: (input: Uint8Array) => unknown): void {
   let done = 0;
   for (let round = 0; round < count; round++) {
@@ -98,7 +98,7 @@ export function sweep(next: () => Uint8Array, read: (input: Uint8Array) => unkno
   expect(done).toBeLessThan(count);
 }
 
-/** Any other error is a fault of ours. */
+/** Any other error is a bug in a reader. */
 function checkRefused(error: unknown, input: Uint8Array): void {
   if (CorruptFileError.isInstance(error) || InputError.isInstance(error)) return;
   throw new Error(`input ${Buffer.from(input).toString('base64')} ended with ${String(error)}`, { cause: error });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a test puts into a repository: small files by path; `large` ones come with a SHA-256 and a redirect, as from LFS. */
+/** A repository of a test: files by path. `large` files have a SHA-256 and a redirect, as with LFS. */
 export interface HubRepository {
   readonly files: Readonly<Record<string, string | Uint8Array>>;
   readonly large?: readonly string[];
@@ -11,7 +11,7 @@ export interface HubRepository {
   readonly commit?: string;
 }
 
-/** Answers in a way of its own when it returns true. `earlier` counts requests of the same address before. */
+/** Answers the request itself if it returns true. `earlier` is the number of earlier requests for the same address. */
 export type HubFault = (request: IncomingMessage, response: ServerResponse, earlier: number) => boolean;
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';
@@ -54,7 +54,7 @@ export async function startHub(repositories: Readonly<Record<string, HubReposito
         private: false,
       });
     } else if (route === 'tree') {
-      // One entry a page, so that the client must follow the links.
+      // One entry per page, so that the client must follow the links.
       const paths = Object.keys(repository.files);
       const page = Number(new URL(url, 'http://h').searchParams.get('cursor') ?? 0);
       const next = `http://${request.headers.host}${request.url!.split('&cursor')[0]}&cursor=${page + 1}`;
@@ -86,7 +86,7 @@ function entryOf(path: string, bytes: Buffer, large: readonly string[] = []) {
   return { type: 'file', path, size: bytes.length, oid: blob, ...lfs };
 }
 
-/** The bytes, or with `bytes=N-` those from N on. */
+/** All bytes, or with `bytes=N-` those from offset N. */
 export function sendRange(response: ServerResponse, bytes: Buffer, range: string | undefined): void {
   const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
   if (start > 0) {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** Whether somebody added an optional library to this workspace: then no test can see what its absence leads to. */
+/** Whether an optional library was added to this workspace, so that no test can observe its absence. */
 export function isInstalled(name: string): boolean {
   try {
     createRequire(import.meta.url).resolve(name);

@@ -1,4 +1,4 @@
-/** A JSON value as it is written; of an object, each key with the last value it is given. */
+/** A JSON value with its source text. An object has the last value of each key. */
 export type WrittenJson =
   | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, WrittenJson> }
   | { readonly kind: 'array'; readonly items: readonly WrittenJson[] }
@@ -9,11 +9,11 @@ export type WrittenJson =
 const blank = /[ \t\r\n]*/y;
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const literal = /true|false|null/y;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 leaves them out
+// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 excludes them
 const quoted = /"((?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"/y;
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
-/** RFC 8259 by recursive descent, for tests to hold JSON.parse to; undefined for what is no JSON text. */
+/** Parses RFC 8259 by recursive descent, as a reference for JSON.parse; undefined if the text is not JSON. */
 export function writtenJson(source: string): WrittenJson | undefined {
   let at = 0;
   const take = (token: RegExp): RegExpExecArray | null => {

@@ -6,13 +6,13 @@ export interface CodeBlock {
   readonly language: string;
   /** Words after the language. */
   readonly flags: readonly string[];
-  /** The file whose text the block is, told by a comment on the line before: `<!-- include FILE -->`. */
+  /** The file that the block includes, from a comment on the line before: `<!-- include FILE -->`. */
   readonly include?: string;
-  /** With a line feed at the end. */
+  /** Ends with a line feed. */
   readonly code: string;
 }
 
-/** Every block of the document, in order. @throws Error for one that is not closed. */
+/** Every fenced block of the document, in order. @throws Error if a block is not closed. */
 export function codeBlocks(path: string, text: string): CodeBlock[] {
   const lines = text.split('\n');
   const blocks: CodeBlock[] = [];
@@ -36,7 +36,7 @@ export function codeBlocks(path: string, text: string): CodeBlock[] {
   return blocks;
 }
 
-/** Targets of `[text](target)` outside of code, with the line they stand on. */
+/** Targets of `[text](target)` outside code, with their line numbers, from 1. */
 export function links(text: string): { target: string; line: number }[] {
   return proseLines(text).flatMap((prose, index) =>
     [...prose.replace(/`[^`]*`/g, '``').matchAll(/\]\(([^)\s]+)\)/g)].map((match) => ({
@@ -46,7 +46,7 @@ export function links(text: string): { target: string; line: number }[] {
   );
 }
 
-/** Anchors of the headings, as GitHub makes them. */
+/** Anchors of the headings, in GitHub's format. */
 export function headingAnchors(text: string): string[] {
   return proseLines(text)
     .filter((line) => /^#+ /.test(line))
@@ -59,7 +59,7 @@ export function headingAnchors(text: string): string[] {
     );
 }
 
-/** The lines of a document, those of fenced blocks empty. */
+/** The lines of a document; lines of fenced blocks are empty. */
 function proseLines(text: string): string[] {
   let isCode = false;
   return text.split('\n').map((line) => {

@@ -3,18 +3,18 @@ import type { FileSystem, OpenFile } from '@rarefy/io';
 
 interface Inode {
   bytes: Uint8Array;
-  /** What a power cut leaves: the bytes at the last fsync. */
+  /** The bytes at the last fsync, which survive a power failure. */
   synced: Uint8Array;
 }
 
-/** What goes wrong at the n-th call. */
+/** A failure of one call. */
 export interface Fault {
-  /** Counted from 1, over all calls or over those of `only`. */
+  /** Number of the call, from 1, among all calls or among those named by `only`. */
   readonly at: number;
   readonly only?: string;
-  /** An error of this code, once; or the process ends there: every later call fails too. */
+  /** An error with this code, once; or the end of the process, after which every call fails. */
   readonly code: 'EIO' | 'ENOSPC' | 'killed';
-  /** Whether half of a write reaches the disk first. */
+  /** Whether half of a write reaches the disk before the fault. */
   readonly torn?: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface MemoryFileSystem extends FileSystem {
   after(end: 'kill' | 'power' | 'renamed', fault?: Fault): MemoryFileSystem;
 }
 
-/** A disk in memory that fails where it is told to, and knows what a power cut would leave. Folders always survive. */
+/** A disk in memory with injected failures that models power failures. Folders always survive. */
 export function memoryFileSystem(
   fault?: Fault,
   names = new Map<string, Inode>(),
@@ -39,7 +39,7 @@ export function memoryFileSystem(
   const calls: string[] = [];
   let ended = false;
 
-  /** Throws when it is the turn of the fault. */
+  /** Throws if the fault is due at this call. */
   const step = (call: string, onTorn?: () => void) => {
     calls.push(call);
     if (ended) throw failure('killed');

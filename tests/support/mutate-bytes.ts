@@ -1,4 +1,4 @@
-/** Pseudo-random 32-bit integers below a bound, fast: xorshift. */
+/** Fast pseudo-random 32-bit integers below a bound: xorshift. */
 export function quickRandom(seed: number): (bound: number) => number {
   let state = seed | 0 || 1;
   return (bound) => {
@@ -35,9 +35,9 @@ const odd = [
 ];
 
 /**
- * A copy of one of the seeds with one to four changes: flipped bits, odd bytes and lengths of 2, 4 and 8 bytes, digits, parts
- * removed, repeated, moved or taken from another seed, and an early end. The same seed gives the same inputs.
- * @param keepLength leaves the length as it is
+ * A copy of one of the seeds with one to four changes: flipped bits, unusual bytes and lengths of 2, 4 and 8 bytes, digits, parts
+ * that are removed, repeated, moved or taken from another seed, and truncation. The same seed gives the same inputs.
+ * @param keepLength does not change the length
  */
 export function mutator(seeds: readonly Uint8Array[], seed: number, keepLength = false): () => Uint8Array {
   const random = quickRandom(seed);

@@ -6,5 +6,5 @@ const addon = new URL(
   import.meta.url,
 );
 
-/** Why tests of the native addon are skipped, for the name of their suite; empty when they run. */
+/** Why tests of the native addon are skipped, as a suffix of the suite name; empty if they run. */
 export const nativeReason = existsSync(fileURLToPath(addon)) ? '' : ' (skipped: the native addon is not built)';

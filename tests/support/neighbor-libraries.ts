@@ -21,7 +21,7 @@ export const usearchReason = isThere ? '' : ' (skipped: usearch is not in RAREFY
 
 /** Loaded from the folder of components, because both are native and optional. */
 export const faissLibrary = () => {
-  process.env.OMP_NUM_THREADS ??= '1'; // faiss reads it when it is loaded; several threads would wait for each other on a busy machine
+  process.env.OMP_NUM_THREADS ??= '1'; // read when faiss is loaded; threads would wait for each other on a busy machine
   return require(folderOf('faiss-node')) as Faiss;
 };
 export const usearchLibrary = () => require(folderOf('usearch')) as Usearch;

@@ -1,17 +1,17 @@
 import { type WrittenJson, writtenJson } from './json-oracle.js';
 
-/** What readPrompts must make of a line: nothing, a record, or the reason why it is refused. */
+/** The expected result for a line: nothing, a record, or the reason for rejecting it. */
 export type ReadLine =
   | { readonly kind: 'blank' }
   | { readonly kind: 'record'; readonly id: string; readonly prompt: string; readonly count: number }
   | { readonly kind: 'bad'; readonly reason: string; readonly isJson: boolean };
 
-// RFC 3629, section 4, over bytes as characters.
+// RFC 3629, section 4; each character is one byte.
 const utf8 =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are UTF-8
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are valid UTF-8
   /^(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*$/;
 
-/** The rules of the documentation, said again by other means. @param number of the line, from 1 */
+/** A second implementation of the documented rules. @param number of the line, from 1 */
 export function readPromptLine(
   bytes: Buffer,
   number: number,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export const rarefyBin = fileURLToPath(new URL('../../packages/cli/bin/rarefy.js', import.meta.url));
 
 export interface CommandResult {
-  /** Null when a signal ended it. */
+  /** Null if a signal ended the process. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -23,7 +23,7 @@ export function startRarefy(
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => (texts[name] += text));
-  child.stdin.on('error', () => {}); // it may have ended already
+  child.stdin.on('error', () => {}); // the process may have ended already
   child.stdin.end(options.input ?? '');
   const result = new Promise<CommandResult>((resolve, reject) => {
     child.on('error', reject);
@@ -32,7 +32,7 @@ export function startRarefy(
   return { child, result };
 }
 
-/** Runs the built `rarefy` command to its end. */
+/** Runs the built `rarefy` command and waits for it. */
 export function rarefy(args: readonly string[], options: { cwd: string; input?: string }): Promise<CommandResult> {
   return startRarefy(args, options).result;
 }

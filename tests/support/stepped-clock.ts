@@ -1,8 +1,8 @@
 import { vi } from 'vitest';
 
 /**
- * Until vi.restoreAllMocks, every look at the clock finds it so many milliseconds later: long work pauses as often on a fast machine as
- * on a slow one.
+ * Until vi.restoreAllMocks, every call that reads the clock advances it by a fixed number of milliseconds, so that long work pauses
+ * equally often on fast and slow machines.
  */
 export function steppedClock(milliseconds: number): void {
   let now = performance.now();

@@ -13,8 +13,8 @@ const names = [
 ] as const;
 
 /**
- * Watches every typed array and buffer that is made by `new` until `stop`: `largest()` gives the most bytes of one since it was last
- * asked. Views of a buffer that is there already do not count.
+ * Watches every typed array and buffer created with `new` until `stop`. `largest()` returns the size in bytes of the largest one
+ * since the previous call. Views of an existing buffer do not count.
  */
 export function watchAllocations(): { largest(): number; stop(): void } {
   let most = 0;
@@ -28,7 +28,7 @@ export function watchAllocations(): { largest(): number; stop(): void } {
         const [first] = values;
         if (typeof first === 'number') {
           const bytes = first * (((target as unknown as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1) || 1);
-          if (bytes > most) most = bytes; // also when it is so much that it fails
+          if (bytes > most) most = bytes; // also if it is too large and fails
         }
         const made = Reflect.construct(target, values, newTarget === scope[name] ? target : newTarget) as {
           byteLength: number;

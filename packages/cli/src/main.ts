@@ -10,7 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 };
 
 const rarefy = defineCommand({
-  meta: { name: 'rarefy', description: 'Show rare prompts to a training loop more often' },
+  meta: { name: 'rarefy', description: 'Make a training loop see rare prompts more often' },
   subCommands: {
     demo: () => import('./commands/demo.js').then(({ demo }) => demo),
     download: () => import('./commands/download.js').then(({ download }) => download),
@@ -27,7 +27,7 @@ const rarefy = defineCommand({
   },
 });
 
-// A reader such as `head` may close the pipe early; the work goes on.
+// A reader such as `head` can close the pipe early; the work continues.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

@@ -4,6 +4,7 @@
  * - A record is one line of a JSON Lines file. {@link readPairs}, {@link readPrompts} and {@link readConversations} read records
  *   one at a time, in order, and name the line of a bad one.
  * - {@link uniquePrompts} merges equal prompts and counts them; {@link mergeNearDuplicates} merges prompts that are nearly equal.
+ * - {@link writeWeights} and {@link readWeights} carry the weights of prompts from one program to another, by id.
  * - {@link downloadPairs} collects preference pairs from data sets into one file, with a manifest of their origin.
  * - {@link pullModel} downloads a model into the cache once; {@link pulledModels} and {@link pulledModelFolder} find it there.
  * - Downloads continue after an interruption, and every file is checked against the checksum of the hub.
@@ -29,3 +30,4 @@ export { mergeNearDuplicates, type NearDuplicateOptions } from './records/near-d
 export { type ColumnMap, type Pair, readPairs } from './records/pairs.js';
 export { type PromptRecord, readPrompts, uniquePrompts } from './records/prompts.js';
 export { promptAndAnswer, type Turn, transcriptTurns } from './records/transcript.js';
+export { readWeights, type WeightColumns, writeWeights } from './weights-file.js';

@@ -5,7 +5,6 @@ import {
   cap,
   clusterDensity,
   compose,
-  densityOf,
   inverseDensity,
   kernelDensity,
   knnDistance,
@@ -14,6 +13,7 @@ import {
   raceDensity,
   sphericalKMeans,
   targetEss,
+  type WeighOptions,
   weighPrompts,
   weightTransform,
 } from './index.js';
@@ -32,10 +32,17 @@ describe('an unknown option is an error that names the nearest known one', () =>
     ['clusterDensity', () => clusterDensity(untyped({ cluster: 4 })), 'did you mean "clusters"?'],
     ['inverseDensity', () => inverseDensity(untyped({ exponant: 2 })), 'did you mean "exponent"?'],
     ['sphericalKMeans', () => sphericalKMeans(points, untyped({ clusters: 2, round: 3 })), 'did you mean "rounds"?'],
-    ['weighPrompts of rows', () => weighPrompts(points, untyped({ density: knnDistance() })), 'no option "density"'],
-    ['weighPrompts of rows', () => weighPrompts(points, untyped({ batchSize: 3 })), 'no option "batchSize"'],
+    [
+      'weighPrompts of rows',
+      () => weighPrompts(points, untyped<WeighOptions>({ density: knnDistance() })),
+      'no option "density"',
+    ],
+    [
+      'weighPrompts of rows',
+      () => weighPrompts(points, untyped<WeighOptions>({ batchSize: 3 })),
+      'no option "batchSize"',
+    ],
     ['weighPrompts', () => weighPrompts(['a'], untyped({ wieghting: inverseDensity() })), 'did you mean "weighting"?'],
-    ['densityOf', () => densityOf(['a'], untyped({ estimater: knnDistance() })), 'did you mean "estimator"?'],
   ])('%s', async (_, call, message) => {
     const result = (async () => call())();
     await expect(result).rejects.toThrow(InvalidArgumentError);

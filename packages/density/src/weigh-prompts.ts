@@ -13,7 +13,6 @@ import {
   type RowSource,
   ShapeError,
   type Weighting,
-  type WorkEvent,
 } from '@rarefy/core';
 import { knnDistance } from './estimators/knn.js';
 import { type DensityReport, densityReport } from './report.js';
@@ -69,10 +68,10 @@ export interface EmbeddedPromptWeights extends PromptWeights {
  *
  * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated
  * prompts (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
- * @throws InvalidArgumentError if an option is unknown, if there are no prompts, too few for the estimator, or too many for an estimator without
- * `fitRows`, or if `weighting` is a weight transform.
- * @throws InvalidArgumentError if the weighting does not return a Float64Array; ShapeError if the estimator or the weighting returns
- * another number of values; InvalidWeightsError for invalid weights.
+ * @throws InvalidArgumentError if an option is unknown, if there are no prompts, too few for the estimator, or too many for an
+ * estimator without `fitRows`, or if `weighting` is a weight transform.
+ * @throws InvalidArgumentError if the weighting does not return a Float64Array; ShapeError if the estimator or the weighting
+ * returns another number of values; InvalidWeightsError for invalid weights.
  * @throws What the embedder, the estimator and the weighting throw; the signal's reason on abort.
  */
 export async function weighPrompts<Item>(
@@ -96,28 +95,6 @@ export async function weighPrompts<Item>(
     work.onEvent?.({ type: 'work-warning', task: 'weigh', code: 'weights', message });
   }
   return { ...measured, weights, report };
-}
-
-export interface DensityOfOptions<Item> extends Omit<WeighPromptsOptions<Item>, 'estimator' | 'weighting'> {
-  readonly estimator: DensityEstimator;
-}
-
-export type EmbeddedDensity = Omit<EmbeddedPromptWeights, 'weights' | 'report'>;
-
-/**
- * The density part of {@link weighPrompts}, without the warning of truncated prompts.
- * @throws What the density part of {@link weighPrompts} throws.
- */
-export async function densityOf<Item>(
-  items: readonly Item[],
-  options: DensityOfOptions<Item>,
-): Promise<EmbeddedDensity> {
-  checkOptions(options, ['estimator', 'memoryBytes', ...promptOptionNames, ...callOptionNames], 'densityOf');
-  const { estimator, ...work } = options;
-  const onEvent = (event: WorkEvent) => {
-    if (event.type !== 'work-warning' || event.code !== 'truncated') work.onEvent?.(event);
-  };
-  return embeddedDensity(items, estimator, { ...work, onEvent });
 }
 
 function isPrompts<Item>(given: readonly Item[] | Matrix | RowSource): given is readonly Item[] {

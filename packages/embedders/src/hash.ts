@@ -8,11 +8,12 @@ export interface HashEmbedderOptions {
 }
 
 /**
- * Signed feature hashing of words and character trigrams: texts that share words or spellings get similar rows.
- * It needs no model: use it in tests, in demos, and as a baseline for real embedders. Rows have length 1; a text that is empty or only
- * white space gives zeros. Deterministic.
+ * Signed feature hashing of words and character trigrams: texts that share words or spellings get similar rows. It needs no model:
+ * use it in tests, in demos, and as a baseline for real embedders. Rows have length 1; a text that is empty or only white space
+ * gives zeros. Deterministic.
  *
- * The inner product of two rows before normalization is an unbiased estimate, over seeds, of the inner product of their feature counts.
+ * The inner product of two rows before normalization is an unbiased estimate, over seeds, of the inner product of their feature
+ * counts.
  * Source: Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009.
  * @throws InvalidArgumentError if an option is out of range.
  */
@@ -66,7 +67,7 @@ function hashInto(row: Float32Array, text: string, seed: number): void {
   for (const feature of textFeatures(text)) {
     const hash = hash32(feature, low, high);
     const column = Math.floor((hash / 2 ** 32) * row.length);
-    row[column]! += (finish(hash ^ 0x9e3779b9) & 1) === 0 ? 1 : -1; // a second hash gives the sign, so that collisions cancel on average
+    row[column]! += (finish(hash ^ 0x9e3779b9) & 1) === 0 ? 1 : -1; // a second hash gives the sign: collisions cancel on average
   }
   let squares = 0;
   for (const value of row) squares += value * value;

@@ -1,6 +1,6 @@
 /**
- * Splits rows into runs, longest rows first. A run, padded to its longest row, has at most `budget` tokens, of which at most the share
- * `maxPadding` is padding. A row longer than the budget gets a run of its own.
+ * Splits rows into runs, longest rows first. A run, padded to its longest row, has at most `budget` tokens, of which at most the
+ * share `maxPadding` is padding. A row longer than the budget gets a run of its own.
  * @param maxPadding in [0, 1]; use a small value where a padding token costs as much as a real one
  */
 export function tokenBudgetRuns<Row extends { readonly ids: ArrayLike<number> }>(

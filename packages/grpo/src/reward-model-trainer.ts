@@ -1,4 +1,4 @@
-import { type CallOptions, checkInteger, InputError } from '@rarefy/core';
+import { type CallOptions, checkInteger, InputError, type Sampler, type SamplerState } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
 import {
   chatFormat,
@@ -10,6 +10,7 @@ import {
   trainWithCheckpoints,
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
+import { pairDraws } from './pair-draws.js';
 
 export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Pairs per step; default 16. */
@@ -19,6 +20,10 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;
   readonly seed: number;
+  /**
+   * Draws the pairs of each step, by position in `pairs`. Pairs that are left out are skipped. Default: each pair once per epoch.
+   */
+  readonly sampler?: Sampler;
 }
 
 export interface RewardModelTrainingResult {
@@ -29,6 +34,7 @@ export interface RewardModelTrainingResult {
 }
 
 interface PairRows {
+  readonly position: number;
   readonly chosen: Int32Array;
   readonly rejected: Int32Array;
 }
@@ -56,21 +62,27 @@ export async function trainRewardModel(
   const rows = tokenPairs(loaded, pairs, maxLength, options);
   if (rows.length === 0)
     throw new InputError(`all ${pairs.length} pairs have a row longer than ${maxLength} tokens; increase maxLength`);
-  const batchAt = shuffled(rows, { batchSize, seed });
+  const draws = options.sampler && pairDraws(options.sampler, rowsByPosition(rows, pairs.length), batchSize);
+  const batchAt = draws ? draws.batch : shuffled(rows, { batchSize, seed });
   await trainWithCheckpoints(
     {
       name: 'rm',
       loaded,
       parameters: reward.parameters,
       extra: () => reward.head(),
-      settings: { task: 'rm', pairs: rows.length, batchSize, maxLength, centerRewardsCoefficient, seed, learningRate },
+      settings: {
+        ...{ task: 'rm', pairs: rows.length, batchSize, maxLength, centerRewardsCoefficient, seed, learningRate },
+        ...(options.sampler && { sampler: options.sampler.fingerprint }),
+      },
       async step(step, update) {
         const batch = batchAt(step - 1);
         const scores: number[] = [];
         const metrics = await update([() => bradleyTerryLoss(reward, batch, centerRewardsCoefficient, scores)]);
         const tokens = batch.reduce((sum, { chosen, rejected }) => sum + chosen.length + rejected.length, 0);
+        draws?.finish();
         return { metrics: { ...metrics, ...preferenceMetrics(scores) }, tokens };
       },
+      ...(draws && { state: draws.state, restore: (state: unknown) => draws.restore(state as SamplerState) }),
     },
     options,
   );
@@ -125,13 +137,21 @@ function tokenPairs(
 ): PairRows[] {
   const format = chatFormat(tokenizer);
   const rows: PairRows[] = [];
-  for (const { prompt, chosen, rejected } of pairs) {
+  for (const [position, { prompt, chosen, rejected }] of pairs.entries()) {
     signal?.throwIfAborted();
     const row = {
+      position,
       chosen: format.conversation(prompt, chosen).ids,
       rejected: format.conversation(prompt, rejected).ids,
     };
     if (Math.max(row.chosen.length, row.rejected.length) <= maxLength) rows.push(row);
   }
   return rows;
+}
+
+/** The rows of each pair; undefined for a pair that was left out. */
+function rowsByPosition(rows: readonly PairRows[], pairs: number): (PairRows | undefined)[] {
+  const byPosition = new Array<PairRows | undefined>(pairs).fill(undefined);
+  for (const row of rows) byPosition[row.position] = row;
+  return byPosition;
 }

@@ -17,7 +17,7 @@ export { type FileLock, lockFile } from './files/file-lock.js';
 export { type FileSystem, nodeFileSystem, type OpenFile } from './files/file-system.js';
 export { checkName, fileExists, insideFolder, isSameFile } from './files/paths.js';
 export { readBytes, sourceName } from './files/read-bytes.js';
-export { checkRows, type RowFile, type RowFileOptions, rowFile } from './files/row-file.js';
+export { checkRows, type RowFile, rowFile } from './files/row-file.js';
 export { type WriteOptions, writeAtomically } from './files/write-atomically.js';
 export {
   BadLine,
@@ -52,9 +52,7 @@ export {
 export {
   encodeSafetensorsHeader,
   parseSafetensorsHeader,
-  type SafetensorsHeader,
   safetensorsHeaderLength,
-  type TensorEntry,
 } from './tensors/safetensors-header.js';
 export {
   elementBytes,
@@ -66,7 +64,6 @@ export {
 } from './tensors/stored-tensor.js';
 export {
   type GuardedWorker,
-  type GuardedWorkerOptions,
   guardedWorker,
   libraryUrl,
   type Served,

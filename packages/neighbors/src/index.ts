@@ -2,10 +2,10 @@
  * Nearest neighbors, for density: what needs no other library. The libraries have entries of their own: `@rarefy/neighbors/hnsw`
  * (usearch), `/faiss` (faiss-node) and `/tfjs` (a GPU).
  *
- * - An index finds the k nearest rows of queries, and the k nearest other rows of each of its own rows (the self-join, which density
- *   needs). {@link autoIndex} is the default: exact up to 50,000 distinct rows, and approximate beyond. {@link exactIndex} always
- *   returns the true neighbors, {@link nnDescentIndex} nearly always. {@link exactNeighbors} and {@link nnDescent} are the same
- *   self-joins as functions, also for rows that do not fit in memory.
+ * - An index finds the k nearest rows of queries, and the k nearest other rows of each of its own rows (the self-join, which
+ *   density needs). {@link autoIndex} is the default: exact up to 50,000 distinct rows, and approximate beyond.
+ *   {@link exactIndex} always returns the true neighbors, {@link nnDescentIndex} nearly always. {@link exactNeighbors} and
+ *   {@link nnDescent} are the same self-joins as functions, also for rows that do not fit in memory.
  * - Distance is defined once: float64 sums in a fixed order, rounded to float32, ordered by (distance, id). Every index returns
  *   exactly that, whatever engine finds the candidates.
  * - An approximate graph comes with its recall; {@link measureRecall} measures that of any graph.

@@ -20,9 +20,9 @@ export interface CombineUpdatesOptions extends UpdateReports {
 }
 
 /**
- * Joins several sources of weights into one stream for `followUpdates`: the weight of a position is the product of the weights that the
- * sources gave it last. So the order in which different sources report does not matter, and a source that says nothing about a position
- * leaves it alone. For density and rewards on one sampler:
+ * Joins several sources of weights into one stream for `followUpdates`: the weight of a position is the product of the weights
+ * that the sources gave it last. So the order in which different sources report does not matter, and a source that says nothing
+ * about a position leaves it alone. For density and rewards on one sampler:
  *
  * ```ts
  * const sampler = await densityAwareSampler(prompts, { embedder, seed: 7 });
@@ -33,12 +33,12 @@ export interface CombineUpdatesOptions extends UpdateReports {
  * const subscription = followUpdates(sampler, updates);
  * ```
  *
- * Every update of a source becomes one update of the same positions, with the next version. An update that is late within its source or
- * invalid is reported and skipped, and the other ones go on. The stream ends when all sources have ended, and fails if one fails.
- * Each subscription follows the sources anew.
+ * Every update of a source becomes one update of the same positions, with the next version. An update that is late within its
+ * source or invalid is reported and skipped, and the other ones go on. The stream ends when all sources have ended, and fails if
+ * one fails. Each subscription follows the sources anew.
  * @param sources by name; names occur in messages
- * @throws InvalidArgumentError if there are no sources, or an option is unknown or out of range; InvalidWeightsError naming the first
- * invalid weight of a source.
+ * @throws InvalidArgumentError if there are no sources, or an option is unknown or out of range; InvalidWeightsError naming the
+ * first invalid weight of a source.
  */
 export function combineUpdates(
   sources: Readonly<Record<string, UpdateSource>>,

@@ -108,8 +108,9 @@ test('takes prompt records as the loader does, and embeds their prompts', async 
   expect((await densityAwareSampler(mixed, options)).weights()).toEqual(expected);
   // Other items reach the embedder as they are.
   const seen: unknown[] = [];
+  const { embedRows: _, ...rest } = rowEmbedder;
   const own: Embedder<{ readonly prompt: readonly string[] }> = {
-    ...rowEmbedder,
+    ...rest,
     async embedBatch(items) {
       seen.push(...items);
       return rowEmbedder.embedBatch(items.map(({ prompt }) => prompt.length));

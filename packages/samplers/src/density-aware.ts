@@ -44,12 +44,12 @@ export interface DensityAwareSampler extends WeightedSampler {
  * Draws rare prompts more often: weighs the prompts with `weighPrompts` and draws with replacement, in proportion to the weights.
  * Events and errors are those of `weighPrompts`.
  *
- * Fingerprint and state are those of `weightedSampler(weights, { seed })`: a sampler rebuilt from the saved initial weights takes the
- * state, and one of other weights does not.
+ * Fingerprint and state are those of `weightedSampler(weights, { seed })`: a sampler rebuilt from the saved initial weights takes
+ * the state, and one of other weights does not.
  * @param prompts texts, records `{ prompt }` as a loader takes them, or any other items of the embedder. Of a record, only the text
  * `prompt` is embedded.
- * @throws InvalidArgumentError if the seed is not a safe integer, an option is unknown, or `weighting` is a weight transform such as
- * `targetEss(0.5)`, which needs a weighting before it: `compose(inverseDensity(), targetEss(0.5))`.
+ * @throws InvalidArgumentError if the seed is not a safe integer, an option is unknown, or `weighting` is a weight transform such
+ * as `targetEss(0.5)`, which needs a weighting before it: `compose(inverseDensity(), targetEss(0.5))`.
  */
 export async function densityAwareSampler<Prompt>(
   prompts: readonly Prompt[],

@@ -217,8 +217,9 @@ test('every policy is disposed once: after its refresh, when it is skipped, and 
 
 test('prompt records are embedded by their prompts', async () => {
   const seen: string[] = [];
+  const { embedRows: _, ...rest } = lineEmbedder(1);
   const embedder = (): Embedder<string> => ({
-    ...lineEmbedder(1),
+    ...rest,
     async embedBatch(items) {
       seen.push(...items);
       return lineEmbedder(1).embedBatch(items.map((text) => text.length));

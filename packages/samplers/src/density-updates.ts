@@ -69,8 +69,8 @@ const optionNames = [
  * policies.next(snapshot(policy.model)); // every hundred steps, say; snapshot of `@rarefy/lm` copies no numbers
  * ```
  *
- * An embedder whose weights move during a refresh is refused with StateMismatchError, before any update is emitted: if it throws, if its
- * fingerprint changes, or if it is deterministic and the first slice, embedded again at the end, gives other bytes.
+ * An embedder whose weights move during a refresh is refused with StateMismatchError, before any update is emitted: if it throws,
+ * if its fingerprint changes, or if it is deterministic and the first slice, embedded again at the end, gives other bytes.
  *
  * A refresh always runs to its end. Of the policies that arrive meanwhile, the newest is next and the others are skipped. The
  * stream ends after the last refresh once the source has ended, and fails if the source, an embedder, the estimator or the

@@ -37,8 +37,8 @@ const rowsPerLook = 256;
  * accelerate k-means", 2003.
  * @param points rows x cols
  * @param count an integer in [0, rows]
- * @throws InvalidArgumentError if `count` is out of range, the seed is not a safe integer, or an option is unknown; ShapeError if `points` is not a
- * valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
+ * @throws InvalidArgumentError if `count` is out of range, the seed is not a safe integer, or an option is unknown; ShapeError if
+ * `points` is not a valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
  */
 export async function farthestFirst(
   points: Matrix,

@@ -7,8 +7,8 @@ export type FollowUpdatesOptions = UpdateReports;
 
 /**
  * Applies weight updates to a sampler as they arrive, until the source ends or you unsubscribe. An update whose version is not
- * above the version in force is skipped and reported. An update that the sampler refuses changes nothing and does not end the stream.
- * If the source fails, the stream ends and the sampler keeps its weights.
+ * above the version in force is skipped and reported. An update that the sampler refuses changes nothing and does not end the
+ * stream. If the source fails, the stream ends and the sampler keeps its weights.
  *
  * One sampler follows one source: two would overwrite each other's weights, and skip each other's versions. Join several with
  * `combineUpdates`.

@@ -2,6 +2,7 @@ import { InvalidArgumentError, type IterableSampler } from '@rarefy/core';
 import { letterEmbedder, type SamplerSubject, samplerChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { expect, test } from 'vitest';
+import type { DensityUpdatesOptions } from './index.js';
 import * as exported from './index.js';
 
 const {
@@ -153,7 +154,10 @@ test('every function with options refuses unknown names, and suggests the neares
       () => densityAwareSampler(prompts, untyped({ embedder: letterEmbedder(), seed: 1, batchsize: 3 })),
       'did you mean "batchSize"?',
     ],
-    densityUpdates: [() => densityUpdates([], untyped({ prompts, timeshare: 1 })), 'did you mean "timeShare"?'],
+    densityUpdates: [
+      () => densityUpdates([], untyped<DensityUpdatesOptions<never, string>>({ prompts, timeshare: 1 })),
+      'did you mean "timeShare"?',
+    ],
     followUpdates: [() => followUpdates(weightedSampler([1], { seed: 1 }), [], untyped({ onErr: 1 })), '"onError"'],
     combineUpdates: [() => combineUpdates({ a: { updates: [] } }, untyped({ since: 1 })), '"after"'],
     farthestFirst: [() => farthestFirst(points, 1, untyped({ sead: 1 })), 'did you mean "seed"?'],

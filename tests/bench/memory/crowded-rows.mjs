@@ -4,8 +4,8 @@ const latent = 24;
 const rowsACorner = 500;
 
 /**
- * Unit rows as embeddings lie: corners of 500 rows, each around its own point of 24 dimensions, turned into `cols` columns. Made when they
- * are read, so that no process need hold them; row i depends on the seed and i alone.
+ * Unit rows distributed like embeddings: clusters of 500 rows, each around its own point of 24 dimensions, rotated into `cols`
+ * columns. Generated when they are read; row i depends only on the seed and i.
  */
 export function crowdedRows(rows, cols, seed) {
   const random = counterRandom(seed);

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 
 const words = 'how do I bake bread where is the garden of a small house near that old river bank'.split(' ');
 
-/** Numbers about normal with this deviation (the sum of 4 uniforms), the same for a seed. */
+/** Approximately normal numbers with this standard deviation (sums of 4 uniforms), deterministic in the seed. */
 function normals(count, deviation, seed) {
   const random = counterRandom(seed);
   return Float32Array.from({ length: count }, (_, i) => {
@@ -15,8 +15,8 @@ function normals(count, deviation, seed) {
 }
 
 /**
- * A model whose layers cost nothing: a token's hidden state is its row of a table. Its head is as wide as it is told, linear or
- * soft-capped. What is left is the work of the vocabulary.
+ * A model without layers: a token's hidden state is its row of a table. The head is linear or soft-capped, with any width, so that
+ * only the work of the vocabulary remains.
  */
 export function oneLayerModel({ vocabulary, hidden, softCap }) {
   const tokenizer = trainBytePairTokenizer([words.join(' ')], { vocabularySize: 300 });
@@ -34,7 +34,7 @@ export function oneLayerModel({ vocabulary, hidden, softCap }) {
         return softCap === undefined ? linear : tf.mul(tf.tanh(tf.div(linear, softCap)), softCap);
       }),
   };
-  /** Logits of a token, wherever it stands. */
+  /** Logits of a token, at any position. */
   const logitsOf = async (token) => {
     const row = tf.tidy(() => model.logits(tf.slice(table, [token, 0], [1, hidden])));
     const values = await row.data();
@@ -44,7 +44,7 @@ export function oneLayerModel({ vocabulary, hidden, softCap }) {
   return { model, tokenizer, logitsOf };
 }
 
-/** Prompts of 8 to 15 words, some words far more often than others. */
+/** Prompts of 8 to 15 words, with a skewed distribution of words. */
 export function wordPrompts(count) {
   const random = counterRandom(3);
   return Array.from({ length: count }, (_, row) => {

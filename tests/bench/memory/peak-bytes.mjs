@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Most memory that this process has had resident so far, as Linux counts it; elsewhere what it has now. */
+/** Peak resident memory of this process on Linux, in bytes; elsewhere its current memory. */
 export function peakBytes() {
   try {
     return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);

@@ -1,4 +1,4 @@
-// Reads pairs of a file in a process of its own that tells its peak memory over what it had before. Called by tests/malformed-lines.test.ts.
+// Reads the pairs of a file and prints by how much the peak memory of this process grew. Run by tests/malformed-lines.test.ts.
 import { readPairs } from '@rarefy/data';
 import { peakBytes } from './peak-bytes.mjs';
 

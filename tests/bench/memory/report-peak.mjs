@@ -1,4 +1,4 @@
-// node --import …/report-peak.mjs: writes what the process used into the file that PEAK_FILE names, when it ends.
+// node --import …/report-peak.mjs: when the process ends, writes its resource usage to the file PEAK_FILE.
 import { writeFileSync } from 'node:fs';
 import { peakBytes } from './peak-bytes.mjs';
 

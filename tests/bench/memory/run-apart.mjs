@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** Runs a script of this folder in a process of its own, its JavaScript heap limited; gives the JSON that it prints. */
+/** Runs a script of this folder in a process with a limited JavaScript heap; returns the JSON that it prints. */
 export async function runApart(script, options, { heapMegabytes = 512 } = {}) {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const flags = [`--max-old-space-size=${heapMegabytes}`];

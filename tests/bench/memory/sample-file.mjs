@@ -10,7 +10,7 @@ import { crowdedRows } from './crowded-rows.mjs';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * Writes an embedding file, block by block, and lets `rarefy sample` pick ids from it: what that process used at most, and the ids.
+ * Writes an embedding file in blocks and runs `rarefy sample` on it; returns the resources that the process used, and the ids.
  * @returns {Promise<{ fileBytes: number, peakBytes: number, cpuSeconds: number, seconds: number, ids: string[], output: string }>}
  */
 export async function sampleFile({ rows, cols = 384, budget = 10_000, k = 20, heapMegabytes = 2048 }) {

@@ -1,4 +1,4 @@
-// Density of prompts by the distances of their mean logits, in a process of its own that tells its peak memory. Called by
+// Density of prompts by the distances of their mean logits; prints the peak memory of this process. Run by
 // memory.bench.mjs and tests/memory.test.ts: node --max-old-space-size=512 vocabulary-space.mjs '{"prompts": …}'
 import { knnDistance, weighPrompts } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
@@ -37,7 +37,7 @@ const measured = {
 };
 console.log(JSON.stringify({ ...measured, largestDeviation: await largestDeviation() }));
 
-/** Largest relative error of the mean distance of sampled prompts, against float64 distances of their mean logits to all others. */
+/** Largest relative error of the mean distances of sampled prompts, against float64 distances of mean logits to all others. */
 async function largestDeviation() {
   const format = chatFormat(tokenizer);
   const bags = items.map((item) => {
@@ -46,7 +46,7 @@ async function largestDeviation() {
     for (const id of ids) bag.set(id, (bag.get(id) ?? 0) + 1 / ids.length);
     return bag;
   });
-  // This model's logits at a token depend on the token alone, so the logits of few tokens make the mean logits of every prompt.
+  // The logits of this model depend only on the token, so the logits of few tokens give the mean logits of every prompt.
   const logits = new Map();
   for (const token of new Set(bags.flatMap((bag) => [...bag.keys()]))) logits.set(token, await logitsOf(token));
   const products = new Map();

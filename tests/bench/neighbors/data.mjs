@@ -6,11 +6,13 @@ import { counterRandom, embed } from '@rarefy/core';
 import { onnxEmbedder } from '@rarefy/embedders/onnx';
 import { readJsonl } from '@rarefy/io';
 
-export const cols = 384;
+const cols = 384;
 const folder = fileURLToPath(new URL('../../../out/bench-data', import.meta.url));
 const realRows = 50_000;
 
-/** Rows on disk, for the peers, and in memory. Created once; the same on every machine except for the last bits of `log` and `cos`. */
+/**
+ * Rows on disk, for the peers, and in memory. Created once; the same on every machine except for the last bits of `log` and `cos`.
+ */
 function stored(name, rows, make) {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${name}.f32`);

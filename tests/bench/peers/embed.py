@@ -1,6 +1,6 @@
 """sentence-transformers' encode, for embed.bench.mjs.
 
-Reads one request a line from stdin, {"folder", "texts"}, and answers each with one line {"cpu", "wall"} in seconds. A folder without
+Reads one request per line from stdin, {"folder", "texts"}, and answers each with one line {"cpu", "wall"} in seconds. A folder without
 weights for torch is opened with the same architecture and random weights, which takes the same time.
 """
 

@@ -1,9 +1,9 @@
-"""Nearest neighbours by faiss, scikit-learn and PyNNDescent, for neighbors.bench.mjs.
+"""Nearest neighbors by faiss, scikit-learn and PyNNDescent, for neighbors.bench.mjs.
 
-Reads one request a line from stdin, {"file", "rows", "cols", "k", "engine", "metric", "scored"}, where the file holds float32 rows, and answers each
-with one line {"cpu", "wall", "recall"}: seconds, and for PyNNDescent the share of the `scored` true nearest it found in 1,000 rows. The process
-stays up between requests, so that what is compiled or warmed once is not counted again. Everything runs on one thread: threads that spin while
-they wait for each other would count as CPU time.
+Reads one request per line from stdin, {"file", "rows", "cols", "k", "engine", "metric", "scored"}, where the file contains float32 rows.
+Answers each with one line {"cpu", "wall", "recall"}: seconds, and for PyNNDescent the share of the `scored` true nearest that it found
+in 1,000 rows. The process stays up between requests, so that compilation and warm-up count once. Everything runs on one thread, because
+threads that spin while they wait for each other would count as CPU time.
 """
 
 import json
@@ -55,7 +55,7 @@ pynndescent.is_warm = False
 
 
 def recall(rows, graph, k):
-    """Neighbours not farther than the true k-th one, by 1e-6 of it, of 1,000 rows; the row itself is left out."""
+    """Recall on 1,000 rows: neighbors within 1e-6 of the true k-th distance count as found; the row itself is excluded."""
     ids, _ = graph
     sample = numpy.random.default_rng(2).choice(len(rows), min(1000, len(rows)), replace=False)
     found = 0

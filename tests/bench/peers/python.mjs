@@ -8,8 +8,8 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const environments = fileURLToPath(new URL('../../../out/bench-peers', import.meta.url));
 
 /**
- * What a script of this folder prints as JSON, or undefined without Python. RAREFY_PYTHON names a Python that has the peers
- * (torch too, if it is to be compared with); otherwise one with the script's `.requirements.txt` is set up in out/bench-peers.
+ * The JSON that a script of this folder prints; undefined without Python. RAREFY_PYTHON names a Python that has the peers (and
+ * torch, to compare with it). Otherwise an environment with the script's `.requirements.txt` is created in out/bench-peers.
  */
 export function runPeer(script) {
   const python = findPython(script);
@@ -20,8 +20,8 @@ export function runPeer(script) {
 }
 
 /**
- * A script of this folder that answers each JSON line with one, and stays up in between; undefined without Python.
- * @returns `ask(request)`, and `end()` to let it finish
+ * A running script of this folder that answers each JSON line with one JSON line; undefined without Python.
+ * @returns `ask(request)`, and `end()`, which ends the script
  */
 export function startPeer(script) {
   const python = findPython(script);

@@ -1,4 +1,4 @@
-"""Weighted sampling by numpy and, where it is installed, torch: nanoseconds of CPU time a draw, as one JSON object."""
+"""Weighted sampling by numpy and, if installed, torch: nanoseconds of CPU time per draw, as one JSON object."""
 
 import json
 import time

@@ -1,30 +1,34 @@
 import { command } from '../shell/command.js';
-import { leadingArgument } from '../shell/leading-argument.js';
 
 const kinds = ['sampler', 'embedder', 'neighbor-index', 'density-estimator', 'projector', 'exporter'] as const;
-const fileDescription =
-  'TypeScript or JavaScript that exports a function returning the component; the file is run, so check only code that you trust';
 
-const checkFile = command({
-  description: 'Check a component of your own against what its interface promises',
+export const check = command({
+  description: 'Check your own component against the contract of its interface',
   example: 'rarefy check ./my-sampler.ts',
+  argument: 'file',
   options: {
-    file: { type: 'text', valueHint: 'file', required: true, description: fileDescription },
+    file: {
+      type: 'text',
+      valueHint: 'file',
+      required: true,
+      description:
+        'TypeScript or JavaScript file that exports a function returning the component. The file is run: check only code that you trust',
+    },
     export: {
       type: 'text',
       valueHint: 'name',
-      description: 'The exported function to call, as (items, seed); default the default export or the only function',
+      description:
+        'Exported function to call with (number of items, seed); default the default export, or the only function',
     },
-    kind: { type: 'choice', choices: kinds, description: 'What it makes; default what the component says' },
+    kind: { type: 'choice', choices: kinds, description: 'Kind of the component; default its own `kind`' },
   },
   async run({ file, export: name, kind }, { signal }) {
     const { RarefyError } = await import('@rarefy/core');
     const { runChecks, suites } = await import('@rarefy/testing');
-    const { findSubject } = await import('../conformance/find-factory.js');
-    const { importFile } = await import('../conformance/import-file.js');
+    const { findSubject } = await import('../open/check-subject.js');
+    const { importFile } = await import('../open/import-file.js');
     try {
-      const exports = await importFile(file);
-      const found = await findSubject(exports, { name, kind: kind as (typeof kinds)[number] | undefined });
+      const found = await findSubject(await importFile(file), file, { name, kind });
       console.log(`${found.kind} ${found.fingerprint}`);
       const { passed, failed, skipped } = await runChecks(suites[found.kind](found.subject), {
         signal,
@@ -37,10 +41,7 @@ const checkFile = command({
       console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
       if (failed > 0) throw new RarefyError(`${file} failed ${failed} of ${passed + failed} checks.`);
     } finally {
-      setTimeout(() => process.exit(), 1000).unref(); // should the file have left something running
+      setTimeout(() => process.exit(), 1000).unref(); // ends even if the file left something running
     }
   },
 });
-
-/** The one argument without a name is the file. */
-export const check = leadingArgument(checkFile, 'file');

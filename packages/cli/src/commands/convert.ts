@@ -14,12 +14,12 @@ export const convert = command({
     dtype: {
       type: 'choice',
       choices: ['float32', 'float16', 'bfloat16'],
-      description: 'Of the numbers; as in the file read unless given, or float32 where the format lacks it',
+      description: 'Number type to write; default that of the input file, or float32 if the format does not support it',
     },
   },
-  async run({ in: from, out, dtype }, options) {
+  async run({ in: from, out, dtype }, context) {
     const { convertEmbeddings } = await import('@rarefy/embeddings');
-    const { rows, cols, dtype: written } = await convertEmbeddings(from, out, { ...options, dtype });
+    const { rows, cols, dtype: written } = await convertEmbeddings(from, out, { ...context, dtype });
     console.log(`${rows} x ${cols} ${written} embeddings in ${out}`);
   },
 });

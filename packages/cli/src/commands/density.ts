@@ -1,51 +1,111 @@
-import { embedderOptions } from '../models/embedder-options.js';
+import type { DensityReport } from '@rarefy/density';
+import { embedderOptions, embeddingOptions } from '../open/embedders.js';
+import { estimatorNames, estimatorOptions } from '../open/estimator.js';
+import { engineNames } from '../open/neighbor-engine.js';
+import type { Agreement } from '../open/prompt-weights.js';
+import { weightingOptions } from '../open/weighting.js';
+import { checkDifferentFiles, checkExclusive } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
-import { weightingOptions } from '../training/weighting-options.js';
-import { engineNames, estimatorNames, estimatorOptions } from '../weighing/estimator-options.js';
+import { under } from '../shell/options.js';
+import { percent, table } from '../shell/text.js';
 
 export const density = command({
-  description: 'Measure how crowded each prompt is and turn that into sampling weights',
-  example: 'rarefy density --prompts prompts.jsonl --target-ess 0.5 --out weights.jsonl',
+  description: 'Measure how crowded the neighborhood of each prompt is, and turn that into sampling weights',
+  example: 'rarefy density --pairs pairs.jsonl --target-ess 0.5 --out weights.jsonl',
   options: {
-    prompts: { type: 'text', valueHint: 'file', description: 'JSON Lines of prompts to embed; or give --embeddings' },
-    embeddings: { type: 'text', valueHint: 'file', description: 'Embeddings file; or give --prompts' },
-    out: {
-      type: 'text',
-      valueHint: 'file',
-      required: true,
-      description: 'JSON Lines of {id, density, weight, probability} to write',
-    },
+    ...under('Data', {
+      pairs: {
+        type: 'text',
+        valueHint: 'file',
+        description: 'JSON Lines of pairs, whose distinct prompts are weighed',
+      },
+      prompts: { type: 'text', valueHint: 'file', description: 'JSON Lines of prompts, in place of --pairs' },
+      embeddings: {
+        type: 'text',
+        valueHint: 'file',
+        description: 'Embeddings file: its rows for the ids of the prompts, or all rows if no prompts are given',
+      },
+    }),
     ...weightingOptions,
     ...estimatorOptions,
-    eps: { type: 'number', min: 0, description: 'Added to every density; default 0 for knn-distance, else 0.001' },
-    compare: { type: 'choice', choices: estimatorNames, description: 'Tell how far another estimator agrees' },
-    'compare-neighbors': {
-      type: 'choice',
-      choices: engineNames,
-      description: 'Tell what another way to find neighbours changes',
-    },
-    report: { type: 'text', valueHint: 'file', description: 'JSON file to write: what the weights do to the draws' },
-    ...embedderOptions,
+    ...under('Density', {
+      seed: { type: 'integer', default: 0, description: 'Seed of random samples, hashes and clusters' },
+      compare: {
+        type: 'choice',
+        choices: estimatorNames,
+        description: 'Report how well the weights agree with those of another estimator',
+      },
+      'compare-neighbors': {
+        type: 'choice',
+        choices: engineNames,
+        description: 'Report how well the weights agree with those of another neighbor search',
+      },
+    }),
+    ...embeddingOptions,
+    ...under('Output', {
+      out: {
+        type: 'text',
+        valueHint: 'file',
+        required: true,
+        description: 'JSON Lines of {id, density, weight, probability} to write; train grpo and train rm read it',
+      },
+      report: {
+        type: 'text',
+        valueHint: 'file',
+        description: 'JSON file to write, with the effect of the weights on the draws',
+      },
+    }),
   },
-  async run({ out, report, ...values }, options) {
-    const { densityReport } = await import('@rarefy/density');
+  async run({ out, report: reportFile, compare, compareNeighbors, ...values }, context, given) {
+    const { InvalidArgumentError } = await import('@rarefy/core');
+    const { readPairs, readPrompts, uniquePrompts, writeWeights } = await import('@rarefy/data');
     const { writeAtomically } = await import('@rarefy/io');
-    const { checkDifferentFiles } = await import('../shell/check-files.js');
-    const { measurePrompts } = await import('../weighing/measure-prompts.js');
-    const { weightTables } = await import('../weighing/weight-tables.js');
-    const { writeWeights } = await import('../training/density-weights.js');
-    checkDifferentFiles({ prompts: values.prompts, embeddings: values.embeddings, out, report });
-    const { ids, density, weights, details, agreement } = await measurePrompts(values, options);
-    const { warnings, ...effect } = densityReport(density, weights);
-    const rows = ids.map((id) => ({ id }));
-    await writeWeights(out, rows, density, weights, options);
-    if (report !== undefined) {
+    const { comparePromptWeights } = await import('../open/prompt-weights.js');
+    const { pairs, prompts, embeddings } = values;
+    checkDifferentFiles({ pairs, prompts, embeddings, out, report: reportFile });
+    checkExclusive(given, 'pairs', ['prompts'], 'both name the prompts');
+    checkExclusive(given, 'embeddings', Object.keys(embedderOptions), 'the file already has the rows');
+    if (pairs === undefined && prompts === undefined && embeddings === undefined) {
+      throw new InvalidArgumentError('give --pairs, --prompts or --embeddings.');
+    }
+    const records =
+      pairs !== undefined
+        ? readPairs(pairs, context)
+        : prompts !== undefined
+          ? readPrompts(prompts, context)
+          : undefined;
+    const { ids, details, agreement, report, ...columns } = await comparePromptWeights(
+      records && (await uniquePrompts(records)),
+      values,
+      { estimator: compare, neighbors: compareNeighbors },
+      context,
+    );
+    const { warnings, ...effect } = report;
+    await writeWeights(out, ids, columns, context);
+    if (reportFile !== undefined) {
       const content = { ...details, weights: effect, ...(agreement && { agreement }) };
-      await writeAtomically(report, Buffer.from(`${JSON.stringify(content, null, 1)}\n`), options);
+      await writeAtomically(reportFile, Buffer.from(`${JSON.stringify(content, null, 1)}\n`), context);
     }
-    for (const message of warnings) {
-      options.onEvent({ type: 'work-warning', task: 'weigh', code: 'weights', message });
-    }
-    console.log(weightTables(effect, agreement));
+    console.log([effectTable(report), ...(agreement ? [agreementTable(agreement)] : [])].join('\n\n'));
   },
 });
+
+function effectTable({ rows, essOverN, maxOverMin, rarest1Share, rarest10Share }: DensityReport): string {
+  return table([
+    ['prompts', 'ESS/N', 'max/min', 'draws of rarest 1 %', 'of rarest 10 %'],
+    [String(rows), essOverN.toFixed(3), maxOverMin.toPrecision(3), percent(rarest1Share), percent(rarest10Share)],
+  ]);
+}
+
+function agreementTable({ name, spearman, rarest1Overlap, rarest10Overlap, totalVariation }: Agreement): string {
+  return table([
+    ['compared with', 'rank correlation', 'same rarest 1 %', 'same rarest 10 %', 'different draws'],
+    [
+      name,
+      spearman === undefined ? 'none' : spearman.toFixed(3),
+      percent(rarest1Overlap),
+      percent(rarest10Overlap),
+      totalVariation === undefined ? '' : percent(totalVariation),
+    ],
+  ]);
+}

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { command } from '../shell/command.js';
-import { table } from '../terminal/table.js';
+import { table } from '../shell/text.js';
 
 const names = ['node-gpu', 'node', 'wasm', 'cpu', 'use', 'onnx', 'neighbors-native', 'hnsw', 'faiss'] as const;
 
@@ -12,18 +12,18 @@ interface Finding {
 }
 
 export const doctor = command({
-  description: 'Tell which optional libraries are there, whether each works, and what mends it',
+  description: 'List the optional libraries, whether each one works, and how to fix it',
   example: 'rarefy doctor',
   options: {
-    only: { type: 'choice', choices: names, description: 'Try one library, in this process' },
-    json: { type: 'flag', description: 'Print one JSON object a library' },
+    only: { type: 'choice', choices: names, description: 'Try only this library, in this process' },
+    json: { type: 'flag', description: 'Print one JSON object per library' },
   },
   async run({ only, json }, { signal }) {
     const { RarefyError } = await import('@rarefy/core');
     const findings: Finding[] = [];
     for (const name of only ? [only] : names) {
       signal.throwIfAborted();
-      findings.push(only ? await examine(name) : await examineApart(name, signal));
+      findings.push(only ? await examine(name) : await examineInProcess(name, signal));
     }
     if (json) {
       for (const finding of findings) console.log(JSON.stringify(finding));
@@ -38,7 +38,7 @@ export const doctor = command({
     console.log(table([['for', 'library', '', ''], ...rows]));
     if (!only) {
       const chosen = findings.find(({ purpose, works }) => works && purpose.startsWith('backend'));
-      console.log(`\nNode ${process.version}. By default: ${chosen?.purpose ?? 'no backend'}.`);
+      console.log(`\nNode ${process.version}. Default: ${chosen?.purpose ?? 'no backend'}.`);
       if (Number(process.versions.node.split('.')[0]) >= 23) {
         console.log('@tensorflow/tfjs-node 4.22 does not run on Node 23 or later; use Node 20 or 22 for it.');
       }
@@ -48,8 +48,8 @@ export const doctor = command({
 });
 
 async function examine(name: (typeof names)[number]): Promise<Finding> {
-  const { installedVersion } = await import('../models/installed-versions.js');
-  const { libraryChecks } = await import('../models/library-checks.js');
+  const { installedVersion } = await import('../open/project-libraries.js');
+  const { libraryChecks } = await import('../open/library-checks.js');
   const { packageName, purpose, tryOut } = libraryChecks[name];
   const version = installedVersion(packageName);
   const library = `${packageName}${version === undefined ? '' : ` ${version}`}`;
@@ -60,8 +60,8 @@ async function examine(name: (typeof names)[number]): Promise<Finding> {
   }
 }
 
-/** In a process of its own: a native library that crashes must not take the others along. */
-async function examineApart(name: (typeof names)[number], signal: AbortSignal): Promise<Finding> {
+/** Tries a library in its own process: if a native library crashes, the others are still tried. */
+async function examineInProcess(name: (typeof names)[number], signal: AbortSignal): Promise<Finding> {
   const own = [process.argv[1]!, 'doctor', '--only', name, '--json'];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, own, { signal }, (error, stdout) => {

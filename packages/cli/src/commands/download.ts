@@ -1,55 +1,65 @@
-import { hubOptions } from '../models/hub-options.js';
+import { hubOptions } from '../open/hub.js';
 import { command } from '../shell/command.js';
+import { under } from '../shell/options.js';
 
 export const download = command({
-  description: 'Gather preference pairs of data sets into one file',
+  description: 'Collect the preference pairs of data sets in one file',
   example: 'rarefy download --dataset Anthropic/hh-rlhf,stanfordnlp/SHP --out pairs_all.jsonl',
   options: {
-    dataset: {
-      type: 'text',
-      valueHint: 'names',
-      required: true,
-      description:
-        'Names on the hub or local jsonl, csv or parquet files, with commas between; known are Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF, others are read by their columns',
-    },
-    out: {
-      type: 'text',
-      valueHint: 'file',
-      default: 'pairs_all.jsonl',
-      description: 'JSON Lines of pairs to write; <file>.manifest.json beside it tells sources, licences and revisions',
-    },
-    split: {
-      type: 'choice',
-      choices: ['train', 'test', 'all'],
-      default: 'train',
-      description: 'Of the known data sets',
-    },
-    files: {
-      type: 'text',
-      valueHint: 'text',
-      description: 'Of other data sets: files whose path holds this; default all',
-    },
-    'prompt-column': { type: 'text', valueHint: 'name', description: 'Default prompt' },
-    'chosen-column': { type: 'text', valueHint: 'name', description: 'Default chosen' },
-    'rejected-column': { type: 'text', valueHint: 'name', description: 'Default rejected' },
-    limit: { type: 'integer', min: 1, description: 'Most pairs of each data set' },
-    'on-bad-line': {
-      type: 'choice',
-      choices: ['skip', 'stop'],
-      default: 'skip',
-      description: 'What to do about a row that is no pair; skipped ones are counted',
-    },
-    ...hubOptions,
+    ...under('Data', {
+      dataset: {
+        type: 'text',
+        valueHint: 'names',
+        required: true,
+        description:
+          'Data sets on the hub, or local jsonl, csv or parquet files, separated by commas. Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF have their own readers; others are read by their columns',
+      },
+      split: {
+        type: 'choice',
+        choices: ['train', 'test', 'all'],
+        default: 'train',
+        description: 'Split of the data sets with their own readers',
+      },
+      files: {
+        type: 'text',
+        valueHint: 'text',
+        description: 'For other data sets: read the files whose path contains this text; default all',
+      },
+      'prompt-column': { type: 'text', valueHint: 'name', description: 'Column of prompts; default prompt' },
+      'chosen-column': { type: 'text', valueHint: 'name', description: 'Column of chosen answers; default chosen' },
+      'rejected-column': {
+        type: 'text',
+        valueHint: 'name',
+        description: 'Column of rejected answers; default rejected',
+      },
+      limit: { type: 'integer', min: 1, description: 'Largest number of pairs of each data set' },
+      'on-bad-line': {
+        type: 'choice',
+        choices: ['skip', 'stop'],
+        default: 'skip',
+        description: 'What to do with a row that is not a pair; skipped rows are counted',
+      },
+      ...hubOptions,
+    }),
+    ...under('Output', {
+      out: {
+        type: 'text',
+        valueHint: 'file',
+        default: 'pairs_all.jsonl',
+        description:
+          'JSON Lines of pairs to write; <file>.manifest.json beside it lists sources, licenses and revisions',
+      },
+    }),
   },
-  async run({ dataset, out, limit, promptColumn, chosenColumn, rejectedColumn, ...values }, options) {
+  async run({ dataset, out, limit, promptColumn, chosenColumn, rejectedColumn, ...values }, context) {
     const { downloadPairs } = await import('@rarefy/data');
-    const { table } = await import('../terminal/table.js');
+    const { table } = await import('../shell/text.js');
     const { pairs, sources } = await downloadPairs(
       out,
       dataset.split(',').flatMap((name) => name.trim() || []),
       {
         ...values,
-        ...options,
+        ...context,
         ...(limit === undefined ? {} : { limit }),
         columns: { prompt: promptColumn, chosen: chosenColumn, rejected: rejectedColumn },
       },
@@ -61,7 +71,7 @@ export const download = command({
       source.license,
       source.revision.slice(0, 12),
     ]);
-    console.log(table([['data set', 'pairs', 'skipped', 'licence', 'revision'], ...rows]));
+    console.log(table([['data set', 'pairs', 'skipped', 'license', 'revision'], ...rows]));
     console.log(`${pairs} pairs in ${out}`);
   },
 });

@@ -1,8 +1,8 @@
 import { command } from '../shell/command.js';
-import { table } from '../terminal/table.js';
+import { table } from '../shell/text.js';
 
 export const modelsList = command({
-  description: 'List the models that were pulled',
+  description: 'List the downloaded models',
   example: 'rarefy models list',
   options: {},
   async run() {
@@ -21,6 +21,6 @@ export const modelsList = command({
       megabytes(files),
       folder,
     ]);
-    console.log(table([['model', 'commit', 'licence', 'MB', 'folder'], ...rows]));
+    console.log(table([['model', 'commit', 'license', 'MB', 'folder'], ...rows]));
   },
 });

@@ -1,10 +1,12 @@
 import { command } from '../shell/command.js';
-import { leadingArgument } from '../shell/leading-argument.js';
 
-const pathByName = command({
-  description: 'Tell the folder of a model that was pulled',
+export const modelsPath = command({
+  description: 'Print the folder of a downloaded model',
   example: 'rarefy models path all-MiniLM-L6-v2',
-  options: { name: { type: 'text', valueHint: 'name', required: true, description: 'As given to rarefy models pull' } },
+  argument: 'name',
+  options: {
+    name: { type: 'text', valueHint: 'name', required: true, description: 'Name, as given to rarefy models pull' },
+  },
   async run({ name }) {
     const { InputError } = await import('@rarefy/core');
     const { cacheFolder, pulledModelFolder } = await import('@rarefy/data');
@@ -15,5 +17,3 @@ const pathByName = command({
     console.log(folder);
   },
 });
-
-export const modelsPath = leadingArgument(pathByName, 'name');

@@ -1,10 +1,10 @@
-import { hubOptions } from '../models/hub-options.js';
+import { hubOptions } from '../open/hub.js';
 import { command } from '../shell/command.js';
-import { leadingArgument } from '../shell/leading-argument.js';
 
-const pullByName = command({
+export const modelsPull = command({
   description: 'Download a model from a Hugging Face hub into the cache',
   example: 'rarefy models pull all-MiniLM-L6-v2',
+  argument: 'name',
   options: {
     name: {
       type: 'text',
@@ -19,17 +19,11 @@ const pullByName = command({
     },
     ...hubOptions,
   },
-  async run({ name, onnxFile, endpoint, revision }, options) {
+  async run({ name, onnxFile, endpoint, revision }, context) {
     const { pullModel } = await import('@rarefy/data');
-    const { repository, commit, license, files, folder } = await pullModel(name, {
-      onnxFile,
-      endpoint,
-      revision,
-      ...options,
-    });
+    const pulled = await pullModel(name, { onnxFile, endpoint, revision, ...context });
+    const { repository, commit, license, files, folder } = pulled;
     const megabytes = files.reduce((sum, { size }) => sum + size, 0) / 1e6;
-    console.log(`${repository} at ${commit}, licence ${license}, ${megabytes.toFixed(1)} MB in ${folder}`);
+    console.log(`${repository} at ${commit}, license ${license}, ${megabytes.toFixed(1)} MB in ${folder}`);
   },
 });
-
-export const modelsPull = leadingArgument(pullByName, 'name');

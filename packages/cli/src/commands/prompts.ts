@@ -1,8 +1,8 @@
-import { checkDifferentFiles } from '../shell/check-files.js';
+import { checkDifferentFiles } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
 
 export const prompts = command({
-  description: 'Take the distinct prompts out of preference pairs',
+  description: 'Extract the distinct prompts of preference pairs',
   example: 'rarefy prompts --pairs pairs.jsonl --out prompts.jsonl',
   options: {
     pairs: {
@@ -15,21 +15,22 @@ export const prompts = command({
       type: 'text',
       valueHint: 'file',
       default: 'prompts_all.jsonl',
-      description: 'JSON Lines of prompts to write; one a distinct text',
+      description: 'JSON Lines of prompts to write, one per distinct text',
     },
     'on-bad-line': {
       type: 'choice',
       choices: ['stop', 'skip'],
       default: 'stop',
-      description: 'What to do about a line that is no pair',
+      description: 'What to do with a line that is not a pair; skipped lines are counted',
     },
     'merge-near-duplicates': {
       type: 'number',
       min: 0.01,
       max: 1,
-      description: 'Merge prompts whose 5-character pieces are this much the same (Jaccard), such as 0.9; default none',
+      description:
+        'Merge prompts whose sets of 5-character pieces have at least this Jaccard similarity, such as 0.9; default none',
     },
-    seed: { type: 'integer', default: 0, description: 'Of the search for near-duplicates' },
+    seed: { type: 'integer', default: 0, description: 'Seed of the search for near-duplicates' },
   },
   async run({ pairs, out, onBadLine, mergeNearDuplicates: similarity, seed }, options) {
     checkDifferentFiles({ pairs, out });

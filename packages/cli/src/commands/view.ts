@@ -1,36 +1,51 @@
-import { embedderOptions } from '../models/embedder-options.js';
+import { embedderOptions, embeddingOptions } from '../open/embedders.js';
+import { checkExclusive } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
+import { under } from '../shell/options.js';
 
 export const view = command({
-  description: 'Lay the prompt space out in 3D: embeddings_3d.json and a page that works from disk',
+  description: 'Lay out the prompt space in 3D: embeddings_3d.json, and a page that works without a server',
   example: 'rarefy view --pairs pairs.jsonl --out view',
   options: {
-    pairs: { type: 'text', valueHint: 'file', description: 'JSON Lines of pairs; or give --prompts' },
-    prompts: { type: 'text', valueHint: 'file', description: 'JSON Lines of prompts; or give --pairs' },
-    embeddings: { type: 'text', valueHint: 'file', description: 'Their embeddings by id; default: embed them now' },
-    out: { type: 'text', valueHint: 'folder', required: true, description: 'Folder to write to' },
-    projector: { type: 'choice', choices: ['umap', 'pca'], default: 'umap', description: 'How to lay out' },
-    seed: { type: 'integer', default: 0, description: 'Of umap; the same seed and prompts give the same layout' },
-    ...embedderOptions,
+    ...under('Data', {
+      pairs: { type: 'text', valueHint: 'file', description: 'JSON Lines of pairs, whose distinct prompts are shown' },
+      prompts: { type: 'text', valueHint: 'file', description: 'JSON Lines of prompts, in place of --pairs' },
+      embeddings: {
+        type: 'text',
+        valueHint: 'file',
+        description: 'Embeddings file with a row for the id of each prompt; nothing is embedded then',
+      },
+    }),
+    ...embeddingOptions,
+    ...under('Output', {
+      out: { type: 'text', valueHint: 'folder', required: true, description: 'Folder to write to' },
+      projector: { type: 'choice', choices: ['umap', 'pca'], default: 'umap', description: 'Layout method' },
+      seed: {
+        type: 'integer',
+        default: 0,
+        description: 'Seed of umap; the same seed and prompts give the same layout',
+      },
+    }),
   },
-  async run({ pairs, prompts, embeddings: file, out, projector, seed, ...choice }, options) {
+  async run({ pairs, prompts, embeddings: file, out, projector, seed, ...embedder }, context, given) {
     const { join } = await import('node:path');
     const { InvalidArgumentError } = await import('@rarefy/core');
     const { readPairs, readPrompts, uniquePrompts } = await import('@rarefy/data');
     const { writeAtomically } = await import('@rarefy/io');
     const { buildView, jsonExporter, pageExporter, pca, umap } = await import('@rarefy/viz');
-    const { embeddingsOf } = await import('../models/embeddings-of.js');
+    const { embeddingsOf } = await import('../open/embeddings.js');
+    checkExclusive(given, 'embeddings', Object.keys(embedderOptions), 'the file already has the rows');
     if ((pairs === undefined) === (prompts === undefined)) {
-      throw new InvalidArgumentError('give one of --pairs and --prompts.');
+      throw new InvalidArgumentError('give either --pairs or --prompts.');
     }
-    const rows = pairs === undefined ? readPrompts(prompts!, options) : readPairs(pairs, options);
+    const rows = pairs === undefined ? readPrompts(prompts!, context) : readPairs(pairs, context);
     const records = await uniquePrompts(rows);
-    const embeddings = await embeddingsOf(records, file, choice, options);
+    const embeddings = await embeddingsOf(records, file, embedder, context);
     const layout = projector === 'pca' ? pca() : umap({ seed });
-    const built = await buildView(records, embeddings, { ...options, projector: layout });
+    const built = await buildView(records, embeddings, { ...context, projector: layout });
     for (const exporter of [jsonExporter(), pageExporter()]) {
-      for await (const { path, bytes } of exporter.export(built, options)) {
-        await writeAtomically(join(out, path), bytes, options);
+      for await (const { path, bytes } of exporter.export(built, context)) {
+        await writeAtomically(join(out, path), bytes, context);
         console.log(join(out, path));
       }
     }

@@ -1,48 +1,66 @@
-import type { WorkEvent } from '@rarefy/core';
+import { InvalidArgumentError, type WorkEvent } from '@rarefy/core';
 import type { ArgDef, CommandDef } from 'citty';
 import type { OptionDefinition, OptionDefinitions, OptionValues } from './options.js';
 import { parseOptions } from './parse-options.js';
 
-/** What a command gets beside its options: Ctrl-C as a signal, and where progress goes. Both are `CallOptions`. */
+/** What a command gets besides its options: the signal of Ctrl-C and the receiver of progress. Both are `CallOptions`. */
 export interface CommandContext {
   readonly signal: AbortSignal;
   readonly onEvent: (event: WorkEvent) => void;
 }
 
-/** A command of the `rarefy` command line: a citty definition, for lazy loading and help, that checks its options itself. */
+/** A command of `rarefy`: a citty definition, for lazy loading and help, that parses its own options. */
 export interface Command extends CommandDef {
-  /** A call that works as it stands once its files are there. */
+  readonly options: OptionDefinitions;
+  /** Name of the option that is given first and without its name, as in `rarefy check FILE`. */
+  readonly argument?: string | undefined;
+  /** A call that works if its files exist. */
   readonly example: string;
-  execute(rawArguments: readonly string[], options: CommandContext): Promise<void>;
+  execute(rawArguments: readonly string[], context: CommandContext): Promise<void>;
 }
 
 /**
- * Defines a command. `run` gets checked values and must honour the signal; what it throws becomes the exit code. Import whatever
- * is heavy inside `run`, so that help stays quick.
+ * Defines a command. `run` receives checked values and the names of the options that were given, and must honor the signal; an
+ * error that it throws becomes the exit code. Import heavy modules inside `run`, so that `--help` stays fast.
  */
 export function command<const Definitions extends OptionDefinitions>(definition: {
   readonly description: string;
   readonly example: string;
+  readonly argument?: keyof Definitions & string;
   readonly options: Definitions;
-  readonly run: (values: OptionValues<Definitions>, options: CommandContext) => Promise<void>;
+  readonly run: (
+    values: OptionValues<Definitions>,
+    context: CommandContext,
+    given: ReadonlySet<string>,
+  ) => Promise<void>;
 }): Command {
-  const { description, example, options, run } = definition;
+  const { description, example, argument, options, run } = definition;
+  const args = Object.entries(options).map(([name, option]) => [name, cittyArgument(option, name === argument)]);
   return {
     meta: { description },
-    args: Object.fromEntries(Object.entries(options).map(([name, option]) => [name, helpOf(option)])),
+    args: Object.fromEntries(args),
+    options,
+    argument,
     example,
-    execute: (rawArguments, callOptions) => run(parseOptions(options, rawArguments), callOptions),
+    async execute(rawArguments, context) {
+      const { values, given } = parseOptions(options, argument ? named(argument, rawArguments, example) : rawArguments);
+      await run(values, context, given);
+    },
   };
 }
 
-function helpOf(option: OptionDefinition): ArgDef {
+/** The arguments with the name of the first one added. */
+function named(argument: string, [value, ...rest]: readonly string[], example: string): string[] {
+  if (value === undefined || value.startsWith('-')) {
+    throw new InvalidArgumentError(`give the ${argument} first: ${example}`);
+  }
+  return [`--${argument}=${value}`, ...rest];
+}
+
+function cittyArgument(option: OptionDefinition, isPositional: boolean): ArgDef {
   const { description, required = false } = option;
+  if (isPositional) return { type: 'positional', required: true, description };
   if (option.type === 'flag') return { type: 'boolean', description };
-  const common = {
-    description,
-    required,
-    ...(option.default === undefined ? {} : { default: String(option.default) }),
-  };
-  if (option.type === 'choice') return { type: 'enum', options: [...option.choices], ...common };
-  return { type: 'string', valueHint: option.type === 'text' ? option.valueHint : option.type, ...common };
+  if (option.type === 'choice') return { type: 'enum', options: [...option.choices], description, required };
+  return { type: 'string', description, required };
 }

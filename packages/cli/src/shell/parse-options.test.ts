@@ -9,29 +9,37 @@ const definitions = {
   exponent: { type: 'number', description: '' },
   mode: { type: 'choice', choices: ['stop', 'skip'], default: 'stop', description: '' },
   resume: { type: 'flag', description: '' },
+  reward: { type: 'list', valueHint: 'name', description: '' },
 } as const;
-const parse = (line: string) => parseOptions(definitions, line.split(' '));
+const parse = (line: string) => parseOptions(definitions, line.split(' ')).values;
 
-test('values are typed, named in camelCase, and the last of a repeated option counts', () => {
+test('values are typed and named in camelCase; the last of a repeated option counts, and a list keeps them all', () => {
   expect(parse('--out-file a --out-file=b')).toEqual({
     outFile: 'b',
     k: 10,
     exponent: undefined,
     mode: 'stop',
     resume: false,
+    reward: [],
   });
-  expect(parse('--out-file - --k 1e2 --exponent -1.5 --mode=skip --resume')).toEqual({
+  expect(parse('--out-file - --k 1e2 --exponent -1.5 --mode=skip --resume --reward a --reward=b')).toEqual({
     outFile: '-',
     k: 100,
     exponent: -1.5,
     mode: 'skip',
     resume: true,
+    reward: ['a', 'b'],
   });
   expect(parse('--out-file=--odd-name').outFile).toBe('--odd-name');
 });
 
+test('options that were given are told from defaults', () => {
+  const { given } = parseOptions(definitions, ['--out-file', 'a', '--k=10', '--resume']);
+  expect([...given]).toEqual(['out-file', 'k', 'resume']);
+});
+
 test.each([
-  ['--k 3', '--out-file must be given'],
+  ['--k 3', '--out-file is required'],
   ['--out-file', '--out-file needs a value'],
   ['--out-file=', '--out-file needs a value'],
   ['--out-file --resume', '--out-file needs a value'],

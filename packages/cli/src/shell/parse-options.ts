@@ -3,16 +3,22 @@ import { InvalidArgumentError } from '@rarefy/core';
 import { didYouMean } from './did-you-mean.js';
 import { camelCase, type OptionDefinition, type OptionDefinitions, type OptionValues } from './options.js';
 
+export interface ParsedOptions<Definitions extends OptionDefinitions> {
+  readonly values: OptionValues<Definitions>;
+  /** Names of the options on the command line, in kebab-case. Other values are defaults. */
+  readonly given: ReadonlySet<string>;
+}
+
 /**
- * The values of a command's options. The last of a repeated option counts; a value may begin with a dash when it is a number or
- * stands after `=`.
- * @throws InvalidArgumentError for an unknown or missing option, a missing value or one of the wrong kind, and any other argument.
+ * Parses the options of a command. If an option is repeated, the last value counts, unless it is a list option. A value can start
+ * with a dash if it is a number or follows `=`.
+ * @throws InvalidArgumentError for an unknown option, a missing option or value, a value of the wrong type, or another argument.
  */
 export function parseOptions<Definitions extends OptionDefinitions>(
   definitions: Definitions,
   rawArguments: readonly string[],
-): OptionValues<Definitions> {
-  const texts = new Map<string, string>();
+): ParsedOptions<Definitions> {
+  const texts = new Map<string, string[]>();
   for (const token of tokens(definitions, rawArguments)) {
     if (token.kind === 'positional')
       throw new InvalidArgumentError(`unexpected argument ${JSON.stringify(token.value)}.`);
@@ -28,18 +34,19 @@ export function parseOptions<Definitions extends OptionDefinitions>(
     if (takesValue && (!value || (!inlineValue && /^-(?!\d|\.\d|$)/.test(value)))) {
       throw new InvalidArgumentError(`${rawName} needs a value.`);
     }
-    texts.set(name, value ?? '');
+    texts.set(name, [...(texts.get(name) ?? []), value ?? '']);
   }
 
   const missing = Object.entries(definitions).filter(([name, { required }]) => required && !texts.has(name));
   if (missing.length > 0) {
-    throw new InvalidArgumentError(`${missing.map(([name]) => `--${name}`).join(' and ')} must be given.`);
+    const names = missing.map(([name]) => `--${name}`).join(' and ');
+    throw new InvalidArgumentError(`${names} ${missing.length === 1 ? 'is' : 'are'} required.`);
   }
   const values = Object.entries(definitions).map(([name, definition]) => [
     camelCase(name),
     toValue(`--${name}`, definition, texts.get(name)),
   ]);
-  return Object.fromEntries(values) as OptionValues<Definitions>;
+  return { values: Object.fromEntries(values) as OptionValues<Definitions>, given: new Set(texts.keys()) };
 }
 
 function tokens(definitions: OptionDefinitions, rawArguments: readonly string[]) {
@@ -50,16 +57,14 @@ function tokens(definitions: OptionDefinitions, rawArguments: readonly string[])
   return parseArgs({
     args: [...rawArguments],
     options: Object.fromEntries(options),
-    strict: false, // so that the messages are ours
+    strict: false, // the error messages are written here
     tokens: true,
   }).tokens;
 }
 
-function toValue(
-  name: string,
-  definition: OptionDefinition,
-  text: string | undefined,
-): string | number | boolean | undefined {
+function toValue(name: string, definition: OptionDefinition, texts: readonly string[] | undefined) {
+  if (definition.type === 'list') return texts ?? [];
+  const text = texts?.at(-1);
   if (definition.type === 'flag') return text !== undefined;
   if (text === undefined) return definition.default;
   if (definition.type === 'text') return text;
@@ -71,8 +76,8 @@ function toValue(
   }
   const { type, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = definition;
   const value = Number(text);
-  const isKind = type === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value);
-  if (isKind && text.trim() !== '' && value >= min && value <= max) return value;
+  const isOfType = type === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value);
+  if (isOfType && text.trim() !== '' && value >= min && value <= max) return value;
   const limits = [min > -Infinity ? `at least ${min}` : '', max < Infinity ? `at most ${max}` : ''].filter(Boolean);
   throw new InvalidArgumentError(
     `${name} must be ${type === 'integer' ? 'an integer' : 'a number'}${limits.length > 0 ? `, ${limits.join(' and ')}` : ''}; got ${text}.`,

@@ -2,6 +2,8 @@ import { InputError, InvalidArgumentError } from '@rarefy/core';
 import { defineCommand } from 'citty';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { command } from './command.js';
+import { commandHelp } from './help.js';
+import { under } from './options.js';
 import { runCommandLine } from './run-command-line.js';
 
 const failures: Record<string, () => unknown> = {
@@ -10,7 +12,7 @@ const failures: Record<string, () => unknown> = {
   bug: () => new TypeError('x is not a function'),
 };
 
-/** Called when `wait` waits for the signal. */
+/** Called when the command `wait` starts to wait for the signal. */
 let onWaiting = () => {};
 const root = defineCommand({
   meta: { name: 'rarefy', description: 'A test' },
@@ -53,7 +55,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-test('failures are one line and an exit code', async () => {
+test('a failure is one line and an exit code', async () => {
   expect(await run('group', 'ok')).toBe(0);
   expect(stderr).toEqual([]);
   expect(await run('fail', '--how', 'input')).toBe(1);
@@ -75,7 +77,7 @@ test('--debug shows the error itself', async () => {
   expect(stderr[1]).toBeInstanceOf(InputError);
 });
 
-test('what cannot be meant so is told with exit code 2', async () => {
+test('wrong usage is reported with exit code 2', async () => {
   expect(await run('fial')).toBe(2);
   expect(await run('group', 'okk')).toBe(2);
   expect(await run('--how')).toBe(2);
@@ -83,16 +85,16 @@ test('what cannot be meant so is told with exit code 2', async () => {
   expect(stderr).toEqual([
     'rarefy: unknown command fial. Did you mean fail? rarefy --help lists them.',
     'rarefy: unknown command group okk. Did you mean ok? rarefy group --help lists them.',
-    'rarefy: unknown option --how; rarefy --help tells what there is.',
+    'rarefy: unknown option --how; rarefy --help lists the commands.',
     'rarefy: unknown option --hwo. Did you mean --how?',
   ]);
   expect(await run()).toBe(2);
   expect(await run('group')).toBe(2);
   expect(stderr.slice(4)).toEqual([
     expect.stringContaining('wait'),
-    'rarefy: name a command.',
+    'rarefy: give a command.',
     expect.any(String),
-    'rarefy: name a command.',
+    'rarefy: give a command.',
   ]);
 });
 
@@ -102,6 +104,50 @@ test('help and version', async () => {
   expect(stdout[1]).toContain('rarefy fail --how input');
   expect(stdout[1]).toContain('--how=<input|argument|bug>');
   expect(stdout[2]).toBe('1.2.3');
+});
+
+test('options are listed under their headings, with long descriptions wrapped', async () => {
+  const options = {
+    plain: { type: 'flag', description: 'Plain' },
+    ...under('Output', { out: { type: 'text', valueHint: 'file', required: true, description: 'Result' } }),
+    ...under('Data', {
+      file: { type: 'text', valueHint: 'path', required: true, description: 'Input' },
+      words: { type: 'list', valueHint: 'word', description: 'many words '.repeat(9).trim() },
+      count: { type: 'integer', default: 3, description: 'Number' },
+    }),
+  } as const;
+  const shown = command({
+    description: 'Shows',
+    example: 'show x --out y',
+    argument: 'file',
+    options,
+    run: async () => {},
+  });
+  expect(commandHelp('rarefy show', 'Shows', shown)).toBe(`Shows
+
+USAGE rarefy show <file> [OPTIONS] --out=<file>
+
+ARGUMENTS
+
+  <file>                      Input
+
+DATA
+
+  --words=<word>              many words many words many words many words many words many words many
+                              words many words many words (Repeatable)
+  --count=<integer>           Number (Default: 3)
+
+OUTPUT
+
+  --out=<file>                Result (Required)
+
+OPTIONS
+
+  --plain                     Plain
+
+EXAMPLE
+
+  show x --out y`);
 });
 
 test('the first Ctrl-C lets the command save its state, the second quits at once', async () => {
@@ -118,7 +164,7 @@ test('the first Ctrl-C lets the command save its state, the second quits at once
   expect(stderr).toEqual(['rarefy: stopping; press Ctrl-C again to quit at once']);
 });
 
-/** Calls the handler of the command line alone, and not those of the test runner. */
+/** Calls only the handler of the command line, and not those of the test runner. */
 function interrupt(): void {
   (process.listeners('SIGINT').at(-1) as () => void)();
 }

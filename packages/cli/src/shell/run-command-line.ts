@@ -1,17 +1,18 @@
 import { stripVTControlCharacters } from 'node:util';
 import { InvalidArgumentError, RarefyError } from '@rarefy/core';
 import { type CommandDef, renderUsage } from 'citty';
-import { printable } from '../terminal/printable.js';
-import { progress } from '../terminal/progress.js';
-import type { Command } from './command.js';
+import type { Command, CommandContext } from './command.js';
 import { didYouMean } from './did-you-mean.js';
+import { commandHelp } from './help.js';
+import { progress } from './progress.js';
+import { printable } from './text.js';
 
-/** What the process ends with: 1 for a failure, 2 for a call that cannot be meant so, 130 after Ctrl-C, 143 after SIGTERM. */
+/** Exit codes of the process: 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM. */
 const exitCodes = { success: 0, failure: 1, usage: 2, SIGINT: 130, SIGTERM: 143 };
 
 /**
- * Runs one command line and gives the exit code. Errors are one line on stderr, with the stack only for `--debug` or
- * RAREFY_DEBUG=1. The first Ctrl-C or SIGTERM aborts the command's signal, so that it saves its state; the second quits at once.
+ * Runs one command line and returns the exit code. Writes an error as one line to stderr, with the stack only for `--debug` or
+ * RAREFY_DEBUG=1. The first Ctrl-C or SIGTERM aborts the command's signal, so that it saves its state. The second quits at once.
  */
 export async function runCommandLine(
   root: CommandDef,
@@ -50,7 +51,7 @@ async function dispatch(
   root: CommandDef,
   rawArguments: readonly string[],
   version: string,
-  options: Parameters<Command['execute']>[1],
+  context: CommandContext,
 ): Promise<void> {
   let current = root;
   const path: string[] = ['rarefy'];
@@ -62,10 +63,10 @@ async function dispatch(
     rest = others;
   }
   const usage = async () => {
-    const named = { ...current, meta: { ...(await resolved(current.meta)), name: path.at(-1)! } };
-    const text = await renderUsage(named, { meta: { name: path.slice(0, -1).join(' ') } });
-    const example = isCommand(current) ? `\nEXAMPLE\n\n  ${current.example}\n` : '';
-    return `${stripVTControlCharacters(text).replace(/ +$/gm, '')}${example}`;
+    const meta = { ...(await resolved(current.meta)), name: path.at(-1)! };
+    if (isCommand(current)) return `${commandHelp(path.join(' '), meta.description!, current)}\n`;
+    const text = await renderUsage({ ...current, meta }, { meta: { name: path.slice(0, -1).join(' ') } });
+    return stripVTControlCharacters(text).replace(/ +$/gm, '');
   };
   const beforeTerminator = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   if (beforeTerminator.some((argument) => argument === '--help' || argument === '-h')) {
@@ -73,12 +74,12 @@ async function dispatch(
   } else if (current === root && (rest[0] === '--version' || rest[0] === '-v')) {
     console.log(version);
   } else if (isCommand(current)) {
-    await current.execute(rest, options);
+    await current.execute(rest, context);
   } else if (rest[0] !== undefined) {
-    throw new InvalidArgumentError(`unknown option ${rest[0]}; ${path.join(' ')} --help tells what there is.`);
+    throw new InvalidArgumentError(`unknown option ${rest[0]}; ${path.join(' ')} --help lists the commands.`);
   } else {
     console.error(await usage());
-    throw new InvalidArgumentError('name a command.');
+    throw new InvalidArgumentError('give a command.');
   }
 }
 
@@ -90,7 +91,7 @@ async function subcommand(parent: CommandDef, path: readonly string[], name: str
   );
 }
 
-/** What citty calls resolvable: a value, a promise, or a function that gives either. */
+/** Resolves what citty calls resolvable: a value, a promise, or a function that returns either. */
 async function resolved<Value>(resolvable: Value | Promise<Value> | (() => Value | Promise<Value>)): Promise<Value> {
   return typeof resolvable === 'function' ? await (resolvable as () => Value | Promise<Value>)() : await resolvable;
 }
@@ -101,7 +102,8 @@ function isCommand(definition: CommandDef): definition is Command {
 
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const isTold = RarefyError.isInstance(error) || (error as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
-  const text = isTold ? message : `unexpected failure: ${message}. Run again with --debug to see where.`;
+  const isExpected =
+    RarefyError.isInstance(error) || (error as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
+  const text = isExpected ? message : `unexpected failure: ${message}. Run again with --debug to see where.`;
   return printable(text);
 }

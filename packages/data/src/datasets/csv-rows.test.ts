@@ -42,7 +42,7 @@ test.each<[string, string | Uint8Array, RegExp]>([
   await expect(reading).rejects.toThrow(message);
 });
 
-test('columns of any name are texts and change no prototype', async () => {
+test('columns of any name are strings and change no prototype', async () => {
   const before = Object.getOwnPropertyNames(Object.prototype);
   const [row] = await rowsOf('\ufeff__proto__,constructor,é,e\u0301\nx,y,"z\r\n",\0\ufeff\n');
   expect(row?.fields.constructor).toBe('y');
@@ -50,7 +50,7 @@ test('columns of any name are texts and change no prototype', async () => {
   expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
 });
 
-test('mutated files are read or refused, and never anything else', async () => {
+test('mutated files are read or rejected with an error of Rarefy', async () => {
   const seed = 'id,prompt,chosen,rejected\r\n1,"two\nlines, quoted","a ""b""",c\r\n2,é 👩‍👧,,x\r\n';
   const mutated = mutator([Buffer.from(seed), Buffer.from(seed.replaceAll('\r', ''))], 3);
   const outcomes = { read: 0, refused: 0 };

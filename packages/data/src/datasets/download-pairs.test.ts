@@ -121,7 +121,7 @@ const written = () =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-test('the four known data sets become pairs of one shape, with source, licence, commit and exact counts', async () => {
+test('the four known data sets become pairs, with source, license, commit and exact counts', async () => {
   const events: WorkEvent[] = [];
   const names = Object.keys(repositories)
     .slice(0, 4)
@@ -174,7 +174,7 @@ test('the four known data sets become pairs of one shape, with source, licence, 
   expect(hub.requests.filter(({ url }) => url.includes('/resolve/'))).toHaveLength(asked);
 });
 
-test('splits, limits, and stopping at the first row that is no pair', async () => {
+test('splits, limits, and stopping at the first row that is not a pair', async () => {
   expect((await download(['Anthropic/hh-rlhf'], { split: 'test' })).pairs).toBe(1);
   expect((await download(['Anthropic/hh-rlhf'], { split: 'all' })).pairs).toBe(4);
   expect((await download(['Anthropic/hh-rlhf'], { limit: 2 })).pairs).toBe(2);
@@ -216,14 +216,14 @@ test('any other data set by its columns, in csv, jsonl and parquet, on a hub or 
   await expect(download([own, own])).rejects.toThrow(/the id "7" occurs in .+ and again in .+; ids must be unique/);
 });
 
-test('a data set is not replaced by its own pairs', async () => {
+test('a data set cannot be overwritten by its own pairs', async () => {
   const row = { id: 'a', prompt: 'P', chosen: 'C', rejected: 'R', note: 'of value' };
   writeFileSync(out, jsonl(row));
   await expect(download([join(folder, '.', 'pairs_all.jsonl')])).rejects.toBeInstanceOf(InvalidArgumentError);
   expect(written()).toEqual([row]);
 });
 
-test('damaged tables are refused with their place, and leave the earlier file as it was', async () => {
+test('damaged tables are rejected with the location, and leave the earlier file unchanged', async () => {
   writeFileSync(out, 'earlier');
   const file = (name: string, content: string | Uint8Array) => {
     writeFileSync(join(folder, name), content);
@@ -242,7 +242,7 @@ test('damaged tables are refused with their place, and leave the earlier file as
   expect(readFileSync(out, 'utf8')).toBe('earlier');
 });
 
-test('a transcript is its turns: marks inside a sentence are text', async () => {
+test('marks inside a sentence of a transcript are text', async () => {
   expect(transcriptTurns('\n\nHuman: Human: who?\n\nAssistant:  Me. \n\n')).toEqual([
     { role: 'human', text: 'Human: who?' },
     { role: 'assistant', text: 'Me.' },
@@ -276,7 +276,7 @@ test('a transcript is its turns: marks inside a sentence are text', async () => 
   ]);
 });
 
-test('rows tell where they stand; a table is known by its bytes or its name', async () => {
+test('rows have a location; a format is recognized by its bytes or its name', async () => {
   const csv = join(folder, 'x.CSV.gz');
   writeFileSync(csv, gzipSync('\ufeffa,b\n1,"x\ny"\n\n2,z\n'));
   expect(await all(readRows(csv))).toEqual([

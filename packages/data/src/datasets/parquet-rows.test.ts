@@ -29,11 +29,11 @@ async function read(bytes: Buffer, patience?: number, signal?: AbortSignal) {
   return rows;
 }
 
-test('rows of all groups, in order, nested columns too', async () => {
+test('rows of all groups are read in order, with nested columns', async () => {
   expect(await read(whole)).toEqual(texts.map((text, row) => ({ text, messages: messages[row] })));
 });
 
-test('integers of 64 bits are numbers, and beyond 2^53 texts that keep every digit', async () => {
+test('64-bit integers become numbers, and exact decimal strings beyond 2^53', async () => {
   const data = [7n, -(2n ** 53n), 2n ** 53n - 1n, 9007199254740993n];
   const bytes = parquetWriteBuffer({ columnData: [{ name: 'id', data, type: 'INT64' }] });
   expect(await read(Buffer.from(new Uint8Array(bytes)))).toEqual(
@@ -41,7 +41,7 @@ test('integers of 64 bits are numbers, and beyond 2^53 texts that keep every dig
   );
 });
 
-test('a damaged file is read or refused, and ends the thread that hangs on it', async () => {
+test('a damaged file is read or rejected, also if the library hangs', async () => {
   const random = counterRandom(6);
   const cases = casesOf(25, 150);
   let refused = 0;
@@ -59,7 +59,7 @@ test('a damaged file is read or refused, and ends the thread that hangs on it', 
   }
 });
 
-test('a reader that does not end is ended; so is one that is aborted, with the reason', async () => {
+test('a reader is terminated at its time limit and on abort', async () => {
   // The smallest patience stands for a loop that never ends.
   await expect(read(whole, 0.001)).rejects.toThrow('reading it took more than');
   const reason = new Error('enough');

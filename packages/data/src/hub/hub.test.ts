@@ -73,7 +73,7 @@ function expectWhole(folder: string) {
   expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).includes('.part'))).toEqual([]);
 }
 
-test('a sentence model comes with what is needed and no more, its commit and license, and is then found by name', async () => {
+test('a sentence model is downloaded with the needed files only, commit and license, and is then found by name', async () => {
   const { pull, requests } = await hub();
   const events: WorkEvent[] = [];
   expect(await pulledModelFolder('all-MiniLM-L6-v2')).toBeUndefined();
@@ -92,7 +92,7 @@ test('a sentence model comes with what is needed and no more, its commit and lic
   expect(requests.filter(({ url }) => url.includes('/resolve/'))).toHaveLength(asked);
 });
 
-test('a language model comes with its shards; a model without weights is told with what it has', async () => {
+test('a language model is downloaded with its shards; the error for a model without weights lists its files', async () => {
   const { pull } = await hub();
   const { files, folder } = await pull('some/language-model');
   expect(files).toHaveLength(5);
@@ -104,7 +104,7 @@ test('a language model comes with its shards; a model without weights is told wi
   await expect(pull('some/absent')).rejects.toThrow(/answered 404 for some\/absent; check its name and the revision$/);
 });
 
-test('a download that breaks goes on where it was, in one call and over several', async () => {
+test('an interrupted download continues, in one call and over several', async () => {
   const place = 100_000;
   const breaking: HubFault = (request, response, earlier) => {
     if (!request.url!.includes('/cdn/') || earlier > 2) return false;
@@ -124,7 +124,7 @@ test('a download that breaks goes on where it was, in one call and over several'
   expect(ranges.slice(1).every((range) => /^bytes=[1-9]\d*-$/.test(range ?? ''))).toBe(true);
 });
 
-test('an abort keeps what came, and the next call fetches the rest alone', async () => {
+test('an abort keeps the received bytes, and the next call requests only the rest', async () => {
   const controller = new AbortController();
   const part = join(cache, 'rarefy', 'models', 'all-MiniLM-L6-v2', 'onnx', '.model.onnx.part');
   const slow: HubFault = (request, response, earlier) => {
@@ -175,7 +175,7 @@ test('servers that ignore ranges, refuse one, or are busy', async () => {
   }
 });
 
-test('wrong bytes are fetched once more and then refused; nothing gets the name of the model', async () => {
+test('wrong bytes are requested once more and then rejected; no model appears', async () => {
   const wrong = Buffer.from(weights);
   wrong[77]! ^= 1;
   const serving = (times: number): HubFault => {
@@ -197,7 +197,7 @@ test('wrong bytes are fetched once more and then refused; nothing gets the name 
   await expect((await hub(long)).pull()).rejects.toThrow('sent more than the 320000 bytes of onnx/model.onnx');
 });
 
-test('names that leave the folder, other servers and bad answers are refused', async () => {
+test('unsafe names, other servers and invalid answers are rejected', async () => {
   const tree = (answer: (response: Parameters<HubFault>[1]) => void): HubFault => {
     return (request, response) => {
       if (!request.url!.includes('/tree/')) return false;
@@ -244,13 +244,13 @@ test('the token is sent only to the endpoint and shown nowhere', async () => {
   await expect(broken).rejects.not.toThrow('secret');
 });
 
-test('tokens of any hub are sent, not those of one alone', async () => {
+test('tokens of any hub are accepted', async () => {
   const { pull, requests } = await hub();
   expectWhole((await pull(undefined, { token: 'glpat-0123' })).folder);
   expect(requests.every(({ authorization }) => authorization === 'Bearer glpat-0123')).toBe(true);
 });
 
-test('a pull of another commit that is stopped leaves no model of two commits', async () => {
+test('an interrupted pull of another commit leaves no model of mixed commits', async () => {
   const first = await hub();
   const { folder } = await first.pull();
   const stopping = new AbortController();
@@ -276,7 +276,7 @@ test('a pull of another commit that is stopped leaves no model of two commits', 
   expect(await pulledModelFolder('all-MiniLM-L6-v2')).toBe(folder);
 });
 
-test('names that are none are refused without a request; a manifest that is not ours is no model', async () => {
+test('invalid names are rejected without a request; a folder with another manifest is not a model', async () => {
   const { pull, requests } = await hub();
   for (const name of ['../x', 'sentence-transformers/..', 'a/b/c', 'a/', '/etc', 'a b/c', '']) {
     await expect(pull(name)).rejects.toThrow(/is not the name of a repository; expected owner\/name$/);
@@ -296,7 +296,7 @@ test('names that are none are refused without a request; a manifest that is not 
   expect(await pulledModels()).toEqual([]);
 });
 
-test('two processes do not write to one file', async () => {
+test('two processes do not download the same file', async () => {
   const { pull } = await hub();
   const folder = (await pull()).folder;
   rmSync(join(folder, 'config.json'));

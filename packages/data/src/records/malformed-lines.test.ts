@@ -175,7 +175,7 @@ function countsOf(lines: readonly Line[], counted: (read: ReadLine & { kind: 'ba
   return counts;
 }
 
-test('of any lines, each is read or counted under its reason as the rules say, and placed exactly', async () => {
+test('every line is read, or counted under its reason, as the rules say, with its exact location', async () => {
   const total = casesOf(4000, 100_000);
   const perFile = casesOf(2000, 10_000);
   const reasons = new Set<string>();
@@ -237,7 +237,7 @@ test('stopping, the error names file, line and byte of the first bad line', asyn
   expect(stopped).toBeGreaterThan(casesOf(30, 400));
 });
 
-test('JSON.parse sees no line of more depth or parts than it takes quickly, whatever fills the longest line', async () => {
+test('JSON.parse gets no line with more depth or parts than the limits', async () => {
   const bytes = casesOf(2 ** 21, 2 ** 24);
   const fill = (text: string, end = '') => text.repeat(Math.floor((bytes - end.length) / text.length)) + end;
   const hostile: [line: string, reason: string | undefined][] = [
@@ -280,7 +280,7 @@ test('JSON.parse sees no line of more depth or parts than it takes quickly, what
   }
 });
 
-test('the limits of depth and parts hold to the last one', async () => {
+test('the limits of depth and parts are exact', async () => {
   const path = join(folder, 'limits.jsonl');
   const read = async (text: string) => {
     await writeFile(path, text);

@@ -64,7 +64,7 @@ test.each([0.5, 0.7, 0.8, 0.9, 1])('merges what the definition merges, at simila
   expect(merged.reduce((sum, { count }) => sum + count, 0)).toBe(records.reduce((sum, { count }) => sum + count, 0));
 });
 
-test('case, white space and the form of accents do not tell prompts apart; the first is kept as it is', async () => {
+test('prompts that differ in case, white space or Unicode form are equal; the first is kept unchanged', async () => {
   const texts = ['Où est le café?', 'où  est\nle cafe\u0301?', '', ' ', 'a', 'A', 'b'];
   const merged = await mergeNearDuplicates(texts.map(record), { similarity: 1 });
   expect(merged.map(({ prompt, count }) => [prompt, count])).toEqual([
@@ -75,7 +75,7 @@ test('case, white space and the form of accents do not tell prompts apart; the f
   ]);
 });
 
-test('the same seed merges the same; a similarity out of range is refused; an abort ends it, also before it starts', async () => {
+test('results are deterministic; a similarity out of range is rejected; an abort rejects, also before the start', async () => {
   const records = prompts(60, 5);
   const once = await mergeNearDuplicates(records, { similarity: 0.6, seed: 9 });
   expect(await mergeNearDuplicates(records, { similarity: 0.6, seed: 9 })).toEqual(once);

@@ -98,7 +98,7 @@ test('conversations: an answer and a source are optional', async () => {
   );
 });
 
-test('prompts: pairs, conversations and prompt records are all prompts', async () => {
+test('prompts are read from pairs, conversations and prompt records', async () => {
   const record = { id: 'r', prompt: 'c', count: 3, sources: ['s', 't', 's'], topic: 'u' };
   expect(await all(readPrompts(await file(pair, { prompt: 'b' }, record)))).toEqual([
     { id: 'p', prompt: 'How?', count: 1, sources: ['kitchen'] },
@@ -137,7 +137,7 @@ test('uniquePrompts merges equal texts in order of first appearance, and only eq
   await expect(uniquePrompts(clash)).rejects.toThrow('two different prompts have the id "p"');
 });
 
-test('standard input is read, plain and packed, in pieces of any size', async () => {
+test('standard input is read, plain and gzip, in chunks of any size', async () => {
   const text = `${JSON.stringify(pair)}\n`;
   for (const input of [Buffer.from(text), gzipSync(text)]) {
     for (const size of [1, input.length]) {

@@ -4,14 +4,17 @@ import { type CallOptions, type Embedder, firstNotFinite, ShapeError } from '@ra
 import { openRowStore } from './row-store.js';
 
 export interface CachedEmbedderOptions {
-  /** Folder of the cache. Any number of embedders and processes can share it. It is created if missing and can be deleted at any time. */
+  /**
+   * Folder of the cache. Any number of embedders and processes can share it. It is created if missing and can be deleted at any
+   * time.
+   */
   readonly folder: string;
 }
 
 /**
  * Embeds each item once: stores its row on disk under the embedder's fingerprint and the item's content, and reads it from there in
- * this run and all later ones. Rows have checksums; a damaged row is embedded again. If the disk refuses a write, the embedder emits a
- * warning and continues without storing.
+ * this run and all later ones. Rows have checksums; a damaged row is embedded again. If the disk refuses a write, the embedder
+ * emits a warning and continues without storing.
  *
  * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
  * cached embedder also disposes `embedder`.

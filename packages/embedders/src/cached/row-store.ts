@@ -30,9 +30,9 @@ const headBytes = keyBytes + 1;
 const checksumBytes = 4;
 
 /**
- * Opens the rows in a folder, which is created if missing. Every store appends to a file of its own, so many processes can use a folder
- * at the same time; a process sees the rows of another one when it opens the folder. If a process is killed while it writes a row, only
- * that row is lost. Needs about 150 bytes of memory per row.
+ * Opens the rows in a folder, which is created if missing. Every store appends to a file of its own, so many processes can use a
+ * folder at the same time; a process sees the rows of another one when it opens the folder. If a process is killed while it writes
+ * a row, only that row is lost. Needs about 150 bytes of memory per row.
  * @throws InputError if the folder cannot be used; the signal's reason on abort.
  */
 export async function openRowStore(folder: string, dimensions: number, { signal }: CallOptions): Promise<RowStore> {

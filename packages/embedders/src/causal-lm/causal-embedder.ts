@@ -13,9 +13,14 @@ const maxPadding = 1;
 export type ChatText = string | { readonly prompt: string; readonly assistant?: string };
 
 export interface CausalEmbedderOptions {
-  /** Most tokens of a text, including chat marks; the beginning of a longer prompt is cut. Default and maximum: the model's context length. */
+  /**
+   * Most tokens of a text, including chat marks; the beginning of a longer prompt is cut. Default and maximum: the model's context
+   * length.
+   */
   readonly maxTokens?: number;
-  /** Tokens in one pass through the model, including padding; bounds memory. Default 2,048. A longer text gets a pass of its own. */
+  /**
+   * Tokens in one pass through the model, including padding; bounds memory. Default 2,048. A longer text gets a pass of its own.
+   */
   readonly batchTokens?: number;
 }
 

@@ -10,7 +10,9 @@ export type { CausalEmbedderOptions, ChatText };
 const pools = { mean: meanPool, lasttoken: lastTokenPool, max: maxPool };
 
 export interface HiddenStateEmbedderOptions extends CausalEmbedderOptions {
-  /** How the states of the real tokens become one row: their mean (default), the state of the last token, or the maximum per column. */
+  /**
+   * How the states of the real tokens become one row: their mean (default), the state of the last token, or the maximum per column.
+   */
   readonly pooling?: keyof typeof pools;
 }
 
@@ -42,10 +44,10 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
 /**
  * Embeds chat texts as the mean of the model's logits over real tokens, divided by its length + 1e-8.
  *
- * For a linear output head, the rows have the hidden size (one more with a bias) and the same distances and inner products as the logits:
- * see {@link vocabularyIsometry}. A soft-capped head has no such short form, so its rows are as wide as the vocabulary. `embedRows` keeps
- * rows on disk, and projects wide rows if they need more than `diskBytes`; `fingerprint` and events say so. Deterministic. Disposing the
- * embedder does not dispose the model.
+ * For a linear output head, the rows have the hidden size (one more with a bias) and the same distances and inner products as the
+ * logits: see {@link vocabularyIsometry}. A soft-capped head has no such short form, so its rows are as wide as the vocabulary.
+ * `embedRows` keeps rows on disk, and projects wide rows if they need more than `diskBytes`; `fingerprint` and events say so.
+ * Deterministic. Disposing the embedder does not dispose the model.
  * @throws InvalidArgumentError if an option is out of range; the signal's reason on abort.
  */
 export async function logitsEmbedder(

@@ -4,9 +4,10 @@ import { counterRandom } from '@rarefy/core';
 const parts = 4;
 
 /**
- * A random linear map of `inputs` numbers to `outputs` numbers (a multiple of 4) that nearly keeps lengths: it adds each entry, with a
- * random sign and divided by 2, to one random column in each quarter of the output. The squared length of the image equals that of the
- * row on average; for a row whose length is spread over many entries its relative standard deviation is about √(2 / outputs).
+ * A random linear map of `inputs` numbers to `outputs` numbers (a multiple of 4) that nearly keeps lengths: it adds each entry,
+ * with a random sign and divided by 2, to one random column in each quarter of the output. The squared length of the image equals
+ * that of the row on average; for a row whose length is spread over many entries its relative standard deviation is about √(2 /
+ * outputs).
  * Source: Kane and Nelson, "Sparser Johnson-Lindenstrauss transforms", J. ACM 61, 2014.
  */
 export function hashedProjection(inputs: number, outputs: number, seed: number): (row: Float32Array) => Float32Array {

@@ -10,8 +10,8 @@ interface CholeskyFactor {
 }
 
 /**
- * Cholesky factorization with diagonal pivoting, in float64, of a positive semidefinite matrix. It stops where only rounding error is
- * left, so a matrix without full rank keeps an exact factor.
+ * Cholesky factorization with diagonal pivoting, in float64, of a positive semidefinite matrix. It stops where only rounding error
+ * is left, so a matrix without full rank keeps an exact factor.
  * Source: Higham, "Accuracy and Stability of Numerical Algorithms", section 10.3.
  * @param matrix row-major [n, n], both halves
  * @param error relative error of the entries of `matrix`, in units of float64's epsilon

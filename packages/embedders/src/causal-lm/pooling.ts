@@ -34,8 +34,8 @@ export function maxPool(values: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
 const blockLogits = 2 ** 24;
 
 /**
- * Mean logits over the real tokens of each row, for a head that is not linear. Computes the logits in blocks of tokens, so that those of
- * a long row are never in memory together. hidden [batch, T, hidden], mask int32 [batch, T] → [batch, vocabulary].
+ * Mean logits over the real tokens of each row, for a head that is not linear. Computes the logits in blocks of tokens, so that
+ * those of a long row are never in memory together. hidden [batch, T, hidden], mask int32 [batch, T] → [batch, vocabulary].
  */
 export function meanLogits(model: CausalLanguageModel, hidden: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor2D {
   const [batch, length, width] = hidden.shape;

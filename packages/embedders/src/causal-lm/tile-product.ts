@@ -2,8 +2,8 @@
 export const tileSize = 3;
 
 /**
- * Packs `count` vectors for {@link addTileProduct}: groups of {@link tileSize} vectors, each stored entry by entry. The last group is
- * filled up with zero vectors.
+ * Packs `count` vectors for {@link addTileProduct}: groups of {@link tileSize} vectors, each stored entry by entry. The last group
+ * is filled up with zero vectors.
  * @param depth entries per vector
  * @param entryOf returns entry `entry` of vector `vector`
  */

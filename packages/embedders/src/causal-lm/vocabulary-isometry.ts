@@ -24,8 +24,8 @@ interface VocabularyIsometry {
 
 /**
  * The map z = R h with RᵀR = WᵀW for an output head W: |W(a - b)| = |R(a - b)|, and inner products agree too. With a bias, a 1 is
- * appended to h and the bias to W. G = WᵀW and its factor are computed in float64, so a head without full rank (tied or padded) stays
- * exact. The error of a distance is at most 1e-5 of the distance or 5e-7 of the rows' length, whichever is larger.
+ * appended to h and the bias to W. G = WᵀW and its factor are computed in float64, so a head without full rank (tied or padded)
+ * stays exact. The error of a distance is at most 1e-5 of the distance or 5e-7 of the rows' length, whichever is larger.
  * @throws the signal's reason on abort.
  */
 export async function vocabularyIsometry(head: HeadValues, options: CallOptions = {}): Promise<VocabularyIsometry> {

@@ -16,7 +16,10 @@ import { hashedProjection } from './hashed-projection.js';
 export interface WideRowsOptions {
   /** Folder of the temporary file; default the system's folder for temporary files. */
   readonly folder?: string;
-  /** Most bytes of rows on disk, 4 per text and token; rows that need more are projected. Default 2^32: 21,000 texts for 50,304 tokens. */
+  /**
+   * Most bytes of rows on disk, 4 per text and token; rows that need more are projected. Default 2^32: 21,000 texts for 50,304
+   * tokens.
+   */
   readonly diskBytes?: number;
   /** Columns of projected rows, a multiple of 4; default 1024. */
   readonly projectedColumns?: number;
@@ -29,9 +32,10 @@ const sampledRows = 64;
 const task = 'vocabulary-space';
 
 /**
- * Writes the rows of all items to disk: as they are up to `diskBytes`, projected beyond that. A warning says which, and how large the
- * errors of projected distances are. Rows in hidden size (`isShort`) are never projected; a message reports them.
- * @throws InvalidArgumentError if an option is out of range; InputError if the disk has too little space; the signal's reason on abort.
+ * Writes the rows of all items to disk: as they are up to `diskBytes`, projected beyond that. A warning says which, and how large
+ * the errors of projected distances are. Rows in hidden size (`isShort`) are never projected; a message reports them.
+ * @throws InvalidArgumentError if an option is out of range; InputError if the disk has too little space; the signal's reason on
+ * abort.
  */
 export async function wideRows<Item>(
   embedder: Embedder<Item>,

@@ -31,8 +31,8 @@ export async function readLimited(response: Response, limit: number): Promise<st
  * @param count number of texts in the request
  * @param dimensions expected number of columns; undefined accepts that of the first entry
  * @returns count x dimensions, row i for text i
- * @throws BadAnswer if the number of entries is wrong, an index is missing or repeated, or a row has the wrong length or a value that is
- * not a finite float32.
+ * @throws BadAnswer if the number of entries is wrong, an index is missing or repeated, or a row has the wrong length or a value
+ * that is not a finite float32.
  */
 export function parseAnswer(text: string, count: number, dimensions: number | undefined): Matrix {
   const data = entriesOf(text);

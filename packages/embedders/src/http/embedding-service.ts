@@ -28,11 +28,12 @@ const bytesPerAnswer = 2 ** 16;
 const firstAnswerBytes = 2 ** 24;
 
 /**
- * Requests the rows of texts. Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not valid;
- * halves the texts on 413.
+ * Requests the rows of texts. Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not
+ * valid; halves the texts on 413.
  * @param dimensions expected number of columns; undefined accepts any
  * @returns one row per text, in order
- * @throws InputError if the service refuses permanently, or still fails after the last attempt or the deadline; the signal's reason.
+ * @throws InputError if the service refuses permanently, or still fails after the last attempt or the deadline; the signal's
+ * reason.
  */
 export async function requestRows(
   service: Service,

@@ -26,11 +26,12 @@ export interface HttpEmbedderOptions {
  * Embeds with a service that implements OpenAI's `POST /v1/embeddings`: text-embeddings-inference, infinity, vLLM, Ollama, OpenAI.
  *
  * Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not valid. It waits as long as
- * `Retry-After` says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row per
- * text, each index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an empty text,
- * so it is sent as a blank; half a surrogate pair is sent as U+FFFD.
+ * `Retry-After` says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row
+ * per text, each index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an
+ * empty text, so it is sent as a blank; half a surrogate pair is sent as U+FFFD.
  *
- * The factory sends one text to learn the number of columns. Services do not report which texts they cut, so `truncated` is never set.
+ * The factory sends one text to learn the number of columns. Services do not report which texts they cut, so `truncated` is never
+ * set.
  * @throws InvalidArgumentError if an option is out of range; InputError if the service cannot be used.
  */
 export async function httpEmbedder(

@@ -14,12 +14,14 @@ interface TextLimits {
   readonly truncationSide: 'left' | 'right';
 }
 
-/** Longer texts are cut before they are tokenized, to bound the time. A token of ordinary text has at most a few dozen characters. */
+/**
+ * Longer texts are cut before they are tokenized, to bound the time. A token of ordinary text has at most a few dozen characters.
+ */
 const charactersPerToken = 512;
 
 /**
- * Encodes texts like Python's `tokenizers` with truncation: the special tokens at both ends stay, and tokens between them are removed
- * from texts that are too long.
+ * Encodes texts like Python's `tokenizers` with truncation: the special tokens at both ends stay, and tokens between them are
+ * removed from texts that are too long.
  */
 export function textEncoder(
   tokenizer: Pick<Tokenizer, 'encode'>,

@@ -29,7 +29,9 @@ export interface OnnxEmbedder extends TokenCountingEmbedder<string> {
 type Tokenizers = Pick<typeof import('@huggingface/tokenizers'), 'Tokenizer'>;
 
 export interface OnnxEmbedderOptions {
-  /** Precision by its transformers.js name: selects `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` (q8), … Default fp32. */
+  /**
+   * Precision by its transformers.js name: selects `model.onnx`, `model_fp16.onnx`, `model_quantized.onnx` (q8), … Default fp32.
+   */
   readonly dtype?: OnnxDtype;
   /** How the states of a text's tokens become its row. Default: as in the model's files, which is how it was trained. */
   readonly pooling?: Pooling;
@@ -53,11 +55,11 @@ const maxPadding = 0.05;
 const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
 
 /**
- * Embeds with a sentence-transformers model in ONNX, on the CPU. Pooling (mean, cls, lasttoken, max), normalization, maximum length and
- * prompts come from the model's files, so rows equal those of `SentenceTransformer(folder).encode`.
+ * Embeds with a sentence-transformers model in ONNX, on the CPU. Pooling (mean, cls, lasttoken, max), normalization, maximum length
+ * and prompts come from the model's files, so rows equal those of `SentenceTransformer(folder).encode`.
  *
- * Equal texts of a batch are embedded once. The others run in order of length with at most 5 % padding, which is masked. Cut texts are
- * reported. Quantized graphs scale their numbers by everything in a run, so with those dtypes every text runs alone.
+ * Equal texts of a batch are embedded once. The others run in order of length with at most 5 % padding, which is masked. Cut texts
+ * are reported. Quantized graphs scale their numbers by everything in a run, so with those dtypes every text runs alone.
  * Source: Reimers and Gurevych, "Sentence-BERT", EMNLP 2019.
  * @param folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`
  * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;

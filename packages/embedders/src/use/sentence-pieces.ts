@@ -13,9 +13,9 @@ interface TrieNode {
 }
 
 /**
- * The most likely segmentation of a text under SentencePiece's unigram model, as ids, in time linear in the length of the text. The ids
- * equal those of `@tensorflow-models/universal-sentence-encoder` 1.3.3, which cannot be installed next to tfjs 4. Like that library, it
- * works on UTF-16 units, and a unit that no piece begins with costs nothing.
+ * The most likely segmentation of a text under SentencePiece's unigram model, as ids, in time linear in the length of the text. The
+ * ids equal those of `@tensorflow-models/universal-sentence-encoder` 1.3.3, which cannot be installed next to tfjs 4. Like that
+ * library, it works on UTF-16 units, and a unit that no piece begins with costs nothing.
  * Source: Kudo, "Subword Regularization", ACL 2018.
  * @param vocabulary pieces and their log-probabilities, by id
  */

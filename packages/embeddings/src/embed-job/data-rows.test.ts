@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { digestTable, textDigest } from './data-rows.js';
 
-test('tells the first number of equal texts, as a Map does, while it grows', () => {
+test('returns the first number of equal texts, as a Map does, while it grows', () => {
   const table = digestTable();
   const map = new Map<string, number>();
   for (let value = 0; value < 6000; value++) {

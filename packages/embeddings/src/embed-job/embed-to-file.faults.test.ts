@@ -67,7 +67,7 @@ describe('a run that ends at any call goes on to the same bytes, and computes at
     expect(worst).toBeLessThanOrEqual(shardRows);
   });
 
-  test('again and again: each run ends five calls later than the one before', async () => {
+  test('repeatedly: each run ends five calls later than the one before', async () => {
     let disk = memoryFileSystem({ at: 5, code: 'killed' });
     for (let at = 5; (await embedOn(disk)).error !== undefined; at += 5) {
       expect(at).toBeLessThan(calls);

@@ -27,7 +27,7 @@ const embed = (
 ) => embedToFile(embedder, rows, { out, shardRows: 8, ...options });
 
 describe('rows', () => {
-  test('any texts: one row an id, in order; equal texts embedded once; nothing else left', async () => {
+  test('any texts: one row per id, in order; equal texts are embedded once; no other file stays', async () => {
     const texts = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('a', 'b', '\ud800', '\udfff')), {
       minLength: 1,
       maxLength: 40,
@@ -65,7 +65,7 @@ describe('rows', () => {
     expect(readdirSync(folder).sort()).toEqual(['e.safetensors', 'e.safetensors.manifest.json']);
   });
 
-  test('batches hold texts of similar length, longest first, and keep to size and token budget', async () => {
+  test('batches have texts of similar length, longest first, within the limits of size and tokens', async () => {
     const lengths = [3, 90, 5, 80, 4, 7, 85, 6];
     const rows = rowsOf(lengths.map((length) => 'x'.repeat(length)));
     const bySize = digestEmbedder();
@@ -82,7 +82,7 @@ describe('rows', () => {
     expect(sizes).toEqual([[90], [85], [80], [7, 6, 5, 4], [3]]);
   });
 
-  test('batches run at a time as the embedder allows, and the rows are the same', async () => {
+  test('batches run concurrently as the embedder allows, with the same rows', async () => {
     let running = 0;
     let most = 0;
     const slow = digestEmbedder({
@@ -100,7 +100,7 @@ describe('rows', () => {
     expect(readFileSync(out).equals(bytes)).toBe(true);
   });
 
-  test('texts that were cut are counted, also where they repeat', async () => {
+  test('truncated texts are counted, also repeated ones', async () => {
     const base = digestEmbedder();
     const cutting = {
       ...base,
@@ -124,7 +124,7 @@ describe('rows that fail', () => {
       },
     });
 
-  test('alone are isolated, and told with their ids; nothing is written unless they may be left out', async () => {
+  test('are isolated and reported with their ids; no file is written unless they may be skipped', async () => {
     const bad = ['text 3', 'text 20'];
     const rows = rowsOf([...numbered(30).map(({ item }) => item), 'text 3']);
     const events: WorkEvent[] = [];
@@ -154,7 +154,7 @@ describe('rows that fail', () => {
     expect([...embeddings.data.subarray(-5)]).toEqual([...digestRow('text 29')]);
   });
 
-  test('are tried again by the next run, whose file equals that of a run without failures', async () => {
+  test('are retried by the next run, whose file equals that of a run without failures', async () => {
     await expect(
       embed(
         numbered(30),
@@ -180,7 +180,7 @@ describe('rows that fail', () => {
     expect(manifest.counts.failed).toBe(0);
   });
 
-  test('all of them end the job with the embedder’s own error, after ten', async () => {
+  test('end the job with the embedder’s error after ten in a row', async () => {
     let alone = 0;
     const broken = digestEmbedder({
       onBatch(items) {
@@ -194,7 +194,7 @@ describe('rows that fail', () => {
     await expect(embed(numbered(3), { skipFailed: true }, broken)).rejects.toThrow('3 of 3 rows cannot be embedded');
   });
 
-  test('a NaN of the embedder fails its row alone', async () => {
+  test('a NaN of the embedder fails only its row', async () => {
     const base = digestEmbedder();
     const broken = {
       ...base,
@@ -211,7 +211,7 @@ describe('rows that fail', () => {
 });
 
 describe('a second call', () => {
-  test('of the same job computes nothing; what differs is named, and replaced only when requested', async () => {
+  test('of the same job computes nothing; of another job, the differences are named, and it is replaced only on request', async () => {
     await embed(numbered(20));
     const embedder = digestEmbedder();
     expect(await embed(numbered(20), {}, embedder)).toMatchObject({ resumed: 20, computed: 0 });
@@ -233,7 +233,7 @@ describe('a second call', () => {
     expect(readdirSync(folder).sort()).toEqual(['e.safetensors', 'e.safetensors.manifest.json']);
   });
 
-  test('on shards of another job is refused too, and clearing them spares what is not ours', async () => {
+  test('on shards of another job is rejected too, and clearing them keeps other files', async () => {
     const stop = new AbortController();
     const embedder = digestEmbedder({
       onBatch: (items) => {
@@ -247,7 +247,7 @@ describe('a second call', () => {
     expect(readdirSync(`${out}.parts`)).toEqual(['notes.txt']);
   });
 
-  test('does not take over a file that no manifest tells of, nor one that was changed', async () => {
+  test('does not accept a file without a manifest, nor a changed one', async () => {
     writeFileSync(out, 'mine');
     await expect(embed(numbered(20))).rejects.toThrow('exists already and has no manifest');
     expect(readFileSync(out, 'utf8')).toBe('mine');
@@ -260,7 +260,7 @@ describe('a second call', () => {
     expect((await verifyEmbeddings(out)).rows).toBe(20);
   });
 
-  test('takes no file for sound because the one that its manifest names is', async () => {
+  test('does not verify a file by the manifest of another one', async () => {
     await embed(numbered(20));
     const renamed = join(folder, 'renamed.safetensors');
     writeFileSync(renamed, 'other bytes');
@@ -275,7 +275,7 @@ describe('a second call', () => {
   });
 });
 
-test('an abort keeps whole shards and leaves no lock; the run goes on to the same bytes', async () => {
+test('an abort keeps complete shards and leaves no lock; the next run ends with the same bytes', async () => {
   await embed(numbered(50));
   const whole = readFileSync(out);
   for (const at of [0, 7, 23, 49]) {
@@ -296,7 +296,7 @@ test('an abort keeps whole shards and leaves no lock; the run goes on to the sam
   }
 });
 
-test('data without rows, with an id twice, or that changes between its readings', async () => {
+test('data without rows, with a repeated id, or that changes between its readings is rejected', async () => {
   await expect(embed([])).rejects.toThrow(InputError);
   const twice = [...numbered(9), { id: 'row-4', item: 'x' }];
   await expect(embed(twice)).rejects.toThrow('the data has the id "row-4" twice, in rows 4 and 9');
@@ -315,7 +315,7 @@ test('data without rows, with an id twice, or that changes between its readings'
   await expect(embedToFile(digestEmbedder(), generator, { out, resume: false })).rejects.toThrow('can be read twice');
 });
 
-test('ids that the format cannot hold are told before anything is embedded', async () => {
+test('ids that the format cannot represent are rejected before anything is embedded', async () => {
   const rows = [
     { id: 'a', item: 'x' },
     { id: 'half \ud800', item: 'y' },

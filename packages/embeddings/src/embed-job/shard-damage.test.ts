@@ -54,7 +54,7 @@ describe.each(Object.entries(files))('a damaged %s is always noticed', (name, { 
     }
   });
 
-  test('cut at any length, and bytes too many', () => {
+  test('truncated at any length, and with additional bytes', () => {
     const lengths = Array.from({ length: casesOf(100, 1000) }, (_, draw) =>
       below(draw + (name === 'shard' ? 0 : 1e6), bytes.length),
     );
@@ -65,7 +65,7 @@ describe.each(Object.entries(files))('a damaged %s is always noticed', (name, { 
   });
 });
 
-test('a part of a shard is checked without the rest: header and each block', () => {
+test('header and each block of a shard are checked separately', () => {
   const big = { header: { ...header, rowBytes: blockBytes / 2 }, data: new Uint8Array(1.5 * blockBytes).fill(7) };
   const bytes = Buffer.concat(encodeShard(big));
   const { header: read, dataStart } = decodeHeader(bytes, 'shard');
@@ -80,7 +80,7 @@ test('a part of a shard is checked without the rest: header and each block', () 
   expect(() => decodeHeader(bytes, 'shard')).toThrow(CorruptFileError);
 });
 
-test('names of other folders in a manifest are refused, although its checksum is right', () => {
+test('names of other folders in a manifest are rejected, even with a correct checksum', () => {
   for (const name of ['../x', '/etc/passwd', 'a/b', 'C:\\x', 'a\\b', '..', '', 'a\0b', 'x'.repeat(300)]) {
     const bytes = encodeManifest({ ...manifest, files: [{ name, bytes: 1, sha256: 'ab' }] });
     expect(() => decodeManifest(bytes, '/data/m.json'), name).toThrow(CorruptFileError);
@@ -115,7 +115,7 @@ describe('a job with damaged shards', () => {
     expect(Buffer.compare(disk.files().get(out)!, clean.files().get(out)!)).toBe(0);
   }
 
-  test('computes those again, and no others, to the same bytes', async () => {
+  test('are computed again, and no others, with the same bytes', async () => {
     const disk = await stopped();
     expect(parts(disk)).toHaveLength(5);
     for (let draw = 0; draw < casesOf(10, 100); draw++) {
@@ -126,7 +126,7 @@ describe('a job with damaged shards', () => {
     }
   });
 
-  test('notices two that changed places', async () => {
+  test('and two exchanged ones are detected', async () => {
     const disk = await stopped();
     const [first, second] = parts(disk) as [string, string];
     await disk.rename(first, '/data/aside');

@@ -15,7 +15,7 @@ const rows = 1500; // more than one batch of a pickle
 const data = Float32Array.from({ length: rows * 3 }, (_, index) => Math.fround(Math.sin(index)));
 
 test.each([false, true])(
-  'from every format to every other, ids integers %s: the bytes that writing them gives',
+  'from every format to every other, integer ids %s: the same bytes as writing the new format',
   async (integerIds) => {
     const ids = Array.from({ length: rows }, (_, row) => (integerIds ? `${row * 7 - 3}` : `é ${row}`));
     const file = { ids, embeddings: { data, rows, cols: 3 }, metadata: { b: '2', a: '"1"\n' } };
@@ -57,7 +57,7 @@ test('the dtype is kept if possible, is the requested one, and is rejected if th
   await expect(convertEmbeddings(half, join(folder, 'x.csv'))).rejects.toThrow('has no extension of an embedding file');
 });
 
-test('onto itself, and a failure leaves the old file', async () => {
+test('converts a file to itself, and a failure leaves the old file', async () => {
   const path = join(folder, 'self.safetensors');
   const file = { ids: ['a', 'b'], embeddings: { data: Float32Array.of(1, 70000), rows: 2, cols: 1 }, metadata: {} };
   await writeEmbeddings(path, file);

@@ -71,7 +71,7 @@ async function contentOf({ open }: Format, bytes: Uint8Array) {
 }
 
 test.each(Object.keys(formats))(
-  '%s: every flipped bit is refused, changes nothing, or changes what no checksum covers',
+  '%s: every flipped bit is rejected, changes nothing, or changes something that no checksum covers',
   async (extension) => {
     const format = formats[extension]!;
     const bytes = await bytesOf(extension);

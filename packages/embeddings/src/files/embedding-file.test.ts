@@ -19,7 +19,7 @@ const text = (content: string) => {
   return { dtype: 'U8', shape: [data.length], data } as const;
 };
 
-test('ids of any text, rows and metadata come back', async () => {
+test('ids with any characters, rows and metadata survive a round trip', async () => {
   const ids = ['a', '', 'é\n"\\', 'e\u0301\n"\\', '\ud800', '__proto__'];
   const embeddings = { data: Float32Array.from({ length: 12 }, (_, index) => Math.sin(index)), rows: 6, cols: 2 };
   const metadata = { fingerprint: 'model@1', task: 'embed' };
@@ -33,7 +33,7 @@ test('ids of any text, rows and metadata come back', async () => {
   });
 });
 
-test('what does not fit is not written', async () => {
+test('inconsistent embeddings are not written', async () => {
   const embeddings = { data: Float32Array.of(1, 2, 3, Number.NaN), rows: 2, cols: 2 };
   const before = await readEmbeddings(path);
   await expect(writeEmbeddings(path, { ids: ['a'], embeddings })).rejects.toThrow(ShapeError);
@@ -49,7 +49,7 @@ test('what does not fit is not written', async () => {
   expect(await readEmbeddings(path)).toEqual(before);
 });
 
-test('half precision is read too; other files and files that do not fit themselves are refused', async () => {
+test('half precision is read; other files and inconsistent files are rejected', async () => {
   const embeddings = { dtype: 'F16', shape: [2, 1], data: Float32Array.of(0.5, 2) } as const;
   await writeSafetensors(path, { embeddings, ids: text('["a","b"]') });
   expect((await readEmbeddings(path)).embeddings).toEqual({ data: Float32Array.of(0.5, 2), rows: 2, cols: 1 });

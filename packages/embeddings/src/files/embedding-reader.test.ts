@@ -32,7 +32,7 @@ const lacks: Readonly<Record<string, string>> = {
 };
 
 test.each(extensions.flatMap((extension) => dtypes.map(([dtype, values]) => [extension, dtype, values] as const)))(
-  '%s, %s: blocks read in any order and at once are those that were written, from memory and from rows',
+  '%s, %s: blocks are read as written, in any order and concurrently, from memory and from a row source',
   async (extension, dtype, values) => {
     const path = join(folder, `${dtype}.${extension}`);
     const embeddings = { data, rows, cols };
@@ -75,7 +75,7 @@ test.each(extensions.flatMap((extension) => dtypes.map(([dtype, values]) => [ext
   },
 );
 
-test('integer ids stay integers; sizes of nothing are sound', async () => {
+test('integer ids stay integers; empty matrices are valid', async () => {
   for (const extension of extensions) {
     const path = join(folder, `sizes.${extension}`);
     const numbered = { ids: ['0', '-7', '123456'], embeddings: { data: Float32Array.of(1, 2, 3), rows: 3, cols: 1 } };
@@ -99,7 +99,7 @@ test('integer ids stay integers; sizes of nothing are sound', async () => {
   }
 });
 
-test('numbers that a dtype cannot hold are refused with their id, also from rows that are read', async () => {
+test('numbers too large for a dtype are rejected with their id, also from a row source', async () => {
   const path = join(folder, 'large.safetensors');
   const values = Float32Array.of(0, 65519, 65520, 1);
   const embeddings = { data: values, rows: 2, cols: 2 };
@@ -122,7 +122,7 @@ test('numbers that a dtype cannot hold are refused with their id, also from rows
   await expect(readFile(path)).rejects.toThrow('ENOENT');
 });
 
-test('the name chooses the format, the content must fit it, and decides when the name says nothing', async () => {
+test('the extension selects the format, and the content must match it; the content decides for other extensions', async () => {
   const embeddings = { data: Float32Array.of(1), rows: 1, cols: 1 };
   await expect(writeEmbeddings(join(folder, 'a.bin'), { ids: ['a'], embeddings })).rejects.toThrow(
     'has no extension of an embedding file; use one of .safetensors, .npy, .pt, .pth, .parquet, .arrow',
@@ -147,7 +147,7 @@ test('the name chooses the format, the content must fit it, and decides when the
   await expect(orphan).rejects.toThrow('c.ids.json');
 });
 
-test('a file that shrinks while it is open is told', async () => {
+test('a file that shrinks while it is open is an error', async () => {
   const path = join(folder, 'shrinks.safetensors');
   await writeEmbeddings(path, { ids, embeddings: { data, rows, cols } });
   await using reader = await openEmbeddings(path);

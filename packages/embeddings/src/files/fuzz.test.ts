@@ -13,7 +13,7 @@ import { parseIds } from '../table/ids.js';
 
 const leastUnpacked = 2 ** 24; // of Parquet, whose pages are packed
 
-const arrowCases = casesOf(800, 100_000); // many of them hang, until the limit ends their worker
+const arrowCases = casesOf(800, 8_000); // many of them hang, until the limit ends their worker
 
 watchWhileFuzzing();
 
@@ -48,7 +48,7 @@ test('ids in JSON', { timeout: fuzzTimeout }, async () => {
   sweep(mutator(seeds, 10), (input) => parseIds(input, 'x'));
 });
 
-test('manifests, their checksum mended for every second', { timeout: fuzzTimeout }, () => {
+test('manifests, every second one with a corrected checksum', { timeout: fuzzTimeout }, () => {
   const manifest = encodeManifest({
     version: 1,
     files: [{ name: 'x.safetensors', bytes: 10, sha256: 'a'.repeat(64) }],

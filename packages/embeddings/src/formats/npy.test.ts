@@ -54,7 +54,7 @@ test.each([1, 2, 3])('version %i: C and Fortran order, every floating-point dtyp
   }
 });
 
-test('headers in every spelling that Python has for them', () => {
+test('headers in every spelling of Python', () => {
   const parse = (text: string, bytes = 24) => parseNpyHeader(npy(text, bytes), npy(text, bytes).length, 'x');
   const expected = { dtype: 'F32', shape: [2, 3], fortranOrder: false };
   expect(parse(header('<f4', 'False', '(2, 3)'))).toMatchObject(expected);
@@ -94,7 +94,7 @@ test.each<[string, Uint8Array, string]>([
   expect(() => parseNpyHeader(file, file.length, 'the file')).toThrow(message);
 });
 
-test('integers and vectors are no embeddings; ids must fit the rows', async () => {
+test('integers and vectors are not embeddings; the number of ids must match the rows', async () => {
   const ids = (json: string) => memorySource(Buffer.from(json), 'x.ids.json');
   const open = (file: Uint8Array, json: string) => openNpyEmbeddings(memorySource(file, 'x.npy'), ids(json));
   await expect(open(npy(header('<i4', 'False', '(1, 1)'), 4), '["a"]')).rejects.toThrow('expected floating-point');
@@ -115,7 +115,7 @@ test('integers and vectors are no embeddings; ids must fit the rows', async () =
   }
 });
 
-test('what is written is what numpy 2.4 writes, with the ids beside it', async () => {
+test('the bytes are those of numpy 2.4, with the ids beside them', async () => {
   const path = join(folder, 'x.npy');
   const file = { ids: ['a', 'b'], embeddings: { data: Float32Array.of(1, 2, 3, 4, 5, 6), rows: 2, cols: 3 } };
   await writeEmbeddings(path, { ...file, metadata: { z: '1', a: '"' } });

@@ -128,8 +128,10 @@ describe('grpoLoader', () => {
       return seen;
     };
     // Batches 3 and 4 were drawn before the first update, batch 5 between the two.
-    expect(await staleness(2)).toEqual([[0, 0], [0, 0], [0, 1], [0, 2], [1, 1], [2, 0], [2, 0]]); // biome-ignore format: one row per step
-    expect(await staleness(0)).toEqual([[0, 0], [0, 0], [1, 0], [2, 0], [2, 0], [2, 0], [2, 0]]); // biome-ignore format: the same
+    // biome-ignore format: one pair per batch
+    expect(await staleness(2)).toEqual([[0, 0], [0, 0], [0, 1], [0, 2], [1, 1], [2, 0], [2, 0]]);
+    // biome-ignore format: one pair per batch
+    expect(await staleness(0)).toEqual([[0, 0], [0, 0], [1, 0], [2, 0], [2, 0], [2, 0], [2, 0]]);
   });
 
   test('nothing is drawn ahead from a sampler that learns, and state() contains what it learned', async () => {

@@ -38,7 +38,7 @@ test('one holder at a time; a released lock is free, and no file stays', async (
   await (await lockFile(path)).release();
 });
 
-test('of many at a time one gets it, also when the lock there is a dead one', async () => {
+test('one of many concurrent runs gets the lock, also if it must take over an old one', async () => {
   for (const isStale of [false, true]) {
     if (isStale) writeFileSync(path, '');
     const tries = await Promise.allSettled(Array.from({ length: 20 }, () => lockFile(path)));
@@ -58,7 +58,7 @@ test('of many at a time one gets it, also when the lock there is a dead one', as
   }
 });
 
-test('the lock of a process that runs is respected, and recovered once it was killed', async () => {
+test('the lock of a running process is respected, and taken over once it was killed', async () => {
   const other = await process_();
   lockOf(other.pid);
   await expect(lockFile(path)).rejects.toThrow(`process ${other.pid} is writing these files`);
@@ -68,7 +68,7 @@ test('the lock of a process that runs is respected, and recovered once it was ki
   await lock.release();
 });
 
-test('a process number that was given to another process since is not the holder', async () => {
+test('a process with a reused process id is not the holder', async () => {
   const started = readFileSync('/proc/self/stat', 'utf8').split(' ')[21]!;
   writeFileSync(
     path,
@@ -77,13 +77,13 @@ test('a process number that was given to another process since is not the holder
   await (await lockFile(path)).release();
 });
 
-test('nobody can tell about another machine, so its lock stays', async () => {
+test('the lock of another machine is never taken over', async () => {
   lockOf(1, 'elsewhere');
   await expect(lockFile(path)).rejects.toThrow('on elsewhere is writing these files');
   await expect(lockFile(path)).rejects.toThrow(`remove ${path}`);
 });
 
-test('a holder that was robbed notices before it writes, and does not release what is not its own', async () => {
+test('a holder that lost its lock notices it, and does not release the lock of another', async () => {
   const lock = await lockFile(path);
   lockOf(process.ppid);
   await expect(lock.check()).rejects.toThrow(LockedError);

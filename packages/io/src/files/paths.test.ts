@@ -54,14 +54,14 @@ test.each([
   expect(() => checkName(name, 'manifest.json')).toThrow('manifest.json names a file ');
 });
 
-test('symbolic links below the folder are refused, in the middle and at the end, also those to nothing', async () => {
+test('symbolic links below the folder are rejected, in the middle and at the end, also dangling ones', async () => {
   for (const name of ['out', 'out/secret', 'inner/file', 'dangling', 'out/absent/x']) {
     await expect(insideFolder(root, name), name).rejects.toThrow('is a symbolic link');
   }
   await expect(insideFolder(root, 'shard-0.safetensors/x')).rejects.toThrow('is a file, not a folder');
 });
 
-test('what is there and what is not there yet is allowed; the folder itself may be a link', async () => {
+test('existing and new files are allowed; the folder itself may be a link', async () => {
   for (const name of ['shard-0.safetensors', 'inner/shard 1', 'new/shard-é.bin', '...x', '-', '~', 'x'.repeat(255)]) {
     expect(await insideFolder(root, name)).toBe(join(root, name));
   }
@@ -70,7 +70,7 @@ test('what is there and what is not there yet is allowed; the folder itself may 
   expect(await insideFolder(link, 'shard-0.safetensors')).toBe(join(link, 'shard-0.safetensors'));
 });
 
-test('whatever the name: refused, or a path below the folder', async () => {
+test('any name is rejected or leads below the folder', async () => {
   const part = fc.oneof(
     fc.constantFrom('..', '.', '', '/', '\\', 'C:', '\0', 'a', 'out', '...', ' '),
     fc.string({ unit: 'binary', maxLength: 4 }),

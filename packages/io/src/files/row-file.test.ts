@@ -20,7 +20,7 @@ const numbers = (rows: number, cols: number, first: number): Matrix => ({
   cols,
 });
 
-test('rows come back in any block, also between appends and many at a time', async () => {
+test('rows are read in any block, between appends and concurrently', async () => {
   await using file = await rowFile(3, { folder });
   expect(file.rows).toBe(0);
   expect((await file.read(0, 0)).data).toEqual(new Float32Array(0));
@@ -37,7 +37,7 @@ test('rows come back in any block, also between appends and many at a time', asy
   ]);
 });
 
-test('nothing is left in the folder: after use, after a failure, and not even while it is open', async () => {
+test('no file stays in the folder: after use, after a failure, and while it is open', async () => {
   const file = await rowFile(2, { folder });
   await file.append(numbers(2, 2, 0));
   if (process.platform === 'linux') expect(await readdir(folder)).toEqual([]);
@@ -51,7 +51,7 @@ test('nothing is left in the folder: after use, after a failure, and not even wh
   await expect(rowFile(2, { folder: join(folder, 'absent') })).rejects.toThrow('it does not exist');
 });
 
-test('other columns, rows that are not there, a full disk and an abort are told', async () => {
+test('wrong columns, rows out of range, a full disk and an abort are errors', async () => {
   await using file = await rowFile(3, { folder });
   await file.append(numbers(2, 3, 0));
   await expect(file.append(numbers(2, 2, 0))).rejects.toThrow(ShapeError);

@@ -62,7 +62,7 @@ test.each(['writeFile', 'sync'] as const)('a full disk at %s leaves the old file
   expect(await readFile(path, 'utf8')).toBe('old');
 });
 
-test('a failure or an abort in the middle of a stream passes through and leaves the old file', async () => {
+test('a failure or an abort in the middle of a stream is passed on and leaves the old file', async () => {
   const path = join(folder, 'file.txt');
   await writeFile(path, 'old');
   const reason = new Error('enough');
@@ -83,7 +83,7 @@ test('a failure or an abort in the middle of a stream passes through and leaves 
   expect(await readFile(path, 'utf8')).toBe('old');
 });
 
-test('a folder in place of the file and a file in place of a folder are told in words', async () => {
+test('a folder instead of the file, and a file instead of a folder, are reported', async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(writeAtomically(folder, bytes('x'))).rejects.toThrow(InputError);
   await expect(writeAtomically(folder, bytes('x'))).rejects.toThrow('it is a folder. Give the path of a file.');

@@ -39,7 +39,7 @@ async function failure(path: string, options: JsonlOptions = {}): Promise<InputE
   return error as InputError;
 }
 
-test('a byte order mark, CRLF, blank lines and a missing last line feed are passed over; places are exact', async () => {
+test('a byte order mark, CRLF, blank lines and a missing last line feed are ignored; line numbers and offsets are exact', async () => {
   const path = await file('\ufeff{"a":1}\r\n\r\n \t\n{"é":2}\n[3]');
   expect(await all(path)).toEqual([
     { value: { a: 1 }, line: 1, byte: 0 },
@@ -48,7 +48,7 @@ test('a byte order mark, CRLF, blank lines and a missing last line feed are pass
   ]);
 });
 
-test('gzip is told by its content, not its name, and members in a row are one stream', async () => {
+test('gzip is recognized by its content, not its name, and several members are one stream', async () => {
   const path = await file(Buffer.concat([gzipSync('{"a":1}\n{"a"'), gzipSync(':2}\n')]), 'plain.jsonl');
   expect(await all(path)).toEqual([
     { value: { a: 1 }, line: 1, byte: 0 },
@@ -57,7 +57,7 @@ test('gzip is told by its content, not its name, and members in a row are one st
   expect(await values(await file('{"a":1}', 'named.jsonl.gz'))).toEqual([{ a: 1 }]);
 });
 
-test('lines of many chunks come whole, packed and plain', async () => {
+test('lines that span many chunks are read whole, gzip and plain', async () => {
   const random = quickRandom(3);
   const lines = Array.from({ length: 3000 }, (_, line) => ({
     line,
@@ -70,7 +70,7 @@ test('lines of many chunks come whole, packed and plain', async () => {
   }
 });
 
-test('a gzip file cut anywhere after its mark is truncated, and the whole file is not', async () => {
+test('a gzip file truncated anywhere after its magic bytes is rejected', async () => {
   const text = Array.from({ length: 300 }, (_, index) => `{"id":${(index * 7919) % 1013}}\n`).join('');
   const packed = gzipSync(text);
   expect(await values(await file(packed))).toHaveLength(300);
@@ -81,7 +81,7 @@ test('a gzip file cut anywhere after its mark is truncated, and the whole file i
   }
 });
 
-test('damaged gzip is told in words, also in a second member', async () => {
+test('damaged gzip data is reported, also in a second member', async () => {
   const packed = gzipSync(JSON.stringify('x'.repeat(1000)));
   for (const position of [3, 12, packed.length - 8, packed.length - 1]) {
     const damaged = Buffer.from(packed);
@@ -119,12 +119,12 @@ test('a bad line names file, line, byte and reason', async () => {
   for (const text of odd) expect((await failure(await file(text))).message).toContain('line 2 (byte');
 });
 
-test('messages carry no control characters of the line', async () => {
+test('messages contain no control characters of the line', async () => {
   const message = (await failure(await file('{"a": \u001b[31mred'))).message;
   expect(message).not.toMatch(/\p{C}/u);
 });
 
-test('a line of 20 MB is refused at the default limit, read under a larger one, and skipped without being held', async () => {
+test('a line of 20 MB is rejected at the default limit, read with a larger one, and skipped without being kept', async () => {
   const long = JSON.stringify('x'.repeat(20_000_000));
   const path = await file(`1\n${long}\n3\n`);
   expect((await failure(path)).message).toContain('line 2 (byte 2): the line is longer than 16777216 bytes');
@@ -162,7 +162,7 @@ test('skipping counts each reason exactly and warns once, also when the reader s
   expect(stats).toEqual({ records: 3, skipped: { 'not-json': 4, 'not-utf8': 1 } });
 });
 
-test('what is missing, a folder or empty is told in words', async () => {
+test('missing files, folders and empty files', async () => {
   const absent = join(folder, 'absent.jsonl');
   expect((await failure(absent)).message).toBe(`cannot read ${absent}: it does not exist. Check the path.`);
   expect((await failure(folder)).message).toBe(`cannot read ${folder}: it is a folder. Give the path of a file.`);
@@ -170,7 +170,7 @@ test('what is missing, a folder or empty is told in words', async () => {
   await expect(all(absent, { maxLineBytes: 0 })).rejects.toThrow('maxLineBytes must be an integer ≥ 1, got 0');
 });
 
-test('an abort rejects with its reason, plain and packed', async () => {
+test('an abort rejects with its reason, plain and gzip', async () => {
   const text = '1\n'.repeat(100_000);
   for (const path of [await file(text, 'plain'), await file(gzipSync(text), 'packed')]) {
     const controller = new AbortController();
@@ -192,7 +192,7 @@ test('a __proto__ key is data and pollutes nothing', async () => {
   expect(Object.getPrototypeOf(line!.value)).toBe(Object.prototype);
 });
 
-test('what writeJsonl writes, readJsonl reads, whatever the characters', async () => {
+test('readJsonl reads what writeJsonl writes, with any characters', async () => {
   const odd = fc.constantFrom(
     '\u2028',
     '\u0000',
@@ -220,7 +220,7 @@ test('what writeJsonl writes, readJsonl reads, whatever the characters', async (
   );
 });
 
-test('writeJsonl takes streams larger than a chunk and names a value that JSON cannot hold', async () => {
+test('writeJsonl takes streams larger than a chunk and names a value that JSON cannot represent', async () => {
   const path = join(folder, 'many.jsonl');
   async function* many() {
     for (let index = 0; index < 5000; index++) yield { index, text: 'word '.repeat(10) };

@@ -11,7 +11,7 @@ async function* cut(bytes: Uint8Array, sizes: readonly number[]) {
   yield bytes.subarray(start);
 }
 
-test('lines, numbers and offsets are those of one split of the whole, however the bytes are cut', async () => {
+test('lines, numbers and offsets do not depend on the chunks', async () => {
   const byte = fc.constantFrom(0x0a, 0x0a, 0x0d, 0x61, 0xc3, 0x00);
   const cases = fc.record({
     bytes: fc.array(byte, { maxLength: 60 }).map((items) => Buffer.from(items)),

@@ -13,7 +13,7 @@ function definition(half: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-test('all 65,536 halves have the value of the definition and survive the round trip', () => {
+test('all 65,536 half-precision values match the definition and survive a round trip', () => {
   const values = fromFloat16(everyHalf);
   for (const half of everyHalf) if (!Object.is(values[half], definition(half))) expect.fail(`half ${half}`);
   const back = toFloat16(values);
@@ -24,7 +24,7 @@ test('all 65,536 halves have the value of the definition and survive the round t
   }
 });
 
-test('single to half rounds to the nearest, ties to even: at every midpoint and just beside it', () => {
+test('single to half rounds to nearest, ties to even: at every midpoint and next to it', () => {
   const up = (value: number) => next(value, 1);
   const down = (value: number) => next(value, -1);
   for (let half = 0; half < 0x7c00; half++) {
@@ -38,7 +38,7 @@ test('single to half rounds to the nearest, ties to even: at every midpoint and 
   }
 });
 
-test('single to half is the nearest of all halves', () => {
+test('single to half yields the nearest half-precision value', () => {
   const halves = fromFloat16(everyHalf.subarray(0, 0x7c00));
   const value = fc.float({ noNaN: true, noDefaultInfinity: true, min: Math.fround(-70000), max: Math.fround(70000) });
   fc.assert(
@@ -62,14 +62,14 @@ test('bfloat16 is the upper half of single precision', () => {
   ]);
 });
 
-/** The neighbouring single-precision number away from zero (1) or towards it (-1). @param value positive */
+/** The next single-precision number away from zero (1) or toward zero (-1). @param value positive */
 function next(value: number, step: 1 | -1): number {
   const single = Float32Array.of(value);
   new Int32Array(single.buffer)[0]! += step;
   return single[0]!;
 }
 
-test('bfloat16: every value comes back, and what lies between two goes to the nearer, ties to even', () => {
+test('bfloat16: every value survives a round trip, and other values round to nearest, ties to even', () => {
   const all = Uint16Array.from({ length: 65_536 }, (_, half) => half);
   const values = fromBfloat16(all);
   const back = toBfloat16(values);

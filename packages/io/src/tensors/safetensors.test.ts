@@ -62,7 +62,7 @@ test('files of the reference writer: names, shapes and values', async () => {
   const data = toFloat32(embeddings);
   for (let row = 0; row < 26; row++) {
     const norm = Math.hypot(...data.subarray(row * 384, (row + 1) * 384));
-    expect(norm).toBeCloseTo(1, 5); // sentence-transformers normalises this model's rows
+    expect(norm).toBeCloseTo(1, 5); // sentence-transformers normalizes the rows of this model
   }
 });
 
@@ -98,7 +98,7 @@ test('every dtype is read by its definition', () => {
   expect(() => toFloat32(stored('I8', Int8Array.of(1)))).toThrow('read it with toInt32()');
 });
 
-test('what is written is read, whatever the tensors; equal content gives equal bytes', () => {
+test('any tensors survive a round trip; equal content gives equal bytes', () => {
   const shape = fc.array(fc.nat(3), { maxLength: 3 });
   const size = (lengths: readonly number[]) => lengths.reduce((product, length) => product * length, 1);
   const data = shape.chain((shape) => {
@@ -154,7 +154,7 @@ test('writing gives the bytes of the reference writer (safetensors 0.8.0); F16 i
   expect((await readFile(path)).toString('hex')).toBe(`0001000000000000${Buffer.from(header).toString('hex')}${data}`);
 });
 
-test('writing refuses what does not fit', () => {
+test('writing rejects shapes, data and dtypes that do not match', () => {
   const x = Float32Array.of(1, 2);
   expect(() => encodeSafetensors({ x: { dtype: 'F32', shape: [3], data: x } })).toThrow('shape [3] and 2 values');
   expect(() => encodeSafetensors({ x: { dtype: 'F32', shape: [-1, -2], data: x } })).toThrow(ShapeError);
@@ -237,7 +237,7 @@ test.each(broken)('refused: %s', async (_, bytes, message) => {
   await expect(reading).rejects.toThrow(message);
 });
 
-test('empty tensors and an empty file are sound', () => {
+test('empty tensors and a file without tensors are valid', () => {
   expect(parseSafetensors(fileOf('{}', 0)).tensors.size).toBe(0);
   const { tensors } = parseSafetensors(
     fileOf({ a: four, none: tensor('I64', [0, 2 ** 40], 4, 4), scalar: tensor('U8', [], 4, 5) }, 5),
@@ -277,7 +277,7 @@ test('any flipped byte of the header gives the same sizes or a CorruptFileError'
   expect(refused).toBeGreaterThan(length * 100); // only names, metadata and blanks may change unseen
 });
 
-test('a file cut anywhere is refused; what cannot be read is told; an abort rejects with its reason', async () => {
+test('a truncated file and an unreadable path are rejected; an abort rejects with its reason', async () => {
   const file = encodeSafetensors({ a: { dtype: 'F32', shape: [4], data: new Float32Array(4) } });
   for (let length = 0; length < file.length; length++) {
     expect(() => parseSafetensors(file.subarray(0, length))).toThrow(CorruptFileError);

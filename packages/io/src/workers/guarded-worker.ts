@@ -99,7 +99,7 @@ export function guardedWorker<Library, Data, Request, Answer>(
 
 function workerText(serve: { toString(): string }): string {
   return `
-const { parentPort, workerData } = require('node:worker_threads');
+const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads'); // require may be missing
 import(workerData.library).then((library) => {
   let handle;
   parentPort.on('message', async (request) => {

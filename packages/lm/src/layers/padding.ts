@@ -18,7 +18,7 @@ export function padRight(rows: readonly ArrayLike<number>[]): PaddedBatch {
 
 function pad(rows: readonly ArrayLike<number>[], start: (length: number, longest: number) => number): PaddedBatch {
   const longest = rows.reduce((length, row) => Math.max(length, row.length), 1);
-  const ids = new Int32Array(rows.length * longest); // padding has id 0, which may also be a real token: only the mask marks padding
+  const ids = new Int32Array(rows.length * longest); // padding has id 0, which may be a real token; the mask marks it
   const mask = new Int32Array(rows.length * longest);
   rows.forEach((row, index) => {
     const from = index * longest + start(row.length, longest);

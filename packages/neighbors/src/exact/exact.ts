@@ -33,8 +33,8 @@ export interface ExactNeighborsOptions extends CallOptions, ExactEngineOptions {
  * columns at k = 20, and 8 KB more for a row among many near copies. Rows beyond `memoryBytes` are joined in parts and read from
  * `points` once per part. The rows must not change until the promise settles.
  * @throws ShapeError if `points` is not a valid matrix; NotFiniteError naming the first row with NaN or infinity;
- * InvalidArgumentError if an option is unknown or out of range; MissingDependencyError if the engine is `native` and the package is not
- * installed; RarefyError if there is not enough memory or a worker fails.
+ * InvalidArgumentError if an option is unknown or out of range; MissingDependencyError if the engine is `native` and the package
+ * is not installed; RarefyError if there is not enough memory or a worker fails.
  */
 export async function exactNeighbors(
   points: Matrix | RowSource,

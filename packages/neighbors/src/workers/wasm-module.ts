@@ -18,7 +18,7 @@ export function loadWasmModule(name: WasmName): Promise<WebAssembly.Module> {
   return module;
 }
 
-export const pageBytes = 65536;
+const pageBytes = 65536;
 /** Bytes that a wasm memory can have, less one page. */
 export const mostMemoryBytes = 2 ** 32 - pageBytes;
 

@@ -4,8 +4,8 @@ import { viewPoints } from '../view/view-points.js';
 const maxPoints = 1_000_000;
 
 /**
- * Writes `embeddings_3d.json`: an array of points with `x`, `y`, `z`, `size`, `color` and `prompt`, in the order of the view, one per
- * line. `export` throws InvalidArgumentError if the view has more than 1,000,000 points or no source, density or prompt.
+ * Writes `embeddings_3d.json`: an array of points with `x`, `y`, `z`, `size`, `color` and `prompt`, in the order of the view, one
+ * per line. `export` throws InvalidArgumentError if the view has more than 1,000,000 points or no source, density or prompt.
  */
 export function jsonExporter(): Exporter {
   return {

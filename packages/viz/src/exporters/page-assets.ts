@@ -11,8 +11,8 @@ interface PageAssets {
 let bundled: Promise<PageAssets> | undefined;
 
 /**
- * Bundles the files of `page/`, once, when running from source. The build of this package replaces this module with the finished texts
- * (tsup.config.ts), so a published package needs neither esbuild nor three.
+ * Bundles the files of `page/`, once, when running from source. The build of this package replaces this module with the finished
+ * texts (tsup.config.ts), so a published package needs neither esbuild nor three.
  */
 export function pageAssets(): Promise<PageAssets> {
   bundled ??= bundlePage();

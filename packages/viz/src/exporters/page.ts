@@ -11,9 +11,9 @@ export interface PageExporterOptions {
 }
 
 /**
- * Writes `view.html`: one file that shows the view in 3D from disk, without a network. The color of a point is its source, its size the
- * density (larger is rarer). A legend hides and shows sources; the prompt under the pointer appears as plain text. About 0.6 MB and
- * 0.3 KB per prompt.
+ * Writes `view.html`: one file that shows the view in 3D from disk, without a network. The color of a point is its source, its size
+ * the density (larger is rarer). A legend hides and shows sources; the prompt under the pointer appears as plain text. About 0.6 MB
+ * and 0.3 KB per prompt.
  *
  * `export` throws InvalidArgumentError if the view has more than 200,000 points or no source, density or prompt.
  */
@@ -49,8 +49,9 @@ interface PageParts {
 }
 
 /**
- * The whole page. Its content security policy allows its one script and its one style, by their hashes, and nothing else: the page makes
- * no requests, and markup in a text does nothing. The data is in a block that is not a script, with every markup character escaped.
+ * The whole page. Its content security policy allows its one script and its one style, by their hashes, and nothing else: the page
+ * makes no requests, and markup in a text does nothing. The data is in a block that is not a script, with every markup character
+ * escaped.
  */
 function pageHtml({ title, data, script, style }: PageParts): string {
   const policy = [

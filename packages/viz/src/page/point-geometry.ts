@@ -12,8 +12,8 @@ export interface Camera {
 const slack = 4;
 
 /**
- * The visible point under (x, y), or -1: among the points whose disc covers (x, y), the nearest to the viewer; otherwise the point whose
- * edge is closest, at most 4 pixels away. One pass over the points.
+ * The visible point under (x, y), or -1: among the points whose disc covers (x, y), the nearest to the viewer; otherwise the point
+ * whose edge is closest, at most 4 pixels away. One pass over the points.
  * @param coordinates x, y and z of each point
  */
 export function pickPoint(
@@ -58,8 +58,8 @@ export function projectPoint(
 const bins = 65_536;
 
 /**
- * Orders the visible points from the farthest to the nearest, so that transparent points blend correctly: a counting sort over 65,536
- * depths, in O(points). Writes the numbers of the points into `order` and returns how many there are.
+ * Orders the visible points from the farthest to the nearest, so that transparent points blend correctly: a counting sort over
+ * 65,536 depths, in O(points). Writes the numbers of the points into `order` and returns how many there are.
  * @param coordinates x, y and z of each point
  * @param visible 1 for points to draw, 0 for hidden points
  * @param away direction away from the viewer, of any length

@@ -37,7 +37,9 @@ interface PointScene {
   onFrame: () => void;
 }
 
-/** Draws discs that face the viewer: larger if nearer, paler towards the back, with a rim in the background color to separate them. */
+/**
+ * Draws discs that face the viewer: larger if nearer, paler towards the back, with a rim in the background color to separate them.
+ */
 const vertexShader = /* glsl */ `
   uniform float unit;     // diameter of size 1 at distance 1, in device pixels
   uniform float nearest;  // distances between which points fade

@@ -2,11 +2,11 @@ import { checkMatrix, InvalidArgumentError, type Matrix, type Projector, startPr
 import { principalDirections } from './principal-directions.js';
 
 /**
- * Principal component analysis: the 2 or 3 orthogonal directions of largest variance, largest first. The sign of each direction makes
- * its largest loading positive, so the layout is deterministic. An axis without variance is 0.
+ * Principal component analysis: the 2 or 3 orthogonal directions of largest variance, largest first. The sign of each direction
+ * makes its largest loading positive, so the layout is deterministic. An axis without variance is 0.
  *
- * Yields one layout and does not use a neighbor graph. `project` throws InvalidArgumentError if `dimensions` is not 2 or 3, ShapeError
- * if the points are not a valid matrix, and NotFiniteError if they contain NaN or infinity.
+ * Yields one layout and does not use a neighbor graph. `project` throws InvalidArgumentError if `dimensions` is not 2 or 3,
+ * ShapeError if the points are not a valid matrix, and NotFiniteError if they contain NaN or infinity.
  */
 export function pca(): Projector {
   return {

@@ -16,9 +16,9 @@ const depth = 6; // powers of the covariance in one Krylov basis
 const maxRestarts = 100;
 
 /**
- * The `count` directions of largest variance, by a restarted block Krylov method: it builds a basis of start vectors and their products
- * with the covariance, finds the best directions within it, and starts again from those. The covariance is never formed, so memory is a
- * few rows for any shape. About 20 passes over the points for text embeddings. Deterministic.
+ * The `count` directions of largest variance, by a restarted block Krylov method: it builds a basis of start vectors and their
+ * products with the covariance, finds the best directions within it, and starts again from those. The covariance is never formed,
+ * so memory is a few rows for any shape. About 20 passes over the points for text embeddings. Deterministic.
  *
  * A variance below the float32 rounding error of the points (1e-14 of their mean square) counts as 0.
  * Source: Musco and Musco, "Randomized block Krylov methods for stronger and faster approximate SVD", NeurIPS 2015.

@@ -6,8 +6,8 @@ interface SymmetricEigen {
 }
 
 /**
- * All eigenvalues and eigenvectors of a small symmetric matrix, by cyclic Jacobi rotations until the matrix is diagonal. About 30 n³
- * operations. Deterministic.
+ * All eigenvalues and eigenvectors of a small symmetric matrix, by cyclic Jacobi rotations until the matrix is diagonal. About 30
+ * n³ operations. Deterministic.
  * Source: Golub and Van Loan, "Matrix Computations", section 8.5.
  * @param matrix row-major [n, n]; only the upper half is read
  */

@@ -56,7 +56,7 @@ test('up to three rows give principal components, four and more a finite layout'
 
 test('equal rows and rows of zeros give finite layouts, with equal rows near each other', async () => {
   const { data, rows, cols } = blobs(20);
-  for (let row = 0; row < 20; row++) data.copyWithin(row * cols, 0, cols); // rows 0 to 19 are equal, more than the number of neighbors
+  for (let row = 0; row < 20; row++) data.copyWithin(row * cols, 0, cols); // rows 0 to 19 are equal: more than k
   const layout = await final({ data, rows, cols }, { neighbors: 10, epochs: 100 });
   expect(layout.data.every(Number.isFinite)).toBe(true);
   const { ids } = await selfJoin(exactIndex(), layout, { k: 1 });

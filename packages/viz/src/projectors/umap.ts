@@ -17,7 +17,9 @@ import { pca } from './pca.js';
 export interface UmapOptions {
   /** Any safe integer. The same seed and points give the same layout, bit for bit. */
   readonly seed: number;
-  /** Neighbors of each row, not counting the row (umap-learn's n_neighbors does). More show the whole, fewer the detail. Default 15. */
+  /**
+   * Neighbors of each row, not counting the row (umap-learn's n_neighbors does). More show the whole, fewer the detail. Default 15.
+   */
   readonly neighbors?: number;
   /** Smallest distance between points, in [0, 1], in units of the layout before scaling; default 0.1. */
   readonly minDistance?: number;
@@ -35,9 +37,9 @@ const rounds = 20;
  * neighbors and starts from the principal components instead of random points, which keeps the large-scale arrangement.
  *
  * Yields about 20 layouts. With few rows it uses fewer neighbors; up to 3 rows give their principal components. `project` throws
- * ShapeError if points or graph are not valid, NotFiniteError if they contain NaN or infinity, and InvalidArgumentError if the graph
- * has too few neighbors or negative distances.
- * Sources: McInnes, Healy and Melville, 2018; Kobak and Linderman, "Initialization is critical", Nature Biotechnology 2021.
+ * ShapeError if points or graph are not valid, NotFiniteError if they contain NaN or infinity, and InvalidArgumentError if the
+ * graph has too few neighbors or negative distances. Sources: McInnes, Healy and Melville, 2018; Kobak and Linderman,
+ * "Initialization is critical", Nature Biotechnology 2021.
  * @throws InvalidArgumentError if an option is out of range.
  */
 export function umap({
@@ -114,7 +116,10 @@ async function principalComponents(
   throw new Error('pca returned no layout');
 }
 
-/** Lists in the form of umap-js: the row itself at distance 0, then its first k neighbors. A missing one becomes the row, which adds no edge. */
+/**
+ * Lists in the form of umap-js: the row itself at distance 0, then its first k neighbors. A missing one becomes the row, which adds
+ * no edge.
+ */
 function neighborLists(graph: Neighbors, rows: number, k: number): { ids: number[][]; distances: number[][] } {
   if (graph.rows !== rows) throw new ShapeError(`the neighbor graph has ${graph.rows} rows for ${rows} points`);
   if (graph.k < k) {

@@ -30,8 +30,8 @@ export interface BuildViewOptions extends CallOptions {
  * Lays out prompts in 3D for the exporters: the projector's last layout with each axis scaled to [-1, 1], and the columns `source`
  * (largest source first), `density` in [0, 1] (see {@link viewDensity}) and `prompt`. As deterministic as the projector.
  * @param embeddings one row per prompt
- * @throws ShapeError if the number of prompts and rows differ; NotFiniteError if `embeddings` contains NaN or infinity; the signal's
- * reason on abort.
+ * @throws ShapeError if the number of prompts and rows differ; NotFiniteError if `embeddings` contains NaN or infinity; the
+ * signal's reason on abort.
  */
 export async function buildView(
   prompts: readonly ViewPrompt[],
@@ -84,7 +84,8 @@ const neighbors = 9;
  * densities are equal. Fewer than 10 rows use all other rows.
  *
  * Exact repeats have a density of up to 1e6 before scaling, so other rows get values near 0 if there are any repeats.
- * @throws ShapeError if `embeddings` is not a valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
+ * @throws ShapeError if `embeddings` is not a valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on
+ * abort.
  */
 export async function viewDensity(embeddings: Matrix, options: CallOptions = {}): Promise<Float32Array> {
   const k = Math.min(neighbors, embeddings.rows - 1);

@@ -10,8 +10,8 @@ export function firstCharacters(text: string, count: number): string {
 }
 
 /**
- * Makes every character of a text visible: controls, direction marks and lone surrogates, which can make a text read as another one,
- * become `\u{…}`. Letters of any script, emoji, tabs and line feeds are unchanged.
+ * Makes every character of a text visible: controls, direction marks and lone surrogates, which can make a text read as another
+ * one, become `\u{…}`. Letters of any script, emoji, tabs and line feeds are unchanged.
  */
 export function visibleText(text: string): string {
   return text.replace(

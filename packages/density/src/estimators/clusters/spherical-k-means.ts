@@ -44,8 +44,8 @@ const seedingBlockRows = 256;
  * the same clusters, up to rounding. A zero row is orthogonal to every center and joins the first cluster. Each round takes
  * O(rows x clusters x cols).
  * Source: Dhillon & Modha, "Concept decompositions for large sparse text data using clustering", 2001.
- * @throws InvalidArgumentError if there are no rows or an option is unknown or out of range; ShapeError if `points` is not a valid matrix;
- * NotFiniteError if it contains NaN or infinity.
+ * @throws InvalidArgumentError if there are no rows or an option is unknown or out of range; ShapeError if `points` is not a
+ * valid matrix; NotFiniteError if it contains NaN or infinity.
  */
 export async function sphericalKMeans(points: Matrix, options: SphericalKMeansOptions): Promise<SphericalClusters> {
   checkOptions(options, optionNames, 'sphericalKMeans');

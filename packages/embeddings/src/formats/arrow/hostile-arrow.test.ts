@@ -108,7 +108,7 @@ test.each([
       flat.view.setInt16(single.field(0), 1, true);
     }),
   ],
-])('the worker is ended at its limits: %s', { timeout: 60_000 }, async (_, stream) => {
+])('the worker is terminated at its limits: %s', { timeout: 60_000 }, async (_, stream) => {
   await using decoder = arrowDecoder('x.arrow', stream.length, 2_000);
   const reading = openArrowEmbeddings(memorySource(stream, 'x.arrow'), {}, decoder);
   const error: unknown = await reading.catch((thrown) => thrown);

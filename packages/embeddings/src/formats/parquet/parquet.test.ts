@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test('another reader finds what we write, over several row groups', async () => {
+test('hyparquet reads what we write, over several row groups', async () => {
   const [rows, cols] = [1100, 1000]; // over one block of 4 MiB
   const path = join(folder, 'x.parquet');
   const ids = Array.from({ length: rows }, (_, row) => `é ${row % 7} ${row}`);
@@ -59,7 +59,7 @@ const lists = (embedding: unknown[], id: unknown[] = embedding.map((_, row) => `
   return openParquetEmbeddings(memorySource(new Uint8Array(file), 'x'));
 };
 
-test('columns that are no embeddings are told', async () => {
+test('other columns are named in the error', async () => {
   expect(
     (
       await lists([
@@ -99,7 +99,7 @@ test('columns that are no embeddings are told', async () => {
   await expect(lists([1.5, 2])).rejects.toThrow('it has id (BYTE_ARRAY), embedding (DOUBLE)');
 });
 
-test('what makes other readers loop or allocate is refused at once', async () => {
+test('input that makes other readers loop or allocate is rejected at once', async () => {
   // A literal whose length, read as a signed number, is negative; a length that no bytes follow.
   expect(unpackPage(Uint8Array.of(10, 63 << 2, 0xfa, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0), 1, 10)).toBeUndefined();
   expect(unpackPage(Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x04, 0), 1, 2 ** 30)).toBeUndefined();
@@ -130,7 +130,7 @@ function thrift(struct: ThriftStruct): Buffer {
   return Buffer.concat([...fields, Buffer.of(0)]);
 }
 
-test('row groups that share their bytes are refused before they are read again and again', async () => {
+test('row groups that share their bytes are rejected', async () => {
   const path = join(folder, 'shared.parquet');
   await writeEmbeddings(path, { ids: ['a'], embeddings: { data: Float32Array.of(1, 2), rows: 1, cols: 2 } });
   const bytes = await readFile(path);
@@ -149,7 +149,7 @@ test('row groups that share their bytes are refused before they are read again a
   await expect(openParquetEmbeddings(written(1000))).rejects.toThrow('column id claims');
 });
 
-test('pages without end that unpack to far more than their values are refused after a few', () => {
+test('very many pages that decompress to far more than their values are rejected after a few', () => {
   const column = { path: ['id'], type: 'INT64', isFloat16: false, maxDefinition: 0, maxRepetition: 0 } as const;
   const page = (type: number, size: number, about: [number, ThriftStruct]) => {
     const packed = gzipSync(Buffer.alloc(size));
@@ -181,7 +181,7 @@ test('pages without end that unpack to far more than their values are refused af
   expect(() => read(1000)).toThrow('column id has pages that decompress to far more than its values need');
 });
 
-test('runs and bit-packed values, by the example of the format', () => {
+test('runs and bit-packed values, as in the example of the specification', () => {
   // https://parquet.apache.org/docs/file-format/data-pages/encodings/: 0 to 7 in three bits are 88 C6 FA.
   expect([...readRuns(Uint8Array.of(0x03, 0x88, 0xc6, 0xfa), 3, 8)!]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   expect([...readRuns(Uint8Array.of(0x0a, 0x05, 0x03, 0x88, 0xc6, 0xfa), 3, 9)!]).toEqual([5, 5, 5, 5, 5, 0, 1, 2, 3]);

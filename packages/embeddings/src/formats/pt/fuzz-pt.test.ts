@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 watchWhileFuzzing();
 
-test('archives, and their pickles under a right checksum', { timeout: fuzzTimeout }, async () => {
+test('archives, and their pickles with a correct checksum', { timeout: fuzzTimeout }, async () => {
   const whole = mutator(archives, 3);
   const repacked = archives.map((archive, index) => pickleMutator(archive, 30 + index));
   const random = quickRandom(4);
@@ -31,7 +31,7 @@ test('the old format', { timeout: fuzzTimeout }, async () => {
   await fuzz(mutator([await golden('legacy')], 5), open);
 });
 
-test('pickles: mutated ones, and random opcodes', { timeout: fuzzTimeout }, () => {
+test('mutated pickles, and random opcodes', { timeout: fuzzTimeout }, () => {
   const pickles = archives.map((archive) => {
     const [start, end] = pickleRange(archive);
     return archive.slice(start, end);

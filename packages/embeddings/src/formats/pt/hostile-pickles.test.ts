@@ -216,7 +216,7 @@ test(`${attacks.length} hostile pickles, in a zip archive and at each place of a
   expect(existsSync(canary)).toBe(false);
 });
 
-test('a name is told, cut and without its line breaks', () => {
+test('a name is shown truncated and without line breaks', () => {
   expect(() => unpickle(bytes(proto, 'cos\nsystem\n'), 0, 'x.pt')).toThrow(
     'x.pt: opcode GLOBAL at byte 2 requests os.system, which is not needed by an embedding file. No code was run and nothing was read',
   );
@@ -368,7 +368,7 @@ test.each(['../x', '/etc/passwd', 'x/../../y', 'C:\\x', 'x\\y', 'x\0y', 'x'.repe
   },
 );
 
-test('archives that lie about themselves are refused', async () => {
+test('inconsistent archives are rejected', async () => {
   const archive = await sound();
   expect((await open(archive)).ids).toEqual(['a', 'b']);
   const spoiled = (change: (bytes: Buffer, entry: number) => void) => {
@@ -414,7 +414,7 @@ test('archives that lie about themselves are refused', async () => {
   await expect(open(nested)).rejects.toThrow('opcode PERSID at byte 0 is not needed by an embedding file');
 });
 
-test('two entries for the same bytes, as a zip bomb has them, are refused', async () => {
+test('two entries with the same bytes, as in a zip bomb, are rejected', async () => {
   const archive = await sound([{ name: 'x/data/1', bytes: 16, chunks: [new Uint8Array(16)] }]);
   const second = archive.lastIndexOf('PK\x01\x02');
   const first = archive.lastIndexOf('PK\x01\x02', second - 1);
@@ -422,7 +422,7 @@ test('two entries for the same bytes, as a zip bomb has them, are refused', asyn
   await expect(open(archive)).rejects.toThrow('overlaps the previous one');
 });
 
-test('deflated entries: read when they are what they say, refused before they are unpacked when they are over twice the archive', async () => {
+test('deflated entries are read if they match their sizes, and rejected before decompression if larger than twice the archive', async () => {
   const packed = async (rows: number, data: Uint8Array, said = data.length) => {
     const pickle = pickleEmbeddings({
       ids: ['a', 'b'],

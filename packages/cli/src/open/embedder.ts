@@ -1,0 +1,85 @@
+import { type CallOptions, InvalidArgumentError, MissingDependencyError } from '@rarefy/core';
+import { fileExists } from '@rarefy/io';
+import { camelCase, type OptionValues } from '../shell/options.js';
+import {
+  type EmbedderName,
+  type EmbedderRequest,
+  embedderModelOptions,
+  embedderNames,
+  type embedderOptions,
+  embedders,
+  type OpenedEmbedder,
+} from './embedders.js';
+import { onnxRuntime } from './project-libraries.js';
+import { defaultSentenceModel, findSentenceModel, isSentenceModel, sentenceModelFolders } from './sentence-models.js';
+
+export type EmbedderValues = OptionValues<typeof embedderOptions> &
+  Omit<EmbedderRequest, 'sentenceModel'> & { readonly batchSize?: number | undefined };
+
+/** Opens the embedder that the options choose and reports which one it is. The caller disposes it. */
+export async function openEmbedder(values: EmbedderValues, options: CallOptions): Promise<OpenedEmbedder> {
+  const { name, sentenceModel, reason } = await chooseEmbedder(values);
+  checkApplies(name, values);
+  const opened = await embedders[name].open({ ...values, sentenceModel }, options);
+  const message = `${name}: ${opened.name}${reason === undefined ? '' : ` (${reason})`}`;
+  options.onEvent?.({ type: 'work-message', task: 'embedder', message });
+  const { cache, batchSize = opened.batchSize } = values;
+  const model = { embedder: name, ...opened.model };
+  if (cache === undefined) return { ...opened, batchSize, model };
+  const { cachedEmbedder } = await import('@rarefy/embedders/cached');
+  return { ...opened, batchSize, model, embedder: await cachedEmbedder(opened.embedder, { folder: cache }, options) };
+}
+
+/** @throws InvalidArgumentError for an option that does not apply to the embedder. */
+function checkApplies(name: EmbedderName, values: EmbedderValues): void {
+  const given = values as unknown as Readonly<Record<string, unknown>>;
+  for (const option of [...Object.keys(embedderModelOptions), 'batch-tokens']) {
+    const takers = embedderNames.filter((other) => (embedders[other].takes as readonly string[]).includes(option));
+    if (given[camelCase(option)] === undefined || takers.includes(name)) continue;
+    const list = takers.length === 1 ? takers[0] : `${takers.slice(0, -1).join(', ')} and ${takers.at(-1)}`;
+    throw new InvalidArgumentError(`--${option} applies only to ${list}; the embedder is ${name}.`);
+  }
+}
+
+interface EmbedderChoice {
+  readonly name: EmbedderName;
+  /** Folder of the sentence model, for onnx. */
+  readonly sentenceModel?: string;
+  /** Why it was chosen, if it was not requested. */
+  readonly reason?: string;
+}
+
+/**
+ * The requested embedder; else the one for the model at `ckpt`, a sentence model or a language model; else onnx, if the default
+ * sentence model is found and onnxruntime-node can run it; else the Universal Sentence Encoder.
+ * @throws InvalidArgumentError for onnx without a model.
+ */
+async function chooseEmbedder({ embedder, ckpt }: EmbedderValues): Promise<EmbedderChoice> {
+  if (embedder !== undefined && embedder !== 'onnx') return { name: embedder };
+  if (ckpt !== undefined) {
+    const folder = await sentenceModelFolder(ckpt);
+    if (folder === undefined && embedder === 'onnx') return { name: 'onnx', sentenceModel: ckpt }; // its error says what is missing
+    return folder === undefined ? { name: 'causal-lm' } : { name: 'onnx', sentenceModel: folder };
+  }
+  const found = await findSentenceModel(defaultSentenceModel);
+  if (embedder === 'onnx') {
+    if (found) return { name: 'onnx', sentenceModel: found.folder, reason: `found in ${found.source}` };
+    throw new InvalidArgumentError(
+      `--embedder onnx needs a sentence model: give its folder with --ckpt, or get one with: rarefy models pull ${defaultSentenceModel}. Searched ${sentenceModelFolders(defaultSentenceModel).join(', ')}.`,
+    );
+  }
+  if (!found) return { name: 'use', reason: 'no sentence model was found' };
+  try {
+    await onnxRuntime();
+    return { name: 'onnx', sentenceModel: found.folder, reason: `found in ${found.source}` };
+  } catch (error) {
+    if (!MissingDependencyError.isInstance(error)) throw error;
+    return { name: 'use', reason: `${found.folder} needs onnxruntime-node: ${error.message}` };
+  }
+}
+
+/** The folder of a sentence model, given its path or the name of a downloaded one; undefined for anything else. */
+async function sentenceModelFolder(ckpt: string): Promise<string | undefined> {
+  if (await isSentenceModel(ckpt)) return ckpt;
+  return (await fileExists(ckpt)) ? undefined : (await findSentenceModel(ckpt))?.folder;
+}

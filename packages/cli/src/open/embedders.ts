@@ -1,0 +1,220 @@
+import { type CallOptions, type Embedder, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
+import type { ChatText } from '@rarefy/embedders/causal-lm';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { backendOption, openBackend } from './backend.js';
+import type { OpenModel } from './model.js';
+import { onnxRuntime } from './project-libraries.js';
+
+/** Options that apply only to some embedders; `takes` in the table says which. */
+export const embedderModelOptions = {
+  ckpt: {
+    type: 'text',
+    valueHint: 'base|sft|grpo|rm|path',
+    description:
+      'Language model of causal-lm and logits, or sentence-transformers folder of onnx; default out/sft, out/base, or the small model that comes with rarefy',
+  },
+  pooling: {
+    type: 'choice',
+    choices: ['mean', 'last', 'max', 'cls'],
+    description:
+      'How the tokens of a text become one row; default mean for causal-lm, and the pooling of the model for onnx. cls applies only to onnx',
+  },
+  url: {
+    type: 'text',
+    valueHint: 'url',
+    description: 'Address of the http service, such as http://localhost:8080/v1; its key is read from RAREFY_API_KEY',
+  },
+  'url-model': { type: 'text', valueHint: 'name', description: 'Model that the http service runs' },
+  'model-dtype': {
+    type: 'choice',
+    choices: ['fp32', 'fp16', 'int8', 'uint8', 'q8', 'q4', 'q4f16', 'bnb4'],
+    description: 'Precision of the onnx model; default fp32',
+  },
+} as const satisfies OptionDefinitions;
+
+/** What an embedder is opened with. */
+export interface EmbedderRequest extends OptionValues<typeof embedderModelOptions> {
+  readonly backend: string | undefined;
+  /** Tokens per batch, padding included. */
+  readonly batchTokens?: number | undefined;
+  /** Folder of the sentence model, if one was found. */
+  readonly sentenceModel?: string | undefined;
+  /** Language model to use if `ckpt` is undefined. It stays open. */
+  readonly languageModel?: OpenModel | undefined;
+}
+
+export interface OpenedEmbedder {
+  readonly embedder: Embedder<ChatText>;
+  /** Token counts of texts, if the embedder reads tokens. */
+  readonly countTokens?: TokenCountingEmbedder<ChatText>['countTokens'] | undefined;
+  /** Texts per batch. */
+  readonly batchSize: number;
+  /** What a manifest records about the embedder. */
+  readonly model: Readonly<Record<string, string>>;
+  /** The model, for messages. */
+  readonly name: string;
+}
+
+interface EmbedderEntry {
+  /** For `--help`. */
+  readonly summary: string;
+  /** Names of the options that apply to it. */
+  readonly takes: readonly (keyof typeof embedderModelOptions | 'batch-tokens')[];
+  open(request: EmbedderRequest, options: CallOptions): Promise<OpenedEmbedder>;
+}
+
+/** The embedders of `--embedder`. To add one, add an entry. */
+export const embedders = {
+  'causal-lm': {
+    summary: 'mean hidden states of a language model',
+    takes: ['ckpt', 'pooling', 'batch-tokens'],
+    async open(request, options) {
+      const pooling = request.pooling === 'last' ? 'lasttoken' : request.pooling;
+      if (pooling === 'cls') {
+        throw new InvalidArgumentError(
+          '--pooling cls applies only to onnx: the first token of a causal language model has seen no other token.',
+        );
+      }
+      return openCausal(request, options, async (loaded, limits) => {
+        const { hiddenStateEmbedder } = await import('@rarefy/embedders/causal-lm');
+        return hiddenStateEmbedder(loaded, { ...limits, ...(pooling && { pooling }) });
+      });
+    },
+  },
+  logits: {
+    summary: 'mean logits of a language model',
+    takes: ['ckpt', 'batch-tokens'],
+    open: (request, options) =>
+      openCausal(request, options, async (loaded, limits) => {
+        const { logitsEmbedder } = await import('@rarefy/embedders/causal-lm');
+        return logitsEmbedder(loaded, { ...limits, ...options });
+      }),
+  },
+  onnx: {
+    summary: 'sentence model',
+    takes: ['ckpt', 'pooling', 'model-dtype', 'batch-tokens'],
+    async open({ sentenceModel: folder, pooling, modelDtype = 'fp32', batchTokens }) {
+      const { onnxEmbedder } = await import('@rarefy/embedders/onnx');
+      const { pulledModels } = await import('@rarefy/data');
+      const embedder = await onnxEmbedder(folder!, {
+        dtype: modelDtype,
+        lib: onnxRuntime,
+        ...(pooling && { pooling: pooling === 'last' ? 'lasttoken' : pooling }),
+        ...(batchTokens !== undefined && { batchTokens }),
+      });
+      const pulled = (await pulledModels()).find((model) => model.folder === folder);
+      const model = {
+        ...{ path: folder!, pooling: embedder.pooling, dtype: modelDtype },
+        ...(pulled && { repository: pulled.repository, revision: pulled.commit }),
+      };
+      return { ...fromTokens(embedder), batchSize: 256, model, name: folder! };
+    },
+  },
+  use: {
+    summary: 'Universal Sentence Encoder, comes with rarefy',
+    takes: ['batch-tokens'],
+    async open({ backend }, options) {
+      const { name } = await openBackend(backend, options);
+      const { universalSentenceEncoder } = await import('@rarefy/embedders/use');
+      const embedder = fromTokens(await universalSentenceEncoder());
+      return { ...embedder, batchSize: 32, model: { backend: name }, name: 'Universal Sentence Encoder lite' };
+    },
+  },
+  http: {
+    summary: 'a service with an OpenAI-compatible API',
+    takes: ['url', 'url-model'],
+    async open({ url, urlModel: model }, options) {
+      if (url === undefined || model === undefined) {
+        throw new InvalidArgumentError(
+          '--embedder http needs --url and --url-model: the address of the service, and its model.',
+        );
+      }
+      const { httpEmbedder } = await import('@rarefy/embedders/http');
+      const apiKey = process.env.RAREFY_API_KEY;
+      const embedder = await httpEmbedder({ url, model, ...(apiKey ? { apiKey } : {}) }, options);
+      const { maxBatch } = embedder.capabilities;
+      return { embedder: fromText(embedder), batchSize: maxBatch, model: { url, model }, name: `${model} of ${url}` };
+    },
+  },
+  hash: {
+    summary: 'hashed words, no model',
+    takes: [],
+    async open() {
+      const { hashEmbedder } = await import('@rarefy/embedders/hash');
+      return { embedder: fromText(hashEmbedder()), batchSize: 32, model: {}, name: 'hashed words' };
+    },
+  },
+} as const satisfies Record<string, EmbedderEntry>;
+
+export type EmbedderName = keyof typeof embedders;
+export const embedderNames = Object.keys(embedders) as [EmbedderName];
+/** One phrase per embedder, for `--help`. */
+export const embedderSummaries = embedderNames.map((name) => `${name}: ${embedders[name].summary}`).join('; ');
+
+/** How a command turns texts into rows. */
+export const embedderOptions = under('Model', {
+  embedder: {
+    type: 'choice',
+    choices: embedderNames,
+    description: `${embedderSummaries}. Default: what --ckpt holds; without it onnx if all-MiniLM-L6-v2 is found, else use`,
+  },
+  ...embedderModelOptions,
+  cache: {
+    type: 'text',
+    valueHint: 'folder',
+    description: 'Folder that keeps the rows, so that no text is embedded twice',
+  },
+} as const satisfies OptionDefinitions);
+
+/** Options of the commands that only embed. */
+export const embeddingOptions = under('Model', {
+  ...embedderOptions,
+  'batch-size': {
+    type: 'integer',
+    min: 1,
+    description: 'Texts per batch; default 32, for onnx 256, for http what the service takes',
+  },
+  ...backendOption,
+});
+
+/** Opens an embedder of a language model: of `ckpt`, which closes with the embedder, or of `request.languageModel`. */
+async function openCausal(
+  { ckpt, pooling = 'mean', backend, batchTokens, languageModel }: EmbedderRequest,
+  options: CallOptions,
+  create: (model: OpenModel, limits: { readonly batchTokens?: number }) => Promise<TokenCountingEmbedder<ChatText>>,
+): Promise<OpenedEmbedder> {
+  const limits = batchTokens === undefined ? {} : { batchTokens };
+  const opened = ({ folder }: OpenModel, embedder: TokenCountingEmbedder<ChatText>) => {
+    const model = { path: folder, pooling };
+    return { embedder, countTokens: embedder.countTokens, batchSize: 32, model, name: folder };
+  };
+  if (ckpt === undefined && languageModel) return opened(languageModel, await create(languageModel, limits));
+  const { modelFolder, openModel } = await import('./model.js');
+  const folder = await modelFolder(ckpt);
+  const { name } = await openBackend(backend, options);
+  const loaded = await openModel(folder, options);
+  const embedder = await create(loaded, limits);
+  embedder[Symbol.asyncDispose] = async () => loaded.model.dispose();
+  const { model, ...rest } = opened(loaded, embedder);
+  return { ...rest, model: { ...model, backend: name } };
+}
+
+/** A sentence model reads the plain prompt, and the answer after a blank line. */
+const plain = (text: ChatText) =>
+  typeof text === 'string' ? text : [text.prompt, text.assistant].filter(Boolean).join('\n\n');
+
+function fromText(embedder: Embedder<string>): Embedder<ChatText> {
+  const { specificationVersion, kind, fingerprint, capabilities } = embedder;
+  return {
+    ...{ specificationVersion, kind, fingerprint, capabilities },
+    embedBatch: (texts, options) => embedder.embedBatch(texts.map(plain), options),
+    [Symbol.asyncDispose]: () => embedder[Symbol.asyncDispose](),
+  };
+}
+
+function fromTokens(embedder: TokenCountingEmbedder<string>) {
+  return {
+    embedder: fromText(embedder),
+    countTokens: (texts: readonly ChatText[]) => embedder.countTokens(texts.map(plain)),
+  };
+}

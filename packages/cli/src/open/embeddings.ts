@@ -1,0 +1,89 @@
+import {
+  type CallOptions,
+  collect,
+  embedStream,
+  InputError,
+  type Matrix,
+  NotFiniteError,
+  type RowSource,
+} from '@rarefy/core';
+import type { PromptRecord } from '@rarefy/data';
+import { type EmbeddingReader, openEmbeddings } from '@rarefy/embeddings';
+import { quoted } from '@rarefy/io';
+import { type EmbedderValues, openEmbedder } from './embedder.js';
+
+/**
+ * One row per prompt, in order: from an embeddings file, by id, or embedded now if no file is given.
+ * @throws InputError naming the first prompt that the file lacks.
+ */
+export async function embeddingsOf(
+  prompts: readonly PromptRecord[],
+  file: string | undefined,
+  values: EmbedderValues,
+  options: CallOptions,
+): Promise<Matrix> {
+  if (file !== undefined) {
+    await using reader = await openEmbeddings(file, options);
+    const rows = await rowsOf(prompts, reader, file, options);
+    return 'data' in rows ? rows : await rows.read(0, rows.rows, options);
+  }
+  options.signal?.throwIfAborted();
+  const texts = prompts.map(({ prompt }) => prompt);
+  const { embedder, batchSize } = await openEmbedder(values, options);
+  await using _ = embedder;
+  let truncated = 0;
+  async function* parts() {
+    for await (const part of embedStream(embedder, texts, { ...options, batchSize, total: texts.length })) {
+      truncated += part.truncated.length;
+      yield part;
+    }
+  }
+  const embeddings = await collect(parts());
+  warnOfTruncation(truncated, texts.length, options);
+  return embeddings;
+}
+
+/**
+ * The rows of some prompts in an open embeddings file, found by id. If the file has just these prompts in this order, its reader.
+ * @throws InputError naming the first prompt that the file lacks.
+ */
+export async function rowsOf(
+  prompts: readonly PromptRecord[],
+  reader: EmbeddingReader,
+  file: string,
+  options: CallOptions,
+): Promise<Matrix | RowSource> {
+  const { ids, cols } = reader;
+  if (ids.length === prompts.length && prompts.every(({ id }, row) => id === ids[row])) return reader;
+  const rowOf = new Map(ids.map((id, row) => [id, row]));
+  const missing = prompts.filter(({ id }) => !rowOf.has(id));
+  if (missing.length > 0) {
+    throw new InputError(
+      `${file} lacks ${missing.length} of ${prompts.length} prompts; the first one has the id ${quoted(missing[0]!.id)}.`,
+    );
+  }
+  const all = await reader.read(0, reader.rows, options);
+  const data = new Float32Array(prompts.length * cols);
+  prompts.forEach(({ id }, position) => {
+    const row = rowOf.get(id)!;
+    data.set(all.data.subarray(row * cols, (row + 1) * cols), position * cols);
+  });
+  return { data, rows: prompts.length, cols };
+}
+
+/** Warns if texts were truncated. */
+export function warnOfTruncation(truncated: number, texts: number, { onEvent }: CallOptions): void {
+  if (truncated === 0) return;
+  const message = `${truncated} of ${texts} texts are longer than the model reads and were truncated`;
+  onEvent?.({ type: 'work-warning', task: 'embed', code: 'truncated', message });
+}
+
+/** Adds the name of the file to an error about its numbers. */
+export async function namingFile<Result>(file: string, work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!NotFiniteError.isInstance(cause)) throw cause;
+    throw new NotFiniteError(`${file}: ${cause.message}`, { cause });
+  }
+}

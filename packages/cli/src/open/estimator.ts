@@ -1,0 +1,148 @@
+import { type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
+import type { KernelDensity } from '@rarefy/density';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { engineDetails, type NeighborEngine, neighborOptions, openNeighborEngine } from './neighbor-engine.js';
+
+/** Options of the estimators, besides `--estimator`. */
+const estimatorDetails = {
+  k: {
+    type: 'integer',
+    min: 1,
+    description: 'Number of nearest other prompts; default 10 for knn-distance, 20 for knn-similarity',
+  },
+  kernel: {
+    type: 'choice',
+    choices: ['gaussian', 'exponential', 'angular'],
+    default: 'gaussian',
+    description: 'Shape of the kernel estimator',
+  },
+  bandwidth: {
+    type: 'number',
+    min: 0,
+    description: 'Width of the kernel; default the median distance to the 10th neighbor',
+  },
+  samples: {
+    type: 'integer',
+    min: 1,
+    description: 'kernel: sum over the k nearest prompts (20) and this many random ones, instead of all prompts',
+  },
+  'race-rows': { type: 'integer', default: 1000, min: 1, description: 'race: rows of counters' },
+  hashes: { type: 'integer', default: 4, min: 1, max: 16, description: 'Power of race and of the angular kernel' },
+  clusters: {
+    type: 'integer',
+    min: 1,
+    description: 'cluster: number of clusters; default the square root of the number of prompts',
+  },
+  ...neighborOptions,
+} as const satisfies OptionDefinitions;
+
+/** @param seed of what is random: samples, hashes, clusters */
+type EstimatorDetails = OptionValues<typeof estimatorDetails> & { readonly seed: number };
+
+interface EstimatorEntry {
+  /** For `--help`. */
+  readonly summary: string;
+  /** Keeps the weight finite if a density is 0: default of `--eps`. */
+  readonly epsilon: number;
+  open(values: EstimatorDetails): Promise<{ estimator: DensityEstimator; engine?: NeighborEngine | undefined }>;
+}
+
+/** The estimators of `--estimator`. To add one, add an entry. */
+const estimators = {
+  'knn-distance': {
+    summary: 'mean distance to the nearest prompts',
+    epsilon: 0,
+    async open(values) {
+      const { knnDistance } = await import('@rarefy/density');
+      const engine = await openNeighborEngine(values, 'euclidean');
+      return { estimator: knnDistance({ ...given('k', values.k), index: () => engine.index }), engine };
+    },
+  },
+  'knn-similarity': {
+    summary: 'mean inner product with the nearest prompts',
+    epsilon: 1e-3,
+    async open(values) {
+      const { knnSimilarity } = await import('@rarefy/density');
+      const engine = await openNeighborEngine(values, 'dot');
+      return { estimator: knnSimilarity({ ...given('k', values.k), index: () => engine.index }), engine };
+    },
+  },
+  kernel: { summary: 'kernel sums over all prompts', epsilon: 1e-3, open: openKernel },
+  race: {
+    summary: 'a sketch of hashes, for millions of rows',
+    epsilon: 1e-3,
+    async open({ raceRows: rows, hashes, seed }) {
+      const { raceDensity } = await import('@rarefy/density');
+      return { estimator: raceDensity({ rows, hashes, seed }) };
+    },
+  },
+  cluster: {
+    summary: 'how many prompts share its cluster, and how closely',
+    epsilon: 1e-3,
+    async open({ clusters, seed }) {
+      const { clusterDensity } = await import('@rarefy/density');
+      return { estimator: clusterDensity({ ...given('clusters', clusters), seed }) };
+    },
+  },
+} as const satisfies Record<string, EstimatorEntry>;
+
+export type EstimatorName = keyof typeof estimators;
+export const estimatorNames = Object.keys(estimators) as [EstimatorName];
+
+/** How density is measured. */
+export const estimatorOptions = under('Density', {
+  estimator: {
+    type: 'choice',
+    choices: estimatorNames,
+    default: 'knn-distance',
+    description: estimatorNames.map((name) => `${name}: ${estimators[name].summary}`).join('; '),
+  },
+  ...estimatorDetails,
+  eps: { type: 'number', min: 0, description: 'Added to every density; default 0 for knn-distance, else 0.001' },
+} as const satisfies OptionDefinitions);
+
+export type EstimatorValues = EstimatorDetails & OptionValues<typeof estimatorOptions>;
+
+export interface OpenEstimator {
+  readonly name: EstimatorName;
+  readonly estimator: DensityEstimator;
+  /** Where it looks for neighbors. */
+  readonly engine?: NeighborEngine | undefined;
+  /** Added to every density. */
+  readonly epsilon: number;
+}
+
+/** Opens the estimator that the options choose, for one fit. */
+export async function openEstimator(values: EstimatorValues): Promise<OpenEstimator> {
+  const { estimator: name, eps } = values;
+  const { epsilon, open } = estimators[name];
+  return { name, epsilon: eps ?? epsilon, ...(await open(values)) };
+}
+
+async function openKernel(values: EstimatorDetails) {
+  const { kernelDensity } = await import('@rarefy/density');
+  const { kernel, bandwidth, hashes, samples, k, seed } = values;
+  if (kernel === 'angular' && bandwidth !== undefined) {
+    throw new InvalidArgumentError('--kernel angular has no --bandwidth; set its power with --hashes.');
+  }
+  const shape = kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...given('bandwidth', bandwidth) };
+  if (samples === undefined) return { estimator: kernelDensity(shape) };
+  const engine = await openNeighborEngine(values, kernel === 'angular' ? 'cosine' : 'euclidean');
+  const near = { ...given('k', k), samples, seed, index: () => engine.index };
+  return { estimator: kernelDensity({ ...shape, method: 'near-and-random', ...near }), engine };
+}
+
+/** What a report says about an estimator, after the fit. */
+export function estimatorDetailsOf({ estimator, engine }: OpenEstimator) {
+  const { fingerprint, bandwidth } = estimator as DensityEstimator & Partial<Pick<KernelDensity, 'bandwidth'>>;
+  return {
+    estimator: fingerprint,
+    ...(bandwidth && { bandwidth }),
+    ...(engine && { neighbors: engineDetails(engine) }),
+  };
+}
+
+/** An object with the key, unless the value is undefined. */
+function given<Key extends string>(key: Key, value: number | undefined): { readonly [Name in Key]?: number } {
+  return (value === undefined ? {} : { [key]: value }) as { readonly [Name in Key]?: number };
+}

@@ -1,0 +1,63 @@
+import { InputError, type Sampler } from '@rarefy/core';
+import { type ImportedFile, importFile } from './import-file.js';
+
+/** Any function that a file exports. */
+export type ExportedFunction = (...given: readonly unknown[]) => unknown;
+
+/**
+ * The function that a file exports: the one called `name`, else the default export, else its only function besides `fromWeights`.
+ * @throws InputError if there is no such function.
+ */
+export function exportedFunction(
+  { exports }: Pick<ImportedFile, 'exports'>,
+  file: string,
+  name?: string | undefined,
+): ExportedFunction {
+  const functions = Object.keys(exports).filter((key) => typeof exports[key] === 'function' && key !== 'fromWeights');
+  const found = name ?? (functions.includes('default') ? 'default' : functions.length === 1 ? functions[0] : undefined);
+  if (found !== undefined && functions.includes(found)) return exports[found] as ExportedFunction;
+  const seen = functions.length === 0 ? 'exports no function' : `exports the functions ${functions.join(', ')}`;
+  const fix = name === undefined ? 'export one function, as the default if there are more' : `none is named ${name}`;
+  throw new InputError(`${file} ${seen}; ${fix}.`);
+}
+
+/** A sampler from a file, and the digest of the file's code. */
+export interface OpenSampler {
+  readonly sampler: Sampler;
+  readonly digest: string;
+}
+
+/**
+ * Opens the sampler that a file exports: `factory(size, seed)`, or `fromWeights(weights, seed)` if weights are given.
+ * @throws InputError if the file exports no such function or the function returns no sampler.
+ */
+export async function openSampler(
+  file: string,
+  {
+    size,
+    seed,
+    weights,
+  }: { readonly size: number; readonly seed: number; readonly weights?: Float64Array | undefined },
+): Promise<OpenSampler> {
+  const imported = await importFile(file);
+  const { fromWeights } = imported.exports;
+  if (weights && typeof fromWeights !== 'function') {
+    throw new InputError(
+      `${file} exports no fromWeights(weights, seed), so its sampler cannot use the weights; export one, or drop the density options.`,
+    );
+  }
+  const sampler: unknown = weights
+    ? await (fromWeights as ExportedFunction)(weights, seed)
+    : await exportedFunction(imported, file)(size, seed);
+  if ((sampler as Partial<Sampler> | undefined)?.kind !== 'sampler') {
+    throw new InputError(
+      `the function of ${file} returned ${describe(sampler)}, not a sampler; see: rarefy check ${file}`,
+    );
+  }
+  return { sampler: sampler as Sampler, digest: imported.digest };
+}
+
+function describe(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `an object of kind ${JSON.stringify((value as { kind?: unknown }).kind)}`;
+}

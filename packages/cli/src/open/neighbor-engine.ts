@@ -1,0 +1,80 @@
+import type { MeasuredRecall, Metric, NeighborIndex, Neighbors } from '@rarefy/core';
+import type { Faiss } from '@rarefy/neighbors/faiss';
+import type { Usearch } from '@rarefy/neighbors/hnsw';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { withProjectLibrary } from './project-libraries.js';
+
+type RowsAs = 'float32' | 'bfloat16' | 'int8';
+
+/** The engines of `--neighbors`. To add one, add an entry. */
+const engines = {
+  auto: async (metric) => (await import('@rarefy/neighbors/auto')).autoIndex({ metric }),
+  exact: async (metric) => (await import('@rarefy/neighbors/exact')).exactIndex({ metric }),
+  'nn-descent': async (metric) => (await import('@rarefy/neighbors/nn-descent')).nnDescentIndex({ metric }),
+  async hnsw(metric, dtype) {
+    const { hnswIndex } = await import('@rarefy/neighbors/hnsw');
+    return withProjectLibrary<Usearch, NeighborIndex>('usearch', (lib) => hnswIndex({ metric, dtype, ...lib }));
+  },
+  async faiss(metric) {
+    const { faissIndex } = await import('@rarefy/neighbors/faiss');
+    return withProjectLibrary<Faiss, NeighborIndex>('faiss-node', (lib) => faissIndex({ metric, ...lib }));
+  },
+} as const satisfies Record<string, (metric: Metric, rowsAs: RowsAs) => Promise<NeighborIndex>>;
+
+export type EngineName = keyof typeof engines;
+export const engineNames = Object.keys(engines) as [EngineName];
+
+/** How neighbors are found. */
+export const neighborOptions = under('Density', {
+  neighbors: {
+    type: 'choice',
+    choices: engineNames,
+    default: 'auto',
+    description:
+      'How neighbors are found; auto: exactly up to 50,000 distinct rows, above that with nn-descent. hnsw and faiss need an optional library',
+  },
+  'rows-as': {
+    type: 'choice',
+    choices: ['float32', 'bfloat16', 'int8'],
+    default: 'bfloat16',
+    description:
+      'Number type in which hnsw searches; int8 needs the least memory. Distances are those of the float32 rows',
+  },
+} as const satisfies OptionDefinitions);
+
+/** One neighbor index that remembers the recall of its graph. */
+export interface NeighborEngine {
+  readonly name: EngineName;
+  readonly index: NeighborIndex;
+  /** Recall of the graph after the search; undefined if the search is exact. */
+  recall(): MeasuredRecall | undefined;
+}
+
+/** Opens the empty index that the options choose; use it for one self-join. */
+export async function openNeighborEngine(
+  { neighbors: name, rowsAs }: OptionValues<typeof neighborOptions>,
+  metric: Metric,
+): Promise<NeighborEngine> {
+  const index: NeighborIndex = await engines[name](metric, rowsAs);
+  let recall: MeasuredRecall | undefined;
+  const noteRecall = async (search: Promise<Neighbors>) => {
+    const found = await search;
+    recall = found.recall;
+    return found;
+  };
+  const { selfJoin, joinRows } = index;
+  if (selfJoin) index.selfJoin = (options) => noteRecall(selfJoin.call(index, options));
+  if (joinRows) index.joinRows = (points, options) => noteRecall(joinRows.call(index, points, options));
+  return { name, index, recall: () => recall };
+}
+
+/** What a report says about the neighbors, after they were found. */
+export function engineDetails({ name, index, recall }: NeighborEngine) {
+  const measured = recall();
+  return {
+    engine: name,
+    index: index.fingerprint,
+    exact: measured === undefined,
+    ...(measured && { recall: measured.value, recallRows: measured.sampledRows }),
+  };
+}

@@ -1,0 +1,33 @@
+import type { Weighting } from '@rarefy/core';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+
+/** From densities to weights. */
+export const weightingOptions = under('Sampling', {
+  exponent: {
+    type: 'number',
+    default: 1,
+    description: 'Weight = (1 / density) ^ exponent; a larger exponent favors rare prompts more',
+  },
+  'target-ess': {
+    type: 'number',
+    min: 0,
+    max: 1,
+    description: 'Sharpen the weights to this effective sample size, as a share of the prompts in (0, 1]',
+  },
+  'mix-uniform': { type: 'number', min: 0, max: 1, description: 'Share of draws that are uniform, in [0, 1]' },
+  cap: { type: 'number', min: 1, description: 'Largest weight, as a multiple of the median weight; at least 1' },
+} as const satisfies OptionDefinitions);
+
+/**
+ * The weighting that the options choose: inverse density, then the requested changes.
+ * @param epsilon added to every density
+ */
+export async function openWeighting(values: OptionValues<typeof weightingOptions>, epsilon = 0): Promise<Weighting> {
+  const { cap, compose, inverseDensity, mixUniform, targetEss } = await import('@rarefy/density');
+  return compose(
+    inverseDensity({ exponent: values.exponent, epsilon }),
+    ...(values.targetEss === undefined ? [] : [targetEss(values.targetEss)]),
+    ...(values.mixUniform === undefined ? [] : [mixUniform(values.mixUniform)]),
+    ...(values.cap === undefined ? [] : [cap(values.cap)]),
+  );
+}

@@ -1,0 +1,119 @@
+import { type CallOptions, digest, InvalidArgumentError } from '@rarefy/core';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { outOption, runTraining, trainOptions } from './run-training.js';
+
+export const baseOptions = {
+  ...trainOptions,
+  ...outOption('base'),
+  ...under('Model', {
+    'vocabulary-size': { type: 'integer', default: 1024, min: 300, description: 'Tokens of the byte-pair tokenizer' },
+    'hidden-size': { type: 'integer', default: 128, min: 8, description: 'Width of the model' },
+    'intermediate-size': { type: 'integer', default: 352, min: 8, description: 'Width inside the feed-forward blocks' },
+    layers: { type: 'integer', default: 4, min: 1, description: 'Number of layers' },
+    heads: {
+      type: 'integer',
+      default: 4,
+      min: 1,
+      description: 'Query heads; --hidden-size must be a multiple of twice this number',
+    },
+    'key-value-heads': { type: 'integer', default: 2, min: 1, description: 'Key and value heads; must divide --heads' },
+    'max-positions': { type: 'integer', default: 256, min: 16, description: 'Longest text, in tokens' },
+  }),
+  ...under('Training', {
+    'batch-size': { type: 'integer', default: 32, min: 1, description: 'Rows per step' },
+    'row-length': { type: 'integer', default: 128, min: 2, description: 'Tokens per row' },
+    'learning-rate': {
+      type: 'number',
+      default: 1e-3,
+      min: 0,
+      description: 'Highest learning rate: linear warm-up, then cosine decay',
+    },
+  }),
+} as const satisfies OptionDefinitions;
+
+type BaseValues = OptionValues<typeof baseOptions>;
+
+/** Trains a tokenizer and a model from scratch, on both answers of every pair as one long row of conversations. */
+export async function trainBase(values: BaseValues, options: CallOptions): Promise<void> {
+  checkSizes(values);
+  const lm = await import('@rarefy/lm');
+  const { readPairs } = await import('@rarefy/data');
+  const { maxSteps, seed, batchSize, rowLength, learningRate } = values;
+  await runTraining(
+    {
+      stage: 'base',
+      values,
+      shown: ['loss', 'learning_rate'],
+      async open() {
+        const conversations: { prompt: string; answer: string }[] = [];
+        for await (const { prompt, chosen, rejected } of readPairs(values.pairs, options)) {
+          conversations.push({ prompt, answer: chosen }, { prompt, answer: rejected });
+        }
+        const texts = conversations.flatMap(({ prompt, answer }) => [prompt, answer]);
+        const tokenizer = lm.trainBytePairTokenizer(texts, { vocabularySize: values.vocabularySize });
+        const format = lm.chatFormat(tokenizer);
+        const config = llamaConfig(values, {
+          vocab_size: tokenizer.vocabularySize,
+          bos_token_id: tokenizer.specialId('<|bos|>'),
+          eos_token_id: format.stopId,
+        });
+        const model = lm.languageModel(config, lm.initialWeights(config, seed));
+        const corpus = concatenated(conversations.map(({ prompt, answer }) => format.conversation(prompt, answer).ids));
+        return { loaded: { model, tokenizer, config }, corpus, settings: values, dispose: () => model.dispose() };
+      },
+      task: ({ loaded, corpus }, trainer) =>
+        lm.trainLanguageModel(loaded, {
+          ...trainer,
+          kind: 'base',
+          steps: maxSteps,
+          learningRate,
+          weightDecay: 0.1,
+          betas: [0.9, 0.95],
+          maxGradNorm: 1,
+          schedule: lm.learningRateSchedule('cosine', { warmupSteps: Math.min(50, Math.floor(maxSteps / 10)) }),
+          examples: lm.windows(corpus, { length: rowLength, batchSize, seed }),
+          data: `${digest(corpus)}:${rowLength}:${batchSize}:${seed}:${maxSteps}`,
+        }),
+    },
+    options,
+  );
+}
+
+function llamaConfig(values: BaseValues, tokens: Readonly<Record<string, number | undefined>>) {
+  return {
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    hidden_size: values.hiddenSize,
+    intermediate_size: values.intermediateSize,
+    num_hidden_layers: values.layers,
+    num_attention_heads: values.heads,
+    num_key_value_heads: values.keyValueHeads,
+    max_position_embeddings: values.maxPositions,
+    hidden_act: 'silu',
+    rms_norm_eps: 1e-6,
+    rope_theta: 10_000,
+    tie_word_embeddings: true,
+    torch_dtype: 'float32',
+    ...tokens,
+  };
+}
+
+/** All rows in one. */
+export function concatenated(rows: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(rows.reduce((sum, { length }) => sum + length, 0));
+  let start = 0;
+  for (const row of rows) {
+    all.set(row, start);
+    start += row.length;
+  }
+  return all;
+}
+
+function checkSizes({ hiddenSize, heads, keyValueHeads, rowLength, maxPositions }: BaseValues): void {
+  if (hiddenSize % (2 * heads) !== 0)
+    throw new InvalidArgumentError(`--hidden-size ${hiddenSize} must be a multiple of 2 x --heads ${heads}.`);
+  if (heads % keyValueHeads !== 0)
+    throw new InvalidArgumentError(`--heads ${heads} must be a multiple of --key-value-heads ${keyValueHeads}.`);
+  if (rowLength > maxPositions)
+    throw new InvalidArgumentError(`--row-length ${rowLength} must be at most --max-positions ${maxPositions}.`);
+}

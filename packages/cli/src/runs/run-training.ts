@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import { type CallOptions, InputError, type MetricLogger, StateMismatchError } from '@rarefy/core';
+import type { ChosenBackend, LoadedModel, TrainingOptions } from '@rarefy/lm';
+import { backendOption, openBackend } from '../open/backend.js';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+
+/** Options of every `rarefy train` command. */
+export const trainOptions = {
+  ...under('Data', {
+    pairs: { type: 'text', valueHint: 'file', required: true, description: 'JSON Lines of pairs, gzip or plain' },
+  }),
+  ...under('Model', backendOption),
+  ...under('Training', {
+    'max-steps': { type: 'integer', default: 100, min: 1, description: 'Steps of the whole run' },
+    seed: { type: 'integer', default: 0, description: 'The same seed, data and backend give the same run' },
+  }),
+  ...under('Output', {
+    'save-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two checkpoints' },
+    resume: { type: 'flag', description: 'Continue from the newest checkpoint in --out' },
+  }),
+} as const satisfies OptionDefinitions;
+
+/** Where a stage writes its run, by default below `out`. */
+export function outOption(stage: string) {
+  return under('Output', {
+    out: { type: 'text', valueHint: 'folder', default: `out/${stage}`, description: 'Folder of the run' },
+  } as const satisfies OptionDefinitions);
+}
+
+export const modelOption = under('Model', {
+  model: {
+    type: 'text',
+    valueHint: 'base|sft|path',
+    description: 'Model to start from; default out/sft, out/base, or the small model that comes with rarefy',
+  },
+} as const satisfies OptionDefinitions);
+
+/** What `runTraining` needs of a stage's options. */
+export type RunValues = Pick<OptionValues<typeof trainOptions>, 'resume' | 'saveSteps' | 'backend'> & {
+  readonly out: string;
+};
+
+/** A stage that is ready to train. */
+export interface OpenStage {
+  /** The model that is trained; the run's folder gets its final weights. */
+  readonly loaded: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>;
+  /** Weights to save besides the model's. */
+  readonly extra?: () => Promise<LoadedModel['extra']>;
+  /** Written to `run.json` for people. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Settings that a resumed run must share, besides those that its trainer checks. Written to `run.json`. */
+  readonly fixed?: Readonly<Record<string, unknown>>;
+  /** Frees the models. */
+  dispose(): void;
+}
+
+/** Options for the trainer of a stage: checkpoints, metrics, abort and progress. */
+export type TrainerOptions = CallOptions & Required<Pick<TrainingOptions, 'checkpoint' | 'onStart' | 'onStep'>>;
+
+export interface TrainingStage<Stage extends OpenStage, Result> {
+  /** Name of the work in events. */
+  readonly stage: string;
+  readonly values: RunValues;
+  /** Metrics that are reported while the run goes on. */
+  readonly shown: readonly string[];
+  /** A backend that is open already; default the one of `values`. */
+  readonly backend?: ChosenBackend;
+  /** Loads models and data. `isContinued`: the run goes on from a checkpoint. */
+  open(isContinued: boolean): Promise<Stage>;
+  /** Trains. */
+  task(opened: Stage, trainer: TrainerOptions): Promise<Result>;
+}
+
+const messageEveryMs = 10_000;
+
+/**
+ * Runs one stage of training in its folder: `run.json` describes the run, `metrics.jsonl` gets one line per step, `checkpoints` has
+ * what a resume needs, and the model is saved at the end.
+ * @throws InputError if the folder holds a run and `resume` is not set; StateMismatchError if the resumed run had other settings.
+ */
+export async function runTraining<Stage extends OpenStage, Result>(
+  { stage, values, shown, backend: given, open, task }: TrainingStage<Stage, Result>,
+  options: CallOptions,
+): Promise<Result> {
+  const { out, resume, saveSteps } = values;
+  const { latestCheckpoint, saveLanguageModel } = await import('@rarefy/lm');
+  const isContinued = (await latestCheckpoint(join(out, 'checkpoints'))) !== undefined;
+  if (isContinued && !resume) {
+    throw new InputError(`${out} already holds a run; continue it with --resume, or choose another --out.`);
+  }
+  const backend = given ?? (await openBackend(values.backend, options));
+  const opened = await open(isContinued);
+  let logger: MetricLogger | undefined;
+  let lastMessage = Number.NEGATIVE_INFINITY;
+  const report = (message: string) => options.onEvent?.({ type: 'work-message', task: stage, message });
+  try {
+    const { loaded, extra, settings, fixed = {} } = opened;
+    if (isContinued) await checkFixed(out, fixed);
+    await writeHeader(out, { stage, ...settings, fixed, backend, versions: { node: process.versions.node } }, options);
+    const { jsonlLogger } = await import('@rarefy/grpo');
+    const result = await task(opened, {
+      ...options,
+      checkpoint: { folder: out, saveSteps, resume },
+      onStart(done) {
+        logger = jsonlLogger(join(out, 'metrics.jsonl'), done > 0 ? { truncateAfterStep: done } : {});
+        if (done > 0) report(`continuing after step ${done}`);
+      },
+      onStep(step, metrics) {
+        logger?.log(step, metrics);
+        if (performance.now() - lastMessage < messageEveryMs) return;
+        lastMessage = performance.now();
+        const columns = shown
+          .filter((name) => name in metrics)
+          .map((name) => `${name} ${Number(metrics[name]!.toPrecision(4))}`);
+        report([`step ${step}`, ...columns].join(', '));
+      },
+    });
+    await saveLanguageModel(out, extra ? { ...loaded, extra: await extra() } : loaded);
+    return result;
+  } finally {
+    await logger?.close();
+    opened.dispose();
+  }
+}
+
+async function writeHeader(out: string, header: object, { signal }: CallOptions): Promise<void> {
+  const { writeAtomically } = await import('@rarefy/io');
+  await writeAtomically(join(out, 'run.json'), Buffer.from(`${JSON.stringify(header, null, 2)}\n`), { signal });
+}
+
+/** @throws StateMismatchError naming the first setting that differs from the run in the folder. */
+async function checkFixed(out: string, fixed: Readonly<Record<string, unknown>>): Promise<void> {
+  const { readFile } = await import('node:fs/promises');
+  const path = join(out, 'run.json');
+  let before: Readonly<Record<string, unknown>>;
+  try {
+    before = (JSON.parse(await readFile(path, 'utf8')) as { fixed: typeof before }).fixed ?? {};
+  } catch (cause) {
+    throw new InputError(`cannot read ${path}, which a resumed run needs: ${(cause as Error).message}`, { cause });
+  }
+  for (const name of new Set([...Object.keys(before), ...Object.keys(fixed)])) {
+    const [there, here] = [before[name], fixed[name]].map((value) => JSON.stringify(value) ?? 'none');
+    if (there === here) continue;
+    throw new StateMismatchError(
+      `${out} is a run with other settings: ${name} was ${there} and is now ${here}; use the same, or choose another --out.`,
+    );
+  }
+}

@@ -1,0 +1,61 @@
+import { type CallOptions, digest } from '@rarefy/core';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { concatenated } from './base.js';
+import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
+
+export const sftOptions = {
+  ...trainOptions,
+  ...outOption('sft'),
+  ...modelOption,
+  ...under('Training', {
+    'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
+    'learning-rate': {
+      type: 'number',
+      default: 1e-4,
+      min: 0,
+      description: 'Highest learning rate: linear warm-up, then cosine decay',
+    },
+  }),
+} as const satisfies OptionDefinitions;
+
+/** Fine-tunes a model on the chosen answers. */
+export async function trainSft(values: OptionValues<typeof sftOptions>, options: CallOptions): Promise<void> {
+  const { chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
+  const { readPairs } = await import('@rarefy/data');
+  const { modelFolder, openModel } = await import('../open/model.js');
+  const { maxSteps, seed, batchSize, learningRate } = values;
+  await runTraining(
+    {
+      stage: 'sft',
+      values,
+      shown: ['loss'],
+      async open() {
+        const loaded = await openModel(await modelFolder(values.model), options);
+        const format = chatFormat(loaded.tokenizer);
+        const { maxPositions } = loaded.model.description;
+        const examples: { ids: Int32Array; firstTrained: number }[] = [];
+        for await (const { prompt, chosen } of readPairs(values.pairs, options)) {
+          const { ids, answerStart } = format.conversation(prompt, chosen, maxPositions);
+          examples.push({ ids, firstTrained: answerStart });
+        }
+        const settings = { ...values, model: loaded.folder };
+        return { loaded, examples, settings, dispose: () => loaded.model.dispose() };
+      },
+      task: ({ loaded, examples }, trainer) => {
+        const rows = examples.map(({ ids }) => ids);
+        const lengths = digest(rows.map(({ length }) => length)); // the same tokens cut into other rows are other data
+        return trainLanguageModel(loaded, {
+          ...trainer,
+          kind: 'sft',
+          steps: maxSteps,
+          learningRate,
+          maxGradNorm: 1,
+          schedule: learningRateSchedule('cosine', { warmupSteps: Math.floor(maxSteps / 10) }),
+          examples: shuffled(examples, { batchSize, seed }),
+          data: `${digest(concatenated(rows), lengths)}:${batchSize}:${seed}:${maxSteps}`,
+        });
+      },
+    },
+    options,
+  );
+}

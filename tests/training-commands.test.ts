@@ -1,0 +1,188 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stalePackages } from '../scripts/build-stamp.mjs';
+import { rarefy } from './support/rarefy.js';
+
+const examples = (name: string) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
+const cwd = mkdtempSync(join(tmpdir(), 'rarefy-training-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
+const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
+const write = (name: string, text: string) => writeFileSync(join(cwd, name), text);
+const run = (line: string) => rarefy(line.split(' '), { cwd });
+
+const short = `--pairs pairs.jsonl --model ${examples('models/tiny')} --backend wasm --max-steps 2 --seed 3`;
+const grpo = (out: string, more = '') =>
+  run(
+    `train grpo ${short} --reward length --batch-size 3 --group-size 2 --max-completion-length 4 --out ${out}${more && ` ${more}`}`,
+  );
+const rm = (out: string, more = '') => run(`train rm ${short} --batch-size 2 --out ${out}${more && ` ${more}`}`);
+const weighing = '--estimator knn-similarity --k 4 --neighbors exact --target-ess 0.4 --mix-uniform 0.1';
+
+/** The metrics of a run, without times. */
+const metrics = (out: string) => read(`${out}/metrics.jsonl`).replaceAll(/,"step_time":[^,}]+/g, '');
+
+beforeAll(() => {
+  expect(stalePackages(), 'packages changed since they were built: run npm test, or npm run build first').toEqual([]);
+  const pairs = readFileSync(examples('data/pairs.jsonl'), 'utf8').split('\n').slice(0, 40);
+  write('pairs.jsonl', `${pairs.join('\n')}\n`);
+});
+
+describe('weights go from one command to the next', { timeout: 300_000 }, () => {
+  test('train grpo draws the same with --weights, with --embeddings and when it measures itself', async () => {
+    expect(await grpo('measured', `--embedder hash ${weighing}`)).toMatchObject({ code: 0 });
+    const density = await run(`density --pairs pairs.jsonl --embedder hash ${weighing} --out w.jsonl`);
+    expect(density).toMatchObject({ code: 0 });
+    const weighed = await grpo('weighed', '--weights w.jsonl');
+    expect(weighed).toMatchObject({ code: 0 });
+    expect(weighed.stdout).toMatch(/^policy in weighed; the 10 % rarest prompts got \d+\.\d % of the draws\n$/);
+    await run('prompts --pairs pairs.jsonl --out prompts.jsonl');
+    await run('embed --data prompts.jsonl --embedder hash --out e.safetensors');
+    expect(await grpo('embedded', `--embeddings e.safetensors ${weighing}`)).toMatchObject({ code: 0 });
+
+    expect(metrics('measured').split('\n')).toHaveLength(3);
+    expect(metrics('measured')).toMatch(/"sampling\/density_mean":0\.\d/);
+    expect(metrics('weighed')).toBe(metrics('measured'));
+    expect(metrics('embedded')).toBe(metrics('measured'));
+    for (const out of ['measured', 'weighed', 'embedded']) expect(read(`${out}/weights.jsonl`)).toBe(read('w.jsonl'));
+    expect(readFileSync(join(cwd, 'weighed/model.safetensors'))).toEqual(
+      readFileSync(join(cwd, 'measured/model.safetensors')),
+    );
+  });
+
+  test('--density-aware is the logits of the model and the 10 nearest prompts', async () => {
+    const model = examples('models/tiny');
+    const plain = await grpo('aware', '--density-aware');
+    expect(plain).toMatchObject({ code: 0, stderr: expect.stringContaining('warning: weigh: ESS/N is 0.9') });
+    await run(`density --pairs pairs.jsonl --embedder logits --ckpt ${model} --backend wasm --out logits.jsonl`);
+    expect(read('aware/weights.jsonl')).toBe(read('logits.jsonl'));
+    expect(await grpo('by-file', '--weights logits.jsonl')).toMatchObject({ code: 0 });
+    expect(metrics('by-file')).toBe(metrics('aware'));
+  });
+
+  test('a uniform run measures nothing and warns of nothing', async () => {
+    const { code, stdout, stderr } = await grpo('uniform');
+    expect([code, stdout]).toEqual([0, 'policy in uniform\n']);
+    expect(stderr).not.toMatch(/warning|weigh|embed/);
+    expect(existsSync(join(cwd, 'uniform/weights.jsonl'))).toBe(false);
+    expect(metrics('uniform')).toContain('"sampling/density_mean":null');
+    expect(metrics('uniform')).not.toBe(metrics('weighed'));
+  });
+
+  test('train rm draws pairs by the weights of their prompts, from a file as when it measures itself', async () => {
+    expect(await rm('rm-measured', `--embedder hash ${weighing}`)).toMatchObject({ code: 0 });
+    expect(await rm('rm-weighed', '--weights w.jsonl')).toMatchObject({ code: 0 });
+    expect(await rm('rm-uniform')).toMatchObject({ code: 0 });
+    expect(metrics('rm-weighed')).toBe(metrics('rm-measured'));
+    expect(metrics('rm-uniform')).not.toBe(metrics('rm-measured'));
+    expect(existsSync(join(cwd, 'rm-uniform/weights.jsonl'))).toBe(false);
+
+    const lines = read('w.jsonl')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: string });
+    const only = lines.map(({ id }, position) => ({ id, density: 1, weight: position === 7 ? 1 : 0 }));
+    write('only.jsonl', only.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    expect(await rm('rm-only', '--weights only.jsonl')).toMatchObject({ code: 0 });
+    const [first, second] = metrics('rm-only')
+      .split('\n')
+      .map((line) => JSON.parse(line || '{}'));
+    expect(second.num_tokens).toBe(2 * first.num_tokens); // the same pair again and again
+  });
+
+  test('a weights file of other prompts, and a resume with other weights, are refused', async () => {
+    const lines = read('w.jsonl').split('\n');
+    write('cut.jsonl', `${lines.slice(2).join('\n')}{"id":"stranger","density":1,"weight":1}\n`);
+    const first = JSON.parse(lines[0]!).id;
+    expect(await grpo('refused', '--weights cut.jsonl')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`missing ids: 2, the first is "${first}"; extra ids: 1, the first is "stranger"`),
+    });
+    expect(existsSync(join(cwd, 'refused'))).toBe(false);
+    expect(await grpo('weighed', '--weights logits.jsonl --resume')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('weighed is a run with other settings: weights was '),
+    });
+    expect(await grpo('measured', `--embedder hash ${weighing} --cap 5 --resume`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('measured is a run with other settings: weighing was '),
+    });
+    expect(await grpo('measured', `--embedder hash ${weighing} --resume`)).toMatchObject({ code: 0 });
+    expect(await grpo('measured', '--resume')).toMatchObject({ code: 1 });
+  });
+});
+
+describe('components of other people', { timeout: 300_000 }, () => {
+  const sampler = (extra = '') => `
+    export default (size: number, seed: number) => {
+      const fingerprint = \`every-third:size=\${size},seed=\${seed}\`;
+      let next = seed;
+      return {
+        specificationVersion: 'v1', kind: 'sampler', fingerprint,
+        capabilities: { replacement: true, finite: false, adaptive: false },
+        draw: (count: number) => ({ positions: Int32Array.from({ length: count }, () => (next += 3) % size) }),
+        state: () => ({ version: 1, fingerprint, payload: next }),
+        restore({ payload }: { payload: number }) { next = payload; },
+      };
+    };${extra}`;
+  const reward = (wanted: string) => `
+    export const score = (completions: { text: string }[]) =>
+      completions.map(({ text }) => text.split('${wanted}').length - 1);`;
+  const own = '--sampler ./sampler.ts --reward vowels=./reward.ts:0.5';
+
+  test('a sampler and a reward from files train a policy, and a resumed run must have the same', async () => {
+    write('sampler.ts', sampler());
+    write('reward.ts', reward('e'));
+    const { code, stderr } = await grpo('own', own);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('warning')]);
+    const [line] = metrics('own').split('\n');
+    const { reward: total, 'rewards/vowels/mean': vowels, 'rewards/length/mean': words } = JSON.parse(line!);
+    expect(total).toBeCloseTo(0.5 * vowels + words, 6);
+
+    expect(await grpo('own', `${own} --resume`)).toMatchObject({ code: 0 });
+    write('reward.ts', reward('a'));
+    expect(await grpo('own', `${own} --resume`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('own is a run with other settings: rewards was '),
+    });
+    write('reward.ts', reward('e'));
+    write('sampler.ts', `${sampler()} // other code`.replace('next += 3', 'next += 2'));
+    expect(await grpo('own', `${own} --resume`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('own is a run with other settings: sampler was '),
+    });
+  });
+
+  test('the sampler gets the weights if it exports fromWeights', async () => {
+    write('sampler.ts', sampler());
+    const refused = await grpo('weightless', '--sampler ./sampler.ts --weights w.jsonl');
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('./sampler.ts exports no fromWeights(weights, seed)'),
+    });
+    const fromWeights = `
+      import { weightedSampler } from '@rarefy/samplers';
+      export const fromWeights = (weights: Float64Array, seed: number) => weightedSampler(weights, { seed });`;
+    write('sampler.ts', sampler(fromWeights));
+    expect(await grpo('from-weights', '--sampler ./sampler.ts --weights w.jsonl')).toMatchObject({ code: 0 });
+    expect(metrics('from-weights')).toBe(metrics('weighed'));
+  });
+});
+
+test.each([
+  ['grpo', '--weights w.jsonl --embedder hash', '--weights and --embedder exclude each other: the file already has'],
+  ['grpo', '--weights w.jsonl --cap 3', '--weights and --cap exclude each other'],
+  ['rm', '--weights w.jsonl --embeddings e.npy', '--weights and --embeddings exclude each other'],
+  ['rm', '--embeddings e.npy --ckpt base', '--embeddings and --ckpt exclude each other: the file already has the rows'],
+  ['grpo', '--reward length', 'two rewards have the name length'],
+  ['grpo', '--reward absent.ts', 'cannot read absent.ts: it does not exist'],
+  ['grpo', '--embedder hash --pooling max', '--pooling applies only to causal-lm and onnx; the embedder is hash'],
+])('rarefy train %s %s is refused', async (stage, more, message) => {
+  const { code, stderr } = await (stage === 'grpo' ? grpo : rm)('contradiction', more);
+  expect(stderr).toContain(`rarefy: `);
+  expect(stderr).toContain(message);
+  expect(code).toBe(message.startsWith('cannot') ? 1 : 2);
+  expect(existsSync(join(cwd, 'contradiction'))).toBe(false);
+});
