@@ -26,7 +26,8 @@ export function snapshot(model: CausalLanguageModel): ModelSnapshot {
       'the model lists no parameters, so a snapshot cannot keep its weights; give fromForwardModel its `parameters`',
     );
   }
-  const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)])); // shares the data, as tfjs counts references
+  // The copies share their data: tfjs counts references.
+  const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)]));
   const parameters = Object.fromEntries(
     Object.entries(model.parameters).map(([name, variable]) => [name, kept.get(variable)!]),
   );
