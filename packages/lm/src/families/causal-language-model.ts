@@ -37,6 +37,8 @@ export interface CausalLanguageModel extends ForwardModel {
   /** Absent if `forward` takes no cache; generation then runs a whole forward pass per token. */
   readonly cacheShape?: CacheShape;
   readonly parameters: Readonly<Record<string, Variable>>;
+  /** Weights that are saved with the parameters and never trained. Default: none. */
+  readonly frozen?: Readonly<Record<string, Variable>>;
   readonly head: OutputHead;
   forward(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): ModelOutput;
   /** Only the last hidden states, after the final norm: [batch, T, hidden]. */
