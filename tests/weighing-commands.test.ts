@@ -239,7 +239,7 @@ test('the error for a number that is not finite names the file and the row', asy
   for (const line of ['sample --budget 9 --method coverage', 'density']) {
     const { code, stderr } = await run(`${line} --embeddings nan.safetensors --out x`);
     expect([code, stderr]).toEqual([1, expect.stringContaining('nan.safetensors: ')]);
-    expect(stderr).toContain('hold NaN in row 5');
+    expect(stderr).toContain('NaN in row 5');
   }
 });
 

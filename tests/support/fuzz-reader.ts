@@ -14,8 +14,8 @@ const count = casesOf(8_000, 1_000_000);
 export const fuzzTimeout = 30 * 60_000;
 
 /**
- * Small sound files of a format: ids of text, integers, and half precision where it has that; and the last file's ids beside it,
- * for npy.
+ * Small valid files of a format: text ids, integer ids, and half precision if it has that; for npy also the ids of the last file,
+ * which are in a file beside it.
  */
 export async function smallFiles(extension: string): Promise<{ files: Uint8Array[]; ids: Uint8Array }> {
   const folder = await mkdtemp(join(tmpdir(), 'rarefy-fuzz-'));
@@ -53,7 +53,7 @@ export function watchWhileFuzzing(): void {
 }
 
 /**
- * Opens inputs and reads all of their rows: each is refused with an error of ours, or sound, and nothing larger than twice the
+ * Opens inputs and reads all of their rows: each is refused with one of our errors, or is valid, and nothing larger than twice the
  * input is allocated, or than `least`.
  */
 export async function fuzz(

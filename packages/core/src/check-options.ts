@@ -4,12 +4,12 @@ import { InvalidArgumentError } from './errors.js';
 export const callOptionNames = ['signal', 'onEvent'] as const;
 
 /**
- * Rejects options whose name is not in `known`, which JavaScript would otherwise ignore. An option whose value is undefined counts as
- * absent.
+ * Rejects options whose name is not in `known`, which JavaScript would otherwise ignore. An option whose value is undefined counts
+ * as absent.
  * @param known all option names
  * @param where name of the function, for the message
- * @throws InvalidArgumentError if `options` is neither undefined nor an object, or if it has an unknown name. The message suggests the
- *   nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
+ * @throws InvalidArgumentError if `options` is neither undefined nor an object, or if it has an unknown name. The message suggests
+ *   the nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
  */
 export function checkOptions(options: object | undefined, known: readonly string[], where: string): void {
   if (options === undefined) return;
@@ -28,7 +28,9 @@ function listed(known: readonly string[]): string {
   return known.length === 0 ? 'no options' : `the options ${known.map((name) => `"${name}"`).join(', ')}`;
 }
 
-/** The known name with the fewest edits, if those are at most a third of the longer name's letters. Ignores upper and lower case. */
+/**
+ * The known name with the fewest edits, if those are at most a third of the longer name's letters. Ignores upper and lower case.
+ */
 function nearestName(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = Number.POSITIVE_INFINITY;
@@ -43,7 +45,8 @@ function nearestName(name: string, known: readonly string[]): string | undefined
 
 /** Number of letters to insert, delete or replace to turn one text into the other (Levenshtein distance). */
 function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column); // row[j]: edits from the letters read so far to to.slice(0, j)
+  // row[j]: edits from the letters read so far to to.slice(0, j)
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let index = 0; index < from.length; index++) {
     const next = [index + 1];
     for (let column = 0; column < to.length; column++) {

@@ -18,8 +18,8 @@ export type ImportedPeers<Peers extends readonly ImportPeerOptions<object>[]> = 
 
 /**
  * Imports an optional library on first use.
- * @throws MissingDependencyError with the install command if it is not installed; with the cause if it does not load. What the function
- *   `lib` throws.
+ * @throws MissingDependencyError with the install command if it is not installed; with the cause if it does not load. What the
+ *   function `lib` throws.
  */
 export async function importPeer<Module extends object>(options: ImportPeerOptions<Module>): Promise<Module> {
   return (await importPeers([options]))[0];
@@ -27,8 +27,8 @@ export async function importPeer<Module extends object>(options: ImportPeerOptio
 
 /**
  * Imports several optional libraries that are needed together, so that one error names all that are missing.
- * @throws MissingDependencyError with one install command for all that are not installed; otherwise with the cause of the first that
- *   does not load. What a function `lib` throws.
+ * @throws MissingDependencyError with one install command for all that are not installed; otherwise with the cause of the first
+ *   that does not load. What a function `lib` throws.
  */
 export async function importPeers<const Peers extends readonly ImportPeerOptions<object>[]>(
   peers: Peers,

@@ -3,11 +3,12 @@ import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Matrix } from './spec/matrix.js';
 
 /**
- * Makes a {@link Matrix} from plain or typed arrays: one array per row, or all numbers in one array, row after row. Copies the numbers,
- * rounded to float32.
+ * Makes a {@link Matrix} from plain or typed arrays: one array per row, or all numbers in one array, row after row. Copies the
+ * numbers, rounded to float32.
  * @param rows one array per row, all of the same length: rows x cols. No rows give 0 x 0, or 0 x `cols`.
  * @param cols number of columns; required for numbers in one array
- * @throws ShapeError if the rows differ in length or the numbers do not fill the last row; NotFiniteError if a value is not a number, is
+ * @throws ShapeError if the rows differ in length or the numbers do not fill the last row; NotFiniteError if a value is not a
+ * number, is
  *   NaN or infinite, or exceeds float32; InvalidArgumentError if `cols` is missing or not an integer ≥ 0.
  */
 export function matrix(rows: readonly ArrayLike<number>[], cols?: number): Matrix;

@@ -22,9 +22,6 @@ export { type RaceDensity, raceDensity } from './estimators/race-density.js';
 export { lowestPositions, rarestPositions } from './numeric/lowest-positions.js';
 export { type DensityReport, densityReport } from './report.js';
 export {
-  type DensityOfOptions,
-  densityOf,
-  type EmbeddedDensity,
   type EmbeddedPromptWeights,
   type PromptWeights,
   type WeighOptions,

@@ -12,7 +12,6 @@ import {
   type RowSource,
   ShapeError,
   type Weighting,
-  type WorkEvent,
 } from '@rarefy/core';
 import { knnDistance } from './estimators/knn.js';
 import { type DensityReport, densityReport } from './report.js';
@@ -89,23 +88,6 @@ export async function weighPrompts<Item>(
     work.onEvent?.({ type: 'work-warning', task: 'weigh', code: 'weights', message });
   }
   return { ...measured, weights, report };
-}
-
-export interface DensityOfOptions<Item> extends Omit<WeighPromptsOptions<Item>, 'estimator' | 'weighting'> {
-  readonly estimator: DensityEstimator;
-}
-
-export type EmbeddedDensity = Omit<EmbeddedPromptWeights, 'weights' | 'report'>;
-
-/** The density part of {@link weighPrompts}, without the warning of truncated prompts. */
-export function densityOf<Item>(
-  items: readonly Item[],
-  { estimator, ...work }: DensityOfOptions<Item>,
-): Promise<EmbeddedDensity> {
-  const onEvent = (event: WorkEvent) => {
-    if (event.type !== 'work-warning' || event.code !== 'truncated') work.onEvent?.(event);
-  };
-  return embeddedDensity(items, estimator, { ...work, onEvent });
 }
 
 function isPrompts<Item>(given: readonly Item[] | Matrix | RowSource): given is readonly Item[] {

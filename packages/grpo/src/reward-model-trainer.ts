@@ -29,7 +29,7 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;
   readonly seed: number;
-  /** Draws the pairs of each step, by position in `pairs`. Pairs that are left out are skipped. Default: each pair once per epoch. */
+  /** Draws the pairs of each step, by position in `pairs`; skips pairs that are left out. Default: each pair once per epoch. */
   readonly sampler?: Sampler;
 }
 

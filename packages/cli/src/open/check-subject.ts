@@ -16,7 +16,7 @@ export interface FoundSubject {
 }
 
 /**
- * Finds the factory that a file exports. Every check calls it as `factory(count, seed)`, with only as many arguments as it declares.
+ * Finds the factory that a file exports. Checks call it as `factory(count, seed)`, with only as many arguments as it declares.
  * The file of a sampler can also export `fromWeights(weights, seed)`.
  * @throws InputError if there is no such function, or if it returns something of an unknown kind.
  */

@@ -8,8 +8,8 @@ import type { Matrix } from '../spec/matrix.js';
 
 export interface EmbedderFromOptions<Item = string> {
   /**
-   * Names everything that decides the numbers: the model, its revision, pooling, prefix. Part of the fingerprint, by which caches and
-   * saved states recognize the embedder. Change it whenever the numbers change.
+   * Names everything that decides the numbers: the model, its revision, pooling, prefix. Part of the fingerprint, by which caches
+   * and saved states recognize the embedder. Change it whenever the numbers change.
    */
   readonly name: string;
   /** Number of columns, an integer ≥ 1. */

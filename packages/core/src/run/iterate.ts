@@ -10,8 +10,8 @@ export function* iterate(sampler: Sampler): Generator<number, void, undefined> {
 }
 
 /**
- * Makes a sampler work in `for (const position of sampler)`, with the draws of {@link iterate}. Adds the method to the sampler itself,
- * so its getters stay live, and returns it. Factories of samplers end with it: `return iterableSampler({ ... })`.
+ * Makes a sampler work in `for (const position of sampler)`, with the draws of {@link iterate}. Adds the method to the sampler
+ * itself, so its getters stay live, and returns it. Factories of samplers end with it: `return iterableSampler({ ... })`.
  */
 export function iterableSampler<Kind extends Sampler>(sampler: Kind): Kind & IterableSampler {
   return Object.assign(sampler, { [Symbol.iterator]: () => iterate(sampler) });
