@@ -11,11 +11,12 @@ export interface ModelSnapshot extends CausalLanguageModel, Disposable {
 }
 
 /**
- * Keeps the weights that a model has now. The snapshot embeds and generates as the model does now, whatever training does to the model
- * later. It copies no numbers: both share data until the next optimizer step gives the model new data. No gradient flows into a snapshot.
+ * Keeps the weights that a model has now. The snapshot embeds and generates as the model does now, whatever training does to the
+ * model later. It copies no numbers: both share data until the next optimizer step gives the model new data. No gradient flows into
+ * a snapshot.
  *
- * A snapshot of a built-in family is independent of the model. One of your own model calls its `forward` with the kept weights in its
- * variables, and puts the current ones back before it returns; do not dispose those variables earlier.
+ * A snapshot of a built-in family is independent of the model. One of your own model calls its `forward` with the kept weights in
+ * its variables, and puts the current ones back before it returns; do not dispose those variables earlier.
  * @throws InvalidArgumentError if the model lists no weights that a snapshot could keep.
  */
 export function snapshot(model: CausalLanguageModel): ModelSnapshot {
@@ -25,7 +26,8 @@ export function snapshot(model: CausalLanguageModel): ModelSnapshot {
       'the model lists no parameters, so a snapshot cannot keep its weights; give fromForwardModel its `parameters`',
     );
   }
-  const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)])); // shares the data, as tfjs counts references
+  // A variable shares the data of its initial value: tfjs counts references.
+  const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)]));
   const keptOf = (record: Readonly<Record<string, tf.Variable>>) =>
     Object.fromEntries(Object.entries(record).map(([name, variable]) => [name, kept.get(variable)!]));
   const parameters = keptOf(model.parameters);
