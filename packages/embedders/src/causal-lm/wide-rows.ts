@@ -27,6 +27,8 @@ export interface WideRowsOptions {
   readonly seed?: number;
 }
 
+export const wideOptionNames = ['folder', 'diskBytes', 'projectedColumns', 'seed'] satisfies (keyof WideRowsOptions)[];
+
 /** Rows that the error of the projection is measured on. */
 const sampledRows = 64;
 const task = 'vocabulary-space';
@@ -70,9 +72,11 @@ export async function wideRows<Item>(
   const file = await rowFile(cols, { folder });
   try {
     const truncated: number[] = [];
+    const { batchSize = 32, signal, onEvent } = options;
+    const work = { batchSize, total: items.length, signal, onEvent };
     const step = Math.max(1, Math.floor(items.length / sampledRows));
     const samples: { exact: Float32Array; projected: Float32Array }[] = [];
-    for await (const part of embedStream(embedder, items, { ...options, total: items.length })) {
+    for await (const part of embedStream(embedder, items, work)) {
       truncated.push(...part.truncated);
       const { data, rows } = part.embeddings;
       if (!project) {

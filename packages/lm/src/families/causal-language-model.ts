@@ -36,6 +36,8 @@ export interface CausalLanguageModel extends ForwardModel {
   readonly description: ModelDescription;
   /** Absent if `forward` takes no cache; generation then runs a whole forward pass per token. */
   readonly cacheShape?: CacheShape;
+  /** The fields of config.json that a built-in family was built from, as JSON: with the weights, they decide its numbers. */
+  readonly settings?: string;
   readonly parameters: Readonly<Record<string, Variable>>;
   /** Weights that are saved with the parameters and never trained. Default: none. */
   readonly frozen?: Readonly<Record<string, Variable>>;

@@ -77,6 +77,7 @@ function bindWeights(
   const model: CausalLanguageModel = {
     description,
     cacheShape: { layers, keyValueHeads, headSize },
+    settings: reader.fieldsRead(),
     parameters,
     head,
     withParameters: (others) => bindWeights(family, reader, others),

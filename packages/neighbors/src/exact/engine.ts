@@ -1,6 +1,6 @@
 import { checkInteger, InvalidArgumentError, type Metric, MissingDependencyError } from '@rarefy/core';
+import { mostWorkers } from '@rarefy/neighbors-wasm';
 import { checkMetric } from '../distance/canonical-distance.js';
-import { mostWorkers } from '../workers/threads.js';
 import { importNative, type NativeNeighbors } from './native.js';
 
 /**
@@ -24,6 +24,8 @@ export interface ExactEngineOptions {
   /** The module `@rarefy/neighbors-native`, or a function that returns it. */
   readonly native?: NativeNeighbors | (() => NativeNeighbors | Promise<NativeNeighbors>) | undefined;
 }
+
+export const engineOptionNames = ['engine', 'workers', 'memoryBytes', 'native'] satisfies (keyof ExactEngineOptions)[];
 
 const engines: readonly ExactEngine[] = ['auto', 'wasm', 'native', 'typescript'];
 export const defaultMemoryBytes = 2 ** 31;
