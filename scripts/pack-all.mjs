@@ -63,7 +63,7 @@ function peersOf(name) {
 const needed = packages.flatMap(({ peerDependencies = {}, peerDependenciesMeta = {} }) =>
   Object.entries(peerDependencies).filter(([peer]) => peerDependenciesMeta[peer]?.optional !== true),
 );
-// None of the packages is in a registry. Each package manager has its own field that says where their dependencies on each other lead.
+// No registry has these packages. Each package manager has its own field that says where their dependencies on each other are.
 const everything = {
   private: true,
   type: 'module',

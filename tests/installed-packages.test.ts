@@ -88,7 +88,7 @@ const before = await weightsDigest(policy.model);
 const prompts = ['How do I boil an egg?', 'Write a poem about rain.'].map((prompt) => ({ prompt }));
 const loader = grpoLoader(prompts, { sampler: roundRobinSampler(2, 1), batchSize: 1, groupSize: 4 });
 await trainGrpo(policy, loader, {
-  steps: 1, learningRate: 1e-3, seed: 1, maxCompletionLength: 6, maxPromptLength: 16, out: 'run',
+  steps: 1, learningRate: 1e-3, seed: 1, maxCompletionLength: 6, maxPromptLength: 16,
   rewards: [{ name: 'length', reward: lengthReward({ target: 2 }) }],
 });
 if ((await weightsDigest(policy.model)) === before) throw new Error('the step did not change the weights');
@@ -129,7 +129,6 @@ describe.skipIf(noComponents !== '')(`packed packages${noComponents}`, () => {
           `${name} imports every entry, checks a sampler and runs a GRPO step${noNode}`,
           async () => {
             writeFileSync(join(project, 'program.mjs'), program);
-            rmSync(join(project, 'run'), { recursive: true, force: true });
             const { code, output } = await run([node, 'program.mjs'], project);
             expect([code, output]).toEqual([0, expect.stringContaining('all is well on v')]);
           },

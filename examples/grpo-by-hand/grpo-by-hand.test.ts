@@ -46,14 +46,14 @@ test.each([1, 2])(
       weighting: compose(inverseDensity(), targetEss(0.5)),
       seed: settings.seed,
     });
-    const { batchSize, groupSize } = settings;
+    const { batchSize, groupSize, ...shared } = settings;
     const loader = grpoLoader(
       prompts.map((prompt) => ({ prompt })),
       { sampler, batchSize, groupSize },
     );
     const expected: { loss: number; reward: number }[] = [];
     await trainGrpo(theirs, loader, {
-      ...settings,
+      ...shared,
       ...{ numIterations: iterations, weightDecay: 0, maxGradNorm: 1 },
       loss: dapoLoss({ epsilonHigh: 0.28 }),
       rewards: [{ name: 'spaces', reward: spaces }],
@@ -67,10 +67,8 @@ test.each([1, 2])(
     });
     expect(steps.some(({ loss }) => Math.abs(loss) > 1e-3)).toBe(true);
     for (const [name, parameter] of Object.entries(mine.model.parameters)) {
-      const other = theirs.model.parameters[name]!.dataSync();
-      const difference = parameter
-        .dataSync()
-        .reduce((most, value, index) => Math.max(most, Math.abs(value - other[index]!)), 0);
+      const [values, others] = [parameter.dataSync<'float32'>(), theirs.model.parameters[name]!.dataSync<'float32'>()];
+      const difference = values.reduce((most, value, index) => Math.max(most, Math.abs(value - others[index]!)), 0);
       expect(difference, name).toBeLessThan(1e-5);
     }
     mine.model.dispose();

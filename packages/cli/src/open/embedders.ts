@@ -182,7 +182,8 @@ export const embeddingOptions = under('Model', {
 });
 
 /**
- * Opens the embedder that a file exports: of plain texts, with the fingerprint that it reports. Its function is called without arguments.
+ * Opens the embedder of plain texts that a file exports. Its function is called without arguments. The fingerprint is that of the
+ * component.
  * @throws InputError if the file exports no such function or the function returns no embedder.
  */
 export async function openEmbedderFile(file: string): Promise<OpenedEmbedder> {
