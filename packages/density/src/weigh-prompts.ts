@@ -97,16 +97,17 @@ function isPrompts<Item>(given: readonly Item[] | Matrix | RowSource): given is 
 async function embeddedDensity<Item>(
   prompts: readonly Item[],
   estimator: DensityEstimator,
-  { embedder, memoryBytes = 2 ** 28, ...work }: WeighPromptsOptions<Item>,
+  { embedder, memoryBytes = 2 ** 28, batchSize = 32, signal, onEvent }: WeighPromptsOptions<Item>,
 ): Promise<Omit<EmbeddedPromptWeights, 'weights' | 'report'>> {
   if (prompts.length === 0) throw new InvalidArgumentError('there are no prompts to weigh; give at least two');
+  const work = { signal, onEvent };
   if (!embedder.embedRows || 4 * prompts.length * embedder.capabilities.dimensions <= memoryBytes) {
-    const { points, truncated } = await embedInMemory(embedder, prompts, work);
+    const { points, truncated } = await embedInMemory(embedder, prompts, { batchSize, ...work });
     warnOfTruncation(truncated.length, prompts.length, work);
     const density = checkLength(await estimator.fit(points, work), prompts.length, 'prompts');
     return { density, fingerprint: embedder.fingerprint, truncated };
   }
-  await using rows = await embedder.embedRows(prompts, work);
+  await using rows = await embedder.embedRows(prompts, { batchSize, ...work });
   const { fingerprint, truncated, distanceError } = rows;
   warnOfTruncation(truncated.length, prompts.length, work);
   const bytes = bytesOf(rows);
@@ -133,9 +134,10 @@ async function embedInMemory<Item>(embedder: Embedder<Item>, prompts: readonly I
 async function rowDensity(
   given: Matrix | RowSource,
   estimator: DensityEstimator,
-  { memoryBytes = 2 ** 28, ...work }: WeighOptions,
+  { memoryBytes = 2 ** 28, signal, onEvent }: WeighOptions,
 ): Promise<Float64Array> {
   if (given.rows === 0) throw new InvalidArgumentError('there are no rows to weigh; give at least two');
+  const work = { signal, onEvent };
   const density = 'data' in given ? estimator.fit(given, work) : fitSource(estimator, given, memoryBytes, work);
   return checkLength(await density, given.rows, 'rows');
 }

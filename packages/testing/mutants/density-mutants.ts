@@ -1,6 +1,7 @@
 import type { DensityEstimator, Matrix } from '@rarefy/core';
 import { naiveDensity } from '../src/reference/naive-density.js';
 import type { DensitySubject } from '../src/subjects.js';
+import { localOutlierFactor } from './local-outlier-factor.js';
 import { altered, hidingReason, identityMutants, ignoringSignal, type Mutant } from './mutant.js';
 
 type Change = (right: DensityEstimator) => Partial<DensityEstimator>;
@@ -42,6 +43,22 @@ export const densityMutants: readonly Mutant<DensitySubject>[] = [
     'returns the mean distance instead of its inverse',
     'returns larger densities for a tight cluster than for a loose one',
     fitted((value) => 1 / value),
+  ),
+  mutant(
+    'declares relative densities but compares all rows',
+    'returns a lower density for a row beside a tight cluster than for either cluster',
+    () => ({ capabilities: { outOfSample: true, online: true, relative: true } }),
+  ),
+  mutant(
+    'returns the outlier factor instead of its inverse',
+    'returns a lower density for a row beside a tight cluster than for either cluster',
+    () => {
+      const inverted = localOutlierFactor({ k: 8 });
+      return {
+        capabilities: { outOfSample: true, online: true, relative: true },
+        fit: async (given, options) => (await inverted.fit(given, options)).map((value) => 1 / value),
+      };
+    },
   ),
   mutant(
     'divides by the distance without an epsilon',

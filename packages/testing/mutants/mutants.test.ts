@@ -20,6 +20,7 @@ import { embedderMutants } from './embedder-mutants.js';
 import { exporterMutants, readJson } from './exporter-mutants.js';
 import { indexMutants } from './index-mutants.js';
 import { loaderMutants, loaderRows, prefetchingLoader } from './loader-mutants.js';
+import { localOutlierFactor } from './local-outlier-factor.js';
 import { loggerMutants } from './logger-mutants.js';
 import { memoryLogger } from './memory-logger.js';
 import type { Mutant } from './mutant.js';
@@ -100,6 +101,7 @@ describeSuite(
       variants: variant(() => naiveDensity({ k: 6 })),
       scalePower: -1,
     },
+    'the local outlier factor': { create: () => localOutlierFactor({ k: 8 }), scalePower: 0 },
   },
   densityMutants,
 );
@@ -145,3 +147,13 @@ describeSuite(
   exporterMutants,
 );
 describeSuite('logger', loggerChecks, { 'memory logger': { create: memoryLogger } }, loggerMutants);
+
+test('the local outlier factor fails the checks of densities that compare all rows, unless it declares to be relative', async () => {
+  const { results } = await runChecks(
+    densityEstimatorChecks({ create: () => localOutlierFactor({ k: 8, relative: false }), scalePower: 0 }),
+  );
+  expect(results.filter(({ status }) => status === 'failed').map(({ name }) => name)).toEqual([
+    'excludes each row from its own density',
+    'scores new points consistently with the fit',
+  ]);
+});

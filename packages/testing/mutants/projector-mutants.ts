@@ -26,6 +26,17 @@ const numbers =
       }
     };
 
+/** The correct projector with its rows in the order of `source`: row r shows the point `source(r, rows)`. */
+const rows =
+  (source: (row: number, rows: number) => number): ((right: Project) => Project) =>
+  (right) =>
+    async function* (points, options) {
+      for await (const { data, rows, cols } of right(points, options)) {
+        const moved = data.map((_, index) => data[source(Math.floor(index / cols), rows) * cols + (index % cols)]!);
+        yield { data: moved, rows, cols };
+      }
+    };
+
 const random = counterRandom(1);
 let runs = 0;
 
@@ -41,6 +52,68 @@ export const projectorMutants: readonly Mutant<Subject<Projector>>[] = [
     'places points at random',
     'keeps neighbors together',
     numbers((_, index) => random.uniform(index)),
+  ),
+  mutant(
+    'returns its rows in reverse',
+    'keeps neighbors together',
+    rows((row, count) => count - 1 - row),
+  ),
+  mutant(
+    'shifts its rows by one',
+    'keeps neighbors together',
+    rows((row, count) => (row + 1) % count),
+  ),
+  mutant(
+    'wraps the layout around',
+    'places distant points further apart than near ones',
+    numbers((value) => (5 * value) % 1),
+  ),
+  mutant(
+    'leaves its last axis flat',
+    'spreads points along every axis',
+    numbers((value, index, { cols }) => (index % cols === cols - 1 ? 0.5 : value)),
+  ),
+  mutant(
+    'writes every round to one buffer',
+    'yields every layout in an array of its own',
+    (right) =>
+      async function* (points, options) {
+        let buffer: Float32Array | undefined;
+        let rounds = 0;
+        for await (const layout of right(points, options)) {
+          buffer ??= new Float32Array(layout.data.length);
+          buffer.set(layout.data.map((value) => value * ++rounds));
+          yield { ...layout, data: buffer };
+        }
+      },
+  ),
+  mutant('writes every call to one buffer', 'does not reuse the arrays that it returns', (right) => {
+    const buffer = new Float32Array(1000);
+    return async function* (points, options) {
+      for await (const layout of right(points, options)) {
+        buffer.set(layout.data);
+        yield { ...layout, data: buffer.subarray(0, layout.data.length) };
+      }
+    };
+  }),
+  mutant(
+    'ignores an abort after the first layout',
+    'rejects if it is aborted between two layouts',
+    (right) =>
+      async function* (points, { dimensions, signal }) {
+        signal?.throwIfAborted();
+        yield* right(points, { dimensions });
+      },
+  ),
+  mutant(
+    'ignores an abort while it computes',
+    'rejects with the reason if it is aborted midway',
+    (right) =>
+      async function* (points, { dimensions, signal }) {
+        signal?.throwIfAborted();
+        for (let turns = 0; turns < 4; turns++) await turn();
+        yield* right(points, { dimensions });
+      },
   ),
   mutant(
     'starts from a different layout each time',

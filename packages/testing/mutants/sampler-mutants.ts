@@ -1,4 +1,4 @@
-import type { Sampler, SamplerState } from '@rarefy/core';
+import type { IterableSampler, Sampler, SamplerState } from '@rarefy/core';
 import { deckSampler, learningSampler, rouletteSampler } from '../src/reference/samplers.js';
 import type { SamplerSubject } from '../src/subjects.js';
 import { altered, identityMutants, type Mutant } from './mutant.js';
@@ -7,7 +7,7 @@ const weights = [4, 0, 1, 2, 3];
 const seed = 3;
 const right = () => rouletteSampler(weights, { seed });
 
-type Change = (sampler: Sampler) => Partial<Sampler>;
+type Change = (sampler: Sampler) => Partial<IterableSampler>;
 
 /** A sampler with some members replaced. */
 const mutant = (
@@ -21,7 +21,7 @@ const mutant = (
   subject: {
     create() {
       const sampler = base();
-      return altered(sampler, change(sampler));
+      return altered<Sampler>(sampler, change(sampler));
     },
   },
 });
@@ -154,6 +154,17 @@ export const samplerMutants: readonly Mutant<SamplerSubject>[] = [
       { seed },
     ),
   ),
+  fromWeights('draws by the square root of the weights', 'draws in proportion to the weights', (given) =>
+    rouletteSampler(given.map(Math.sqrt), { seed }),
+  ),
+  fromWeights('draws each epoch in an order that ignores the weights', 'draws in proportion to the weights', (given) =>
+    given.length < 100 ? deckSampler(given.length, { seed }) : rouletteSampler(given, { seed }),
+  ),
+  mutant('draws ahead in a loop', 'iterates over its own draws', (sampler) => ({
+    *[Symbol.iterator]() {
+      for (;;) yield* sampler.draw(2).positions;
+    },
+  })),
   fromWeights('adds an epsilon to every weight', 'never draws a position of weight 0', (given) =>
     rouletteSampler(
       given.map((weight) => weight + 0.01),

@@ -42,7 +42,11 @@ export interface DensitySubject extends Subject<DensityEstimator> {
 export interface SamplerSubject extends Subject<Sampler> {
   /** Positions are in [0, size). Default: the length of `probabilities()`, if the sampler has them. */
   readonly size?: number;
-  /** Makes a sampler of the same kind from these weights, if its draws follow weights. */
+  /**
+   * Makes a sampler of the same kind from these weights, if its draws follow weights. With replacement, each position must be drawn in
+   * proportion to its weight; without, the first draw of each epoch, and every epoch must hold all positions. Checked for samplers that
+   * do not adapt, by a chi-square test at level 1e-6.
+   */
   readonly fromWeights?: (weights: Float64Array) => Sampler | Promise<Sampler>;
 }
 

@@ -30,6 +30,27 @@ function squares(maxBatch = Infinity, change: (result: EmbedResult) => EmbedResu
   return { embedder, calls };
 }
 
+test('rejects unknown options and passes only the call options on to embedBatch', async () => {
+  const seen: unknown[] = [];
+  const { embedder } = squares();
+  const recorder = {
+    ...embedder,
+    embedBatch(items: readonly number[], options?: object) {
+      seen.push(options);
+      return embedder.embedBatch(items);
+    },
+  };
+  const { signal } = new AbortController();
+  await embed(recorder, [1], { batchSize: 2, task: 'embed twice', signal });
+  expect(seen).toEqual([{ signal, onEvent: undefined }]);
+  await expect(embed(embedder, [], { batchsize: 2 } as object)).rejects.toThrow(
+    'embed has no option "batchsize"; did you mean "batchSize"?',
+  );
+  await expect(collect(embedStream(embedder, [1], { size: 2 } as object))).rejects.toThrow(
+    'embedStream has no option "size"; it has the options',
+  );
+});
+
 const upTo = (count: number) => Array.from({ length: count }, (_, item) => item);
 
 async function parts(stream: AsyncIterable<EmbeddedPart>): Promise<EmbeddedPart[]> {

@@ -1,3 +1,4 @@
+import { callOptionNames, checkOptions } from '../check-options.js';
 import { checkInteger, firstNotFinite } from '../checks.js';
 import { NotFiniteError, ShapeError } from '../errors.js';
 import type { CallOptions } from '../spec/component.js';
@@ -14,6 +15,8 @@ export interface EmbedOptions extends CallOptions {
   readonly total?: number;
 }
 
+const optionNames = ['batchSize', 'task', 'total', ...callOptionNames];
+
 /** The embeddings of one batch of a stream. */
 export interface EmbeddedPart {
   /** Index in the stream of the batch's first item. */
@@ -26,13 +29,15 @@ export interface EmbeddedPart {
 
 /**
  * Embeds all items: one row per item, in order (items x dimensions). No items give 0 x dimensions.
- * @throws ShapeError or NotFiniteError if the embedder returns an invalid matrix; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an invalid
+ *   matrix; the signal's reason on abort.
  */
 export async function embed<Item>(
   embedder: Embedder<Item>,
   items: readonly Item[],
   options: EmbedOptions = {},
 ): Promise<Matrix> {
+  checkOptions(options, optionNames, 'embed');
   if (items.length === 0) return { data: new Float32Array(0), rows: 0, cols: embedder.capabilities.dimensions };
   return collect(embedStream(embedder, items, { total: items.length, ...options }));
 }
@@ -40,13 +45,15 @@ export async function embed<Item>(
 /**
  * Embeds items as they arrive, batch by batch and in order. Reads no items ahead: a batch is read and computed only when the caller
  * asks for the next part.
- * @throws ShapeError or NotFiniteError if the embedder returns an invalid matrix; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an invalid
+ *   matrix; the signal's reason on abort.
  */
 export async function* embedStream<Item>(
   embedder: Embedder<Item>,
   items: Iterable<Item> | AsyncIterable<Item>,
   options: EmbedOptions = {},
 ): AsyncGenerator<EmbeddedPart, void, undefined> {
+  checkOptions(options, optionNames, 'embedStream');
   const { signal, onEvent, task = 'embed', total, batchSize = 32 } = options;
   checkInteger('batchSize', batchSize, 1);
   const size = Math.min(batchSize, embedder.capabilities.maxBatch);
@@ -55,7 +62,7 @@ export async function* embedStream<Item>(
   let batch: Item[] = [];
   const run = async (): Promise<EmbeddedPart> => {
     signal?.throwIfAborted();
-    const { embeddings, truncated = [] } = await embedder.embedBatch(batch, options);
+    const { embeddings, truncated = [] } = await embedder.embedBatch(batch, { signal, onEvent });
     checkRows(embeddings, batch.length, embedder.capabilities.dimensions, start);
     const part = { start, embeddings, truncated: Array.from(truncated, (row) => start + row) };
     start += batch.length;

@@ -66,3 +66,10 @@ test('rejects a k without enough rows, and an index that is not empty, before ad
   await expect(selfJoin(full.index, points, { k: 1 })).rejects.toBeInstanceOf(InvalidArgumentError);
   expect([...calls, ...full.calls]).toEqual([]);
 });
+
+test('rejects unknown options', async () => {
+  const { index } = recorder({ joins: true });
+  await expect(selfJoin(index, points, { k: 2, exclude: 1 } as { k: number })).rejects.toThrow(
+    'selfJoin has no option "exclude"; it has the options "k", "signal", "onEvent"',
+  );
+});

@@ -1,3 +1,4 @@
+import { callOptionNames, checkOptions } from '../check-options.js';
 import { checkInteger } from '../checks.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { CallOptions } from '../spec/component.js';
@@ -7,14 +8,15 @@ import type { NeighborIndex, Neighbors } from '../spec/neighbor-index.js';
 /**
  * The k nearest other rows of every row of `points`. A row is never its own neighbor; an equal row can be.
  * @param index must be empty; holds `points` afterwards
- * @throws InvalidArgumentError if k is not an integer in [1, rows - 1], or if `index` is not empty.
+ * @throws InvalidArgumentError if an option is unknown, if k is not an integer in [1, rows - 1], or if `index` is not empty.
  */
 export async function selfJoin(
   index: NeighborIndex,
   points: Matrix,
   options: CallOptions & { readonly k: number },
 ): Promise<Neighbors> {
-  const { k } = options;
+  checkOptions(options, ['k', ...callOptionNames], 'selfJoin');
+  const { k, ...call } = options;
   checkInteger('k', k, 1);
   if (k > points.rows - 1) {
     throw new InvalidArgumentError(
@@ -22,7 +24,7 @@ export async function selfJoin(
     );
   }
   if (index.size > 0) throw new InvalidArgumentError(`selfJoin needs an empty index, got one with ${index.size} rows`);
-  await index.add(points, options);
+  await index.add(points, call);
   if (index.selfJoin) return index.selfJoin(options);
   return index.search(points, { ...options, exclude: Int32Array.from({ length: points.rows }, (_, row) => row) });
 }

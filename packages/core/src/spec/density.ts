@@ -6,6 +6,11 @@ export interface DensityCapabilities {
   readonly outOfSample: boolean;
   /** Whether the estimator has `update`. */
   readonly online: boolean;
+  /**
+   * Whether a density compares a row with its own neighborhood, as the local outlier factor does, rather than with all rows; default
+   * false. Inside any cluster, tight or loose, relative densities are about equal; a row apart from its nearest cluster has a lower one.
+   */
+  readonly relative?: boolean;
 }
 
 /** Measures how crowded the neighborhood of each point is. Larger is denser; densities are always finite. */

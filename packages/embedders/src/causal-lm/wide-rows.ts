@@ -70,9 +70,11 @@ export async function wideRows<Item>(
   const file = await rowFile(cols, { folder });
   try {
     const truncated: number[] = [];
+    const { batchSize = 32, signal, onEvent } = options;
+    const work = { batchSize, total: items.length, signal, onEvent };
     const step = Math.max(1, Math.floor(items.length / sampledRows));
     const samples: { exact: Float32Array; projected: Float32Array }[] = [];
-    for await (const part of embedStream(embedder, items, { ...options, total: items.length })) {
+    for await (const part of embedStream(embedder, items, work)) {
       truncated.push(...part.truncated);
       const { data, rows } = part.embeddings;
       if (!project) {

@@ -23,9 +23,21 @@ import {
 const size = 50; // rows per cluster: more than any usual number of neighbors
 const allRows = Array.from({ length: 2 * size }, (_, row) => row);
 const twoClusters = (seed: number) => clusters([0.1, 0.6], size, 16, seed);
+const comparesAllRows = {
+  capability: 'densities that compare all rows',
+  met: ({ capabilities }: DensityEstimator) => !capabilities.relative,
+};
 const scores = { capability: 'score', met: ({ capabilities }: DensityEstimator) => capabilities.outOfSample };
 
-/** The checks of every density estimator. */
+/**
+ * The checks of every density estimator. An estimator with the capability `relative` compares each row with its own neighborhood.
+ * These checks do not apply to it:
+ * - larger densities for a tight cluster than for a loose one, in a fit and in scores: both clusters have about the same;
+ * - the largest density for a row with many copies: it is as crowded as its neighbors, the copies. Equal rows still need equal densities;
+ * - a fit without a row gives that row the same density: its neighbors' own neighborhoods change too.
+ *
+ * Instead, a row beside a tight cluster must have a lower density than the rows of a tight and of a loose cluster.
+ */
 export function densityEstimatorChecks(subject: DensitySubject): Check[] {
   return componentChecks('density-estimator', subject, [
     ...densityChecks(subject),
@@ -67,10 +79,34 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
       name: 'returns larger densities for a tight cluster than for a loose one',
       why: 'Larger means more crowded. The opposite would oversample the common prompts.',
       seed: 2,
+      requires: comparesAllRows,
       async run({ create, seed }) {
         const density = await (await create()).fit(clusters([0.05, 0.6], size, 16, seed));
         const [tight, loose] = [mean(density.subarray(0, size)), mean(density.subarray(size))];
         ensure(tight > loose, `the mean density is ${tight} in the tight cluster, but ${loose} in the loose one`);
+      },
+    },
+    {
+      name: 'returns a lower density for a row beside a tight cluster than for either cluster',
+      why: 'Relative densities must find the rows that are rare in their own neighborhood, and only those.',
+      seed: 14,
+      requires: { capability: 'relative densities', met: ({ capabilities }) => capabilities.relative === true },
+      async run({ create, seed }) {
+        const points = rowsOf(clusters([0.01, 0.6], size, 16, seed), [...allRows, 0]);
+        const beside = points.data.subarray(2 * size * 16);
+        beside[0] = beside[0]! + 0.3; // far for the tight cluster, nearer than neighbors in the loose one
+        const density = await (await create()).fit(points);
+        const [tight, loose] = [mean(density.subarray(0, size)), mean(density.subarray(size, 2 * size))];
+        const row = density[2 * size]!;
+        ensure(
+          row < 0.8 * Math.min(tight, loose),
+          `the row has density ${row}, but must have less than 80 % of the means of the tight and the loose cluster, ${tight} and ${loose}`,
+        );
+        const ratio = tight / loose;
+        ensure(
+          ratio > 1 / 3 && ratio < 3,
+          `the mean density is ${tight} in the tight cluster and ${loose} in the loose one, but relative densities must be within a factor of 3`,
+        );
       },
     },
     {
@@ -79,11 +115,13 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
       seed: 3,
       async run({ create, seed }) {
         const points = rowsOf(clusters([0.3, 0.6], size, 16, seed), [...Array(60).fill(0), ...Array(40).keys()]);
-        const density = await (await create()).fit(points);
+        const estimator = await create();
+        const density = await estimator.fit(points);
         ensureFinite(density, 'densities of points with duplicates');
         const [first] = density;
         const equal = new Float64Array(60).fill(first!);
         ensureClose(density.subarray(0, 60), equal, 1e-9 * Math.abs(first!), 'densities of equal rows');
+        if (estimator.capabilities.relative) return;
         const largest = Math.max(...density);
         ensure(first! >= largest, `a row with 60 copies has density ${first}, but another row has ${largest}`);
       },
@@ -106,8 +144,8 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
       why: 'A row that counts itself is its own nearest neighbor, and the rarest prompts look crowded.',
       seed: 5,
       requires: {
-        capability: 'score, and parameters that do not depend on the points',
-        met: ({ capabilities }) => capabilities.outOfSample && !adapts,
+        capability: 'score, densities that compare all rows, and parameters that do not depend on the points',
+        met: ({ capabilities }) => capabilities.outOfSample && !capabilities.relative && !adapts,
       },
       async run({ create, seed }) {
         const points = twoClusters(seed);
@@ -142,7 +180,10 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
       name: 'scores new points consistently with the fit',
       why: 'A new prompt must fit into the ranking of the old ones.',
       seed: 8,
-      requires: scores,
+      requires: {
+        capability: 'score, and densities that compare all rows',
+        met: (estimator) => scores.met(estimator) && comparesAllRows.met(estimator),
+      },
       async run({ create, seed }) {
         const points = clusters([0.05, 0.6], size + 1, 16, seed);
         const estimator = await create();

@@ -9,12 +9,14 @@ import {
 } from '@rarefy/core';
 import type { Check } from '../check.js';
 import { componentChecks } from '../component-checks.js';
-import { ensure, ensureEqual, ensureFailsOr, ensureFailsWith, ensureFinite } from '../ensure.js';
-import { clusters, rowsOf } from '../reference/points.js';
+import { ensure, ensureEqual, ensureFails, ensureFailsOr, ensureFailsWith, ensureFinite } from '../ensure.js';
+import { rowsOf, shuffledClusters } from '../reference/points.js';
+import { distanceRankCorrelation } from '../reference/rank-correlation.js';
 import { trustworthiness } from '../reference/trustworthiness.js';
 import type { Subject } from '../subjects.js';
 import {
   leavesInputUnchanged,
+  leavesResultsToCaller,
   type MainCall,
   rejectsIfAborted,
   rejectsIfAbortedMidway,
@@ -22,7 +24,8 @@ import {
   separatesConcurrentCalls,
 } from './life-checks.js';
 
-const threeClusters = (seed: number) => clusters([0.05, 0.05, 0.05], 30, 16, seed);
+/** Four clusters need three dimensions, so every axis of a layout has something to show. */
+const fourClusters = (seed: number) => shuffledClusters([36, 26, 17, 11], 0.05, 16, seed);
 const isDeterministic = {
   capability: 'deterministic layouts',
   met: ({ capabilities }: Projector) => capabilities.deterministic,
@@ -31,7 +34,7 @@ const isDeterministic = {
 const project: MainCall<Projector, Matrix> = {
   method: 'project',
   ready: (create) => create(),
-  inputs: () => [threeClusters(3), threeClusters(103)],
+  inputs: () => [fourClusters(3), fourClusters(103)],
   call: async (projector, points, signal) => ({
     layout: (await lastLayout(projector, points, { dimensions: 2, signal })).data,
   }),
@@ -46,7 +49,7 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
       why: 'A view matches points with prompts by their index, and cannot draw NaN.',
       seed: 1,
       async run({ create, seed }) {
-        const points = threeClusters(seed);
+        const points = fourClusters(seed);
         for (const dimensions of [2, 3] as const) {
           let layouts = 0;
           for await (const layout of (await create()).project(points, { dimensions })) {
@@ -58,10 +61,10 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
     },
     {
       name: 'keeps neighbors together',
-      why: 'A picture that mixes the clusters of the prompt space shows nothing.',
+      why: 'A picture that mixes the clusters of the prompt space, or shows a point at the place of another one, is wrong.',
       seed: 1,
       async run({ create, seed }) {
-        const points = threeClusters(seed);
+        const points = fourClusters(seed);
         for (const dimensions of [2, 3] as const) {
           const kept = trustworthiness(points, await lastLayout(await create(), points, { dimensions }), 10);
           const seen = `trustworthiness is ${kept.toFixed(3)} in ${dimensions} dimensions`;
@@ -70,11 +73,38 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
       },
     },
     {
+      name: 'places distant points further apart than near ones',
+      why: 'Users read the distance between two clusters in a picture as the distance between their prompts.',
+      seed: 1,
+      async run({ create, seed }) {
+        const points = fourClusters(seed);
+        for (const dimensions of [2, 3] as const) {
+          const kept = distanceRankCorrelation(points, await lastLayout(await create(), points, { dimensions }));
+          const seen = `the rank correlation of distances is ${kept.toFixed(3)} in ${dimensions} dimensions`;
+          ensure(kept > 0.2, `${seen}, but must be above 0.2; a random layout has about 0`);
+        }
+      },
+    },
+    {
+      name: 'spreads points along every axis',
+      why: 'A flat axis turns a view in space into a plane, and a view in the plane into a line.',
+      seed: 2,
+      async run({ create, seed }) {
+        const points = fourClusters(seed);
+        for (const dimensions of [2, 3] as const) {
+          const spreads = axisSpreads(await lastLayout(await create(), points, { dimensions }));
+          const [flattest, widest] = [Math.min(...spreads), Math.max(...spreads)];
+          const seen = `the standard deviations of the ${dimensions} axes are ${spreads.map((spread) => spread.toPrecision(3)).join(', ')}`;
+          ensure(flattest > 0.05 * widest, `${seen}, but each must be above 5 % of the largest`);
+        }
+      },
+    },
+    {
       name: 'can be stopped early',
       why: 'Users stop as soon as they like a layout, and then project again.',
       seed: 4,
       async run({ create, seed }) {
-        const points = threeClusters(seed);
+        const points = fourClusters(seed);
         const projector = await create();
         for await (const layout of projector.project(points, { dimensions: 3 })) {
           ensureLayout(layout, points.rows, 3, 'the first layout');
@@ -90,13 +120,29 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
       seed: 5,
       requires: isDeterministic,
       async run({ create, seed }) {
-        const expected = await lastLayout(await create(), threeClusters(seed), { dimensions: 2 });
+        const expected = await lastLayout(await create(), fourClusters(seed), { dimensions: 2 });
         let final = new Float32Array();
-        for await (const layout of (await create()).project(threeClusters(seed), { dimensions: 2 })) {
+        for await (const layout of (await create()).project(fourClusters(seed), { dimensions: 2 })) {
           final = layout.data.slice();
           layout.data.fill(99);
         }
         ensureEqual(final, expected.data, 'the final layout after the caller overwrote the earlier ones');
+      },
+    },
+    {
+      name: 'yields every layout in an array of its own',
+      why: 'A slider over the rounds keeps all layouts. In a reused array, all of them would show the last round.',
+      seed: 6,
+      async run({ create, seed }) {
+        const held: { readonly data: Float32Array; readonly copy: Float32Array }[] = [];
+        for await (const { data } of (await create()).project(fourClusters(seed), { dimensions: 2 })) {
+          const earlier = held.findIndex((other) => other.data === data);
+          ensure(earlier < 0, `layouts ${earlier} and ${held.length} are in the same array`);
+          held.push({ data, copy: data.slice() });
+        }
+        for (const [index, { data, copy }] of held.entries()) {
+          ensureEqual(data, copy, `layout ${index} after ${held.length - 1 - index} later ones`);
+        }
       },
     },
     {
@@ -108,7 +154,7 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
         for (const order of [...orders, Array<number>(40).fill(0), [...Array<number>(40).fill(0), 1, 50]]) {
           const what = `${order.length} points with ${new Set(order).size} different ones`;
           await ensureFailsOr(
-            async () => lastLayout(await create(), rowsOf(threeClusters(seed), order), { dimensions: 3 }),
+            async () => lastLayout(await create(), rowsOf(fourClusters(seed), order), { dimensions: 3 }),
             RarefyError,
             (layout) => ensureLayout(layout, order.length, 3, `the layout of ${what}`),
             what,
@@ -121,7 +167,7 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
       why: 'A single NaN moves every point, and the picture is empty for no visible reason.',
       seed: 8,
       async run({ create, seed }) {
-        const points = threeClusters(seed);
+        const points = fourClusters(seed);
         const spoiled = { ...points, data: points.data.slice() };
         spoiled.data[7] = Number.NaN;
         const attempt = (given: Matrix, dimensions: number) => async () =>
@@ -131,7 +177,27 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
         await ensureFailsWith(attempt(points, 4), InvalidArgumentError, 'a layout in 4 dimensions');
       },
     },
+    {
+      name: 'rejects if it is aborted between two layouts',
+      why: 'Users stop a projection that takes minutes, and the program must not go on with a layout that looks final.',
+      seed: 9,
+      async run({ create, seed }) {
+        const points = fourClusters(seed);
+        let layouts = 0;
+        for await (const _ of (await create()).project(points, { dimensions: 2 })) layouts++;
+        if (layouts < 2) return; // no moment between two layouts
+        const controller = new AbortController();
+        const reason = new Error('stopped by the check');
+        const rounds = (await create()).project(points, { dimensions: 2, signal: controller.signal });
+        const iterator = rounds[Symbol.asyncIterator]();
+        await iterator.next();
+        controller.abort(reason);
+        const error = await ensureFails(() => iterator.next(), `the second of ${layouts} layouts after an abort`);
+        ensure(error === reason, `an abort after the first layout: expected the signal's reason, got ${error}`);
+      },
+    },
     leavesInputUnchanged(project),
+    leavesResultsToCaller(project),
     { ...separatesConcurrentCalls(project), requires: isDeterministic },
     repeatsResults(project, isDeterministic),
     rejectsIfAborted(project),
@@ -145,6 +211,15 @@ async function lastLayout(projector: Projector, points: Matrix, options: Project
   for await (const layout of projector.project(points, options)) final = layout;
   ensure(final !== undefined, 'the projector yielded no layout');
   return final;
+}
+
+/** Standard deviation of each column. */
+function axisSpreads({ data, rows, cols }: Matrix): number[] {
+  return Array.from({ length: cols }, (_, axis) => {
+    const values = Float64Array.from({ length: rows }, (_, row) => data[row * cols + axis]!);
+    const mean = values.reduce((sum, value) => sum + value, 0) / rows;
+    return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / rows);
+  });
 }
 
 function ensureLayout({ data, rows, cols }: Matrix, points: number, dimensions: number, what: string): void {

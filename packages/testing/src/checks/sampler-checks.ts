@@ -1,4 +1,4 @@
-import type { Sampler } from '@rarefy/core';
+import type { IterableSampler, Sampler } from '@rarefy/core';
 import type { Check } from '../check.js';
 import { type ComponentCheck, componentChecks } from '../component-checks.js';
 import { ensure, ensureEqual } from '../ensure.js';
@@ -135,6 +135,26 @@ function streamChecks({ size }: SamplerSubject): ComponentCheck<Sampler>[] {
         sampler.probabilities?.().fill(-1);
         const later = sampler.draw(length).positions;
         ensureEqual(later, expected.subarray(2 * length), 'positions after the caller overwrote earlier ones');
+      },
+    },
+    {
+      name: 'iterates over its own draws',
+      why: 'A loop over the sampler and calls of draw read the same stream.',
+      requires: { capability: '[Symbol.iterator]', met: (sampler) => Symbol.iterator in sampler },
+      async run({ create }) {
+        const expected = (await create()).draw(length).positions;
+        const sampler = (await create()) as IterableSampler;
+        const seen: number[] = [...sampler.draw(3).positions];
+        for (const position of sampler) {
+          seen.push(position);
+          if (seen.length === 10) break;
+        }
+        seen.push(...sampler.draw(5).positions);
+        for (const position of sampler) {
+          seen.push(position);
+          if (seen.length === length) break;
+        }
+        ensureEqual(seen, expected, 'positions drawn by turns in loops and by draw');
       },
     },
     {

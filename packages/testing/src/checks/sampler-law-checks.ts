@@ -65,6 +65,29 @@ export function samplerLawChecks(fromWeights: SamplerSubject['fromWeights']): Co
       },
     },
     {
+      name: 'draws in proportion to the weights',
+      why: 'A sampler that follows the square roots of the weights looks right and undoes most of the treatment.',
+      requires: {
+        capability: 'fromWeights in the subject, and an endless stream that does not adapt',
+        met: ({ capabilities }) => fromWeights !== undefined && !capabilities.finite && !capabilities.adaptive,
+      },
+      async run() {
+        const weights = Float64Array.of(1, 2, 4, 8, 16, 32);
+        const expected = weights.map((weight) => weight / 63);
+        const sampler = await fromWeights!(weights);
+        if (sampler.capabilities.replacement) {
+          ensureFrequencies(sampler.draw(100_000).positions, expected);
+          return;
+        }
+        // Without replacement, the first draw of each epoch follows the weights.
+        const { positions } = sampler.draw(10_000 * weights.length);
+        ensureFrequencies(
+          positions.filter((_, draw) => draw % weights.length === 0),
+          expected,
+        );
+      },
+    },
+    {
       name: 'never draws a position of weight 0',
       why: 'A prompt that was removed from the data must not come back.',
       requires: hasWeights,
@@ -163,8 +186,11 @@ function ensureFrequencies(positions: Int32Array, probabilities: Float64Array): 
   const statistic = cells.reduce((sum, { count, expected }) => sum + (count - expected) ** 2 / expected, 0);
   const spread = 2 / (9 * freedom);
   const limit = freedom * (1 - spread + 4.76 * Math.sqrt(spread)) ** 3; // Wilson-Hilferty; P(z > 4.76) = 1e-6
-  const seen = `chi-square of ${positions.length} draws over ${cells.length} positions is ${statistic.toFixed(1)}`;
-  ensure(statistic <= limit, `${seen}, but must be at most ${limit.toFixed(1)}`);
+  const share = (values: Float64Array, sum: number) =>
+    Array.from(values, (value) => (value / sum).toFixed(4)).slice(0, 10);
+  const seen = `shares of ${positions.length} draws are ${share(counts, positions.length).join(', ')}`;
+  const due = `expected ${share(probabilities, 1).join(', ')}${counts.length > 10 ? ', …' : ''}`;
+  ensure(statistic <= limit, `${due}, but ${seen} (chi-square ${statistic.toFixed(1)}, limit ${limit.toFixed(1)})`);
 }
 
 /**

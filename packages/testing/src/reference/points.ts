@@ -32,6 +32,22 @@ export function clusters(spreads: readonly number[], count: number, cols: number
   return points;
 }
 
+/**
+ * Rows of length 1 in clusters of these sizes around random directions, in random order, so that neither the index of a row nor the
+ * size of its cluster says where it is.
+ * @param spread standard deviation of each cluster, before rows are normalized
+ */
+export function shuffledClusters(sizes: readonly number[], spread: number, cols: number, seed: number): Matrix {
+  const largest = Math.max(...sizes);
+  const points = clusters(Array<number>(sizes.length).fill(spread), largest, cols, seed);
+  const kept = sizes.flatMap((size, cluster) => Array.from({ length: size }, (_, row) => cluster * largest + row));
+  const random = counterRandom(seed).fork(1);
+  return rowsOf(
+    points,
+    kept.sort((a, b) => random.uniform(a) - random.uniform(b)),
+  );
+}
+
 /** A matrix from its rows. */
 export function matrixOf(...rows: readonly (readonly number[])[]): Matrix {
   return { data: Float32Array.from(rows.flat()), rows: rows.length, cols: rows[0]!.length };

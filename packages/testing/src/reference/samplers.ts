@@ -1,4 +1,12 @@
-import { counterRandom, InvalidWeightsError, type Sampler, type SamplerState, StateMismatchError } from '@rarefy/core';
+import {
+  counterRandom,
+  InvalidWeightsError,
+  type IterableSampler,
+  iterableSampler,
+  type Sampler,
+  type SamplerState,
+  StateMismatchError,
+} from '@rarefy/core';
 
 interface Seeded {
   readonly seed: number;
@@ -13,7 +21,7 @@ export interface DeckOptions extends Seeded {
  * Draws with replacement from constant weights: a binary search in their cumulative sums.
  * @throws InvalidWeightsError naming the first position whose weight is not a finite number ≥ 0, or if all weights are zero.
  */
-export function rouletteSampler(weights: ArrayLike<number>, { seed }: Seeded): Sampler {
+export function rouletteSampler(weights: ArrayLike<number>, { seed }: Seeded): IterableSampler {
   const random = counterRandom(seed);
   const ends = new Float64Array(weights.length); // cumulative sums
   let total = 0;
@@ -41,7 +49,7 @@ export function rouletteSampler(weights: ArrayLike<number>, { seed }: Seeded): S
     return low;
   };
 
-  return {
+  return iterableSampler({
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint,
@@ -56,11 +64,11 @@ export function rouletteSampler(weights: ArrayLike<number>, { seed }: Seeded): S
     restore(state) {
       next = payloadOf<number>(state, fingerprint);
     },
-  };
+  });
 }
 
 /** Draws without replacement: every position once per epoch, in a new random order for each epoch. */
-export function deckSampler(size: number, { seed, epochs = Infinity }: DeckOptions): Sampler {
+export function deckSampler(size: number, { seed, epochs = Infinity }: DeckOptions): IterableSampler {
   const random = counterRandom(seed);
   const fingerprint = `deck-sampler:size=${size},seed=${seed},epochs=${epochs}`;
   let next = 0;
@@ -68,7 +76,7 @@ export function deckSampler(size: number, { seed, epochs = Infinity }: DeckOptio
     Array.from({ length: size }, (_, position) => position).sort(
       (a, b) => random.uniform(epoch * size + a) - random.uniform(epoch * size + b),
     );
-  return {
+  return iterableSampler({
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint,
@@ -88,7 +96,7 @@ export function deckSampler(size: number, { seed, epochs = Infinity }: DeckOptio
     restore(state) {
       next = payloadOf<number>(state, fingerprint);
     },
-  };
+  });
 }
 
 /** Draws with replacement and adapts: the weight of a position is halved whenever its reward is not 0. */

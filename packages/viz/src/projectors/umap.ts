@@ -76,7 +76,7 @@ export function umap({
       }
       // umap-js needs more rows than the length of a list, and a list begins with the row itself.
       const k = Math.min(wanted, rows - 2);
-      const graph = options.neighbors ?? (await selfJoin(makeIndex(), points, { ...options, k }));
+      const graph = options.neighbors ?? (await selfJoin(makeIndex(), points, { k, signal, onEvent }));
       const { ids, distances } = neighborLists(graph, rows, k);
 
       const random = counterRandom(seed);
