@@ -86,7 +86,10 @@ export class ShapeError extends RarefyError {
   static override readonly code = 'RAREFY_SHAPE';
 }
 
-/** A saved state belongs to another component, other data or another version. Nothing was restored. */
+/**
+ * A saved state belongs to another component, other data or another version, and nothing was restored; or the weights of a model
+ * changed under a component that was created from them.
+ */
 export class StateMismatchError extends RarefyError {
   static override readonly code = 'RAREFY_STATE_MISMATCH';
 }

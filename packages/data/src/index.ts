@@ -9,6 +9,7 @@
  * - {@link pullModel} downloads a model into the cache once; {@link pulledModels} and {@link pulledModelFolder} find it there.
  * - Downloads continue after an interruption, and every file is checked against the checksum of the hub.
  */
+export { cacheFolder } from '@rarefy/io';
 export {
   type DownloadPairsOptions,
   downloadPairs,
@@ -17,7 +18,7 @@ export {
 } from './datasets/download-pairs.js';
 export { pairSets } from './datasets/pair-sets.js';
 export { readRows, type TableRow } from './datasets/read-rows.js';
-export { cacheFolder, type HubOptions } from './hub/hub.js';
+export type { HubOptions } from './hub/hub.js';
 export {
   type PulledModel,
   type PullModelOptions,

@@ -1,4 +1,4 @@
-import { checkInteger, checkSeed, type Embedder } from '@rarefy/core';
+import { checkInteger, checkOptions, checkSeed, type Embedder } from '@rarefy/core';
 
 export interface HashEmbedderOptions {
   /** Number of columns, an integer ≥ 1; default 256. Fewer columns mean more collisions. */
@@ -15,9 +15,11 @@ export interface HashEmbedderOptions {
  * The inner product of two rows before normalization is an unbiased estimate, over seeds, of the inner product of their feature
  * counts.
  * Source: Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
-export function hashEmbedder({ dimensions = 256, seed = 0 }: HashEmbedderOptions = {}): Embedder<string> {
+export function hashEmbedder(options: HashEmbedderOptions = {}): Embedder<string> {
+  checkOptions(options, ['dimensions', 'seed'] satisfies (keyof HashEmbedderOptions)[], 'hashEmbedder');
+  const { dimensions = 256, seed = 0 } = options;
   checkInteger('dimensions', dimensions, 1);
   checkSeed(seed);
 

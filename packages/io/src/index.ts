@@ -9,12 +9,23 @@
  *   location in it, and what to do.
  * - Large data: {@link readJsonl} reads one line at a time, {@link openFile} reads byte ranges, and {@link rowFile} keeps rows of
  *   numbers on disk while they are needed.
+ * - Downloads: {@link cacheFolder} says where they are, and {@link findModelFolder} finds a model there.
  * - Tensors: {@link readSafetensors} and {@link writeSafetensors}.
  */
 export { type ByteSource, memorySource, openFile } from './files/byte-source.js';
 export { digestFile, sha256File } from './files/digest-file.js';
 export { type FileLock, lockFile } from './files/file-lock.js';
 export { type FileSystem, nodeFileSystem, type OpenFile } from './files/file-system.js';
+export {
+  cacheFolder,
+  findModelFolder,
+  isModelName,
+  modelFolderName,
+  modelManifestName,
+  modelRepository,
+  modelRoots,
+  sentenceModulesName,
+} from './files/model-cache.js';
 export { checkName, fileExists, insideFolder, isSameFile } from './files/paths.js';
 export { readBytes, sourceName } from './files/read-bytes.js';
 export { checkRows, type RowFile, rowFile } from './files/row-file.js';

@@ -3,6 +3,7 @@
  *
  * - A {@link CausalLanguageModel} has `forward` (logits and hidden states) and tfjs variables. {@link loadLanguageModel} reads
  *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} wraps a model of your own.
+ *   {@link snapshot} keeps the weights of a model in training.
  * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.
  * - A {@link ChatFormat} writes prompts and answers as tokens; {@link generate} continues prompts, independent of the batch.
  * - Training is a {@link TrainingTask} run by {@link trainWithCheckpoints}: AdamW, a learning-rate schedule, and checkpoints from
@@ -27,6 +28,7 @@ export type {
 export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
 export { initialWeights, languageModel, type WeightValues, weightsDigest } from './families/language-model.js';
 export { type RewardModel, rewardModel } from './families/reward-model.js';
+export { type ModelSnapshot, snapshot } from './families/snapshot.js';
 export { type GeneratedCompletion, type GenerateOptions, generate } from './generate/generate.js';
 export { type SamplingOptions, sampleToken } from './generate/sample-token.js';
 export type { OutputHead } from './layers/basic-layers.js';

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import { InputError, InvalidArgumentError, startProgress } from '@rarefy/core';
 import {
   BadLine,
+  cacheFolder,
   fileExists,
   isSameFile,
   type JsonlStats,
@@ -11,7 +12,7 @@ import {
   writeJsonl,
 } from '@rarefy/io';
 import { downloadFiles } from '../hub/download-files.js';
-import { cacheFolder, type HubOptions, openHub } from '../hub/hub.js';
+import { type HubOptions, openHub } from '../hub/hub.js';
 import { type HubFile, isRepositoryName, listRepository } from '../hub/list-repository.js';
 import { type Fields, toId, toSource, toTopic } from '../records/fields.js';
 import { type ColumnMap, mappedPair, type Pair, type ToPair } from '../records/pairs.js';

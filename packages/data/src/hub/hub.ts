@@ -1,5 +1,3 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { type CallOptions, InputError, InvalidArgumentError, RarefyError, retryDelay, sleep } from '@rarefy/core';
 
 export interface HubOptions extends CallOptions {
@@ -107,9 +105,4 @@ export function hubError(hub: Hub, { name }: Repository, error: unknown): Error 
 export function codeOf(error: Error): string {
   const { cause } = error as { cause?: { code?: string; message?: string } };
   return cause?.code ?? cause?.message ?? error.message;
-}
-
-/** Folder of downloads: `rarefy` in XDG_CACHE_HOME, or in `~/.cache`. */
-export function cacheFolder(kind: 'models' | 'data'): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rarefy', kind);
 }

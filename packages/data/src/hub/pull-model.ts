@@ -1,9 +1,17 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '@rarefy/core';
-import { orFileError, writeAtomically } from '@rarefy/io';
+import {
+  cacheFolder,
+  modelFolderName,
+  modelManifestName,
+  modelRepository,
+  orFileError,
+  sentenceModulesName,
+  writeAtomically,
+} from '@rarefy/io';
 import { downloadFiles } from './download-files.js';
-import { cacheFolder, type HubOptions, openHub } from './hub.js';
+import { type HubOptions, openHub } from './hub.js';
 import { type HubFile, listRepository } from './list-repository.js';
 
 /** A downloaded model. */
@@ -21,12 +29,6 @@ export interface PullModelOptions extends HubOptions {
   readonly onnxFile?: string | undefined;
 }
 
-const manifestName = 'rarefy-model.json';
-/** Marks a folder as a sentence model; downloaded last. */
-const sentenceModules = 'modules.json';
-/** Owner of the models that are named without one. */
-const defaultOwner = 'sentence-transformers';
-
 /**
  * Downloads the files of a model that Rarefy needs into the cache: settings, tokenizer and one ONNX file of a sentence-transformers
  * model; config, tokenizer and safetensors of a language model. A second call continues the first, and downloads nothing if the
@@ -35,11 +37,11 @@ const defaultOwner = 'sentence-transformers';
  * @throws InputError if the hub does not have the model or the model lacks such files; otherwise as {@link downloadFiles}.
  */
 export async function pullModel(name: string, options: PullModelOptions = {}): Promise<PulledModel> {
-  const repository = { type: 'model', name: name.includes('/') ? name : `${defaultOwner}/${name}` } as const;
+  const repository = { type: 'model', name: modelRepository(name) } as const;
   const hub = openHub(options);
   const { commit, license, files } = await listRepository(hub, repository, options.revision ?? 'main');
   const wanted = neededFiles(files, options.onnxFile ?? 'onnx/model.onnx', repository.name);
-  const folder = modelFolder(repository.name);
+  const folder = join(cacheFolder('models'), modelFolderName(repository.name));
   const manifest = {
     repository: repository.name,
     commit,
@@ -47,15 +49,15 @@ export async function pullModel(name: string, options: PullModelOptions = {}): P
     files: wanted.map(({ path, size }) => ({ path, size })),
   };
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
-  if ((await readFile(join(folder, manifestName), 'utf8').catch(() => undefined)) !== text) {
+  if ((await readFile(join(folder, modelManifestName), 'utf8').catch(() => undefined)) !== text) {
     // The files there may be of another commit: the folder is not a model until all are of this one.
-    for (const name of [manifestName, sentenceModules]) {
+    for (const name of [modelManifestName, sentenceModulesName]) {
       const path = join(folder, name);
       await orFileError('write', path, rm(path, { force: true }));
     }
   }
   await downloadFiles(hub, repository, commit, wanted, folder, options);
-  await writeAtomically(join(folder, manifestName), Buffer.from(text), options);
+  await writeAtomically(join(folder, modelManifestName), Buffer.from(text), options);
   return { ...manifest, folder };
 }
 
@@ -65,7 +67,7 @@ export async function pulledModels(): Promise<PulledModel[]> {
   const names = await readdir(root).catch(() => []);
   const models: PulledModel[] = [];
   for (const name of names.sort()) {
-    const text = await readFile(join(root, name, manifestName), 'utf8').catch(() => undefined);
+    const text = await readFile(join(root, name, modelManifestName), 'utf8').catch(() => undefined);
     if (text === undefined) continue;
     const model = parseManifest(text);
     if (model) models.push({ ...model, folder: join(root, name) });
@@ -87,23 +89,17 @@ function parseManifest(text: string): Omit<PulledModel, 'folder'> | undefined {
 
 /** Folder of a downloaded model, or undefined. @param name as in {@link pullModel} */
 export async function pulledModelFolder(name: string): Promise<string | undefined> {
-  const full = name.includes('/') ? name : `${defaultOwner}/${name}`;
+  const full = modelRepository(name);
   return (await pulledModels()).find(({ repository }) => repository === full)?.folder;
-}
-
-/** The folder of a model of sentence-transformers has the model's name; other folders begin with the owner. */
-function modelFolder(repository: string): string {
-  const [owner, name] = repository.split('/') as [string, string];
-  return join(cacheFolder('models'), owner === defaultOwner ? name : `${owner}--${name}`);
 }
 
 const settings =
   /^(modules|config|config_sentence_transformers|sentence_bert_config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/;
 
-const order = ({ path }: HubFile) => Number(path === sentenceModules);
+const order = ({ path }: HubFile) => Number(path === sentenceModulesName);
 
 function neededFiles(files: readonly HubFile[], onnxFile: string, name: string): readonly HubFile[] {
-  const isSentenceModel = files.some(({ path }) => path === sentenceModules);
+  const isSentenceModel = files.some(({ path }) => path === sentenceModulesName);
   const isWeight = isSentenceModel
     ? (path: string) => path === onnxFile || path.startsWith(`${onnxFile}_data`)
     : (path: string) => /^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(path);

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type CallOptions, type Embedder, firstNotFinite, ShapeError } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkOptions,
+  type Embedder,
+  firstNotFinite,
+  ShapeError,
+} from '@rarefy/core';
 import { openRowStore } from './row-store.js';
 
 export interface CachedEmbedderOptions {
@@ -17,26 +24,32 @@ export interface CachedEmbedderOptions {
  * emits a warning and continues without storing.
  *
  * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
- * cached embedder also disposes `embedder`.
- * @throws InputError if the folder cannot be used; the signal's reason on abort.
+ * cached embedder also disposes `embedder`. If the weights of the embedder's model changed, `embedBatch` throws as the embedder
+ * does, instead of returning stored rows of the earlier weights.
+ * @throws InvalidArgumentError if an option is unknown or `folder` is missing; InputError if the folder cannot be used; the signal's reason on abort.
  */
 export async function cachedEmbedder<Item = string>(
   embedder: Embedder<Item>,
-  { folder }: CachedEmbedderOptions,
-  options: CallOptions = {},
+  options: CachedEmbedderOptions,
+  callOptions: CallOptions = {},
 ): Promise<Embedder<Item>> {
+  checkOptions(options, ['folder'] satisfies (keyof CachedEmbedderOptions)[], 'cachedEmbedder');
+  checkOptions(callOptions, callOptionNames, 'cachedEmbedder, third argument,');
+  if (typeof options?.folder !== 'string') {
+    throw new InvalidArgumentError('cachedEmbedder needs `folder`, the folder of the cache');
+  }
   const { fingerprint, capabilities } = embedder;
   const { dimensions } = capabilities;
   const name = createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
-  const store = await openRowStore(join(folder, `${name}-${dimensions}`), dimensions, options);
+  const store = await openRowStore(join(options.folder, `${name}-${dimensions}`), dimensions, callOptions);
   let canStore = true;
   return {
     specificationVersion: 'v1',
     kind: 'embedder',
     fingerprint,
     capabilities,
-    async embedBatch(items, callOptions = {}) {
-      const { signal, onEvent } = callOptions;
+    async embedBatch(items, batchOptions = {}) {
+      const { signal, onEvent } = batchOptions;
       signal?.throwIfAborted();
       const data = new Float32Array(items.length * dimensions);
       const truncated: number[] = [];
@@ -44,6 +57,7 @@ export async function cachedEmbedder<Item = string>(
         data.set(row, index * dimensions);
         if (isTruncated) truncated.push(index);
       };
+      await embedder.embedBatch([], batchOptions); // an embedder whose model changed refuses, even if all rows are stored
       const missing = new Map<string, number[]>(); // key → indices in the batch
       for (const [index, key] of items.map(itemKey).entries()) {
         const earlier = missing.get(key);
@@ -55,7 +69,7 @@ export async function cachedEmbedder<Item = string>(
       if (missing.size > 0) {
         signal?.throwIfAborted();
         const firsts = Array.from(missing.values(), ([first]) => items[first!]!);
-        const result = await embedder.embedBatch(firsts, callOptions);
+        const result = await embedder.embedBatch(firsts, batchOptions);
         if (result.embeddings.data.length !== firsts.length * dimensions) {
           throw new ShapeError(
             `the embedder returned ${result.embeddings.data.length} numbers for ${firsts.length} items of ${dimensions} dimensions`,

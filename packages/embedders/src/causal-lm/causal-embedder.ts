@@ -1,7 +1,8 @@
 import { checkInteger, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
-import { type ChatFormat, chatFormat, type LoadedModel, padRight, weightsDigest } from '@rarefy/lm';
+import { type ChatFormat, chatFormat, type LoadedModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { tokenBudgetRuns } from '../token-budget.js';
+import { modelDigest, watchWeights } from './model-identity.js';
 import { meanPool } from './pooling.js';
 
 /** Rows projected between two time checks. */
@@ -24,6 +25,8 @@ export interface CausalEmbedderOptions {
   readonly batchTokens?: number;
 }
 
+export const causalOptionNames = ['maxTokens', 'batchTokens'] satisfies (keyof CausalEmbedderOptions)[];
+
 /** What differs between the ways to embed with a causal model. */
 interface CausalPooling {
   readonly name: string;
@@ -34,12 +37,15 @@ interface CausalPooling {
   readonly project?: (pooled: Float32Array, rows: number) => Float64Array;
   /** Most texts per batch; default 1024. */
   readonly maxBatch?: number;
+  /** Throws if the weights changed; default {@link watchWeights} from now on. */
+  readonly checkWeights?: () => void;
 }
 
 /**
  * An embedder that runs chat text → tokens → hidden states → pooled row → optional projection → division by length + 1e-8.
- * Texts of similar length share a pass through the model.
- * @throws InvalidArgumentError if an option is out of range.
+ * Texts of similar length share a pass through the model. `embedBatch` throws StateMismatchError if the weights of the model
+ * changed.
+ * @throws InvalidArgumentError if an option is out of range, or the model has neither parameters nor a name.
  */
 export async function causalEmbedder(
   { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
@@ -49,11 +55,13 @@ export async function causalEmbedder(
   checkInteger('maxTokens', maxTokens, 1, model.description.maxPositions);
   checkInteger('batchTokens', batchTokens, 1);
   const format = chatFormat(tokenizer);
-  const { dimensions, pool = meanPool, project, maxBatch = 1024 } = pooling;
+  const { dimensions, pool = meanPool, project, maxBatch = 1024, checkWeights = watchWeights(model) } = pooling;
+  const identity = await modelDigest(model, tokenizer);
+  checkWeights();
   return {
     specificationVersion: 'v1',
     kind: 'embedder',
-    fingerprint: `causal-lm:${pooling.name}:${format.name}:${maxTokens}:${await weightsDigest(model)}`,
+    fingerprint: `causal-lm:${pooling.name}:${format.name}:${maxTokens}:${identity}`,
     capabilities: {
       dimensions,
       maxBatch,
@@ -64,6 +72,7 @@ export async function causalEmbedder(
     },
     async embedBatch(items, { signal } = {}) {
       signal?.throwIfAborted();
+      checkWeights();
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
       const texts = chatTokens(items, format, maxTokens).map((tokens, index) => ({ ...tokens, index }));
       const truncated = texts.flatMap(({ truncated, index }) => (truncated ? [index] : []));
@@ -71,6 +80,7 @@ export async function causalEmbedder(
       const slices = timeSlices(signal);
       for (const run of tokenBudgetRuns(texts, batchTokens, maxPadding)) {
         signal?.throwIfAborted();
+        checkWeights();
         const pooled = tf.tidy(() => {
           const { ids, mask } = padRight(run.map(({ ids }) => ids));
           return pool(model.hiddenStates(ids, mask), mask);

@@ -236,12 +236,15 @@ test('a custom model with a bias in its head keeps the distances of its mean log
   const { llama } = models;
   const bias = tf.randomNormal<tf.Rank.R1>([llama.description.vocabularySize], 0, 0.2, 'float32', 4);
   const head = { weight: llama.head.weight, bias };
-  const custom = fromForwardModel({ forward: (ids, mask) => llama.forward(ids, mask) }, { head, maxPositions: 64 });
+  const custom = fromForwardModel(
+    { forward: (ids, mask) => llama.forward(ids, mask) },
+    { head, maxPositions: 64, name: 'biased' },
+  );
   const embedder = await logitsEmbedder({ model: custom, tokenizer });
   expect(embedder.capabilities.dimensions).toBe(25);
   const { data } = await embed(embedder, items);
   // A cap that has no effect selects the path through the logits themselves.
-  const loose = fromForwardModel({ forward: custom.forward }, { head: { ...head, softCap: 1e4 }, maxPositions: 64 });
+  const loose = fromForwardModel(custom, { head: { ...head, softCap: 1e4 }, maxPositions: 64, name: 'biased' });
   const wide = await embed(await logitsEmbedder({ model: loose, tokenizer }), items);
   for (let a = 0; a < items.length; a++) {
     for (let b = 0; b < a; b++) expect(distance(data, 25, a, b)).toBeCloseTo(distance(wide.data, wide.cols, a, b), 5);

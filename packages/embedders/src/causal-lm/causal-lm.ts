@@ -1,9 +1,16 @@
-import { type CallOptions, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkOptions,
+  InvalidArgumentError,
+  type TokenCountingEmbedder,
+} from '@rarefy/core';
 import type { LoadedModel } from '@rarefy/lm';
-import { type CausalEmbedderOptions, type ChatText, causalEmbedder } from './causal-embedder.js';
+import { type CausalEmbedderOptions, type ChatText, causalEmbedder, causalOptionNames } from './causal-embedder.js';
+import { watchWeights } from './model-identity.js';
 import { lastTokenPool, maxPool, meanLogits, meanPool } from './pooling.js';
 import { vocabularyIsometry } from './vocabulary-isometry.js';
-import { checkWideRows, type WideRowsOptions, wideRows } from './wide-rows.js';
+import { checkWideRows, type WideRowsOptions, wideOptionNames, wideRows } from './wide-rows.js';
 
 export type { CausalEmbedderOptions, ChatText };
 
@@ -19,12 +26,16 @@ export interface HiddenStateEmbedderOptions extends CausalEmbedderOptions {
 /**
  * Embeds chat texts as the mean of the model's last hidden states over real tokens, divided by its length + 1e-8.
  * Deterministic. Disposing the embedder does not dispose the model.
- * @throws InvalidArgumentError if an option is out of range.
+ *
+ * The embedder records which weights it was created from. If training changes them, `embedBatch` throws StateMismatchError: give a
+ * `snapshot` of a model in training, and create a new embedder from each new snapshot.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name.
  */
 export async function hiddenStateEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   options: HiddenStateEmbedderOptions = {},
 ): Promise<TokenCountingEmbedder<ChatText>> {
+  checkOptions(options, [...causalOptionNames, 'pooling'], 'hiddenStateEmbedder');
   const { pooling = 'mean' } = options;
   if (!Object.hasOwn(pools, pooling)) {
     throw new InvalidArgumentError(`pooling must be one of ${Object.keys(pools).join(', ')}, got ${pooling}`);
@@ -48,14 +59,20 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
  * logits: see {@link vocabularyIsometry}. A soft-capped head has no such short form, so its rows are as wide as the vocabulary.
  * `embedRows` keeps rows on disk, and projects wide rows if they need more than `diskBytes`; `fingerprint` and events say so.
  * Deterministic. Disposing the embedder does not dispose the model.
- * @throws InvalidArgumentError if an option is out of range; the signal's reason on abort.
+ *
+ * The embedder records which weights it was created from, as {@link hiddenStateEmbedder} does.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name; the
+ * signal's reason on abort.
  */
 export async function logitsEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  { signal, onEvent, ...options }: LogitsEmbedderOptions = {},
+  allOptions: LogitsEmbedderOptions = {},
 ): Promise<TokenCountingEmbedder<ChatText>> {
+  checkOptions(allOptions, [...causalOptionNames, ...wideOptionNames, ...callOptionNames], 'logitsEmbedder');
+  const { signal, onEvent, ...options } = allOptions;
   checkWideRows(options);
   const { model } = loaded;
+  const checkWeights = watchWeights(model); // before the head is read
   const { vocabularySize: vocabulary, hiddenSize: hidden, softCap } = model.description;
   if (softCap !== undefined) {
     const embedder = await causalEmbedder(loaded, options, {
@@ -63,6 +80,7 @@ export async function logitsEmbedder(
       dimensions: vocabulary,
       pool: (states, mask) => meanLogits(model, states, mask),
       maxBatch: Math.max(1, Math.min(1024, Math.floor(maxBatchNumbers / vocabulary))),
+      checkWeights,
     });
     const warning = {
       type: 'work-warning',
@@ -88,6 +106,7 @@ export async function logitsEmbedder(
     name: 'logits-isometry',
     dimensions: isometry.dimensions,
     project: isometry.apply,
+    checkWeights,
   });
   return {
     ...embedder,

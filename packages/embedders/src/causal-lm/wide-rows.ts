@@ -27,6 +27,8 @@ export interface WideRowsOptions {
   readonly seed?: number;
 }
 
+export const wideOptionNames = ['folder', 'diskBytes', 'projectedColumns', 'seed'] satisfies (keyof WideRowsOptions)[];
+
 /** Rows that the error of the projection is measured on. */
 const sampledRows = 64;
 const task = 'vocabulary-space';

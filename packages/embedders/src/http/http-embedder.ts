@@ -1,4 +1,11 @@
-import { type CallOptions, checkInteger, type Embedder, InvalidArgumentError } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkInteger,
+  checkOptions,
+  type Embedder,
+  InvalidArgumentError,
+} from '@rarefy/core';
 import { requestRows, type Service } from './embedding-service.js';
 
 export interface HttpEmbedderOptions {
@@ -22,6 +29,18 @@ export interface HttpEmbedderOptions {
   readonly deadlineMs?: number;
 }
 
+const optionNames = [
+  'url',
+  'model',
+  'apiKey',
+  'dimensions',
+  'normalize',
+  'maxBatch',
+  'maxAttempts',
+  'attemptTimeoutMs',
+  'deadlineMs',
+] satisfies (keyof HttpEmbedderOptions)[];
+
 /**
  * Embeds with a service that implements OpenAI's `POST /v1/embeddings`: text-embeddings-inference, infinity, vLLM, Ollama, OpenAI.
  *
@@ -32,12 +51,14 @@ export interface HttpEmbedderOptions {
  *
  * The factory sends one text to learn the number of columns. Services do not report which texts they cut, so `truncated` is never
  * set.
- * @throws InvalidArgumentError if an option is out of range; InputError if the service cannot be used.
+ * @throws InvalidArgumentError if an option is unknown or out of range; InputError if the service cannot be used.
  */
 export async function httpEmbedder(
   options: HttpEmbedderOptions,
   callOptions: CallOptions = {},
 ): Promise<Embedder<string>> {
+  checkOptions(options, optionNames, 'httpEmbedder');
+  checkOptions(callOptions, callOptionNames, 'httpEmbedder, second argument,');
   const { model, dimensions: wanted, normalize = true, maxBatch = 64, maxAttempts = 10 } = options;
   const { attemptTimeoutMs = 60_000, deadlineMs = 600_000 } = options;
   checkInteger('maxBatch', maxBatch, 1);

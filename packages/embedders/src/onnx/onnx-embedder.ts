@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import {
   checkInteger,
+  checkOptions,
+  type ImportPeerOptions,
   InputError,
   InvalidArgumentError,
-  importPeer,
+  importPeers,
   RarefyError,
   type TokenCountingEmbedder,
 } from '@rarefy/core';
@@ -16,6 +18,7 @@ import {
   type OnnxDtype,
   readSentenceModelFolder,
   type SentenceModelFolder,
+  sentenceModelFolder,
 } from './sentence-model-folder.js';
 
 export type { OnnxSession, OnnxTensor } from './sentence-graph.js';
@@ -47,6 +50,16 @@ export interface OnnxEmbedderOptions {
   readonly tokenizers?: Tokenizers | (() => Tokenizers | Promise<Tokenizers>);
 }
 
+const optionNames = [
+  'dtype',
+  'pooling',
+  'promptName',
+  'maxTokens',
+  'batchTokens',
+  'lib',
+  'tokenizers',
+] satisfies (keyof OnnxEmbedderOptions)[];
+
 /** Texts per batch, enough to group those of similar length. */
 const maxBatch = 256;
 /** Largest share of padding among the tokens of a run. */
@@ -61,17 +74,20 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * Equal texts of a batch are embedded once. The others run in order of length with at most 5 % padding, which is masked. Cut texts
  * are reported. Quantized graphs scale their numbers by everything in a run, so with those dtypes every text runs alone.
  * Source: Reimers and Gurevych, "Sentence-BERT", EMNLP 2019.
- * @param folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`
+ * @param name a folder with `modules.json`, `tokenizer.json` and `onnx/model.onnx` or `model.onnx`; or the repository of a model
+ * that `rarefy models pull` downloaded, such as `sentence-transformers/all-MiniLM-L6-v2` or `all-MiniLM-L6-v2` for short. A folder
+ * of that name comes first, then the model in the folder RAREFY_MODELS, then the one in the model cache
  * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;
- * CorruptFileError if a file is damaged; InvalidArgumentError if an option is out of range.
+ * CorruptFileError if a file is damaged; InvalidArgumentError if an option is unknown or out of range.
  */
-export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
+export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
+  checkOptions(options, optionNames, 'onnxEmbedder');
   const { dtype = 'fp32', batchTokens = 1024 } = options;
   if (!Object.hasOwn(dtypeSuffixes, dtype)) {
     throw new InvalidArgumentError(`dtype must be one of ${Object.keys(dtypeSuffixes).join(', ')}, got ${dtype}`);
   }
   checkInteger('batchTokens', batchTokens, 1);
-  const model = await readSentenceModelFolder(folder, dtype);
+  const model = await readSentenceModelFolder(await sentenceModelFolder(name), dtype);
   const { normalize, lowercase, truncationSide } = model;
   const { pooling = model.pooling } = options;
   if (!poolings.includes(pooling)) {
@@ -79,12 +95,7 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
   }
   const prompt = choosePrompt(model, options.promptName);
   const { maxTokens = model.maxTokens } = options;
-  const { Tokenizer } = await importPeer<Tokenizers>({
-    name: '@huggingface/tokenizers',
-    range: '^0.2.0',
-    lib: options.tokenizers,
-    load: () => import('@huggingface/tokenizers'),
-  });
+  const [{ Tokenizer }, runtime] = await importPeers([tokenizersPeer(options.tokenizers), runtimePeer(options.lib)]);
   const tokenizer = new Tokenizer(model.tokenizer, model.tokenizerConfig);
   const { specialTokens, encode } = textEncoder(tokenizer, { maxTokens, truncationSide });
   if (maxTokens !== model.maxTokens || maxTokens <= specialTokens) {
@@ -95,12 +106,6 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
   const hash = createHash('sha256').update(
     JSON.stringify([fileDigests, model.tokenizer, model.tokenizerConfig, settings]),
   );
-  const runtime = await importPeer<OnnxRuntime>({
-    name: 'onnxruntime-node',
-    range: '^1.30.0',
-    lib: options.lib,
-    load: () => import('onnxruntime-node'),
-  });
   const graph = await loadSentenceGraph(model.onnxFiles[0]!, runtime);
   const read = (text: string) => encode(lowercase ? (prompt + text).toLowerCase() : prompt + text);
   /** One float64 row per text: hidden states → pooled → divided by its length if the model normalizes. */
@@ -169,6 +174,14 @@ export async function onnxEmbedder(folder: string, options: OnnxEmbedderOptions 
       await released;
     },
   };
+}
+
+function tokenizersPeer(lib: OnnxEmbedderOptions['tokenizers']): ImportPeerOptions<Tokenizers> {
+  return { name: '@huggingface/tokenizers', range: '^0.2.0', lib, load: () => import('@huggingface/tokenizers') };
+}
+
+function runtimePeer(lib: OnnxEmbedderOptions['lib']): ImportPeerOptions<OnnxRuntime> {
+  return { name: 'onnxruntime-node', range: '^1.30.0', lib, load: () => import('onnxruntime-node') };
 }
 
 /** The prompt with this name, otherwise the model's default prompt, otherwise ''. */

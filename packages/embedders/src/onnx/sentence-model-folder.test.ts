@@ -1,5 +1,8 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CorruptFileError, InputError, InvalidArgumentError, MissingDependencyError } from '@rarefy/core';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isInstalled } from '../../../../tests/support/is-installed.js';
 import {
   openSmallModel as open,
@@ -64,5 +67,44 @@ describe('models that cannot be used are rejected with a fix', () => {
     const missing = onnxEmbedder(writeSentenceModel());
     await expect(missing).rejects.toThrow(MissingDependencyError);
     await expect(missing).rejects.toThrow(/^onnxruntime-node is /);
+  });
+});
+
+describe('a model is found by its name', () => {
+  const environment = { ...process.env };
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rarefy-named-'));
+    process.env.XDG_CACHE_HOME = folder;
+    delete process.env.RAREFY_MODELS;
+  });
+  afterEach(() => {
+    process.env = { ...environment };
+    rmSync(folder, { recursive: true });
+  });
+  const { lib } = stateRuntime();
+
+  test('in the cache and in RAREFY_MODELS', async () => {
+    const model = writeSentenceModel();
+    const { fingerprint } = await onnxEmbedder(model, { lib });
+    cpSync(model, join(folder, 'rarefy', 'models', 'all-MiniLM-L6-v2'), { recursive: true });
+    for (const name of ['sentence-transformers/all-MiniLM-L6-v2', 'all-MiniLM-L6-v2']) {
+      expect((await onnxEmbedder(name, { lib })).fingerprint).toBe(fingerprint);
+    }
+    process.env.RAREFY_MODELS = join(folder, 'own');
+    const other = writeSentenceModel({ 'onnx/model.onnx': 'another graph' });
+    cpSync(other, join(folder, 'own', 'all-MiniLM-L6-v2'), { recursive: true });
+    expect((await onnxEmbedder('sentence-transformers/all-MiniLM-L6-v2', { lib })).fingerprint).toBe(
+      (await onnxEmbedder(other, { lib })).fingerprint,
+    );
+  });
+
+  test('otherwise the message says how to pull it', async () => {
+    const missing = onnxEmbedder('sentence-transformers/all-MiniLM-L6-v2', { lib });
+    await expect(missing).rejects.toThrow(InputError);
+    await expect(missing).rejects.toThrow(
+      `no model of that name in the model cache (${join(folder, 'rarefy', 'models')}). Get it with: rarefy models pull sentence-transformers/all-MiniLM-L6-v2`,
+    );
+    await expect(onnxEmbedder('./all-MiniLM-L6-v2', { lib })).rejects.toThrow('./all-MiniLM-L6-v2 has no modules.json');
   });
 });

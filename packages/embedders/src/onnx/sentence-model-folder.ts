@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
-import { fileExists } from '@rarefy/io';
+import { fileExists, findModelFolder, isModelName, modelRoots } from '@rarefy/io';
 import { type Pooling, poolings } from './sentence-graph.js';
 
 /** Suffix of the ONNX file for each precision, by the names of transformers.js: `model.onnx`, `model_fp16.onnx`, … */
@@ -37,6 +37,20 @@ export interface SentenceModelFolder {
 }
 
 type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * The folder of a model, given that folder or the name of a downloaded model.
+ * @throws InputError if a model name is neither a folder nor the name of a downloaded model.
+ */
+export async function sentenceModelFolder(name: string): Promise<string> {
+  if (!isModelName(name) || (await fileExists(name))) return name;
+  const found = await findModelFolder(name);
+  if (found) return found.folder;
+  const searched = modelRoots().map(({ root, source }) => `${source} (${root})`);
+  throw new InputError(
+    `there is no folder ${name}, and no model of that name in ${searched.join(' or ')}. Get it with: rarefy models pull ${name}`,
+  );
+}
 
 /**
  * Reads everything but the graph. The modules and the pooling come from the model's files, never from a guess.

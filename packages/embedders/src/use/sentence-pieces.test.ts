@@ -1,11 +1,12 @@
+import { importPeer } from '@rarefy/core';
 import { Tokenizer } from '@tensorflow-models/universal-sentence-encoder';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { casesOf } from '../../../../tests/support/exhaustive.js';
-import { encoderFolder, readEncoderFiles } from './encoder-files.js';
+import { encoderWeights, readEncoderFiles } from './encoder-files.js';
 import { sentencePieces } from './sentence-pieces.js';
 
-const { vocabulary } = await readEncoderFiles(await encoderFolder());
+const { vocabulary } = await readEncoderFiles((await importPeer(encoderWeights())).folder);
 
 test('any text has the same ids as with the tokenizer of the published encoder', () => {
   const encode = sentencePieces(vocabulary);

@@ -1,6 +1,14 @@
-import { checkInteger, importPeer, RarefyError, type TokenCountingEmbedder } from '@rarefy/core';
+import {
+  checkInteger,
+  checkOptions,
+  type ImportPeerOptions,
+  importPeers,
+  MissingDependencyError,
+  RarefyError,
+  type TokenCountingEmbedder,
+} from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { encoderFolder, readEncoderFiles } from './encoder-files.js';
+import { encoderWeights, readEncoderFiles } from './encoder-files.js';
 import { sentencePieces } from './sentence-pieces.js';
 
 /** Most SentencePiece tokens of a text. */
@@ -26,20 +34,34 @@ export interface UniversalSentenceEncoderOptions {
  *
  * Texts are cut to 128 tokens, and cut texts are reported. Rows have length 1; an empty text counts as a blank. Deterministic.
  * Source: Cer et al., "Universal Sentence Encoder", 2018.
- * @throws MissingDependencyError if a library is missing; InputError if the folder does not have the files; InvalidArgumentError.
+ * @throws MissingDependencyError if a library or a tfjs backend is missing; InputError if the folder does not have the files;
+ * InvalidArgumentError if an option is unknown or out of range.
  */
 export async function universalSentenceEncoder(
   options: UniversalSentenceEncoderOptions = {},
 ): Promise<TokenCountingEmbedder<string>> {
+  checkOptions(
+    options,
+    ['batchSize', 'folder', 'converter'] satisfies (keyof typeof options)[],
+    'universalSentenceEncoder',
+  );
   const { batchSize = 32 } = options;
   checkInteger('batchSize', batchSize, 1);
-  const { loadGraphModel } = await importPeer<Converter>({
+  const converter: ImportPeerOptions<Converter> = {
     name: '@tensorflow/tfjs-converter',
     range: '^4.22.0',
     lib: options.converter,
     load: () => import('@tensorflow/tfjs-converter'),
-  });
-  const { graph, vocabulary, digest } = await readEncoderFiles(options.folder ?? (await encoderFolder()));
+  };
+  const [{ loadGraphModel }, { folder }] = await importPeers([converter, encoderWeights(options.folder)]);
+  if (tf.engine().backendNames().length === 0) {
+    throw new MissingDependencyError(
+      '@tensorflow/tfjs-backend-wasm',
+      'Call `await chooseBackend()` of @rarefy/lm first, or import a backend such as @tensorflow/tfjs-backend-wasm.',
+      'tfjs has no backend to run the sentence encoder on.',
+    );
+  }
+  const { graph, vocabulary, digest } = await readEncoderFiles(folder);
   const model = await loadGraphModel({ load: async () => graph });
   const pieces = sentencePieces(vocabulary);
   let isDisposed = false;

@@ -21,6 +21,8 @@ export type ModelFamily = 'gpt2' | 'llama' | 'nanochat';
 export interface ModelDescription {
   /** `custom` for a model that the user brings. */
   readonly family: ModelFamily | 'custom';
+  /** Name that tells a user's own model from others. Only needed if it has no `parameters` to tell it by. */
+  readonly name?: string;
   readonly vocabularySize: number;
   readonly hiddenSize: number;
   /** Most tokens per row. */
@@ -34,6 +36,8 @@ export interface CausalLanguageModel extends ForwardModel {
   readonly description: ModelDescription;
   /** Absent if `forward` takes no cache; generation then runs a whole forward pass per token. */
   readonly cacheShape?: CacheShape;
+  /** The fields of config.json that a built-in family was built from, as JSON: with the weights, they decide its numbers. */
+  readonly settings?: string;
   readonly parameters: Readonly<Record<string, Variable>>;
   readonly head: OutputHead;
   forward(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): ModelOutput;
@@ -41,6 +45,11 @@ export interface CausalLanguageModel extends ForwardModel {
   hiddenStates(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): Tensor3D;
   /** Logits of hidden states: [n, hidden] → [n, vocabulary]. */
   logits(hiddenStates: Tensor2D): Tensor2D;
+  /**
+   * The same model with other weights of the same names and shapes, which the result owns. Absent if `forward` is bound to its
+   * weights, as in a model of your own.
+   */
+  withParameters?(parameters: Readonly<Record<string, Variable>>): CausalLanguageModel;
   /** Frees the weights. */
   dispose(): void;
 }

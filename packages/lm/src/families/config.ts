@@ -11,6 +11,8 @@ export interface ConfigReader {
   text(name: string, fallback?: string): string;
   /** The value as it is; undefined if the field is missing. */
   raw(name: string): unknown;
+  /** All fields that were read so far, with their values or defaults, as JSON. Equal for configs that make the same model. */
+  fieldsRead(): string;
 }
 
 /**
@@ -23,6 +25,7 @@ export function configReader(config: unknown, source = 'config.json'): ConfigRea
     throw new InputError(`${source} must contain a JSON object`);
   }
   const fields = new Map(Object.entries(config));
+  const read = new Map<string, unknown>();
   const need = <Value>(
     name: string,
     expected: string,
@@ -30,6 +33,7 @@ export function configReader(config: unknown, source = 'config.json'): ConfigRea
     fallback?: Value,
   ): Value => {
     const value = fields.get(name) ?? fallback;
+    read.set(name, value);
     if (fits(value)) return value;
     throw new InputError(`${source}: '${name}' must be ${expected}, got ${JSON.stringify(value)}`);
   };
@@ -41,7 +45,11 @@ export function configReader(config: unknown, source = 'config.json'): ConfigRea
     number: (name, fallback) => need(name, 'a number', isNumber, fallback),
     boolean: (name, fallback) => need(name, 'true or false', (value) => typeof value === 'boolean', fallback),
     text: (name, fallback) => need(name, 'a string', (value) => typeof value === 'string', fallback),
-    raw: (name) => fields.get(name),
+    raw(name) {
+      read.set(name, fields.get(name));
+      return fields.get(name);
+    },
+    fieldsRead: () => JSON.stringify([...read].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }
 

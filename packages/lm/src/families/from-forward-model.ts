@@ -10,6 +10,11 @@ export interface ForwardModelOptions {
   readonly maxPositions: number;
   /** Weights to train and save, by name. Default: none; the model can then embed and generate. */
   readonly parameters?: Readonly<Record<string, Variable>>;
+  /**
+   * Tells the model from others in the fingerprints of embedders: change it whenever the model changes. Embedders require it of a
+   * model without `parameters`.
+   */
+  readonly name?: string;
 }
 
 /**
@@ -20,7 +25,7 @@ export interface ForwardModelOptions {
  */
 export function fromForwardModel(
   { forward }: ForwardModel,
-  { head, maxPositions, parameters = {} }: ForwardModelOptions,
+  { head, maxPositions, parameters = {}, name }: ForwardModelOptions,
 ): CausalLanguageModel {
   const [vocabularySize, hiddenSize] = head.weight.shape;
   const { bias, softCap } = head;
@@ -30,6 +35,7 @@ export function fromForwardModel(
   return {
     description: {
       family: 'custom',
+      ...(name === undefined ? {} : { name }),
       vocabularySize,
       hiddenSize,
       maxPositions,

@@ -1,9 +1,9 @@
-import { counterRandom, digest, InputError, ShapeError } from '@rarefy/core';
+import { counterRandom, digest, InputError, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { headLogits } from '../layers/basic-layers.js';
 import { forwardContext } from '../layers/forward-context.js';
 import type { CausalLanguageModel, ModelFamily } from './causal-language-model.js';
-import { configReader } from './config.js';
+import { type ConfigReader, configReader } from './config.js';
 import { decoderHiddenStates, type Family } from './decoder.js';
 import { gpt2 } from './gpt2.js';
 import { llama, nanochat } from './rotary-family.js';
@@ -30,7 +30,7 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
     const canonical = family.canonicalName(name);
     if (canonical !== undefined) found.set(canonical, values);
   }
-  const { layers, heads: _, keyValueHeads, headSize, ...description } = family.describe(reader);
+  const { layers } = family.describe(reader);
   // Before the shapes of all layers are listed: a damaged config may ask for billions of layers.
   if (layers > found.size) {
     throw new ShapeError(`config.json asks for ${layers} layers, and the file has only ${found.size} weights`);
@@ -46,25 +46,41 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
       throw new ShapeError(`'${name}' is ${values.shape.join(' x ')} and config.json asks for ${shape.join(' x ')}`);
     }
   }
-  const decoder = family.build(reader);
-  const parameters = Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => {
-      const initial = tf.tensor(found.get(name)!.data, [...shape], 'float32');
-      const variable = tf.variable(initial);
-      initial.dispose();
-      return [name, variable];
-    }),
+  return bindWeights(
+    family,
+    reader,
+    Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => {
+        const initial = tf.tensor(found.get(name)!.data, [...shape], 'float32');
+        const variable = tf.variable(initial);
+        initial.dispose();
+        return [name, variable];
+      }),
+    ),
   );
+}
+
+/** The model of a checked config with these weights, which it owns. */
+function bindWeights(
+  family: Family,
+  reader: ConfigReader,
+  parameters: Readonly<Record<string, tf.Variable>>,
+): CausalLanguageModel {
+  const { layers, heads: _, keyValueHeads, headSize, ...description } = family.describe(reader);
+  const decoder = family.build(reader);
   const head = {
     weight: parameters[family.headName(reader)] as unknown as tf.Tensor2D,
     ...(description.softCap === undefined ? {} : { softCap: description.softCap }),
   };
+  let disposed = false;
 
   const model: CausalLanguageModel = {
     description,
     cacheShape: { layers, keyValueHeads, headSize },
+    settings: reader.fieldsRead(),
     parameters,
     head,
+    withParameters: (others) => bindWeights(family, reader, others),
     hiddenStates: (ids, mask, options = {}) => {
       const hidden = tf.tidy(() => {
         const context = forwardContext(description.maxPositions, ids, mask, options);
@@ -84,6 +100,8 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
       return { logits, hiddenStates };
     },
     dispose() {
+      if (disposed) return; // disposing a variable twice would free the data of a snapshot
+      disposed = true;
       tf.dispose(parameters);
       decoder.dispose();
     },
@@ -119,12 +137,25 @@ export function initialWeights(config: unknown, seed: number): Map<string, Weigh
   return weights;
 }
 
-/** Digest of all weights in the order of their names, as 16 hex digits. It changes whenever a weight changes. */
+/**
+ * Digest of all weights in the order of their names, as 16 hex digits. It changes whenever a weight changes. For a model of your own it
+ * also covers its description and the names and shapes of its weights, so that two of them never share one.
+ * @throws InvalidArgumentError if the model has neither `parameters` nor a `name`.
+ */
 export async function weightsDigest(model: CausalLanguageModel): Promise<string> {
-  let chain = '0000000000000000';
-  for (const name of Object.keys(model.parameters).sort()) {
-    chain = digest((await model.parameters[name]!.data()) as Float32Array, chain);
+  const { description, parameters } = model;
+  const names = Object.keys(parameters).sort();
+  if (names.length === 0 && !description.name) {
+    throw new InvalidArgumentError(
+      'the model has neither parameters nor a name, so nothing tells it from other models; give fromForwardModel its `parameters`, or a `name`',
+    );
   }
+  let chain = '0000000000000000';
+  if (description.family === 'custom') {
+    const identity = JSON.stringify([description, names.map((name) => [name, parameters[name]!.shape])]);
+    chain = digest(new TextEncoder().encode(identity), chain);
+  }
+  for (const name of names) chain = digest((await parameters[name]!.data()) as Float32Array, chain);
   return chain;
 }
 

@@ -1,4 +1,4 @@
-import { type Exporter, InvalidArgumentError } from '@rarefy/core';
+import { checkOptions, type Exporter, InvalidArgumentError } from '@rarefy/core';
 import { viewPoints } from '../view/view-points.js';
 
 const maxPoints = 1_000_000;
@@ -6,8 +6,11 @@ const maxPoints = 1_000_000;
 /**
  * Writes `embeddings_3d.json`: an array of points with `x`, `y`, `z`, `size`, `color` and `prompt`, in the order of the view, one
  * per line. `export` throws InvalidArgumentError if the view has more than 1,000,000 points or no source, density or prompt.
+ * @param options none are known
+ * @throws InvalidArgumentError if there are options.
  */
-export function jsonExporter(): Exporter {
+export function jsonExporter(options: Readonly<Record<string, never>> = {}): Exporter {
+  checkOptions(options, [], 'jsonExporter');
   return {
     specificationVersion: 'v1',
     kind: 'exporter',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Exporter, InvalidArgumentError } from '@rarefy/core';
+import { checkOptions, type Exporter, InvalidArgumentError } from '@rarefy/core';
 import { encodeView } from '../view/view-data.js';
 import { visibleText } from '../view/view-text.js';
 
@@ -16,8 +16,11 @@ export interface PageExporterOptions {
  * and 0.3 KB per prompt.
  *
  * `export` throws InvalidArgumentError if the view has more than 200,000 points or no source, density or prompt.
+ * @throws InvalidArgumentError if an option is unknown.
  */
-export function pageExporter({ title = 'Prompt space' }: PageExporterOptions = {}): Exporter {
+export function pageExporter(options: PageExporterOptions = {}): Exporter {
+  checkOptions(options, ['title'] satisfies (keyof PageExporterOptions)[], 'pageExporter');
+  const { title = 'Prompt space' } = options;
   return {
     specificationVersion: 'v1',
     kind: 'exporter',

@@ -1,4 +1,11 @@
-import { checkMatrix, InvalidArgumentError, type Matrix, type Projector, startProgress } from '@rarefy/core';
+import {
+  checkMatrix,
+  checkOptions,
+  InvalidArgumentError,
+  type Matrix,
+  type Projector,
+  startProgress,
+} from '@rarefy/core';
 import { principalDirections } from './principal-directions.js';
 
 /**
@@ -7,8 +14,11 @@ import { principalDirections } from './principal-directions.js';
  *
  * Yields one layout and does not use a neighbor graph. `project` throws InvalidArgumentError if `dimensions` is not 2 or 3,
  * ShapeError if the points are not a valid matrix, and NotFiniteError if they contain NaN or infinity.
+ * @param options none are known
+ * @throws InvalidArgumentError if there are options.
  */
-export function pca(): Projector {
+export function pca(options: Readonly<Record<string, never>> = {}): Projector {
+  checkOptions(options, [], 'pca');
   return {
     specificationVersion: 'v1',
     kind: 'projector',

@@ -1,5 +1,6 @@
 import {
   checkInteger,
+  checkOptions,
   checkSeed,
   counterRandom,
   InvalidArgumentError,
@@ -29,6 +30,8 @@ export interface UmapOptions {
   readonly metric?: 'cosine' | 'euclidean';
 }
 
+const optionNames = ['seed', 'neighbors', 'minDistance', 'epochs', 'metric'] satisfies (keyof UmapOptions)[];
+
 /** Layouts that are yielded, about. */
 const rounds = 20;
 
@@ -40,15 +43,11 @@ const rounds = 20;
  * ShapeError if points or graph are not valid, NotFiniteError if they contain NaN or infinity, and InvalidArgumentError if the
  * graph has too few neighbors or negative distances. Sources: McInnes, Healy and Melville, 2018; Kobak and Linderman,
  * "Initialization is critical", Nature Biotechnology 2021.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
-export function umap({
-  seed,
-  neighbors: wanted = 15,
-  minDistance = 0.1,
-  epochs,
-  metric = 'cosine',
-}: UmapOptions): Projector {
+export function umap(options: UmapOptions): Projector {
+  checkOptions(options, optionNames, 'umap');
+  const { seed, neighbors: wanted = 15, minDistance = 0.1, epochs, metric = 'cosine' } = options;
   checkSeed(seed);
   checkInteger('neighbors', wanted, 2);
   if (epochs !== undefined) checkInteger('epochs', epochs, 1);

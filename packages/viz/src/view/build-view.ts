@@ -1,6 +1,8 @@
 import {
   type CallOptions,
+  callOptionNames,
   checkMatrix,
+  checkOptions,
   type EmbeddingView,
   type Matrix,
   type Projector,
@@ -30,14 +32,15 @@ export interface BuildViewOptions extends CallOptions {
  * Lays out prompts in 3D for the exporters: the projector's last layout with each axis scaled to [-1, 1], and the columns `source`
  * (largest source first), `density` in [0, 1] (see {@link viewDensity}) and `prompt`. As deterministic as the projector.
  * @param embeddings one row per prompt
- * @throws ShapeError if the number of prompts and rows differ; NotFiniteError if `embeddings` contains NaN or infinity; the
- * signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown; ShapeError if the number of prompts and rows differ; NotFiniteError if
+ * `embeddings` contains NaN or infinity; the signal's reason on abort.
  */
 export async function buildView(
   prompts: readonly ViewPrompt[],
   embeddings: Matrix,
   options: BuildViewOptions = {},
 ): Promise<EmbeddingView> {
+  checkOptions(options, ['projector', 'seed', ...callOptionNames], 'buildView');
   const { seed = 0, projector = umap({ seed }), signal, onEvent } = options;
   if (prompts.length !== embeddings.rows) {
     throw new ShapeError(
