@@ -1,11 +1,12 @@
 import {
   type CallOptions,
+  callOptionNames,
+  checkOptions,
   checkWeighting,
   collect,
   type DensityEstimator,
   type DistanceError,
   type Embedder,
-  type EmbedOptions,
   embedStream,
   InvalidArgumentError,
   type Matrix,
@@ -31,11 +32,15 @@ export interface WeighOptions extends CallOptions {
   readonly memoryBytes?: number;
 }
 
+const weighOptionNames = ['estimator', 'weighting', 'memoryBytes', ...callOptionNames] satisfies (keyof WeighOptions)[];
+
 export interface WeighPromptsOptions<Item = string> extends WeighOptions {
   readonly embedder: Embedder<Item>;
   /** Prompts per batch of the embedder. Default 32. */
   readonly batchSize?: number;
 }
+
+const promptOptionNames = ['embedder', 'batchSize'] satisfies (keyof WeighPromptsOptions)[];
 
 export interface PromptWeights {
   /** One value per prompt; larger is more crowded. */
@@ -63,9 +68,10 @@ export interface EmbeddedPromptWeights extends PromptWeights {
  *
  * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated
  * prompts (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
- * @throws InvalidArgumentError if there are no prompts, too few for the estimator, or too many for an estimator without
- * `fitRows`, or if `weighting` is a weight transform.
- * @throws ShapeError if the estimator or the weighting returns another number of values; InvalidWeightsError for invalid weights.
+ * @throws InvalidArgumentError if an option is unknown, if there are no prompts, too few for the estimator, or too many for an
+ * estimator without `fitRows`, or if `weighting` is a weight transform.
+ * @throws InvalidArgumentError if the weighting does not return a Float64Array; ShapeError if the estimator or the weighting
+ * returns another number of values; InvalidWeightsError for invalid weights.
  * @throws What the embedder, the estimator and the weighting throw; the signal's reason on abort.
  */
 export async function weighPrompts<Item>(
@@ -77,12 +83,13 @@ export async function weighPrompts<Item>(
   given: readonly Item[] | Matrix | RowSource,
   options: WeighOptions | WeighPromptsOptions<Item> = {},
 ): Promise<PromptWeights | EmbeddedPromptWeights> {
+  checkOptions(options, [...weighOptionNames, ...(isPrompts(given) ? promptOptionNames : [])], 'weighPrompts');
   const { estimator = knnDistance(), weighting = inverseDensity(), ...work } = options;
   checkWeighting(weighting);
   const measured = isPrompts(given)
     ? await embeddedDensity(given, estimator, work as WeighPromptsOptions<Item>)
     : { density: await rowDensity(given, estimator, work) };
-  const weights = weighting(measured.density);
+  const weights = checkType(weighting(measured.density));
   const report = densityReport(measured.density, weights);
   for (const message of report.warnings) {
     work.onEvent?.({ type: 'work-warning', task: 'weigh', code: 'weights', message });
@@ -97,10 +104,10 @@ function isPrompts<Item>(given: readonly Item[] | Matrix | RowSource): given is 
 async function embeddedDensity<Item>(
   prompts: readonly Item[],
   estimator: DensityEstimator,
-  { embedder, memoryBytes = 2 ** 28, batchSize = 32, signal, onEvent }: WeighPromptsOptions<Item>,
+  { embedder, batchSize = 32, memoryBytes = 2 ** 28, signal, onEvent }: WeighPromptsOptions<Item>,
 ): Promise<Omit<EmbeddedPromptWeights, 'weights' | 'report'>> {
-  if (prompts.length === 0) throw new InvalidArgumentError('there are no prompts to weigh; give at least two');
   const work = { signal, onEvent };
+  if (prompts.length === 0) throw new InvalidArgumentError('there are no prompts to weigh; give at least two');
   if (!embedder.embedRows || 4 * prompts.length * embedder.capabilities.dimensions <= memoryBytes) {
     const { points, truncated } = await embedInMemory(embedder, prompts, { batchSize, ...work });
     warnOfTruncation(truncated.length, prompts.length, work);
@@ -120,7 +127,11 @@ async function embeddedDensity<Item>(
   return { density, fingerprint, truncated, ...(distanceError && { distanceError }) };
 }
 
-async function embedInMemory<Item>(embedder: Embedder<Item>, prompts: readonly Item[], work: EmbedOptions) {
+async function embedInMemory<Item>(
+  embedder: Embedder<Item>,
+  prompts: readonly Item[],
+  work: CallOptions & { readonly batchSize: number },
+) {
   const truncated: number[] = [];
   async function* parts() {
     for await (const part of embedStream(embedder, prompts, { total: prompts.length, ...work })) {
@@ -154,6 +165,14 @@ async function fitSource(
 
 function bytesOf({ rows, cols }: RowSource): number {
   return 4 * rows * cols;
+}
+
+function checkType(weights: Float64Array): Float64Array {
+  const type = Object.prototype.toString.call(weights).slice(8, -1); // instanceof fails for arrays of another realm
+  if (type === 'Float64Array') return weights;
+  throw new InvalidArgumentError(
+    `a weighting must return a Float64Array with one weight per row, got ${type}; call what makes a weighting, such as inverseDensity()`,
+  );
 }
 
 function warnOfTruncation(truncated: number, prompts: number, { onEvent }: CallOptions): void {

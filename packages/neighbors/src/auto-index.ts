@@ -1,10 +1,18 @@
-import { type CallOptions, InvalidArgumentError, type NeighborIndex, type Neighbors, timeSlices } from '@rarefy/core';
+import {
+  type CallOptions,
+  checkOptions,
+  InvalidArgumentError,
+  type NeighborIndex,
+  type Neighbors,
+  timeSlices,
+} from '@rarefy/core';
 import { blockwiseMemoryBytes, type ExactEngineOptions } from './exact/engine.js';
 import { exactSearch, joinRows } from './exact/join-rows.js';
 import {
   checkSettings,
   descentFingerprint,
   descentGraph,
+  descentOptionNames,
   type NnDescentSettings,
 } from './graph/nn-descent/descent-graph.js';
 import { scanRows } from './graph/scan-rows.js';
@@ -22,6 +30,14 @@ export interface AutoIndexOptions
   readonly exactUpTo?: number;
 }
 
+const optionNames = [
+  ...descentOptionNames,
+  'engine',
+  'native',
+  'memoryBytes',
+  'exactUpTo',
+] satisfies (keyof AutoIndexOptions)[];
+
 /** Rows count as equally long if no length is larger than another by more than this share. */
 const lengthSpread = 0.01;
 
@@ -30,9 +46,11 @@ const lengthSpread = 0.01;
  * case an event says so and reports the measured recall, which the graph carries too. For `dot`, the self-join is exact for any
  * number of rows unless their lengths differ by less than 1 %, because NN-descent needs that. `search` is always exact. Vectors
  * are copied.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
-export function autoIndex({ exactUpTo = mostExactRows, ...settings }: AutoIndexOptions = {}): NeighborIndex {
+export function autoIndex(options: AutoIndexOptions = {}): NeighborIndex {
+  checkOptions(options, optionNames, 'autoIndex');
+  const { exactUpTo = mostExactRows, ...settings } = options;
   const { metric = 'euclidean', workers, engine, native, memoryBytes } = settings;
   if (!(exactUpTo >= 0)) throw new InvalidArgumentError(`exactUpTo must be a number ≥ 0, got ${exactUpTo}`);
   checkSettings(1, settings);

@@ -1,11 +1,13 @@
 import {
   checkInteger,
+  checkOptions,
   counterRandom,
   type Draws,
   digest,
   type Feedback,
   InvalidArgumentError,
-  type Sampler,
+  type IterableSampler,
+  iterableSampler,
 } from '@rarefy/core';
 import {
   type CurriculumSnapshot,
@@ -36,8 +38,18 @@ export interface CurriculumOptions {
   readonly name?: string;
 }
 
+const optionNames = [
+  'seed',
+  'floor',
+  'cap',
+  'staleness',
+  'smoothing',
+  'passRate',
+  'name',
+] satisfies (keyof CurriculumOptions)[];
+
 /** Draws with replacement, and prefers positions that are rare, neither solved nor hopeless, and not drawn for long. */
-export interface Curriculum extends Sampler {
+export interface Curriculum extends IterableSampler {
   draw(count: number): Required<Omit<Draws, 'version'>>;
   observe(feedback: Feedback): void;
   probabilities(): Float64Array;
@@ -53,21 +65,13 @@ export interface Curriculum extends Sampler {
  * No prompt starves: at every draw each position of weight above 0 has a probability of at least floor / n, whatever the
  * feedback. The state is a snapshot, renewed every n draws or n groups of feedback, and the feedback since then.
  * @param weights one per position, usually the inverse density; finite and ≥ 0, not all zero; copied
- * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if an option is out of
- * range.
+ * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if an option is unknown or
+ * out of range.
  */
-export function curriculum(
-  weights: ArrayLike<number>,
-  {
-    seed,
-    floor = 0.1,
-    cap = 10,
-    staleness = 1,
-    smoothing = 0.5,
-    passRate = (reward) => Math.min(1, Math.max(0, reward)),
-    name = 'curriculum',
-  }: CurriculumOptions,
-): Curriculum {
+export function curriculum(weights: ArrayLike<number>, options: CurriculumOptions): Curriculum {
+  checkOptions(options, optionNames, 'curriculum');
+  const { seed, floor = 0.1, cap = 10, staleness = 1, smoothing = 0.5, name = 'curriculum' } = options;
+  const { passRate = (reward: number) => Math.min(1, Math.max(0, reward)) } = options;
   checkOption('floor', floor, floor > 0 && floor <= 1, 'in (0, 1]');
   checkOption('cap', cap, cap >= 1 && cap < Infinity, 'finite and ≥ 1');
   checkOption('staleness', staleness, staleness >= 0 && staleness < Infinity, 'finite and ≥ 0');
@@ -135,7 +139,7 @@ export function curriculum(
     if (logged > snapshotEvery) renewSnapshot();
   };
 
-  return {
+  return iterableSampler<Omit<Curriculum, typeof Symbol.iterator>>({
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint,
@@ -210,7 +214,7 @@ export function curriculum(
       }
       replay(index);
     },
-  };
+  });
 }
 
 function checkOption(name: string, value: number, isValid: boolean, rule: string): void {

@@ -3,6 +3,7 @@ import {
   InvalidArgumentError,
   InvalidWeightsError,
   ShapeError,
+  StateMismatchError,
   type Weighting,
   type WorkEvent,
 } from '@rarefy/core';
@@ -68,8 +69,72 @@ test('takes updates and restores its state like any weighted sampler', async () 
   const fresh = await make();
   fresh.restore(state);
   expect(fresh.draw(20)).toEqual(expected);
-  const other = await densityAwareSampler(rows, { embedder: { ...rowEmbedder, fingerprint: 'other' }, seed: 4 });
-  expect(() => other.restore(state)).toThrow('embedder=(rows)');
+});
+
+test('a sampler rebuilt from its saved weights takes its state; the weights decide, and not how they were made', async () => {
+  const sampler = await densityAwareSampler(rows, { embedder: rowEmbedder, seed: 4 });
+  const saved = JSON.stringify([...sampler.weights()]);
+  sampler.draw(7);
+  sampler.update({ version: 3, positions: Int32Array.of(5), weights: Float64Array.of(1e6) });
+  sampler.draw(7);
+  const state = JSON.stringify(sampler.state());
+  const expected = sampler.draw(50);
+
+  const rebuilt = weightedSampler(JSON.parse(saved), { seed: 4 });
+  expect(rebuilt.fingerprint).toBe(sampler.fingerprint);
+  rebuilt.restore(JSON.parse(state));
+  expect(rebuilt.draw(50)).toEqual(expected);
+  const back = await densityAwareSampler(rows, { embedder: { ...rowEmbedder, fingerprint: 'other' }, seed: 4 });
+  back.restore(JSON.parse(JSON.stringify(rebuilt.state())));
+  expect(back.draw(20)).toEqual(sampler.draw(20));
+
+  const otherWeights = await densityAwareSampler(rows, {
+    embedder: rowEmbedder,
+    density: knnDistance({ k: 9 }),
+    seed: 4,
+  });
+  for (const other of [otherWeights, weightedSampler(JSON.parse(saved), { seed: 5 })]) {
+    expect(() => other.restore(JSON.parse(state))).toThrow(StateMismatchError);
+  }
+});
+
+test('takes prompt records as the loader does, and embeds their prompts', async () => {
+  const texts = Array.from({ length: 12 }, (_, row) => `${'why '.repeat(row % 7)}is ${row} a number?`);
+  const options = { embedder: letterEmbedder(), density: knnDistance({ k: 3 }), seed: 4 };
+  const expected = (await densityAwareSampler(texts, options)).weights();
+  const records = texts.map((prompt, row) => ({ id: `p${row}`, prompt }));
+  expect((await densityAwareSampler(records, options)).weights()).toEqual(expected);
+  const mixed = [...records.slice(0, 5), ...texts.slice(5)];
+  expect((await densityAwareSampler(mixed, options)).weights()).toEqual(expected);
+  // Other items reach the embedder as they are.
+  const seen: unknown[] = [];
+  const { embedRows: _, ...rest } = rowEmbedder;
+  const own: Embedder<{ readonly prompt: readonly string[] }> = {
+    ...rest,
+    async embedBatch(items) {
+      seen.push(...items);
+      return rowEmbedder.embedBatch(items.map(({ prompt }) => prompt.length));
+    },
+  };
+  const items = Array.from({ length: 12 }, (_, row) => ({ prompt: Array<string>(row).fill('') }));
+  await densityAwareSampler(items, { embedder: own, seed: 4 });
+  expect(seen).toEqual(items);
+  // @ts-expect-error the embedder gets the prompts of records, which are texts
+  const refused = densityAwareSampler(records, { embedder: rowEmbedder, seed: 4 });
+  await expect(refused).rejects.toThrow();
+});
+
+test('an unknown option is refused before any work', async () => {
+  const base = { embedder: rowEmbedder, seed: 4 };
+  for (const [options, message] of [
+    [{ estimator: knnDistance() }, 'densityAwareSampler has no option "estimator"'],
+    [{ weightings: inverseDensity() }, 'did you mean "weighting"?'],
+    [{ strength: { targetEss: 0.5 } }, 'it has the options "embedder", "density", "weighting"'],
+  ] as const) {
+    const refused = densityAwareSampler(rows, { ...base, ...options } as typeof base);
+    await expect(refused).rejects.toThrow(InvalidArgumentError);
+    await expect(refused).rejects.toThrow(message);
+  }
 });
 
 test('a target ESS without a weighting is refused, for it would favor crowded prompts in its draws', async () => {

@@ -1,5 +1,14 @@
-import { type CallOptions, checkSeed, type DensityEstimator, type Embedder, type Weighting } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkOptions,
+  checkSeed,
+  type DensityEstimator,
+  type Embedder,
+  type Weighting,
+} from '@rarefy/core';
 import { type DensityReport, knnDistance, weighPrompts } from '@rarefy/density';
+import { type PromptItem, promptItems } from './prompt-items.js';
 import { type WeightedSampler, weightedSampler } from './weighted.js';
 
 export interface DensityAwareOptions<Item> extends CallOptions {
@@ -14,6 +23,15 @@ export interface DensityAwareOptions<Item> extends CallOptions {
   readonly batchSize?: number;
 }
 
+const optionNames = [
+  'embedder',
+  'density',
+  'weighting',
+  'seed',
+  'batchSize',
+  ...callOptionNames,
+] satisfies (keyof DensityAwareOptions<unknown>)[];
+
 /** A weighted sampler that also has the densities and the report it was built with. */
 export interface DensityAwareSampler extends WeightedSampler {
   /** One value per prompt; larger is more crowded. */
@@ -25,15 +43,22 @@ export interface DensityAwareSampler extends WeightedSampler {
 /**
  * Draws rare prompts more often: weighs the prompts with `weighPrompts` and draws with replacement, in proportion to the weights.
  * Events and errors are those of `weighPrompts`.
- * @throws InvalidArgumentError if the seed is not a safe integer.
+ *
+ * Fingerprint and state are those of `weightedSampler(weights, { seed })`: a sampler rebuilt from the saved initial weights takes
+ * the state, and one of other weights does not.
+ * @param prompts texts, records `{ prompt }` as a loader takes them, or any other items of the embedder. Of a record, only the text
+ * `prompt` is embedded.
+ * @throws InvalidArgumentError if the seed is not a safe integer, an option is unknown, or `weighting` is a weight transform such
+ * as `targetEss(0.5)`, which needs a weighting before it: `compose(inverseDensity(), targetEss(0.5))`.
  */
-export async function densityAwareSampler<Item>(
-  prompts: readonly Item[],
-  { density: estimator = knnDistance(), seed, ...options }: DensityAwareOptions<Item>,
+export async function densityAwareSampler<Prompt>(
+  prompts: readonly Prompt[],
+  options: DensityAwareOptions<PromptItem<Prompt>>,
 ): Promise<DensityAwareSampler> {
+  checkOptions(options, optionNames, 'densityAwareSampler');
+  const { density: estimator = knnDistance(), seed, ...work } = options;
   checkSeed(seed);
-  const { density, weights, report, fingerprint } = await weighPrompts(prompts, { ...options, estimator });
-  const name = `density-aware-sampler:embedder=(${fingerprint}),density=(${estimator.fingerprint})`;
+  const { density, weights, report } = await weighPrompts(promptItems(prompts), { ...work, estimator });
   // Assigned and not spread: weightsVersion is a getter.
-  return Object.assign(weightedSampler(weights, { seed, name }), { density, report });
+  return Object.assign(weightedSampler(weights, { seed }), { density, report });
 }

@@ -1,7 +1,13 @@
-import { type Embedder, InvalidArgumentError, type Weighting, type WeightUpdate } from '@rarefy/core';
+import {
+  type Embedder,
+  InvalidArgumentError,
+  StateMismatchError,
+  type Weighting,
+  type WeightUpdate,
+} from '@rarefy/core';
 import { knnDistance, targetEss } from '@rarefy/density';
 import { lastValueFrom, NEVER, of, Subject, throwError, toArray } from 'rxjs';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { densityUpdates, followUpdates, weightedSampler } from './index.js';
 
 const prompts = Array.from({ length: 12 }, (_, position) => position);
@@ -57,7 +63,7 @@ test('each policy leads to one update of all weights, and a sampler follows it',
     densityUpdates(of(2), { ...options, embedder: (scale) => lineEmbedder(scale, log) }).pipe(toArray()),
   );
   expect(updates).toHaveLength(1);
-  expect(log).toEqual(['2:0', '2:4', '2:8', '2:disposed']);
+  expect(log).toEqual(['2:0', '2:4', '2:8', '2:0', '2:disposed']); // the first slice again, to see whether weights moved
   // Inner prompts have both neighbors at distance 2; the ends have neighbors at 2 and 4.
   expect(updates[0]).toMatchObject({ version: 1, positions: Int32Array.from(prompts) });
   const expected = prompts.map((position) => (position === 0 || position === 11 ? 3 : 2) + 1e-6);
@@ -82,7 +88,7 @@ test('a refresh runs to its end, and of the waiting policies the newest is next'
   policies.next(1);
   for (const { version } of await done) seen.push(version);
   expect(seen).toEqual([10, 40]);
-  expect(log).toEqual(['1:0', '1:4', '1:8', '1:disposed', '4:0', '4:4', '4:8', '4:disposed']);
+  expect(log).toEqual(['1:0', '1:4', '1:8', '1:0', '1:disposed', '4:0', '4:4', '4:8', '4:0', '4:disposed']);
 });
 
 test('unsubscribing stops the work before the next slice, and disposes the embedder', async () => {
@@ -102,6 +108,126 @@ test('unsubscribing stops the work before the next slice, and disposes the embed
   });
   expect(log).toEqual(['1:0', '1:4', '1:disposed']);
   expect(received).toEqual([]);
+});
+
+/** A model in training: every batch that it embeds lets it move on. */
+function movingModel() {
+  const model = { scale: 1 };
+  return {
+    model,
+    /** Reads the weights when it embeds. */
+    live: (log: string[] = []): Embedder<number> => ({
+      ...lineEmbedder(1),
+      fingerprint: 'live',
+      async embedBatch(items) {
+        log.push(`${items[0]}`);
+        return lineEmbedder(model.scale++).embedBatch(items);
+      },
+      async [Symbol.asyncDispose]() {
+        log.push('disposed');
+      },
+    }),
+  };
+}
+
+describe('a refresh never mixes versions of the weights', () => {
+  const failureOf = (embedder: () => Embedder<number>, more: object = {}) => {
+    const updates = densityUpdates(of(1), { ...options, embedder, ...more }).pipe(toArray());
+    return lastValueFrom(updates).then(
+      (received) => `no error, ${received.length} updates`,
+      (error: unknown) => error,
+    );
+  };
+
+  test('an embedder whose weights move between batches is refused, though its fingerprint stays', async () => {
+    const log: string[] = [];
+    const error = await failureOf(() => movingModel().live(log));
+    expect(error).toBeInstanceOf(StateMismatchError);
+    expect((error as Error).message).toContain('moved during the density refresh');
+    expect((error as Error).message).toContain('snapshot(model) of @rarefy/lm');
+    expect(log).toEqual(['0', '4', '8', '0', 'disposed']);
+  });
+
+  test('with a snapshot it passes', async () => {
+    const { model } = movingModel();
+    const snapshot = { ...model };
+    const embedder = () =>
+      lineEmbedder(snapshot.scale, [], () => {
+        model.scale++;
+      });
+    expect(await failureOf(embedder)).toBe('no error, 1 updates');
+    expect(model.scale).toBe(5);
+  });
+
+  test('a fingerprint that changes ends the refresh at the next slice', async () => {
+    const log: string[] = [];
+    const { model, live } = movingModel();
+    const embedder = () => Object.defineProperty(live(log), 'fingerprint', { get: () => `weights ${model.scale}` });
+    const error = await failureOf(embedder);
+    expect(error).toBeInstanceOf(StateMismatchError);
+    expect((error as Error).message).toContain('"weights 1" became "weights 2"');
+    expect(log).toEqual(['0', 'disposed']);
+  });
+
+  test('an embedder that throws ends the stream with its error', async () => {
+    const lost = new StateMismatchError('the weights changed');
+    const throwing = () =>
+      lineEmbedder(1, [], (first) => {
+        if (first === 4) throw lost;
+      });
+    expect(await failureOf(throwing)).toBe(lost);
+  });
+
+  test('rows that differ from call to call are not compared, and a single slice cannot mix versions', async () => {
+    const { live } = movingModel();
+    const capabilities = { ...live().capabilities, deterministic: false };
+    expect(await failureOf(() => ({ ...live(), capabilities }))).toBe('no error, 1 updates');
+    const whole = { ...live().capabilities, maxBatch: 100 };
+    expect(await failureOf(() => ({ ...live(), capabilities: whole }), { sliceSize: 12 })).toBe('no error, 1 updates');
+  });
+});
+
+test('every policy is disposed once: after its refresh, when it is skipped, and when it fails or nobody listens', async () => {
+  const disposed: number[] = [];
+  const dispose = (policy: number) => void disposed.push(policy);
+  const policies = new Subject<number>();
+  const controls: { stop?: () => void } = {};
+  const embedder = (scale: number) =>
+    lineEmbedder(scale, [], (first) => {
+      if (scale === 1 && first === 4) for (const later of [2, 3]) policies.next(later);
+      if (scale === 3 && first === 4) {
+        policies.next(4);
+        controls.stop?.();
+      }
+    });
+  await new Promise<void>((resolve) => {
+    const running = densityUpdates(policies, { ...options, embedder, dispose }).subscribe();
+    controls.stop = () => {
+      running.unsubscribe();
+      setTimeout(resolve, 20);
+    };
+    policies.next(1);
+  });
+  expect(disposed).toEqual([2, 1, 4, 3]);
+
+  const lost = () => Promise.reject(new Error('lost'));
+  await expect(lastValueFrom(densityUpdates(of(9), { ...options, embedder: lost, dispose }))).rejects.toThrow('lost');
+  expect(disposed).toEqual([2, 1, 4, 3, 9]);
+});
+
+test('prompt records are embedded by their prompts', async () => {
+  const seen: string[] = [];
+  const { embedRows: _, ...rest } = lineEmbedder(1);
+  const embedder = (): Embedder<string> => ({
+    ...rest,
+    async embedBatch(items) {
+      seen.push(...items);
+      return lineEmbedder(1).embedBatch(items.map((text) => text.length));
+    },
+  });
+  const records = prompts.slice(0, 4).map((count) => ({ prompt: 'x'.repeat(count) }));
+  await lastValueFrom(densityUpdates(of(1), { ...options, prompts: records, embedder }));
+  expect(seen).toEqual(['', 'x', 'xx', 'xxx']);
 });
 
 test.each([
@@ -198,6 +324,8 @@ test('ends with its source, does not wait for a policy that never arrives, and r
       InvalidArgumentError,
     );
   }
+  const unknown = { ...options, embedder: lineEmbedder, slicesize: 3 };
+  expect(() => densityUpdates(of(1), unknown)).toThrow('did you mean "sliceSize"?');
   const weighting = targetEss(0.5) as unknown as Weighting;
   expect(() => densityUpdates(of(1), { ...options, embedder: lineEmbedder, weighting })).toThrow('compose(inverse');
 });

@@ -1,7 +1,9 @@
 import {
   type CallOptions,
+  callOptionNames,
   checkInteger,
   checkMatrix,
+  checkOptions,
   counterRandom,
   type Matrix,
   startProgress,
@@ -35,14 +37,16 @@ const rowsPerLook = 256;
  * accelerate k-means", 2003.
  * @param points rows x cols
  * @param count an integer in [0, rows]
- * @throws InvalidArgumentError if `count` is out of range, or the seed is not a safe integer; ShapeError if `points` is not a
- * valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
+ * @throws InvalidArgumentError if `count` is out of range, the seed is not a safe integer, or an option is unknown; ShapeError if
+ * `points` is not a valid matrix; NotFiniteError if it contains NaN or infinity; the signal's reason on abort.
  */
 export async function farthestFirst(
   points: Matrix,
   count: number,
-  { seed = 0, signal, onEvent }: FarthestFirstOptions = {},
+  options: FarthestFirstOptions = {},
 ): Promise<FarthestFirst> {
+  checkOptions(options, ['seed', ...callOptionNames] satisfies (keyof FarthestFirstOptions)[], 'farthestFirst');
+  const { seed = 0, signal, onEvent } = options;
   const { data, rows, cols } = points;
   checkInteger('count', count, 0, rows);
   checkMatrix(points, 'points');

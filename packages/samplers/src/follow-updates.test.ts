@@ -1,4 +1,4 @@
-import { InvalidWeightsError, type WeightUpdate, type WorkEvent } from '@rarefy/core';
+import { InvalidArgumentError, InvalidWeightsError, type WeightUpdate, type WorkEvent } from '@rarefy/core';
 import { from, Subject } from 'rxjs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { followUpdates } from './follow-updates.js';
@@ -61,6 +61,21 @@ test('an update that comes too late is skipped and reported', () => {
     'update 4 came after update 5 and was skipped',
   ]);
   expect(onError).not.toHaveBeenCalled();
+});
+
+test('by default, the console warns of updates that come too late or are refused', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  followUpdates(create(), [update(5, 2), update(4, 3), update(6, -1)]);
+  expect(warn.mock.calls).toEqual([
+    ['follow-updates: update 4 came after update 5 and was skipped'],
+    ['a weight update was refused or its source failed:', expect.any(InvalidWeightsError)],
+  ]);
+});
+
+test('an unknown option is refused', () => {
+  const options = { onevent: () => {} } as object;
+  expect(() => followUpdates(create(), [], options)).toThrow(InvalidArgumentError);
+  expect(() => followUpdates(create(), [], options)).toThrow('did you mean "onEvent"?');
 });
 
 test('a refused update is reported, changes nothing, and the next one is applied', () => {

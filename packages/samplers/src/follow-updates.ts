@@ -1,37 +1,36 @@
-import type { CallOptions, WeightUpdate } from '@rarefy/core';
+import { checkOptions, type WeightUpdate } from '@rarefy/core';
 import { from, type ObservableInput, type Subscription } from 'rxjs';
+import { reportsOf, type UpdateReports, updateReportNames } from './update-reports.js';
 import type { WeightedSampler } from './weighted.js';
 
-export interface FollowUpdatesOptions {
-  /** Called for every update that the sampler refuses, and if the source fails. Default `console.warn`. */
-  readonly onError?: (error: unknown) => void;
-  /** Gets a `work-warning` with code `stale-update` for every update that comes too late. */
-  readonly onEvent?: CallOptions['onEvent'];
-}
+export type FollowUpdatesOptions = UpdateReports;
 
 /**
  * Applies weight updates to a sampler as they arrive, until the source ends or you unsubscribe. An update whose version is not
- * above the version in force is skipped. An update that the sampler refuses changes nothing and does not end the stream. If the
- * source fails, the stream ends and the sampler keeps its weights.
+ * above the version in force is skipped and reported. An update that the sampler refuses changes nothing and does not end the
+ * stream. If the source fails, the stream ends and the sampler keeps its weights.
+ *
+ * One sampler follows one source: two would overwrite each other's weights, and skip each other's versions. Join several with
+ * `combineUpdates`.
  * @param source an observable, promise, iterable or async iterable of updates
+ * @throws InvalidArgumentError if an option is unknown.
  */
 export function followUpdates(
   sampler: Pick<WeightedSampler, 'update' | 'weightsVersion'>,
   source: ObservableInput<WeightUpdate>,
   options: FollowUpdatesOptions = {},
 ): Subscription {
-  const { onError = (error) => console.warn('a weight update was refused or its source failed:', error), onEvent } =
-    options;
+  checkOptions(options, updateReportNames, 'followUpdates');
+  const { refused, late } = reportsOf('follow-updates', options);
   return from(source).subscribe({
     next(update) {
       try {
-        if (!(update.version <= sampler.weightsVersion)) return sampler.update(update);
-        const message = `update ${update.version} came after update ${sampler.weightsVersion} and was skipped`;
-        onEvent?.({ type: 'work-warning', task: 'follow-updates', code: 'stale-update', message });
+        if (update.version <= sampler.weightsVersion) late(update.version, sampler.weightsVersion);
+        else sampler.update(update);
       } catch (error) {
-        onError(error);
+        refused(error);
       }
     },
-    error: onError,
+    error: refused,
   });
 }

@@ -1,4 +1,12 @@
-import { checkInteger, counterRandom, type Draws, digest, type Sampler } from '@rarefy/core';
+import {
+  checkInteger,
+  checkOptions,
+  counterRandom,
+  type Draws,
+  digest,
+  type IterableSampler,
+  iterableSampler,
+} from '@rarefy/core';
 import { lazily, readStreamState, streamState } from './state/sampler-state.js';
 import { aliasTable } from './structures/alias-table.js';
 import { copyWeights } from './structures/checks.js';
@@ -6,12 +14,10 @@ import { copyWeights } from './structures/checks.js';
 export interface FrozenWeightedSamplerOptions {
   /** Any safe integer. Draw n depends only on the seed, n and the weights. */
   readonly seed: number;
-  /** First part of the fingerprint, for samplers built on this one. Default `weighted-sampler`. */
-  readonly name?: string;
 }
 
 /** Draws with replacement, in proportion to weights that never change. */
-export interface FrozenWeightedSampler extends Sampler {
+export interface FrozenWeightedSampler extends IterableSampler {
   readonly weightsVersion: 0;
   draw(count: number): Required<Draws>;
   probabilities(): Float64Array;
@@ -24,17 +30,19 @@ export interface FrozenWeightedSampler extends Sampler {
  * table: O(1) each instead of O(log n), but a different sequence for the same seed.
  * @param weights one per position, finite and ≥ 0, not all zero; copied
  * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if the seed is not a safe
- * integer.
+ * integer or an option is unknown.
  */
 export function frozenWeightedSampler(
   weights: ArrayLike<number>,
-  { seed, name = 'weighted-sampler' }: FrozenWeightedSamplerOptions,
+  options: FrozenWeightedSamplerOptions,
 ): FrozenWeightedSampler {
+  checkOptions(options, ['seed'] satisfies (keyof FrozenWeightedSamplerOptions)[], 'frozenWeightedSampler');
+  const { seed } = options;
   const frozen = copyWeights(weights);
   const random = counterRandom(seed);
   const table = aliasTable(frozen);
   const weightsDigest = lazily(() => digest(frozen));
-  const fingerprint = () => `${name}:size=${frozen.length},weights=${weightsDigest()},seed=${seed},frozen`;
+  const fingerprint = () => `weighted-sampler:size=${frozen.length},weights=${weightsDigest()},seed=${seed},frozen`;
   const digestAt = (index: number) => digest([seed, index], weightsDigest());
   const total = lazily(() => {
     let sum = 0;
@@ -43,7 +51,7 @@ export function frozenWeightedSampler(
   });
   let next = 0;
 
-  return {
+  return iterableSampler<Omit<FrozenWeightedSampler, typeof Symbol.iterator>>({
     specificationVersion: 'v1',
     kind: 'sampler',
     get fingerprint() {
@@ -82,5 +90,5 @@ export function frozenWeightedSampler(
     restore(state) {
       next = readStreamState(state, fingerprint(), seed, digestAt);
     },
-  };
+  });
 }

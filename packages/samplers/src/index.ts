@@ -5,10 +5,13 @@
  * - With replacement: {@link weightedSampler}, whose weights may change, {@link frozenWeightedSampler}, {@link uniformSampler} and
  *   {@link densityAwareSampler}, which weighs prompts by density. Without replacement: {@link subsetSampler}.
  * - {@link mixtureSampler} and {@link shard} build on other samplers; {@link curriculum} learns from rewards.
- * - Weight updates arrive as streams: {@link densityUpdates} makes them, {@link followUpdates} applies them.
+ * - Weight updates arrive as streams: {@link densityUpdates} makes them, {@link combineUpdates} joins those of several sources, and
+ *   {@link followUpdates} applies them.
+ * - Samplers are iterable: `for (const position of sampler)`.
  * - The structures below the samplers are useful alone: {@link sumTree}, {@link aliasTable}, {@link drawWithoutReplacement}.
  */
 export { type BalancedDraw, drawBalanced } from './balanced-draw.js';
+export { type CombineUpdatesOptions, combineUpdates, type UpdateSource } from './combine-updates.js';
 export { type Curriculum, type CurriculumOptions, curriculum } from './curriculum.js';
 export { type DensityAwareOptions, type DensityAwareSampler, densityAwareSampler } from './density-aware.js';
 export { type DensityUpdatesOptions, densityUpdates } from './density-updates.js';
@@ -20,6 +23,7 @@ export {
   frozenWeightedSampler,
 } from './frozen-weighted.js';
 export { type MixturePart, type MixtureSamplerOptions, mixtureSampler } from './mixture.js';
+export type { PromptItem } from './prompt-items.js';
 export { type ShardOptions, shard } from './shard.js';
 export { type AliasTable, aliasTable } from './structures/alias-table.js';
 export { drawWithoutReplacement } from './structures/exponential-keys.js';
@@ -28,6 +32,7 @@ export { type SampleStreamOptions, sampleStream } from './structures/sample-stre
 export { type SumTree, sumTree } from './structures/sum-tree.js';
 export { type SubsetSampler, type SubsetSamplerOptions, subsetSampler } from './subset.js';
 export { type UniformSampler, type UniformSamplerOptions, uniformSampler } from './uniform.js';
+export type { UpdateReports } from './update-reports.js';
 export {
   type WeightAddition,
   type WeightedSampler,

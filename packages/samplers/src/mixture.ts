@@ -1,9 +1,12 @@
 import {
   checkInteger,
+  checkOptions,
   counterRandom,
   digest,
   type Feedback,
   InvalidArgumentError,
+  type IterableSampler,
+  iterableSampler,
   type Sampler,
   type SamplerState,
   StateMismatchError,
@@ -32,10 +35,14 @@ export interface MixtureSamplerOptions {
  * The probability of a draw sums over all parts, if all parts report probabilities. That takes O(n) per draw if the probabilities
  * of a part change with every draw (adaptive, or without replacement), and otherwise O(n) per weight version. The weight version
  * is the sum of the parts' versions. All parts get all feedback.
- * @throws InvalidArgumentError if there are no parts, a sampler occurs twice, or the seed is not a safe integer;
+ * @throws InvalidArgumentError if there are no parts, a sampler occurs twice, the seed is not a safe integer, or an option is
+ * unknown;
  * InvalidWeightsError if a weight is invalid, or all are zero.
  */
-export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureSamplerOptions): Sampler {
+export function mixtureSampler(parts: readonly MixturePart[], options: MixtureSamplerOptions): IterableSampler {
+  checkOptions(options, ['seed'] satisfies (keyof MixtureSamplerOptions)[], 'mixtureSampler');
+  for (const part of parts) checkOptions(part, ['sampler', 'weight'] satisfies (keyof MixturePart)[], 'a mixture part');
+  const { seed } = options;
   const samplers = parts.map(({ sampler }) => sampler);
   if (samplers.length === 0) throw new InvalidArgumentError('a mixture needs at least one part');
   if (new Set(samplers).size < samplers.length) {
@@ -106,7 +113,7 @@ export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureS
     return { positions: positions.slice(0, filled), probabilities: probabilities.slice(0, filled) };
   };
 
-  return {
+  return iterableSampler({
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint,
@@ -146,7 +153,7 @@ export function mixtureSampler(parts: readonly MixturePart[], { seed }: MixtureS
       isFinished = finished;
       steady = undefined;
     },
-  };
+  });
 }
 
 /** Sum over parts of share × probability, per position. */

@@ -1,6 +1,8 @@
+import { InvalidArgumentError, type IterableSampler } from '@rarefy/core';
 import { letterEmbedder, type SamplerSubject, samplerChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
 import { expect, test } from 'vitest';
+import type { DensityUpdatesOptions } from './index.js';
 import * as exported from './index.js';
 
 const {
@@ -100,6 +102,15 @@ for (const [name, settings] of Object.entries(subjects)) {
   for (const [setting, subject] of Object.entries(settings)) {
     describeChecks(`${name}, ${setting}`, samplerChecks(subject));
 
+    test(`${name}, ${setting}: is iterable, one draw per position, and a second loop goes on`, async () => {
+      const [sampler, drawn] = [(await subject.create()) as IterableSampler, await subject.create()];
+      const seen: number[] = [];
+      for (const position of sampler) if (seen.push(position) === 3) break;
+      for (const position of sampler) if (seen.push(position) === 7) break;
+      expect(seen).toEqual([...drawn.draw(7).positions]);
+      expect(sampler.state()).toEqual(drawn.state());
+    });
+
     test(`${name}, ${setting}: a draw that fails changes nothing`, async () => {
       const sampler = await subject.create();
       sampler.draw(3);
@@ -114,4 +125,47 @@ for (const [name, settings] of Object.entries(subjects)) {
 test('every sampler that the package exports is in the list', () => {
   const samplers = Object.keys(exported).filter((name) => /Sampler$|^curriculum$|^shard$/.test(name));
   expect(Object.keys(subjects).sort()).toEqual(samplers.sort());
+});
+
+test('every function with options refuses unknown names, and suggests the nearest one', async () => {
+  const { combineUpdates, densityUpdates, farthestFirst, followUpdates, sampleStream } = exported;
+  const untyped = <Value>(value: unknown) => value as Value;
+  const points = { data: new Float32Array(4), rows: 2, cols: 2 };
+  const calls: Readonly<Record<string, readonly [() => unknown, string]>> = {
+    weightedSampler: [() => weightedSampler(weights, untyped({ sead: 1 })), 'did you mean "seed"?'],
+    'weightedSampler, name': [() => weightedSampler(weights, untyped({ seed: 1, name: 'x' })), 'no option "name"'],
+    frozenWeightedSampler: [() => frozenWeightedSampler(weights, untyped({ seed: 1, name: 'x' })), 'no option "name"'],
+    uniformSampler: [() => uniformSampler(3, untyped({ seed: 1, size: 3 })), 'no option "size"'],
+    subsetSampler: [() => subsetSampler(weights, untyped({ seed: 1, epoch: 2 })), 'did you mean "epochs"?'],
+    curriculum: [() => curriculum(weights, untyped({ seed: 1, flour: 0.1 })), 'did you mean "floor"?'],
+    mixtureSampler: [
+      () => mixtureSampler([{ sampler: weightedSampler(weights, { seed: 1 }), weight: 1 }], untyped({ sed: 3 })),
+      'did you mean "seed"?',
+    ],
+    'mixtureSampler, part': [
+      () => mixtureSampler([untyped({ sampler: weightedSampler(weights, { seed: 1 }), weigth: 1 })], { seed: 1 }),
+      'did you mean "weight"?',
+    ],
+    shard: [
+      () => shard(weightedSampler(weights, { seed: 1 }), untyped({ rank: 0, worldsize: 2 })),
+      'did you mean "worldSize"?',
+    ],
+    densityAwareSampler: [
+      () => densityAwareSampler(prompts, untyped({ embedder: letterEmbedder(), seed: 1, batchsize: 3 })),
+      'did you mean "batchSize"?',
+    ],
+    densityUpdates: [
+      () => densityUpdates([], untyped<DensityUpdatesOptions<never, string>>({ prompts, timeshare: 1 })),
+      'did you mean "timeShare"?',
+    ],
+    followUpdates: [() => followUpdates(weightedSampler([1], { seed: 1 }), [], untyped({ onErr: 1 })), '"onError"'],
+    combineUpdates: [() => combineUpdates({ a: { updates: [] } }, untyped({ since: 1 })), '"after"'],
+    farthestFirst: [() => farthestFirst(points, 1, untyped({ sead: 1 })), 'did you mean "seed"?'],
+    sampleStream: [() => sampleStream([1], untyped({ counts: 1 })), 'did you mean "count"?'],
+  };
+  for (const [name, [call, message]] of Object.entries(calls)) {
+    const result = (async () => call())();
+    await expect(result, name).rejects.toThrow(InvalidArgumentError);
+    await expect(result, name).rejects.toThrow(message);
+  }
 });

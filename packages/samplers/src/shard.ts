@@ -1,4 +1,11 @@
-import { checkInteger, type Draws, type Sampler } from '@rarefy/core';
+import {
+  checkInteger,
+  checkOptions,
+  type Draws,
+  type IterableSampler,
+  iterableSampler,
+  type Sampler,
+} from '@rarefy/core';
 
 export interface ShardOptions {
   /** Rank of this process, in [0, worldSize). */
@@ -16,15 +23,17 @@ export interface ShardOptions {
  * count; at the end of a finite stream the last ranks may get one draw fewer. Every process must give an adaptive sampler the
  * feedback of all ranks, and apply every weight update before the same draw. Draws have no `first`, so anything derived from draw
  * numbers, such as completions, needs a different seed on each rank.
- * @throws InvalidArgumentError if `rank` or `worldSize` is out of range.
+ * @throws InvalidArgumentError if `rank` or `worldSize` is out of range, or an option is unknown.
  */
-export function shard(sampler: Sampler, { rank, worldSize }: ShardOptions): Sampler {
+export function shard(sampler: Sampler, options: ShardOptions): IterableSampler {
+  checkOptions(options, ['rank', 'worldSize'] satisfies (keyof ShardOptions)[], 'shard');
+  const { rank, worldSize } = options;
   checkInteger('worldSize', worldSize, 1);
   checkInteger('rank', rank, 0, worldSize - 1);
   const { observe, probabilities, capabilities } = sampler;
   const share = <List extends Int32Array | Float64Array>(list: List) =>
     list.filter((_, draw) => draw % worldSize === rank) as List;
-  return {
+  return iterableSampler({
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint: `shard:rank=${rank},worldSize=${worldSize},of=(${sampler.fingerprint})`,
@@ -46,5 +55,5 @@ export function shard(sampler: Sampler, { rank, worldSize }: ShardOptions): Samp
     ...(probabilities && capabilities.replacement && { probabilities: probabilities.bind(sampler) }),
     state: () => sampler.state(),
     restore: (state) => sampler.restore(state),
-  };
+  });
 }

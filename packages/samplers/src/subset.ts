@@ -1,4 +1,13 @@
-import { checkInteger, counterRandom, type Draws, digest, InvalidArgumentError, type Sampler } from '@rarefy/core';
+import {
+  checkInteger,
+  checkOptions,
+  counterRandom,
+  type Draws,
+  digest,
+  InvalidArgumentError,
+  type IterableSampler,
+  iterableSampler,
+} from '@rarefy/core';
 import { readStreamState, streamState } from './state/sampler-state.js';
 import { checkEnough, checkedWeight, checkTotal } from './structures/checks.js';
 import { drawWithoutReplacement } from './structures/exponential-keys.js';
@@ -13,8 +22,10 @@ export interface SubsetSamplerOptions {
   readonly epochs?: number;
 }
 
+const optionNames = ['seed', 'budget', 'epochs'] satisfies (keyof SubsetSamplerOptions)[];
+
 /** Draws without replacement within each epoch; every epoch starts with all positions. */
-export interface SubsetSampler extends Sampler {
+export interface SubsetSampler extends IterableSampler {
   /** Draws per epoch. */
   readonly budget: number;
   /** Each probability is conditional on the earlier draws of the same epoch. */
@@ -41,12 +52,11 @@ interface Epoch {
  * a draw is then O(1).
  * @param weights one per position, finite and ≥ 0; copied
  * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `budget` are above 0; InvalidArgumentError if the
- * seed, the budget or the number of epochs is invalid.
+ * seed, the budget or the number of epochs is invalid, or an option is unknown.
  */
-export function subsetSampler(
-  weights: ArrayLike<number>,
-  { seed, budget: wanted, epochs = Infinity }: SubsetSamplerOptions,
-): SubsetSampler {
+export function subsetSampler(weights: ArrayLike<number>, options: SubsetSamplerOptions): SubsetSampler {
+  checkOptions(options, optionNames, 'subsetSampler');
+  const { seed, budget: wanted, epochs = Infinity } = options;
   const random = counterRandom(seed);
   const initial = Float64Array.from(weights, checkedWeight);
   const possible = initial.reduce((sum, weight) => sum + (weight > 0 ? 1 : 0), 0);
@@ -79,7 +89,7 @@ export function subsetSampler(
     return current;
   };
 
-  return {
+  return iterableSampler<Omit<SubsetSampler, typeof Symbol.iterator>>({
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint,
@@ -118,5 +128,5 @@ export function subsetSampler(
     restore(state) {
       next = readStreamState(state, fingerprint, seed, digestAt);
     },
-  };
+  });
 }

@@ -1,4 +1,12 @@
-import { checkInteger, counterRandom, type Draws, digest, type Sampler } from '@rarefy/core';
+import {
+  checkInteger,
+  checkOptions,
+  counterRandom,
+  type Draws,
+  digest,
+  type IterableSampler,
+  iterableSampler,
+} from '@rarefy/core';
 import { readStreamState, streamState } from './state/sampler-state.js';
 
 export interface UniformSamplerOptions {
@@ -7,7 +15,7 @@ export interface UniformSamplerOptions {
 }
 
 /** Draws with replacement, all positions with the same probability. */
-export interface UniformSampler extends Sampler {
+export interface UniformSampler extends IterableSampler {
   draw(count: number): Required<Omit<Draws, 'version'>>;
   probabilities(): Float64Array;
 }
@@ -16,15 +24,17 @@ export interface UniformSampler extends Sampler {
  * An endless stream of positions in [0, size), all with the same probability, with replacement. It is the baseline for a weighted
  * sampler: both use the same uniforms of the same seed.
  * @param size an integer in [1, 2^31]
- * @throws InvalidArgumentError if the size is out of range, or the seed is not a safe integer.
+ * @throws InvalidArgumentError if the size is out of range, the seed is not a safe integer, or an option is unknown.
  */
-export function uniformSampler(size: number, { seed }: UniformSamplerOptions): UniformSampler {
+export function uniformSampler(size: number, options: UniformSamplerOptions): UniformSampler {
+  checkOptions(options, ['seed'] satisfies (keyof UniformSamplerOptions)[], 'uniformSampler');
+  const { seed } = options;
   checkInteger('size', size, 1, 2 ** 31);
   const random = counterRandom(seed);
   const fingerprint = `uniform-sampler:size=${size},seed=${seed}`;
   const digestAt = (index: number) => digest([size, seed, index]);
   let next = 0;
-  return {
+  return iterableSampler<Omit<UniformSampler, typeof Symbol.iterator>>({
     specificationVersion: 'v1',
     kind: 'sampler',
     fingerprint,
@@ -44,5 +54,5 @@ export function uniformSampler(size: number, { seed }: UniformSamplerOptions): U
     restore(state) {
       next = readStreamState(state, fingerprint, seed, digestAt);
     },
-  };
+  });
 }

@@ -1,11 +1,13 @@
 import {
   type CounterRandom,
   checkInteger,
+  checkOptions,
   counterRandom,
   type Draws,
   digest,
   InvalidArgumentError,
-  type Sampler,
+  type IterableSampler,
+  iterableSampler,
   StateMismatchError,
   type WeightUpdate,
 } from '@rarefy/core';
@@ -17,8 +19,6 @@ import type { SumTree } from './structures/sum-tree.js';
 export interface WeightedSamplerOptions {
   /** Any safe integer. Draw n depends only on the seed, n and the weights in force. */
   readonly seed: number;
-  /** First part of the fingerprint, for samplers built on this one. Default `weighted-sampler`. */
-  readonly name?: string;
 }
 
 /** New positions at the end of the data set. */
@@ -37,7 +37,7 @@ export interface WeightRemoval {
 }
 
 /** Draws with replacement, in proportion to weights that may change between draws. */
-export interface WeightedSampler extends Sampler {
+export interface WeightedSampler extends IterableSampler {
   /** Version of the last change; 0 before the first one. */
   readonly weightsVersion: number;
   draw(count: number): Required<Draws>;
@@ -64,20 +64,20 @@ export interface WeightedSampler extends Sampler {
  * An endless stream of positions with replacement: draw n is the position whose share of the weights contains uniform n of the
  * seed. Without updates the stream is the same however it is split into calls.
  *
- * The state holds the changes so far, or a snapshot of the weights once that is shorter. It is restored into a sampler built from
- * the same initial weights and options, whatever that sampler has drawn.
+ * The state holds the changes so far, or a snapshot of the weights once that is shorter. It is restored into any weighted sampler
+ * of the same seed and the same initial weights, to the bit, whatever that sampler has drawn. `densityAwareSampler` makes one too:
+ * save its `weights()` before the first update, and `weightedSampler(saved, { seed })` takes its state without embedding anything.
  * @param weights one per position, finite and ≥ 0, not all zero; copied
  * @throws InvalidWeightsError naming the first invalid weight, or if all are zero; InvalidArgumentError if the seed is not a safe
- * integer.
+ * integer or an option is unknown.
  */
-export function weightedSampler(
-  weights: ArrayLike<number>,
-  { seed, name = 'weighted-sampler' }: WeightedSamplerOptions,
-): WeightedSampler {
+export function weightedSampler(weights: ArrayLike<number>, options: WeightedSamplerOptions): WeightedSampler {
+  checkOptions(options, ['seed'] satisfies (keyof WeightedSamplerOptions)[], 'weightedSampler');
+  const { seed } = options;
   const initial = copyWeights(weights);
   const random = counterRandom(seed);
   const initialDigest = lazily(() => digest(initial));
-  const fingerprint = () => `${name}:size=${initial.length},weights=${initialDigest()},seed=${seed}`;
+  const fingerprint = () => `weighted-sampler:size=${initial.length},weights=${initialDigest()},seed=${seed}`;
   let log = weightLog(initial, initialDigest);
   let next = 0;
 
@@ -91,7 +91,7 @@ export function weightedSampler(
   const none = { positions: new Int32Array(0), weights: new Float64Array(0) };
   const apply = (change: Omit<WeightChange, 'next'>) => log.apply({ next, ...change });
 
-  return {
+  return iterableSampler<Omit<WeightedSampler, typeof Symbol.iterator>>({
     specificationVersion: 'v1',
     kind: 'sampler',
     get fingerprint() {
@@ -140,7 +140,7 @@ export function weightedSampler(
       log = restored;
       next = index;
     },
-  };
+  });
 }
 
 /** The positions for uniforms `first` to `first + count - 1`, and their probabilities. */

@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   checkInteger,
+  checkOptions,
   checkSeed,
   type DensityEstimator,
   InvalidArgumentError,
@@ -19,6 +20,8 @@ export interface ClusterDensityOptions {
   readonly seed?: number;
 }
 
+const optionNames = ['clusters', 'seed'] satisfies (keyof ClusterDensityOptions)[];
+
 export interface ClusterDensity extends DensityEstimator {
   score(points: Matrix, options?: CallOptions): Promise<Float64Array>;
   /** The clusters of the last fit; undefined before it. */
@@ -31,9 +34,11 @@ export interface ClusterDensity extends DensityEstimator {
  * fast for many rows. It may be 0, so give `inverseDensity` an epsilon. Deterministic; leaving a row out does not move the centers.
  *
  * `fit` throws InvalidArgumentError if there are fewer than two rows.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
-export function clusterDensity({ clusters, seed = 0 }: ClusterDensityOptions = {}): ClusterDensity {
+export function clusterDensity(options: ClusterDensityOptions = {}): ClusterDensity {
+  checkOptions(options, optionNames, 'clusterDensity');
+  const { clusters, seed = 0 } = options;
   if (clusters !== undefined) checkInteger('clusters', clusters, 1);
   checkSeed(seed);
   let fitted: SphericalClusters | undefined;
@@ -51,7 +56,8 @@ export function clusterDensity({ clusters, seed = 0 }: ClusterDensityOptions = {
       const { rows } = points;
       if (rows < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, got ${rows}`);
       const count = clusters ?? Math.round(Math.sqrt(rows));
-      fitted = await sphericalKMeans(points, { ...call, clusters: count, seed });
+      const { signal, onEvent } = call;
+      fitted = await sphericalKMeans(points, { clusters: count, seed, signal, onEvent });
       const { clusterOf, counts } = fitted;
       return Float64Array.from(clusterOf, (cluster) => (counts[cluster]! - 1) / (rows - 1));
     },

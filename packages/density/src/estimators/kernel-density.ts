@@ -41,7 +41,7 @@ const task = 'kernel-density';
  * approximate index is enough. Both are deterministic and do not depend on the order of the rows.
  *
  * `fit` throws InvalidArgumentError if there are fewer than two rows.
- * @throws InvalidArgumentError if an option is out of range, or does not apply to the kernel.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or does not apply to the kernel.
  */
 export function kernelDensity(options: KernelDensityOptions = {}): KernelDensity {
   const { kernel, bandwidth, power, fingerprint, sampling, index } = kernelSettings(options);
@@ -102,7 +102,8 @@ async function sampledSelfSums(
   { index, k, estimate }: NonNullable<Fit['near']>,
   call: CallOptions,
 ): Promise<Float64Array> {
-  const ids = k === 0 ? new Int32Array(0) : (await selfJoin(index, points, { ...call, k })).ids;
+  const { signal, onEvent } = call;
+  const ids = k === 0 ? new Int32Array(0) : (await selfJoin(index, points, { k, signal, onEvent })).ids;
   return withProgress(task, points.rows, call, async (tick) => {
     const sums = new Float64Array(points.rows);
     for (let row = 0; row < points.rows; row++) {

@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   checkInteger,
+  checkOptions,
   type DensityEstimator,
   InvalidArgumentError,
   type Metric,
@@ -27,9 +28,11 @@ export interface KnnDistanceOptions {
  * leaves no row out.
  *
  * `fit` throws InvalidArgumentError if there are not more than k rows.
- * @throws InvalidArgumentError if an option is out of range, or the index uses inner products.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the index uses inner products.
  */
-export function knnDistance({ k = 10, epsilon = 1e-6, index = autoIndex }: KnnDistanceOptions = {}): DensityEstimator {
+export function knnDistance(options: KnnDistanceOptions = {}): DensityEstimator {
+  checkOptions(options, ['k', 'epsilon', 'index'] satisfies (keyof KnnDistanceOptions)[], 'knnDistance');
+  const { k = 10, epsilon = 1e-6, index = autoIndex } = options;
   if (!(epsilon > 0 && epsilon < Infinity && 1 / epsilon < Infinity)) {
     throw new InvalidArgumentError(`epsilon and 1 / epsilon must be finite and above 0, got ${epsilon}`);
   }
@@ -54,12 +57,11 @@ export interface KnnSimilarityOptions {
  * `inverseDensity` an epsilon. `score` takes new points, so it leaves no row out.
  *
  * `fit` throws InvalidArgumentError if there are not more than k rows.
- * @throws InvalidArgumentError if an option is out of range, or the index uses another metric.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the index uses another metric.
  */
-export function knnSimilarity({
-  k = 20,
-  index = () => autoIndex({ metric: 'dot' }),
-}: KnnSimilarityOptions = {}): DensityEstimator {
+export function knnSimilarity(options: KnnSimilarityOptions = {}): DensityEstimator {
+  checkOptions(options, ['k', 'index'] satisfies (keyof KnnSimilarityOptions)[], 'knnSimilarity');
+  const { k = 20, index = () => autoIndex({ metric: 'dot' }) } = options;
   return neighborDensity({
     name: `knn-similarity:k=${k}`,
     k,
@@ -100,14 +102,14 @@ function neighborDensity({ name, k, index, metrics, density }: NeighborDensity):
     kind: 'density-estimator',
     fingerprint: `${name}:${fingerprint}`,
     capabilities: { outOfSample: true, online: false },
-    async fit(points, options = {}) {
+    async fit(points, { signal, onEvent } = {}) {
       await forget();
       const current = index();
-      const values = densities(await selfJoin(current, points, { ...options, k }), density);
+      const values = densities(await selfJoin(current, points, { k, signal, onEvent }), density);
       fitted = current;
       return values;
     },
-    async fitRows(points, options = {}) {
+    async fitRows(points, { signal, onEvent } = {}) {
       await forget();
       if (k > points.rows - 1) {
         throw new InvalidArgumentError(
@@ -116,13 +118,13 @@ function neighborDensity({ name, k, index, metrics, density }: NeighborDensity):
       }
       await using current = index();
       const neighbors = current.joinRows
-        ? await current.joinRows(points, { ...options, k })
-        : await blockwiseJoin(current, points, { ...options, k });
+        ? await current.joinRows(points, { k, signal, onEvent })
+        : await blockwiseJoin(current, points, { k, signal, onEvent });
       return densities(neighbors, density);
     },
-    async score(points, options = {}) {
+    async score(points, { signal, onEvent } = {}) {
       if (fitted === undefined) throw new NotFittedError('score needs a fit: call fit(points) first');
-      return densities(await fitted.search(points, { ...options, k }), density);
+      return densities(await fitted.search(points, { k, signal, onEvent }), density);
     },
   };
 }

@@ -63,7 +63,7 @@ interface Sketch {
  * 2020.
  *
  * `fit` throws InvalidArgumentError if there are fewer than two rows.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
   const { rows, hashes, seed, window, fingerprint } = raceSettings(options);

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, InvalidWeightsError, NotFiniteError, type Weighting } from '@rarefy/core';
+import { checkOptions, InvalidArgumentError, InvalidWeightsError, NotFiniteError, type Weighting } from '@rarefy/core';
 import { maximum } from './weights.js';
 
 export interface InverseDensityOptions {
@@ -13,9 +13,14 @@ export interface InverseDensityOptions {
  * exponent gives finite weights with the same ratios; a weight too small for float64 becomes 0.
  *
  * The weighting throws InvalidWeightsError for a density of 0 with epsilon 0 and exponent > 0, whose weight would be infinite.
- * @throws InvalidArgumentError if `exponent` is not finite, or `epsilon` is not finite and ≥ 0.
+ * @throws InvalidArgumentError if `exponent` is not finite, `epsilon` is not finite and ≥ 0, or an option is unknown.
  */
-export function inverseDensity({ exponent = 1, epsilon = 0 }: InverseDensityOptions = {}): Weighting {
+export function inverseDensity(options: InverseDensityOptions = {}): Weighting {
+  if (ArrayBuffer.isView(options)) {
+    throw new InvalidArgumentError('inverseDensity takes options and returns a weighting; call it: inverseDensity()');
+  }
+  checkOptions(options, ['exponent', 'epsilon'] satisfies (keyof InverseDensityOptions)[], 'inverseDensity');
+  const { exponent = 1, epsilon = 0 } = options;
   if (!Number.isFinite(exponent)) throw new InvalidArgumentError(`exponent must be finite, got ${exponent}`);
   if (!(epsilon >= 0 && epsilon < Infinity)) {
     throw new InvalidArgumentError(`epsilon must be finite and ≥ 0, got ${epsilon}`);

@@ -7,8 +7,8 @@ import { checkWeights, effectiveSampleSize, maximum } from './weights.js';
  */
 export function compose(weighting: Weighting, ...transforms: readonly WeightTransform[]): Weighting {
   checkWeighting(weighting);
-  for (const [index, { kind }] of transforms.entries()) {
-    if (kind === 'weight-transform') continue;
+  for (const [index, transform] of transforms.entries()) {
+    if (typeof transform === 'function' && transform.kind === 'weight-transform') continue;
     throw new InvalidArgumentError(
       `argument ${index + 2} of compose must be a weight transform, such as targetEss(0.5); wrap a function of your own in weightTransform()`,
     );
@@ -19,8 +19,12 @@ export function compose(weighting: Weighting, ...transforms: readonly WeightTran
 /**
  * Makes a weight transform for {@link compose}: `weightTransform((weights) => weights.map(Math.sqrt))`.
  * @param transform pure: weights in, as many weights out; finite and ≥ 0
+ * @throws InvalidArgumentError if `transform` is not a function.
  */
 export function weightTransform(transform: (weights: Float64Array) => Float64Array): WeightTransform {
+  if (typeof transform !== 'function') {
+    throw new InvalidArgumentError(`weightTransform takes a function from weights to weights, got ${typeof transform}`);
+  }
   return Object.assign((weights: Float64Array) => transform(weights), { kind: 'weight-transform' } as const);
 }
 
@@ -34,7 +38,7 @@ export function weightTransform(transform: (weights: Float64Array) => Float64Arr
  * @throws InvalidArgumentError if `share` is outside (0, 1].
  */
 export function targetEss(share: number): WeightTransform {
-  if (!(share > 0 && share <= 1)) throw new InvalidArgumentError(`share must be in (0, 1], got ${share}`);
+  checkNumber('targetEss', 'share', share, share > 0 && share <= 1, 'in (0, 1]');
   return weightTransform((weights) => {
     checkWeights(weights);
     const largest = maximum(weights);
@@ -78,7 +82,7 @@ export function targetEss(share: number): WeightTransform {
  * @throws InvalidArgumentError if `lambda` is outside [0, 1].
  */
 export function mixUniform(lambda: number): WeightTransform {
-  if (!(lambda >= 0 && lambda <= 1)) throw new InvalidArgumentError(`lambda must be in [0, 1], got ${lambda}`);
+  checkNumber('mixUniform', 'lambda', lambda, lambda >= 0 && lambda <= 1, 'in [0, 1]');
   return weightTransform((weights) => {
     checkWeights(weights);
     const mean = weights.reduce((sum, weight) => sum + weight / weights.length, 0);
@@ -93,7 +97,7 @@ export function mixUniform(lambda: number): WeightTransform {
  * @throws InvalidArgumentError if `ratio` is below 1.
  */
 export function cap(ratio: number): WeightTransform {
-  if (!(ratio >= 1)) throw new InvalidArgumentError(`ratio must be ≥ 1, got ${ratio}`);
+  checkNumber('cap', 'ratio', ratio, ratio >= 1, '≥ 1');
   return weightTransform((weights) => {
     checkWeights(weights);
     const sorted = weights.filter((weight) => weight > 0).sort();
@@ -101,4 +105,14 @@ export function cap(ratio: number): WeightTransform {
     const median = sorted[Math.floor(middle)]! / 2 + sorted[Math.ceil(middle)]! / 2;
     return weights.map((weight) => Math.min(weight, ratio * median));
   });
+}
+
+/** @throws InvalidArgumentError if `value` is not a number in the range. */
+function checkNumber(transform: string, name: string, value: number, isValid: boolean, range: string): void {
+  if (typeof value !== 'number') {
+    throw new InvalidArgumentError(
+      `${transform} takes a number, ${name}, and returns a weight transform; got ${Array.isArray(value) || ArrayBuffer.isView(value) ? 'an array' : typeof value}. Use it as in compose(inverseDensity(), targetEss(0.5))`,
+    );
+  }
+  if (!isValid) throw new InvalidArgumentError(`${name} must be ${range}, got ${value}`);
 }

@@ -25,6 +25,8 @@ export interface ExactEngineOptions {
   readonly native?: NativeNeighbors | (() => NativeNeighbors | Promise<NativeNeighbors>) | undefined;
 }
 
+export const engineOptionNames = ['engine', 'workers', 'memoryBytes', 'native'] satisfies (keyof ExactEngineOptions)[];
+
 const engines: readonly ExactEngine[] = ['auto', 'wasm', 'native', 'typescript'];
 export const defaultMemoryBytes = 2 ** 31;
 /** Default limit of the shared memory for rows that are read in blocks, since their owner chose not to hold them in memory. */

@@ -1,8 +1,16 @@
-import type { CallOptions, Matrix, Metric, NeighborIndex, RowSource } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkOptions,
+  type Matrix,
+  type Metric,
+  type NeighborIndex,
+  type RowSource,
+} from '@rarefy/core';
 import { checkCount } from '../rows/checks.js';
 import { readerOf, rowsReader } from '../rows/row-reader.js';
 import { storedIndex } from '../rows/stored-index.js';
-import { blockwiseMemoryBytes, checkEngineOptions, type ExactEngineOptions } from './engine.js';
+import { blockwiseMemoryBytes, checkEngineOptions, type ExactEngineOptions, engineOptionNames } from './engine.js';
 import { type ExactNeighbors, exactSearch, joinRows } from './join-rows.js';
 
 export type { ExactEngine, ExactEngineOptions } from './engine.js';
@@ -25,13 +33,14 @@ export interface ExactNeighborsOptions extends CallOptions, ExactEngineOptions {
  * columns at k = 20, and 8 KB more for a row among many near copies. Rows beyond `memoryBytes` are joined in parts and read from
  * `points` once per part. The rows must not change until the promise settles.
  * @throws ShapeError if `points` is not a valid matrix; NotFiniteError naming the first row with NaN or infinity;
- * InvalidArgumentError if an option is out of range; MissingDependencyError if the engine is `native` and the package is not
- * installed; RarefyError if there is not enough memory or a worker fails.
+ * InvalidArgumentError if an option is unknown or out of range; MissingDependencyError if the engine is `native` and the package
+ * is not installed; RarefyError if there is not enough memory or a worker fails.
  */
 export async function exactNeighbors(
   points: Matrix | RowSource,
   options: ExactNeighborsOptions,
 ): Promise<ExactNeighbors> {
+  checkOptions(options, ['k', 'metric', ...engineOptionNames, ...callOptionNames], 'exactNeighbors');
   const { metric = 'euclidean', k } = options;
   checkEngineOptions(metric, options);
   const reader = readerOf(points, 'points', options);
@@ -50,9 +59,11 @@ export interface ExactIndexOptions extends ExactEngineOptions {
  * `joinRows`, which takes 256 MiB of shared memory unless `memoryBytes` is given. `search` of many queries uses the wasm engine.
  * Vectors are copied. A distance that is too large for float32 is +Infinity. Rows may be added while a search runs; the search
  * covers the rows that were there when it began.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
-export function exactIndex({ metric = 'euclidean', ...engine }: ExactIndexOptions = {}): NeighborIndex {
+export function exactIndex(options: ExactIndexOptions = {}): NeighborIndex {
+  checkOptions(options, ['metric', ...engineOptionNames], 'exactIndex');
+  const { metric = 'euclidean', ...engine } = options;
   return storedIndex({
     metric,
     fingerprint: `exact-index:metric=${metric}`,

@@ -1,4 +1,12 @@
-import { type Matrix, type MeasuredRecall, type Metric, type Neighbors, timeSlices } from '@rarefy/core';
+import {
+  callOptionNames,
+  checkOptions,
+  type Matrix,
+  type MeasuredRecall,
+  type Metric,
+  type Neighbors,
+  timeSlices,
+} from '@rarefy/core';
 import { checkMetric } from '../distance/canonical-distance.js';
 import { readerOf } from '../rows/row-reader.js';
 import { appendRows, noRows } from '../rows/rows.js';
@@ -18,13 +26,15 @@ export interface MeasureRecallOptions extends Omit<RecallOptions, 'metric'> {
  *
  * Compares each sampled row with every row: O(sample x rows x columns). Deterministic for a seed.
  * @param points the rows of the graph
- * @throws InvalidArgumentError if an option is out of range; ShapeError if the graph has a different number of rows.
+ * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError if the graph has a different number of rows.
  */
 export async function measureRecall(
   points: Matrix,
   neighbors: Neighbors,
-  { metric = 'euclidean', ...options }: MeasureRecallOptions = {},
+  allOptions: MeasureRecallOptions = {},
 ): Promise<MeasuredRecall> {
+  checkOptions(allOptions, ['metric', 'sample', 'seed', ...callOptionNames], 'measureRecall');
+  const { metric = 'euclidean', ...options } = allOptions;
   checkMetric(metric);
   const rows = await appendRows(noRows, readerOf(points, 'points', options), timeSlices(options.signal));
   return recallOfRows(rows, neighbors, { metric, ...options });

@@ -1,4 +1,4 @@
-import type { Matrix, TimeSlices } from '@rarefy/core';
+import { type Matrix, type TimeSlices, timeSlices } from '@rarefy/core';
 import type { Rows } from '../distance/canonical-distance.js';
 
 /**
@@ -19,8 +19,14 @@ export interface EqualRows extends RowGroups {
   find(others: Matrix, row: number): number;
 }
 
-/** Groups the rows of a matrix. O(rows x cols) time. */
-export async function groupEqualRows(points: Matrix | Rows, slices: TimeSlices): Promise<EqualRows> {
+/**
+ * Groups the rows of a matrix. O(rows x cols) time.
+ * @param slices when to let other work run; default: those of `timeSlices`, without a signal
+ */
+export async function groupEqualRows(
+  points: Matrix | Rows,
+  slices: TimeSlices = timeSlices(undefined),
+): Promise<EqualRows> {
   const { data, rows, cols } = points;
   const stride = 'stride' in points ? points.stride : cols;
   const words = wordsOf(data);

@@ -1,4 +1,11 @@
-import { type CallOptions, checkInteger, counterRandom, InvalidWeightsError, timeSlices } from '@rarefy/core';
+import {
+  type CallOptions,
+  checkInteger,
+  checkOptions,
+  counterRandom,
+  InvalidWeightsError,
+  timeSlices,
+} from '@rarefy/core';
 
 export interface SampleStreamOptions<Item> extends Pick<CallOptions, 'signal'> {
   /** Items to keep, an integer ≥ 0. If fewer items have a weight above 0, all of those are kept. */
@@ -8,6 +15,8 @@ export interface SampleStreamOptions<Item> extends Pick<CallOptions, 'signal'> {
   /** Any safe integer. */
   readonly seed: number;
 }
+
+const optionNames = ['count', 'weight', 'seed', 'signal'] satisfies (keyof SampleStreamOptions<unknown>)[];
 
 /** An item and its exponential waiting time. */
 interface Kept<Item> {
@@ -23,13 +32,16 @@ interface Kept<Item> {
  * Instead of one random number per item, it draws how much weight passes until the next item with a shorter time than the longest
  * kept one: about count × log(n / count) numbers in all. Source: Efraimidis & Spirakis, "Weighted random sampling with a
  * reservoir", 2006.
- * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if the count or the seed is invalid; the
+ * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if the count or the seed is invalid,
+ * or an option is unknown; the
  * signal's reason on abort; what the stream throws.
  */
 export async function sampleStream<Item>(
   stream: Iterable<Item> | AsyncIterable<Item>,
-  { count, weight: weigh, seed, signal }: SampleStreamOptions<Item>,
+  options: SampleStreamOptions<Item>,
 ): Promise<Item[]> {
+  checkOptions(options, optionNames, 'sampleStream');
+  const { count, weight: weigh, seed, signal } = options;
   checkInteger('count', count, 0);
   const random = counterRandom(seed);
   let used = 0;

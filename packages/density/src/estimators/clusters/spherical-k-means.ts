@@ -1,6 +1,8 @@
 import {
   type CallOptions,
+  callOptionNames,
   checkInteger,
+  checkOptions,
   checkSeed,
   counterRandom,
   InvalidArgumentError,
@@ -23,6 +25,8 @@ export interface SphericalKMeansOptions extends CallOptions {
   readonly rounds?: number;
 }
 
+const optionNames = ['clusters', 'seed', 'rounds', ...callOptionNames] satisfies (keyof SphericalKMeansOptions)[];
+
 export interface SphericalClusters {
   /** One row of length 1 per cluster. */
   readonly centers: Matrix;
@@ -40,13 +44,12 @@ const seedingBlockRows = 256;
  * the same clusters, up to rounding. A zero row is orthogonal to every center and joins the first cluster. Each round takes
  * O(rows x clusters x cols).
  * Source: Dhillon & Modha, "Concept decompositions for large sparse text data using clustering", 2001.
- * @throws InvalidArgumentError if there are no rows or an option is out of range; ShapeError if `points` is not a valid matrix;
- * NotFiniteError if it contains NaN or infinity.
+ * @throws InvalidArgumentError if there are no rows or an option is unknown or out of range; ShapeError if `points` is not a
+ * valid matrix; NotFiniteError if it contains NaN or infinity.
  */
-export async function sphericalKMeans(
-  points: Matrix,
-  { clusters, seed = 0, rounds = 30, ...call }: SphericalKMeansOptions,
-): Promise<SphericalClusters> {
+export async function sphericalKMeans(points: Matrix, options: SphericalKMeansOptions): Promise<SphericalClusters> {
+  checkOptions(options, optionNames, 'sphericalKMeans');
+  const { clusters, seed = 0, rounds = 30, ...call } = options;
   checkInteger('clusters', clusters, 1);
   checkInteger('rounds', rounds, 1);
   checkSeed(seed);

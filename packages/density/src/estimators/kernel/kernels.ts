@@ -1,4 +1,4 @@
-import { checkInteger, checkSeed, InvalidArgumentError, type NeighborIndex } from '@rarefy/core';
+import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, type NeighborIndex } from '@rarefy/core';
 import { autoIndex } from '@rarefy/neighbors/auto';
 
 /**
@@ -51,6 +51,17 @@ export interface KernelDensityOptions {
   readonly index?: () => NeighborIndex;
 }
 
+const optionNames = [
+  'kernel',
+  'bandwidth',
+  'power',
+  'method',
+  'k',
+  'samples',
+  'seed',
+  'index',
+] satisfies (keyof KernelDensityOptions)[];
+
 /** The options with their defaults, and the fingerprint. */
 export interface KernelSettings {
   readonly kernel: KernelName;
@@ -63,8 +74,9 @@ export interface KernelSettings {
   readonly index: () => NeighborIndex;
 }
 
-/** Fills in the defaults. @throws InvalidArgumentError if an option is out of range, or does not apply to the kernel. */
+/** Fills in the defaults. @throws InvalidArgumentError if an option is unknown or out of range, or does not apply to the kernel. */
 export function kernelSettings(options: KernelDensityOptions): KernelSettings {
+  checkOptions(options, optionNames, 'kernelDensity');
   const { kernel = 'gaussian', bandwidth, power = 4, method = 'exact', k = 20, samples = 200, seed = 0 } = options;
   const isAngular = kernel === 'angular';
   const { index = () => autoIndex({ metric: isAngular ? 'cosine' : 'euclidean' }) } = options;

@@ -1,4 +1,4 @@
-import { checkInteger, checkSeed, InvalidArgumentError } from '@rarefy/core';
+import { checkInteger, checkOptions, checkSeed, InvalidArgumentError } from '@rarefy/core';
 
 export interface RaceDensityOptions {
   /** Rows of counters. The error falls with the square root of their number; time and memory grow with it. Default 1000. */
@@ -11,11 +11,15 @@ export interface RaceDensityOptions {
   readonly window?: number;
 }
 
+const optionNames = ['rows', 'hashes', 'seed', 'window'] satisfies (keyof RaceDensityOptions)[];
+
 const maxCounters = 2 ** 28; // 1 GiB
 const maxCodes = 2 ** 30; // 2 GiB
 
-/** Fills in the defaults. @throws InvalidArgumentError if an option is out of range. */
-export function raceSettings({ rows = 1000, hashes = 4, seed = 0, window }: RaceDensityOptions) {
+/** Fills in the defaults. @throws InvalidArgumentError if an option is unknown or out of range. */
+export function raceSettings(options: RaceDensityOptions) {
+  checkOptions(options, optionNames, 'raceDensity');
+  const { rows = 1000, hashes = 4, seed = 0, window } = options;
   checkInteger('rows', rows, 1);
   checkInteger('hashes', hashes, 1, 16);
   checkSeed(seed);

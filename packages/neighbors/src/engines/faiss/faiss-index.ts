@@ -1,4 +1,4 @@
-import { InvalidArgumentError, importPeer, type Metric, type NeighborIndex } from '@rarefy/core';
+import { checkOptions, InvalidArgumentError, importPeer, type Metric, type NeighborIndex } from '@rarefy/core';
 import { checkMetric } from '../../distance/canonical-distance.js';
 import { sampleRows } from '../../rows/sample-rows.js';
 import type { CandidateEngine } from '../candidates/candidate-engine.js';
@@ -44,9 +44,10 @@ const numbersPerCall = 2 ** 15;
  * plain arrays and computes on the calling thread. Training (IVF, PQ, SQ) is one blocking call; with fewer rows than training
  * needs, all rows are compared. Faiss searches one list of an IVF, and max(16, candidates) rows of an HNSW; faiss-node cannot
  * change that. OMP_NUM_THREADS sets the number of threads; with more than one, building an HNSW is not deterministic.
- * @throws MissingDependencyError without faiss-node; InvalidArgumentError for an unknown metric or factory.
+ * @throws MissingDependencyError without faiss-node; InvalidArgumentError for an unknown metric, factory or option.
  */
 export async function faissIndex(options: FaissIndexOptions = {}): Promise<NeighborIndex> {
+  checkOptions(options, ['metric', 'factory', 'lib'] satisfies (keyof FaissIndexOptions)[], 'faissIndex');
   const { metric = 'euclidean', factory = 'Flat' } = options;
   checkMetric(metric);
   const { exact, fewestRows, trainingRows } = parseFaissFactory(factory);

@@ -1,4 +1,4 @@
-import { checkInteger, type Metric, type NeighborIndex, RarefyError } from '@rarefy/core';
+import { checkInteger, checkOptions, type Metric, type NeighborIndex, RarefyError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CandidateEngine } from '../candidates/candidate-engine.js';
 import { candidateIndex } from '../candidates/candidate-index.js';
@@ -22,12 +22,11 @@ const float32Backends = ['cpu', 'wasm'];
  * hide a neighbor. On any other backend (webgl, webgpu, tfjs-node with a GPU) the precision of a product is not known, so
  * `capabilities.exact` is false and a self-join comes with its measured recall. The index holds the rows as float32 tensors, which
  * are freed when it is disposed; no other tensor stays.
- * @throws InvalidArgumentError if an option is out of range; RarefyError if there is no backend.
+ * @throws InvalidArgumentError if an option is unknown or out of range; RarefyError if there is no backend.
  */
-export async function tfjsIndex({
-  metric = 'euclidean',
-  blockRows = 16_384,
-}: TfjsIndexOptions = {}): Promise<NeighborIndex> {
+export async function tfjsIndex(options: TfjsIndexOptions = {}): Promise<NeighborIndex> {
+  checkOptions(options, ['metric', 'blockRows'] satisfies (keyof TfjsIndexOptions)[], 'tfjsIndex');
+  const { metric = 'euclidean', blockRows = 16_384 } = options;
   checkInteger('blockRows', blockRows, 1);
   await tf.ready();
   const backend = tf.getBackend();

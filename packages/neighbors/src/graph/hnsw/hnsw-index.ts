@@ -1,4 +1,11 @@
-import { checkInteger, InvalidArgumentError, importPeer, type Metric, type NeighborIndex } from '@rarefy/core';
+import {
+  checkInteger,
+  checkOptions,
+  InvalidArgumentError,
+  importPeer,
+  type Metric,
+  type NeighborIndex,
+} from '@rarefy/core';
 import { checkMetric } from '../../distance/canonical-distance.js';
 import { candidateIndex } from '../../engines/candidates/candidate-index.js';
 import { readerOf } from '../../rows/row-reader.js';
@@ -31,6 +38,17 @@ export interface HnswIndexOptions {
   readonly lib?: Usearch | (() => Usearch | Promise<Usearch>);
 }
 
+const optionNames = [
+  'metric',
+  'dtype',
+  'connectivity',
+  'expansionAdd',
+  'expansionSearch',
+  'threads',
+  'blockBytes',
+  'lib',
+] satisfies (keyof HnswIndexOptions)[];
+
 /**
  * A hierarchical navigable small world graph, by usearch: approximate neighbors of queries; rows may be added at any time. Its
  * results are ranked by the canonical distance. A self-join comes with its recall, and warns below 0.95. The graph is built on the
@@ -40,9 +58,10 @@ export interface HnswIndexOptions {
  * by rows that are read again, in order. Equal rows are joined as one; up to 1,024 distinct rows are joined exactly. With one
  * thread the result is deterministic.
  * Source: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using HNSW graphs", TPAMI 2018.
- * @throws MissingDependencyError without usearch; InvalidArgumentError if an option is out of range.
+ * @throws MissingDependencyError without usearch; InvalidArgumentError if an option is unknown or out of range.
  */
 export async function hnswIndex(options: HnswIndexOptions = {}): Promise<NeighborIndex> {
+  checkOptions(options, optionNames, 'hnswIndex');
   const { metric = 'euclidean', dtype = 'bfloat16', threads = 1, blockBytes = 2 ** 29 } = options;
   const { connectivity = 16, expansionAdd = 128, expansionSearch = 64 } = options;
   checkMetric(metric);

@@ -46,6 +46,18 @@ export interface NnDescentSettings {
   readonly workers?: number;
 }
 
+export const descentOptionNames = [
+  'metric',
+  'seed',
+  'trees',
+  'width',
+  'candidates',
+  'rounds',
+  'recallSample',
+  'blockBytes',
+  'workers',
+] satisfies (keyof NnDescentSettings)[];
+
 export interface NnDescentOptions extends CallOptions, NnDescentSettings {
   /** Neighbors per row; an integer ≥ 1. */
   readonly k: number;

@@ -1,4 +1,4 @@
-import type { Matrix, NeighborIndex, RowSource } from '@rarefy/core';
+import { callOptionNames, checkOptions, type Matrix, type NeighborIndex, type RowSource } from '@rarefy/core';
 import { exactSearch } from '../../exact/join-rows.js';
 import { checkCount } from '../../rows/checks.js';
 import { readerOf, rowsReader } from '../../rows/row-reader.js';
@@ -8,6 +8,7 @@ import {
   checkSettings,
   descentFingerprint,
   descentGraph,
+  descentOptionNames,
   type NnDescentOptions,
   type NnDescentSettings,
 } from './descent-graph.js';
@@ -30,9 +31,10 @@ export type NnDescentIndexOptions = NnDescentSettings;
  * they must not change until the promise settles.
  * Source: Dong, Moses and Li, "Efficient k-nearest neighbor graph construction for generic similarity measures", WWW 2011.
  * @throws ShapeError if `points` is not a valid matrix; NotFiniteError naming the first row with NaN or infinity;
- * InvalidArgumentError if an option is out of range; RarefyError if there is not enough memory or a worker fails.
+ * InvalidArgumentError if an option is unknown or out of range; RarefyError if there is not enough memory or a worker fails.
  */
 export async function nnDescent(points: Matrix | RowSource, options: NnDescentOptions): Promise<ApproximateNeighbors> {
+  checkOptions(options, ['k', ...descentOptionNames, ...callOptionNames], 'nnDescent');
   const reader = readerOf(points, 'points', options);
   checkCount(options.k, reader.rows);
   return descentGraph(reader, undefined, options);
@@ -41,9 +43,10 @@ export async function nnDescent(points: Matrix | RowSource, options: NnDescentOp
 /**
  * An index whose self-join is {@link nnDescent}: approximate, with its measured recall. `search` compares queries with all rows,
  * exactly. Vectors are copied.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function nnDescentIndex(settings: NnDescentIndexOptions = {}): NeighborIndex {
+  checkOptions(settings, descentOptionNames, 'nnDescentIndex');
   checkSettings(1, settings);
   const { metric = 'euclidean', workers } = settings;
   return storedIndex({
