@@ -11,8 +11,11 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format } from 'node:util';
+import * as core from '@rarefy/core';
+import { suites } from '@rarefy/testing';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { errorClasses, errorsPage } from './support/errors-page.js';
 import { type CodeBlock, codeBlocks, headingAnchors, links } from './support/markdown.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,7 +23,7 @@ const markdownIn = (folder: string) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name));
-const guides = ['README.md', ...markdownIn('docs/guide')];
+const guides = ['README.md', 'docs/errors.md', ...markdownIn('docs/guide')];
 const records = markdownIn('docs/decisions').filter((path) => !path.endsWith('README.md'));
 const glossary = 'docs/glossary.md';
 const documents = [
@@ -122,6 +125,36 @@ test('the glossary defines each word once', () => {
   expect(words.filter((word, index) => words.indexOf(word) !== index)).toEqual([]);
 });
 
+test('the page of errors has a heading with cause and remedy for each error class of core, and no other', async () => {
+  const classes = errorClasses(read('packages/core/src/errors.ts'));
+  const exported = Object.values(core).filter((value) => typeof value === 'function' && 'isInstance' in value);
+  const named = exported.map((type) => [(type as { name: string }).name, (type as unknown as { code: string }).code]);
+  expect(classes.map(({ name, code }) => [name, code]).sort()).toEqual(named.sort());
+  const [introduction] = read('docs/errors.md').split(/^## /m);
+  await expect(errorsPage(introduction!.trimEnd().concat('\n'), classes)).toMatchFileSnapshot('../docs/errors.md');
+});
+
+describe.each(Object.keys(suites))('the guide to a custom %s', (kind) => {
+  const path = `docs/guide/custom-${kind}.md`;
+  const [component, check] = included.filter((block) => block.path === path);
+
+  test('shows 15 to 60 lines of code that its test checks', () => {
+    const lines = component!.code.trimEnd().split('\n').length;
+    expect(lines).toBeGreaterThanOrEqual(15);
+    expect(lines).toBeLessThanOrEqual(60);
+    expect(check!.include).toBe(component!.include!.replace('.ts', '.test.ts'));
+    const suite = kind.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    expect(check!.code).toContain(`${suite}Checks(`);
+  });
+
+  test('names every member of the interface', () => {
+    const { members, capabilities } = membersOf(kind);
+    const text = read(path);
+    for (const name of members) expect(text, name).toMatch(new RegExp(`^\\|.*\`\\[?${name}\\b`, 'm'));
+    for (const name of capabilities) expect(text).toContain(`| \`capabilities.${name}\` `);
+  });
+});
+
 test('the README names every package and every command', () => {
   const text = read('README.md');
   for (const name of readdirSync(join(root, 'packages'))) {
@@ -180,4 +213,17 @@ async function commandNamed(name: string): Promise<{ args?: unknown }> {
     /* @vite-ignore */ join(commandFolder, `${name.replace(' ', '-')}.ts`)
   );
   return Object.values(module)[0]!;
+}
+
+/** Members of the interface of a kind of component besides those of every component, and its capabilities, from the sources. */
+function membersOf(kind: string) {
+  const text = read(`packages/core/src/spec/${kind.replace('-estimator', '')}.ts`);
+  const bodies = [...text.matchAll(/^export interface (\w+)[^{]*\{\n([\s\S]*?)^\}/gm)];
+  const body = (matches: (name: string) => boolean) => bodies.find(([, name]) => matches(name!))![2]!;
+  const names = (of: string) => [...of.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, name]) => name!);
+  const suite = kind.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return {
+    members: names(body((name) => name === suite)),
+    capabilities: names(body((name) => /Capabilities$/.test(name))),
+  };
 }
