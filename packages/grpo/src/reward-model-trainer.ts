@@ -1,12 +1,21 @@
-import { type CallOptions, checkInteger, InputError, type Sampler, type SamplerState } from '@rarefy/core';
+import {
+  type CallOptions,
+  checkInteger,
+  checkOptions,
+  InputError,
+  type Sampler,
+  type SamplerState,
+} from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
 import {
   chatFormat,
   type LoadedModel,
   padRight,
   type RewardModel,
+  type SavedModel,
   shuffled,
   type TrainingOptions,
+  trainingOptionNames,
   trainWithCheckpoints,
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
@@ -23,6 +32,15 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Draws the pairs of each step, by position in `pairs`; skips pairs that are left out. Default: each pair once per epoch. */
   readonly sampler?: Sampler;
 }
+
+const optionNames = [
+  ...trainingOptionNames,
+  'batchSize',
+  'maxLength',
+  'centerRewardsCoefficient',
+  'seed',
+  'sampler',
+] as const satisfies readonly (keyof RewardModelTrainingOptions)[];
 
 export interface RewardModelTrainingResult {
   /** Number of pairs trained on. */
@@ -41,14 +59,16 @@ interface PairRows {
  * Trains a reward model on preference pairs with the Bradley-Terry loss, -log σ(chosen - rejected), as `RewardTrainer` of TRL.
  * Metrics under TRL's names: `loss`, `grad_norm`, `learning_rate`, `accuracy`, `margin`, `min_reward`, `mean_reward`, `max_reward`,
  * `num_tokens`, `step_time`.
- * @throws InputError if every pair has a row longer than `maxLength`.
+ * @throws InputError if every pair has a row longer than `maxLength`, or the folder of `checkpoint` already holds a run and `resume` is
+ *   not set; InvalidArgumentError if an option is unknown or out of range.
  */
 export async function trainRewardModel(
-  loaded: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>,
+  loaded: Omit<SavedModel, 'extra'>,
   reward: RewardModel,
   pairs: readonly Pair[],
   options: RewardModelTrainingOptions,
 ): Promise<RewardModelTrainingResult> {
+  checkOptions(options, optionNames, 'trainRewardModel');
   const {
     batchSize = 16,
     maxLength = loaded.model.description.maxPositions,

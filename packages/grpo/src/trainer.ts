@@ -1,10 +1,15 @@
-import { checkInteger, InvalidArgumentError, TrainingError } from '@rarefy/core';
+import { checkInteger, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
-  type LoadedModel,
+  chatFormat,
+  checkOutputHead,
+  checkTrainable,
   type SamplingOptions,
+  type SavedModel,
+  samplingOptionNames,
   type TrainingOptions,
   type TrainingTask,
+  trainingOptionNames,
   trainWithCheckpoints,
 } from '@rarefy/lm';
 import { gatherGroups } from './gather-groups.js';
@@ -29,9 +34,9 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly numIterations?: number;
   /** Most further batches per step, to replace groups whose rewards are all equal; default 0: such groups stay. */
   readonly maxRefills?: number;
-  /** Most tokens per prompt, including special tokens; default: 512, or less if the model's positions leave less. */
+  /** Most tokens per prompt, including special tokens; default: 512, or what completions leave of the model's positions. */
   readonly maxPromptLength?: number;
-  /** Most new tokens per completion, including the stop token; default 256. */
+  /** Most new tokens per completion, including the stop token; default: 256, or a quarter of the model's positions if that is less. */
   readonly maxCompletionLength?: number;
   /** Completions per forward pass; default: the whole batch. Fewer need less memory; sums then differ only by rounding. */
   readonly microBatchSize?: number;
@@ -39,6 +44,22 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   /** Density of every prompt, for the `sampling/density_mean` metric. */
   readonly densities?: Float64Array;
 }
+
+const optionNames = [
+  ...trainingOptionNames,
+  ...samplingOptionNames,
+  'rewards',
+  'loss',
+  'reference',
+  'scaleRewards',
+  'numIterations',
+  'maxRefills',
+  'maxPromptLength',
+  'maxCompletionLength',
+  'microBatchSize',
+  'seed',
+  'densities',
+] as const satisfies readonly (keyof GrpoTrainingOptions)[];
 
 export interface GrpoTrainingResult {
   /** How often each position was drawn in the whole run, including steps before a resume and positions added during the run. */
@@ -53,24 +74,28 @@ export interface GrpoTrainingResult {
  * A run resumed from a checkpoint gives the same metrics (except times) and weights as an uninterrupted run. Completions depend
  * only on the seed and the draw. The saved state of the loader includes the updates that the sampler received, for example in
  * `onStep`, until the checkpoint was saved or the next step began.
- * @throws TrainingError if a reward or the loss is not finite, or the sampler ends before `steps`; InvalidArgumentError if an
- *   option is out of range.
+ * @throws TrainingError if a reward or the loss is not finite, a logger fails, or the sampler ends before `steps`; InputError if the
+ *   folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of range, or
+ *   `checkTrainable` refuses the policy.
  */
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
-  policy: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>,
+  policy: Omit<SavedModel, 'extra'>,
   loader: GrpoLoader<Prompt>,
   options: GrpoTrainingOptions,
 ): Promise<GrpoTrainingResult> {
+  checkOptions(options, optionNames, 'trainGrpo');
   const { seed, learningRate, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
-  const { loss = dapoLoss(), numIterations = 1, maxRefills = 0, maxCompletionLength = 256 } = options;
-  const { maxPositions } = policy.model.description;
-  const { maxPromptLength = Math.min(512, maxPositions - maxCompletionLength) } = options;
-  for (const [name, value] of Object.entries({ numIterations, maxCompletionLength, maxPromptLength })) {
-    checkInteger(name, value, 1);
-  }
+  const { loss = dapoLoss(), numIterations = 1, maxRefills = 0, microBatchSize } = options;
+  checkInteger('numIterations', numIterations, 1);
+  checkInteger('maxRefills', maxRefills, 0);
+  if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
+  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, options);
   if (temperature === 0) {
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
   }
+
+  checkTrainable(policy.model);
+  if (options.reference) checkOutputHead(options.reference);
 
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
@@ -161,6 +186,33 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     await batches.return?.();
   }
   return { drawCounts: counts.counts };
+}
+
+/** The two length limits with defaults that fit the model. @throws InvalidArgumentError naming the option to change. */
+function completionLengths(
+  { model, tokenizer }: Omit<SavedModel, 'extra'>,
+  options: Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>,
+): Required<Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>> {
+  const { maxPositions } = model.description;
+  const marks = chatFormat(tokenizer).prompt('').ids.length;
+  const quarter = Math.max(1, Math.min(256, Math.floor(maxPositions / 4)));
+  const given = options.maxPromptLength;
+  const { maxCompletionLength = given === undefined ? quarter : Math.max(1, Math.min(quarter, maxPositions - given)) } =
+    options;
+  checkInteger('maxCompletionLength', maxCompletionLength, 1);
+  const { maxPromptLength = Math.min(512, maxPositions - maxCompletionLength) } = options;
+  if (given !== undefined) checkInteger('maxPromptLength', given, 1);
+  if (maxPromptLength < marks) {
+    throw new InvalidArgumentError(
+      `a prompt needs ${marks} tokens for the marks of its format, and maxPromptLength leaves ${maxPromptLength}: the model has ${maxPositions} positions, and maxCompletionLength is ${maxCompletionLength}. Increase maxPromptLength, lower maxCompletionLength, or use a model with more positions`,
+    );
+  }
+  if (maxPromptLength + maxCompletionLength > maxPositions) {
+    throw new InvalidArgumentError(
+      `maxPromptLength ${maxPromptLength} and maxCompletionLength ${maxCompletionLength} do not fit into the ${maxPositions} positions of the model; lower one of them`,
+    );
+  }
+  return { maxPromptLength, maxCompletionLength };
 }
 
 async function nextBatch<Prompt>(

@@ -2,7 +2,8 @@
  * Decoder-only language models in TensorFlow.js.
  *
  * - A {@link CausalLanguageModel} has `forward` (logits and hidden states) and tfjs variables. {@link loadLanguageModel} reads
- *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} wraps a model of your own.
+ *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} and {@link fromLayersModel} wrap
+ *   a model of your own, and {@link loadWeights} loads its weights again.
  *   {@link snapshot} keeps the weights of a model in training.
  * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.
  * - A {@link ChatFormat} writes prompts and answers as tokens; {@link generate} continues prompts, independent of the batch.
@@ -17,7 +18,13 @@ export {
   chooseBackend,
 } from './backend/choose-backend.js';
 export { mendWasmKernels } from './backend/mend-wasm-kernels.js';
-export { type LoadedModel, loadLanguageModel, saveLanguageModel } from './checkpoint/model-folder.js';
+export {
+  type LoadedModel,
+  loadLanguageModel,
+  loadWeights,
+  type SavedModel,
+  saveLanguageModel,
+} from './checkpoint/model-folder.js';
 export type {
   CausalLanguageModel,
   ForwardModel,
@@ -25,12 +32,14 @@ export type {
   ModelFamily,
   ModelOutput,
 } from './families/causal-language-model.js';
+export { checkOutputHead, checkTrainable } from './families/check-trainable.js';
 export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
+export { fromLayersModel, type LayersModel, type LayersModelOptions } from './families/from-layers-model.js';
 export { initialWeights, languageModel, type WeightValues, weightsDigest } from './families/language-model.js';
 export { type RewardModel, rewardModel } from './families/reward-model.js';
 export { type ModelSnapshot, snapshot } from './families/snapshot.js';
 export { type GeneratedCompletion, type GenerateOptions, generate } from './generate/generate.js';
-export { type SamplingOptions, sampleToken } from './generate/sample-token.js';
+export { type SamplingOptions, sampleToken, samplingOptionNames } from './generate/sample-token.js';
 export type { OutputHead } from './layers/basic-layers.js';
 export {
   type CacheShape,
@@ -55,6 +64,7 @@ export {
   type StepMetrics,
   type TrainingOptions,
   type TrainingTask,
+  trainingOptionNames,
   trainWithCheckpoints,
 } from './train/train-with-checkpoints.js';
 export { latestCheckpoint } from './train/training-checkpoint.js';

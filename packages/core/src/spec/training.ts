@@ -22,6 +22,8 @@ export interface Loader<Batch extends LoadedBatch = LoadedBatch> extends AsyncIt
 
 /** Records the metrics of a training run, step by step, under TRL's names. */
 export interface MetricLogger {
+  /** Names the logger in errors. */
+  readonly name?: string;
   /** Metrics of one step by name, times (`step_time`, `time/*`) included. NaN means not measured. */
   log(step: number, metrics: Readonly<Record<string, number>>): void | Promise<void>;
   /** Called after the last step. A second call does nothing. */

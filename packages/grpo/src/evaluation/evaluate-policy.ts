@@ -1,6 +1,13 @@
-import { type CallOptions, counterRandom, startProgress } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkInteger,
+  checkOptions,
+  counterRandom,
+  startProgress,
+} from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
-import type { LoadedModel, SamplingOptions } from '@rarefy/lm';
+import { type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
 import { type NamedReward, scoreCompletions } from '../rewards/reward-function.js';
 import { type Completion, rollout } from '../rollout/rollout.js';
 
@@ -15,6 +22,17 @@ export interface EvaluatePolicyOptions extends SamplingOptions, CallOptions {
   readonly seed: number;
 }
 
+const optionNames = [
+  ...samplingOptionNames,
+  ...callOptionNames,
+  'rewards',
+  'groupSize',
+  'maxPromptLength',
+  'maxCompletionLength',
+  'batchSize',
+  'seed',
+] as const satisfies readonly (keyof EvaluatePolicyOptions)[];
+
 /** How a policy answers a set of prompts. */
 export interface PolicyEvaluation {
   readonly completions: readonly Completion[];
@@ -25,12 +43,18 @@ export interface PolicyEvaluation {
   readonly emDashPer1000Words: number;
 }
 
-/** Generates answers to prompts and measures them. Deterministic: the same prompts, seed and weights give the same numbers. */
+/**
+ * Generates answers to prompts and measures them. Deterministic: the same prompts, seed and weights give the same numbers.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
+ */
 export async function evaluatePolicy(
   policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly string[],
-  { rewards, groupSize = 1, batchSize = 16, seed, signal, onEvent, ...generation }: EvaluatePolicyOptions,
+  options: EvaluatePolicyOptions,
 ): Promise<PolicyEvaluation> {
+  checkOptions(options, optionNames, 'evaluatePolicy');
+  const { rewards, groupSize = 1, batchSize = 16, seed, signal, onEvent, ...generation } = options;
+  checkInteger('batchSize', batchSize, 1);
   const completions: Completion[] = [];
   const progress = startProgress('evaluate', prompts.length, onEvent);
   for (let first = 0; first < prompts.length; first += batchSize) {

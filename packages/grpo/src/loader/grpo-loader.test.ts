@@ -3,10 +3,12 @@ import { counterRandom, type Draws, InvalidArgumentError, type Sampler, StateMis
 import { mixtureSampler, shard, uniformSampler, type WeightedSampler, weightedSampler } from '@rarefy/samplers';
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Dataset } from '@tensorflow/tfjs-data';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { casesOf } from '../../../../tests/support/exhaustive.js';
 import { type GrpoLoader, grpoLoader, type LoaderState, type PromptBatch, promptRows } from './grpo-loader.js';
+import type { BatchDataset } from './to-dataset.js';
 
 const prompts = Array.from({ length: 10 }, (_, index) => `prompt ${index}`);
 
@@ -404,6 +406,68 @@ describe('toDataset', () => {
     await dataset.forEachAsync((batch) => void seen.push(batch));
     expect(seen).toEqual(expected);
     expect(tf.memory().numTensors).toBe(tensors);
+  });
+
+  describe('with stages that read ahead', () => {
+    const size = 13;
+    const steps = (batches: readonly unknown[]) => batches.map((batch) => (batch as { step: number }).step);
+    const inOrder = [1, 2, 3, 4, 5, 6];
+    const stages: Record<string, (dataset: BatchDataset<PromptBatch<string>>) => Dataset<tf.TensorContainer>> = {
+      prefetch: (dataset) => dataset.prefetch(3),
+      shuffle: (dataset) => dataset.shuffle(4, '7'),
+      map: (dataset) => dataset.map((batch) => ({ ...batch }) as typeof batch),
+      mapAsync: (dataset) => dataset.mapAsync(async (batch) => batch as tf.TensorContainer),
+      'mapAsync and prefetch': (dataset) => dataset.mapAsync(async (batch) => batch as tf.TensorContainer).prefetch(4),
+      filter: (dataset) => dataset.filter(() => true),
+      take: (dataset) => dataset.take(6),
+      skip: (dataset) => dataset.skip(0),
+      repeat: (dataset) => dataset.repeat(1),
+      concatenate: (dataset) => dataset.take(2).concatenate(dataset),
+    };
+    const read = async (stage: (typeof stages)[string]) => {
+      const loader = grpoLoader(prompts, { sampler: testSampler({ length: size }), batchSize: 2 });
+      const seen: unknown[] = [];
+      await stage(await loader.toDataset()).forEachAsync((batch) => void seen.push(batch));
+      return seen;
+    };
+
+    test.each(Object.keys(stages))('%s', async (name) => {
+      const seen = steps(await read(stages[name]!));
+      if (name === 'shuffle') expect(seen).not.toEqual(inOrder);
+      expect(name === 'shuffle' ? seen.sort() : seen).toEqual(inOrder);
+    });
+
+    test('batch stacks the positions', async () => {
+      const loader = grpoLoader(prompts, { sampler: testSampler({ length: size }), batchSize: 2 });
+      const positions = (await loader.toDataset()).map(({ positions }) => ({ positions: tf.tensor1d(positions) }));
+      const seen: number[][] = [];
+      await positions.batch(3).forEachAsync((batch) => {
+        const { positions } = batch as unknown as { positions: tf.Tensor };
+        seen.push([...positions.shape]);
+        positions.dispose();
+      });
+      expect(seen).toEqual([
+        [3, 2],
+        [3, 2],
+      ]);
+    });
+
+    test('two iterators share the stream, and a failure reaches the call that it belongs to', async () => {
+      const loader = grpoLoader(prompts, { sampler: testSampler({ length: 9 }), batchSize: 2 });
+      const dataset = await loader.toDataset();
+      const [one, two] = [await dataset.iterator(), await dataset.iterator()];
+      const seen = await Promise.all([one.next(), two.next(), one.next(), two.next(), one.next()]);
+      expect(steps(seen.slice(0, 4).map(({ value }) => value))).toEqual([1, 2, 3, 4]);
+      expect(seen[4]!.done).toBe(true);
+      const controller = new AbortController();
+      const sampler = testSampler({ length: 9 });
+      const stopped = await grpoLoader(prompts, { sampler, batchSize: 2, signal: controller.signal }).toDataset();
+      const iterator = await stopped.iterator();
+      expect((await iterator.next()).value.step).toBe(1);
+      controller.abort(new Error('stop'));
+      const failures = await Promise.allSettled([iterator.next(), iterator.next()]);
+      expect(failures.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    });
   });
 
   test('uses the given module', async () => {

@@ -1,5 +1,6 @@
 import {
   checkInteger,
+  checkOptions,
   type Draws,
   digest,
   InvalidArgumentError,
@@ -62,6 +63,16 @@ export interface LoaderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const optionNames = [
+  'sampler',
+  'batchSize',
+  'groupSize',
+  'importance',
+  'target',
+  'prefetch',
+  'signal',
+] as const satisfies readonly (keyof LoaderOptions)[];
+
 /** An online stream of batches. One consumer at a time; a loop that follows one left early continues with the next batch. */
 export interface GrpoLoader<Prompt> extends Loader<PromptBatch<Prompt>> {
   /** The sampler that the loader draws from. */
@@ -83,10 +94,11 @@ export interface GrpoLoader<Prompt> extends Loader<PromptBatch<Prompt>> {
 /**
  * Feeds GRPO from any sampler of prompt positions. Ends when the sampler ends; a partial last batch is dropped.
  * @param prompts of any type; position p is `prompts[p]`; not copied
- * @throws InvalidArgumentError if an option is out of range; while iterating, if the sampler draws a position without a prompt,
+ * @throws InvalidArgumentError if an option is unknown or out of range; while iterating, if the sampler draws a position without a prompt,
  *   or there is a second consumer.
  */
 export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOptions): GrpoLoader<Prompt> {
+  checkOptions(options, optionNames, 'grpoLoader');
   const { sampler, batchSize = 32, groupSize = 8, importance = 'none', target, prefetch = 0, signal } = options;
   checkInteger('batchSize', batchSize, 1);
   checkInteger('groupSize', groupSize, 1);

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
+import { checkOptions, InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
 
 /**
  * Importance weights correct for how prompts were drawn: (p / q)^beta, where q is the probability of the draw and p its
@@ -31,8 +31,13 @@ export function importanceWeights(
   });
 }
 
-/** @throws InvalidArgumentError if beta is outside [0, 1] or `target` does not have `size` probabilities. */
+/** @throws InvalidArgumentError if `importance` is unknown, beta is outside [0, 1], or `target` does not have `size` probabilities. */
 export function checkImportance(importance: Importance, size: number, target?: Float64Array): void {
+  if (typeof importance === 'string') {
+    if (importance !== 'none' && importance !== 'full') {
+      throw new InvalidArgumentError(`importance must be 'none', 'full' or { beta }, got '${importance}'`);
+    }
+  } else checkOptions(importance, ['beta'], 'importance');
   const beta = betaOf(importance);
   if (!(beta >= 0 && beta <= 1)) throw new InvalidArgumentError(`importance.beta must be in [0, 1], got ${beta}`);
   if (target && target.length !== size) {

@@ -6,6 +6,7 @@ import type { MetricLogger } from '@rarefy/core';
  */
 export function consoleLogger(write: (line: string) => void = (line) => console.log(line)): MetricLogger {
   return {
+    name: 'console',
     log(step, metrics) {
       const columns = Object.entries(metrics).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
       write([`step ${step}`, ...columns].join(' | '));

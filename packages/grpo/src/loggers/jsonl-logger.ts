@@ -1,5 +1,5 @@
 import { appendFileSync, closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
-import { CorruptFileError, InvalidArgumentError, type MetricLogger } from '@rarefy/core';
+import { CorruptFileError, checkOptions, InvalidArgumentError, type MetricLogger } from '@rarefy/core';
 
 export interface JsonlLoggerOptions {
   /**
@@ -12,9 +12,10 @@ export interface JsonlLoggerOptions {
 /**
  * Writes one JSON line per step: `{"step":1,"reward":0.5,…}`, with keys in the given order, and NaN and infinity as null. The line
  * is on disk when `log` returns. A line that a crash cut off is removed on resume.
- * @throws CorruptFileError naming the first complete line of an earlier run that is not a log line; the file is then unchanged.
+ * @throws InvalidArgumentError for an unknown option; CorruptFileError naming the first complete line of an earlier run that is not a log line; the file is then unchanged.
  */
 export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): MetricLogger {
+  checkOptions(options, ['truncateAfterStep'], 'jsonlLogger');
   const { truncateAfterStep } = options;
   let file: number | undefined = openSync(path, 'a+');
   try {
@@ -24,6 +25,7 @@ export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): Met
     throw error;
   }
   return {
+    name: `jsonl ${path}`,
     log(step, metrics) {
       if (file === undefined) throw new InvalidArgumentError(`the log ${path} is closed; open another logger`);
       appendFileSync(file, `${JSON.stringify({ step, ...metrics })}\n`); // JSON writes NaN and infinities as null

@@ -1,4 +1,4 @@
-import { firstNotFinite, InvalidArgumentError, ShapeError, TrainingError } from '@rarefy/core';
+import { checkOptions, firstNotFinite, InvalidArgumentError, ShapeError, TrainingError } from '@rarefy/core';
 
 /** What divides the difference of a reward and its group mean: the standard deviation of the group, of all rewards, or 1. */
 export type ScaleRewards = 'group' | 'batch' | 'none';
@@ -33,6 +33,7 @@ export function groupAdvantages(
   groupSize: number,
   options: { readonly scaleRewards?: ScaleRewards } = {},
 ): GroupAdvantages {
+  checkOptions(options, ['scaleRewards'], 'groupAdvantages');
   const { scaleRewards = 'group' } = options;
   if (!['group', 'batch', 'none'].includes(scaleRewards)) {
     throw new InvalidArgumentError(`scaleRewards must be 'group', 'batch' or 'none', got '${scaleRewards}'`);

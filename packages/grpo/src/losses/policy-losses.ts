@@ -22,10 +22,10 @@ export interface PolicyLoss {
 
 /**
  * Mean over all tokens of the whole batch: every token has the same weight (Yu et al. 2025, "DAPO"). TRL's `loss_type="dapo"`.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function dapoLoss(options: SurrogateOptions = {}): PolicyLoss {
-  const resolved = surrogateOptions(options);
+  const resolved = surrogateOptions(options, 'dapoLoss');
   return {
     name: 'dapo',
     loss: (batch, totals) =>
@@ -37,10 +37,10 @@ export function dapoLoss(options: SurrogateOptions = {}): PolicyLoss {
 /**
  * Mean over sequences of the mean token loss of each sequence (Shao et al. 2024, "DeepSeekMath"). TRL's `loss_type="grpo"`.
  * Tokens of short completions have more weight than those of long ones; {@link dapoLoss} does not have this bias.
- * @throws InvalidArgumentError if an option is out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function grpoLoss(options: SurrogateOptions = {}): PolicyLoss {
-  const resolved = surrogateOptions(options);
+  const resolved = surrogateOptions(options, 'grpoLoss');
   return {
     name: 'grpo',
     loss: (batch, totals) =>

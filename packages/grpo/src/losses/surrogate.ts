@@ -1,4 +1,4 @@
-import { InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { checkOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Completions of one micro-batch: B sequences, padded to T tokens. Values at padding never count, whatever they are. */
@@ -38,8 +38,20 @@ export interface SurrogateOptions {
   readonly useBiasCorrectionKl?: boolean;
 }
 
-/** The options with defaults filled in. @throws InvalidArgumentError if an option is out of range. */
-export function surrogateOptions(options: SurrogateOptions): Required<SurrogateOptions> {
+const optionNames = [
+  'epsilon',
+  'epsilonHigh',
+  'beta',
+  'useBiasCorrectionKl',
+] as const satisfies readonly (keyof SurrogateOptions)[];
+
+/**
+ * The options with defaults filled in.
+ * @param where name of the loss function, for messages
+ * @throws InvalidArgumentError if an option is unknown or out of range.
+ */
+export function surrogateOptions(options: SurrogateOptions, where: string): Required<SurrogateOptions> {
+  checkOptions(options, optionNames, where);
   const { epsilon = 0.2, epsilonHigh = epsilon, beta = 0, useBiasCorrectionKl = true } = options;
   if (!(epsilon >= 0 && epsilon <= 1)) throw new InvalidArgumentError(`epsilon must be in [0, 1], got ${epsilon}`);
   for (const [name, value] of Object.entries({ epsilonHigh, beta })) {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '@rarefy/core';
+import { checkInteger, checkOptions, InvalidArgumentError } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
 import { chatFormat, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
@@ -8,9 +8,10 @@ import type { RewardFunction } from './reward-function.js';
  * Rewards completions of about `target` words: 1 - |words - target| / target. It is 1 at the target, 0 for an empty text and at
  * twice the target, and negative beyond, without bound.
  * @param options.target number of words, as `words` of `@rarefy/diversity` counts them; > 0
- * @throws InvalidArgumentError if `target` is not finite and > 0.
+ * @throws InvalidArgumentError if `target` is not finite and > 0, or an option is unknown.
  */
 export function lengthReward(options: { readonly target: number }): RewardFunction {
+  checkOptions(options, ['target'], 'lengthReward');
   const { target } = options;
   if (!(target > 0 && target < Infinity)) {
     throw new InvalidArgumentError(`target must be a number of words > 0, got ${target}`);
@@ -23,12 +24,15 @@ export function lengthReward(options: { readonly target: number }): RewardFuncti
  * Rewards completions with a trained reward model, which reads each as the complete answer to its prompt, in its own tokens.
  * If a row is longer than the model's positions, the prompt loses its beginning. Deterministic.
  * @param options.batchSize rows per forward pass; default 32
+ * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function rewardModelReward(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },
   options: { readonly batchSize?: number } = {},
 ): RewardFunction {
+  checkOptions(options, ['batchSize'], 'rewardModelReward');
   const { batchSize = 32 } = options;
+  checkInteger('batchSize', batchSize, 1);
   const format = chatFormat(tokenizer);
   const { maxPositions } = reward.model.description;
   return async (completions, { signal } = {}) => {

@@ -1,4 +1,4 @@
-import { type CallOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
+import { type CallOptions, callOptionNames, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import type { Completion } from '../rollout/rollout.js';
 
 /** Scores completions: one finite reward each, in order; larger is better. Completions of the same prompt are adjacent. */
@@ -32,6 +32,7 @@ export async function scoreCompletions(
   completions: readonly Completion[],
   options: CallOptions = {},
 ): Promise<RewardScores> {
+  checkOptions(options, callOptionNames, 'scoreCompletions');
   if (rewards.length === 0) throw new InvalidArgumentError('rewards is empty; give at least one');
   const columns = await Promise.all(
     rewards.map(async ({ name, reward }) => {

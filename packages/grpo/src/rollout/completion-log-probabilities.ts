@@ -1,3 +1,4 @@
+import { checkOptions } from '@rarefy/core';
 import { type CausalLanguageModel, tokenLogProbabilities } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -41,8 +42,10 @@ export function completionLogits(
 export function completionLogProbabilities(
   model: CausalLanguageModel,
   batch: CompletionBatch,
-  { temperature = 1, positions }: CompletionLogProbabilityOptions = {},
+  options: CompletionLogProbabilityOptions = {},
 ): tf.Tensor2D {
+  checkOptions(options, ['temperature', 'positions'], 'completionLogProbabilities');
+  const { temperature = 1, positions } = options;
   return tf.tidy(() => {
     const { logits, ids } = completionLogits(model, batch, positions);
     return tf.reshape(tokenLogProbabilities(logits, ids, temperature), batch.completionIds.shape);

@@ -1,5 +1,13 @@
-import type { CallOptions } from '@rarefy/core';
-import { chatFormat, generate, type LoadedModel, padLeft, padRight, type SamplingOptions } from '@rarefy/lm';
+import { type CallOptions, callOptionNames, checkInteger, checkOptions } from '@rarefy/core';
+import {
+  chatFormat,
+  generate,
+  type LoadedModel,
+  padLeft,
+  padRight,
+  type SamplingOptions,
+  samplingOptionNames,
+} from '@rarefy/lm';
 import type { CompletionBatch } from './completion-log-probabilities.js';
 
 /** One completion of a prompt, as rewards see it. */
@@ -27,6 +35,16 @@ export interface RolloutOptions extends SamplingOptions, CallOptions {
   readonly first: number;
 }
 
+const optionNames = [
+  ...samplingOptionNames,
+  ...callOptionNames,
+  'groupSize',
+  'maxPromptLength',
+  'maxCompletionLength',
+  'seed',
+  'first',
+] as const satisfies readonly (keyof RolloutOptions)[];
+
 export interface RolloutPrompt {
   readonly position: number;
   readonly prompt: string;
@@ -41,17 +59,24 @@ export interface Rollout {
   readonly groupSize: number;
 }
 
-/** Generates `groupSize` completions per prompt. A completion depends on weights, prompt, seed and draw, not on its batch. */
+/**
+ * Generates `groupSize` completions per prompt. A completion depends on weights, prompt, seed and draw, not on its batch.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the lengths do not fit the model's positions.
+ */
 export async function rollout(
   { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly RolloutPrompt[],
   options: RolloutOptions,
 ): Promise<Rollout> {
-  const { groupSize, maxPromptLength, maxCompletionLength, first } = options;
+  checkOptions(options, optionNames, 'rollout');
+  const { groupSize, maxPromptLength, maxCompletionLength, first, ...generation } = options;
   const format = chatFormat(tokenizer);
+  checkInteger('groupSize', groupSize, 1);
+  checkInteger('maxPromptLength', maxPromptLength, format.prompt('').ids.length);
+  checkInteger('maxCompletionLength', maxCompletionLength, 1);
   const promptIds = prompts.map(({ prompt }) => format.prompt(prompt, maxPromptLength).ids);
   const generated = await generate(model, promptIds, {
-    ...options,
+    ...generation,
     maxNewTokens: maxCompletionLength,
     stopId: format.stopId,
     samplesPerPrompt: groupSize,

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, importPeer, MissingDependencyError } from '@rarefy/core';
+import { checkOptions, InvalidArgumentError, importPeer, MissingDependencyError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { mendWasmKernels } from './mend-wasm-kernels.js';
 
@@ -17,9 +17,10 @@ export interface ChosenBackend {
 /**
  * Loads a tfjs backend and makes it current: `backend` if given, or the one in the environment variable RAREFY_BACKEND, or the
  * first of {@link backendNames} that loads and passes a small computation.
- * @throws InvalidArgumentError if the name is unknown; MissingDependencyError if the given backend, or every backend, fails.
+ * @throws InvalidArgumentError if the name or an option is unknown; MissingDependencyError if the given backend, or every backend, fails.
  */
 export async function chooseBackend(options: { readonly backend?: string | undefined } = {}): Promise<ChosenBackend> {
+  checkOptions(options, ['backend'], 'chooseBackend');
   const fromEnvironment = process.env.RAREFY_BACKEND || undefined;
   const wanted = options.backend ?? fromEnvironment;
   await importPeer({ name: '@tensorflow/tfjs', range: '^4.22.0', load: () => import('@tensorflow/tfjs') });

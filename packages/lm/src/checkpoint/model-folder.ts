@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
 import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
+import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
 import { rewardHeadName } from '../families/reward-model.js';
@@ -17,6 +18,16 @@ export interface LoadedModel {
   readonly config: Readonly<Record<string, unknown>>;
   /** Weights of the file that are not part of the language model, such as a reward head. */
   readonly extra: ReadonlyMap<string, WeightValues>;
+}
+
+/** What {@link saveLanguageModel} writes. */
+export interface SavedModel {
+  readonly model: CausalLanguageModel;
+  readonly tokenizer: Tokenizer;
+  /** The parsed config.json. Required for a built-in family; a model of your own gets its description if there is none. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Further weights, such as a reward head. */
+  readonly extra?: ReadonlyMap<string, WeightValues>;
 }
 
 /**
@@ -35,19 +46,68 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
   return { model, tokenizer, config, extra };
 }
 
-/** Writes a folder that {@link loadLanguageModel} and transformers read. Each file is written whole or not at all. */
+/**
+ * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Each file is
+ * written whole or not at all.
+ * @throws InvalidArgumentError if a model of a built-in family has no `config`.
+ */
 export async function saveLanguageModel(
   folder: string,
-  { model, tokenizer, config, extra = new Map() }: Omit<LoadedModel, 'extra'> & Partial<Pick<LoadedModel, 'extra'>>,
+  { model, tokenizer, config = ownConfig(model), extra = new Map() }: SavedModel,
 ): Promise<void> {
   await writeAtomically(join(folder, 'config.json'), Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
   await saveTokenizer(folder, tokenizer);
   const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
-  for (const [name, variable] of Object.entries(model.parameters)) {
+  for (const [name, variable] of Object.entries({ ...model.frozen, ...model.parameters })) {
     tensors[name] = { dtype: 'F32', shape: variable.shape, data: (await variable.data()) as Float32Array };
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+}
+
+function ownConfig({ description: { family, ...sizes } }: CausalLanguageModel): Readonly<Record<string, unknown>> {
+  if (family === 'custom') return { model_type: family, ...sizes };
+  throw new InvalidArgumentError(
+    `a ${family} model needs its \`config\` to be saved; give the one that it was built from`,
+  );
+}
+
+/**
+ * Loads saved weights into the `parameters` and `frozen` weights of a model: a model of your own that was built with the same shapes, or
+ * any other. A reward head in the folder is ignored.
+ * @param folder with `model.safetensors`, or shards with `model.safetensors.index.json`: a saved model or a checkpoint
+ * @throws InputError if the files cannot be read, or hold a weight that the model does not list; StateMismatchError naming a weight that
+ *   is missing or has another shape. The model is then unchanged.
+ */
+export async function loadWeights(model: CausalLanguageModel, folder: string): Promise<void> {
+  const listed = { ...model.frozen, ...model.parameters };
+  const unknown = [...(await readWeights(folder)).keys()].filter(
+    (name) => name !== rewardHeadName && !Object.hasOwn(listed, name),
+  );
+  if (unknown.length > 0) {
+    throw new InputError(
+      `${folder} has weights that the model does not list: ${unknown.slice(0, 5).join(', ')}; list them as \`parameters\` or \`frozen\``,
+    );
+  }
+  await assignWeights(folder, listed);
+}
+
+/** Assigns the weights of a folder to variables. @throws StateMismatchError naming one that is missing or has another shape. */
+export async function assignWeights(folder: string, variables: Readonly<Record<string, tf.Variable>>): Promise<void> {
+  const weights = await readWeights(folder);
+  for (const [name, { shape }] of Object.entries(variables)) {
+    const found = weights.get(name);
+    if (found?.shape.join() === shape.join()) continue;
+    throw new StateMismatchError(
+      `the weights in ${folder} have no '${name}' of shape ${shape.join(' x ')}${found ? `, but one of ${found.shape.join(' x ')}` : ''}`,
+    );
+  }
+  for (const [name, variable] of Object.entries(variables)) {
+    const { data, shape } = weights.get(name)!;
+    const values = tf.tensor(data, [...shape]);
+    variable.assign(values);
+    values.dispose();
+  }
 }
 
 async function readConfig(folder: string): Promise<Record<string, unknown>> {

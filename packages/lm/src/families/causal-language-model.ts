@@ -39,6 +39,8 @@ export interface CausalLanguageModel extends ForwardModel {
   /** The fields of config.json that a built-in family was built from, as JSON: with the weights, they decide its numbers. */
   readonly settings?: string;
   readonly parameters: Readonly<Record<string, Variable>>;
+  /** Weights that are saved with the parameters and never trained. Default: none. */
+  readonly frozen?: Readonly<Record<string, Variable>>;
   readonly head: OutputHead;
   forward(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): ModelOutput;
   /** Only the last hidden states, after the final norm: [batch, T, hidden]. */

@@ -1,4 +1,4 @@
-import { ShapeError } from '@rarefy/core';
+import { checkInteger, checkOptions, ShapeError } from '@rarefy/core';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { headLogits, type OutputHead } from '../layers/basic-layers.js';
 import type { CausalLanguageModel, ForwardModel } from './causal-language-model.js';
@@ -10,6 +10,8 @@ export interface ForwardModelOptions {
   readonly maxPositions: number;
   /** Weights to train and save, by name. Default: none; the model can then embed and generate. */
   readonly parameters?: Readonly<Record<string, Variable>>;
+  /** Weights to save but not to train, by name. Default: none. */
+  readonly frozen?: Readonly<Record<string, Variable>>;
   /**
    * Tells the model from others in the fingerprints of embedders: change it whenever the model changes. Embedders require it of a
    * model without `parameters`.
@@ -17,16 +19,26 @@ export interface ForwardModelOptions {
   readonly name?: string;
 }
 
+const optionNames = [
+  'head',
+  'maxPositions',
+  'parameters',
+  'frozen',
+  'name',
+] as const satisfies readonly (keyof ForwardModelOptions)[];
+const headNames = ['weight', 'bias', 'softCap'] as const satisfies readonly (keyof OutputHead)[];
+
 /**
  * Makes a language model of your own tfjs model, for embedders, generation and training. It has no key/value cache. Disposing
- * it does not free your weights.
- * @throws ShapeError if the bias and the vocabulary have different lengths; `hiddenStates` throws it if `forward` returns
+ * it does not free your weights. Training compares `forward` with the head and the listed weights before its first step.
+ * @throws InvalidArgumentError for an unknown option; ShapeError if the bias and the vocabulary have different lengths; `hiddenStates` throws it if `forward` returns
  *   hidden states of another width than the head.
  */
-export function fromForwardModel(
-  { forward }: ForwardModel,
-  { head, maxPositions, parameters = {}, name }: ForwardModelOptions,
-): CausalLanguageModel {
+export function fromForwardModel({ forward }: ForwardModel, options: ForwardModelOptions): CausalLanguageModel {
+  checkOptions(options, optionNames, 'fromForwardModel');
+  const { head, maxPositions, parameters = {}, frozen, name } = options;
+  checkOptions(head, headNames, 'the head of fromForwardModel');
+  checkInteger('maxPositions', maxPositions, 1);
   const [vocabularySize, hiddenSize] = head.weight.shape;
   const { bias, softCap } = head;
   if (bias !== undefined && bias.size !== vocabularySize) {
@@ -42,6 +54,7 @@ export function fromForwardModel(
       ...(softCap === undefined ? {} : { softCap }),
     },
     parameters,
+    ...(frozen === undefined ? {} : { frozen }),
     head,
     forward: (ids, mask) => forward(ids, mask),
     hiddenStates: (ids, mask) => {

@@ -143,25 +143,28 @@ export function initialWeights(config: unknown, seed: number): Map<string, Weigh
  * @throws InvalidArgumentError if the model has neither `parameters` nor a `name`.
  */
 export async function weightsDigest(model: CausalLanguageModel): Promise<string> {
-  const { description, parameters } = model;
-  const names = Object.keys(parameters).sort();
-  if (names.length === 0 && !description.name) {
+  const { description, parameters, frozen } = model;
+  const weights = Object.entries({ ...frozen, ...parameters }).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (weights.length === 0 && !description.name) {
     throw new InvalidArgumentError(
       'the model has neither parameters nor a name, so nothing tells it from other models; give fromForwardModel its `parameters`, or a `name`',
     );
   }
   let chain = '0000000000000000';
   if (description.family === 'custom') {
-    const identity = JSON.stringify([description, names.map((name) => [name, parameters[name]!.shape])]);
+    const identity = JSON.stringify([description, weights.map(([name, { shape }]) => [name, shape])]);
     chain = digest(new TextEncoder().encode(identity), chain);
   }
-  for (const name of names) chain = digest((await parameters[name]!.data()) as Float32Array, chain);
+  for (const [, weight] of weights) chain = digest((await weight.data()) as Float32Array, chain);
   return chain;
 }
 
 function familyOf(modelType: string): Family {
   const family = Object.hasOwn(families, modelType) ? families[modelType as ModelFamily] : undefined;
   if (family) return family;
+  if (modelType === 'custom') {
+    throw new InputError('this folder holds a model of your own; build it, then call loadWeights(model, folder)');
+  }
   throw new InputError(
     `model_type '${modelType}' is not supported; use a model of ${Object.keys(families).join(', ')}`,
   );

@@ -26,10 +26,11 @@ export function snapshot(model: CausalLanguageModel): ModelSnapshot {
     );
   }
   const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)])); // shares the data, as tfjs counts references
-  const parameters = Object.fromEntries(
-    Object.entries(model.parameters).map(([name, variable]) => [name, kept.get(variable)!]),
-  );
-  const bound = model.withParameters?.(parameters) ?? lendingModel(model, kept, parameters);
+  const keptOf = (record: Readonly<Record<string, tf.Variable>>) =>
+    Object.fromEntries(Object.entries(record).map(([name, variable]) => [name, kept.get(variable)!]));
+  const parameters = keptOf(model.parameters);
+  const bound =
+    model.withParameters?.(parameters) ?? lendingModel(model, kept, { parameters, frozen: keptOf(model.frozen ?? {}) });
   let fingerprint: Promise<string> | undefined;
   let disposed = false;
   const frozen: ModelSnapshot = {
@@ -50,15 +51,20 @@ export function snapshot(model: CausalLanguageModel): ModelSnapshot {
 type KeptWeights = ReadonlyMap<tf.Tensor, tf.Variable>;
 
 /** The parameters of the model, and the weights of its head, which your own model may not list among them. */
-function weightsOf({ parameters, head }: CausalLanguageModel): readonly tf.Tensor[] {
-  return [...Object.values(parameters), head.weight, ...(head.bias === undefined ? [] : [head.bias])];
+function weightsOf({ parameters, frozen = {}, head }: CausalLanguageModel): readonly tf.Tensor[] {
+  return [
+    ...Object.values(parameters),
+    ...Object.values(frozen),
+    head.weight,
+    ...(head.bias === undefined ? [] : [head.bias]),
+  ];
 }
 
 /** A model that computes with the kept values in place of the current values of the variables of `model`. */
 function lendingModel(
   model: CausalLanguageModel,
   kept: KeptWeights,
-  parameters: Readonly<Record<string, tf.Variable>>,
+  lists: Pick<CausalLanguageModel, 'parameters' | 'frozen'>,
 ): CausalLanguageModel {
   const { weight, bias, ...cap } = model.head;
   const head = {
@@ -71,7 +77,7 @@ function lendingModel(
   const logits = (hidden: tf.Tensor2D) => headLogits(hidden, head);
   return {
     description: model.description,
-    parameters,
+    ...lists,
     head,
     hiddenStates,
     logits,

@@ -1,9 +1,17 @@
-import { type CallOptions, type CounterRandom, checkInteger, counterRandom, InvalidArgumentError } from '@rarefy/core';
+import {
+  type CallOptions,
+  type CounterRandom,
+  callOptionNames,
+  checkInteger,
+  checkOptions,
+  counterRandom,
+  InvalidArgumentError,
+} from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { type CacheShape, disposeCache, type KeyValueCache, keyValueCache } from '../layers/forward-context.js';
 import { padLeft } from '../layers/padding.js';
-import { type SamplingOptions, sampleToken } from './sample-token.js';
+import { type SamplingOptions, sampleToken, samplingOptionNames } from './sample-token.js';
 
 export interface GenerateOptions extends SamplingOptions, CallOptions {
   /** Most new tokens per completion, including the stop token. */
@@ -19,6 +27,17 @@ export interface GenerateOptions extends SamplingOptions, CallOptions {
   readonly cache?: boolean;
 }
 
+const optionNames = [
+  ...samplingOptionNames,
+  ...callOptionNames,
+  'maxNewTokens',
+  'stopId',
+  'samplesPerPrompt',
+  'seed',
+  'streams',
+  'cache',
+] as const satisfies readonly (keyof GenerateOptions)[];
+
 export interface GeneratedCompletion {
   /** The new tokens, including the stop token if it was generated. */
   readonly ids: Int32Array;
@@ -30,13 +49,14 @@ export interface GeneratedCompletion {
  * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
  * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
  * depend on the batch.
- * @throws InvalidArgumentError if a prompt is empty, or a prompt and its completion do not fit the model's positions.
+ * @throws InvalidArgumentError if an option is unknown, a prompt is empty, or a prompt and its completion do not fit the model's positions.
  */
 export async function generate(
   model: CausalLanguageModel,
   prompts: readonly Int32Array[],
   options: GenerateOptions,
 ): Promise<GeneratedCompletion[]> {
+  checkOptions(options, optionNames, 'generate');
   const { maxNewTokens, stopId, samplesPerPrompt = 1, seed, cache: useCache = true, signal } = options;
   const count = prompts.length * samplesPerPrompt;
   const random = counterRandom(seed);
@@ -168,7 +188,7 @@ function checkLengths(
   const { maxPositions } = model.description;
   if (longest + maxNewTokens > maxPositions) {
     throw new InvalidArgumentError(
-      `a prompt of ${longest} tokens and ${maxNewTokens} new tokens do not fit into the ${maxPositions} positions of the model; cut the prompt`,
+      `a prompt of ${longest} tokens and ${maxNewTokens} new tokens do not fit into the ${maxPositions} positions of the model; lower maxNewTokens, or cut the prompt`,
     );
   }
 }

@@ -7,6 +7,13 @@ export interface SamplingOptions {
   readonly topP?: number;
 }
 
+/** Names of {@link SamplingOptions}. */
+export const samplingOptionNames = [
+  'temperature',
+  'topK',
+  'topP',
+] as const satisfies readonly (keyof SamplingOptions)[];
+
 /**
  * Samples one token from `size` logits at `offset`. Applies temperature, then top-k, then top-p. Computed in float64; among
  * equal logits the smaller id comes first. A pure function of its arguments.

@@ -1,4 +1,4 @@
-import { checkInteger, InvalidArgumentError } from '@rarefy/core';
+import { checkInteger, checkOptions, InvalidArgumentError } from '@rarefy/core';
 import { learnMerges } from './learn-merges.js';
 import { type Tokenizer, tokenizerFromJson } from './tokenizer.js';
 
@@ -41,6 +41,7 @@ const splitPattern = [
  *   is empty, repeated or an ordinary token.
  */
 export function trainBytePairTokenizer(texts: Iterable<string>, options: TrainBytePairOptions): Tokenizer {
+  checkOptions(options, ['vocabularySize', 'specialTokens'], 'trainBytePairTokenizer');
   const { vocabularySize, specialTokens = nanochatTokens } = options;
   const smallest = 256 + specialTokens.length;
   checkInteger('vocabularySize (256 bytes, special tokens and merges)', vocabularySize, smallest);

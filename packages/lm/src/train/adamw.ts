@@ -1,4 +1,4 @@
-import { InvalidArgumentError, StateMismatchError, TrainingError } from '@rarefy/core';
+import { checkOptions, InvalidArgumentError, StateMismatchError, TrainingError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface AdamWOptions {
@@ -12,6 +12,15 @@ export interface AdamWOptions {
   /** If the norm of all gradients together is larger, they are scaled down to it; default: no clipping. */
   readonly maxGradNorm?: number;
 }
+
+/** Names of {@link AdamWOptions}. */
+export const adamWOptionNames = [
+  'learningRate',
+  'betas',
+  'epsilon',
+  'weightDecay',
+  'maxGradNorm',
+] as const satisfies readonly (keyof AdamWOptions)[];
 
 /** State for an exact resume: `exp_avg.<name>` and `exp_avg_sq.<name>` of every parameter, flat. */
 export interface AdamWState {
@@ -50,9 +59,10 @@ interface Slot {
  * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch. Deterministic: the same gradients on the same
  * backend give the same bytes.
  * @param parameters trainable variables, by the names that the state uses
- * @throws InvalidArgumentError if an option is out of range or there are no parameters.
+ * @throws InvalidArgumentError if an option is out of range or unknown, or there are no parameters.
  */
 export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options: AdamWOptions): AdamW {
+  checkOptions(options, adamWOptionNames, 'adamW');
   const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = Infinity } = options;
   const [beta1, beta2] = betas;
   checkRate(learningRate);

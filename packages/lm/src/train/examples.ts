@@ -1,4 +1,4 @@
-import { counterRandom, InputError, InvalidArgumentError } from '@rarefy/core';
+import { checkOptions, counterRandom, InputError, InvalidArgumentError } from '@rarefy/core';
 
 /** One row of training tokens. Tokens from index `firstTrained` on are predicted; earlier ones are only read. */
 export interface TrainingExample {
@@ -11,6 +11,7 @@ export type ExamplesAt = (step: number) => readonly TrainingExample[];
 
 /** Random windows of `length` tokens of one long row, for pre-training. @throws InputError if the row is shorter than `length`. */
 export function windows(tokens: Int32Array, options: { length: number; batchSize: number; seed: number }): ExamplesAt {
+  checkOptions(options, ['length', 'batchSize', 'seed'], 'windows');
   const { length, batchSize, seed } = options;
   if (tokens.length < length)
     throw new InputError(`the corpus has ${tokens.length} tokens, and a row needs ${length}; give more text`);
@@ -31,6 +32,7 @@ export function shuffled<Example>(
   examples: readonly Example[],
   options: { batchSize: number; seed: number },
 ): (step: number) => readonly Example[] {
+  checkOptions(options, ['batchSize', 'seed'], 'shuffled');
   const { batchSize, seed } = options;
   if (examples.length === 0) throw new InvalidArgumentError('examples is empty; give at least one example to train on');
   let epoch = -1;

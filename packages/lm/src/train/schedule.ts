@@ -1,4 +1,4 @@
-import { checkInteger, InvalidArgumentError } from '@rarefy/core';
+import { checkInteger, checkOptions, InvalidArgumentError } from '@rarefy/core';
 
 /** Learning rate of a step (the first is 1) in a run of `steps`, as a share of the highest rate: in [0, 1]. */
 export type Schedule = (step: number, steps: number) => number;
@@ -18,6 +18,7 @@ const shapes: Readonly<Record<ScheduleType, (done: number) => number>> = {
  * @throws InvalidArgumentError if `type` is unknown or `warmupSteps` is not an integer ≥ 0.
  */
 export function learningRateSchedule(type: ScheduleType, options: { readonly warmupSteps?: number } = {}): Schedule {
+  checkOptions(options, ['warmupSteps'], 'learningRateSchedule');
   const { warmupSteps = 0 } = options;
   if (!Object.hasOwn(shapes, type)) {
     throw new InvalidArgumentError(`type must be 'constant', 'linear' or 'cosine', got '${type}'`);

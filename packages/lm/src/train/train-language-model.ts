@@ -1,11 +1,12 @@
-import { checkInteger } from '@rarefy/core';
+import { checkInteger, checkOptions } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LoadedModel } from '../checkpoint/model-folder.js';
+import type { SavedModel } from '../checkpoint/model-folder.js';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { checkTrainable } from '../families/check-trainable.js';
 import { padRight } from '../layers/padding.js';
 import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
 import type { ExamplesAt, TrainingExample } from './examples.js';
-import { type TrainingOptions, trainWithCheckpoints } from './train-with-checkpoints.js';
+import { type TrainingOptions, trainingOptionNames, trainWithCheckpoints } from './train-with-checkpoints.js';
 
 export interface LanguageModelTrainingOptions extends TrainingOptions {
   /** `base` for pre-training, `sft` for fine-tuning on answers. */
@@ -17,17 +18,28 @@ export interface LanguageModelTrainingOptions extends TrainingOptions {
   readonly microBatchSize?: number;
 }
 
+const optionNames = [
+  ...trainingOptionNames,
+  'kind',
+  'examples',
+  'data',
+  'microBatchSize',
+] as const satisfies readonly (keyof LanguageModelTrainingOptions)[];
+
 /**
  * Next-token training: minimizes the mean negative log-probability of the trained tokens. Metrics: `loss`, `grad_norm`,
  * `learning_rate`, `num_tokens`, `step_time`.
- * @throws InvalidArgumentError if `microBatchSize` is not an integer ≥ 1; otherwise as `trainWithCheckpoints`.
+ * @throws InvalidArgumentError if `microBatchSize` is not an integer ≥ 1 or an option is unknown; otherwise as `checkTrainable` and
+ *   `trainWithCheckpoints`.
  */
 export async function trainLanguageModel(
-  loaded: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>,
+  loaded: Omit<SavedModel, 'extra'>,
   options: LanguageModelTrainingOptions,
 ): Promise<void> {
+  checkOptions(options, optionNames, 'trainLanguageModel');
   const { examples, microBatchSize, learningRate, data, kind } = options;
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
+  checkTrainable(loaded.model);
   await trainWithCheckpoints(
     {
       name: kind,

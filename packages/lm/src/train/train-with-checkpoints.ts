@@ -1,9 +1,19 @@
 import { join } from 'node:path';
-import { type CallOptions, StateMismatchError, startProgress } from '@rarefy/core';
-import { readSafetensors, toFloat32 } from '@rarefy/io';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkInteger,
+  checkOptions,
+  InputError,
+  InvalidArgumentError,
+  type MetricLogger,
+  StateMismatchError,
+  startProgress,
+  TrainingError,
+} from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LoadedModel } from '../checkpoint/model-folder.js';
-import { type AdamWOptions, adamW } from './adamw.js';
+import { assignWeights, type LoadedModel, type SavedModel } from '../checkpoint/model-folder.js';
+import { type AdamWOptions, adamW, adamWOptionNames } from './adamw.js';
 import { accumulateGradients } from './gradients.js';
 import type { Schedule } from './schedule.js';
 import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from './training-checkpoint.js';
@@ -13,7 +23,7 @@ export type StepMetrics = Record<string, number>;
 
 /** Where a run saves its checkpoints, and whether it resumes from them. */
 export interface CheckpointOptions {
-  /** Folder of the run; its checkpoints are in the folder `checkpoints`. */
+  /** Folder of the run; its checkpoints are in the folder `checkpoints`. A new run needs a folder without checkpoints. */
   readonly folder: string;
   /** Steps between two checkpoints; default 50. The last step is always saved. */
   readonly saveSteps?: number;
@@ -35,15 +45,40 @@ export interface TrainingOptions extends CallOptions, AdamWOptions {
   readonly checkpoint?: CheckpointOptions;
   /** Called before the first step with the number of steps already done. */
   readonly onStart?: (done: number) => void | Promise<void>;
-  /** Called after each step, before a checkpoint of it is saved. */
-  readonly onStep?: (step: number, metrics: StepMetrics) => void;
+  /** Called after each step and its loggers, before a checkpoint of it is saved. A promise that it returns is awaited. */
+  readonly onStep?: (step: number, metrics: StepMetrics) => unknown;
+  /**
+   * Receive the metrics of each step, in order, and are closed after the run. The function form gets the number of steps already
+   * done: `(done) => [jsonlLogger(path, { truncateAfterStep: done })]`. Each call is awaited, and a failure stops the run.
+   */
+  readonly loggers?: readonly MetricLogger[] | ((done: number) => readonly MetricLogger[]);
 }
+
+/** Names of {@link TrainingOptions}, for `checkOptions` in trainers whose options extend them. */
+export const trainingOptionNames = [
+  ...callOptionNames,
+  ...adamWOptionNames,
+  'task',
+  'steps',
+  'schedule',
+  'checkpoint',
+  'onStart',
+  'onStep',
+  'loggers',
+] as const satisfies readonly (keyof TrainingOptions)[];
+
+const checkpointNames = [
+  'folder',
+  'saveSteps',
+  'keep',
+  'resume',
+] as const satisfies readonly (keyof CheckpointOptions)[];
 
 /** One kind of training: what a step does, and what must be kept between steps. */
 export interface TrainingTask {
   /** Name of the work in events. */
   readonly name: string;
-  readonly loaded: Pick<LoadedModel, 'model' | 'tokenizer' | 'config'>;
+  readonly loaded: Omit<SavedModel, 'extra'>;
   readonly parameters: Readonly<Record<string, tf.Variable>>;
   /** Weights to save with those of the model. */
   readonly extra?: () => Promise<LoadedModel['extra']>;
@@ -73,14 +108,19 @@ interface SavedRun {
  * Runs the steps of a task with AdamW and saves checkpoints. Adds the metrics `num_tokens` (tokens read so far) and `step_time`
  * (seconds). A run that is killed at any point and resumed gives the same metrics (except times) and weights as an
  * uninterrupted one. On abort it saves the state after the last finished step and rejects with the signal's reason.
- * @throws StateMismatchError if the checkpoint belongs to a run with other settings; TrainingError if a loss is not finite.
+ * @param options those of a trainer, which has checked their names; other names are ignored
+ * @throws InputError if the folder already holds a run and `resume` is not set; StateMismatchError if the checkpoint belongs to a run
+ *   with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of range.
  */
 export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<void> {
   const { steps, schedule = () => 1, checkpoint, signal, onEvent, task: name = task.name } = options;
   const { saveSteps = 50 } = checkpoint ?? {};
   const folder = checkpoint && join(checkpoint.folder, 'checkpoints');
   const settings = JSON.stringify(task.settings);
-  const optimizer = adamW(task.parameters, options);
+  checkTraining(options);
+  const adamWOptions = Object.fromEntries(adamWOptionNames.map((option) => [option, options[option]]));
+  const optimizer = adamW(task.parameters, { ...(adamWOptions as Pick<typeof options, keyof AdamWOptions>) });
+  let loggers: readonly MetricLogger[] = [];
   let done = 0;
   let tokens = 0;
 
@@ -90,10 +130,10 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     if (run.settings !== settings) {
       throw new StateMismatchError(
         `${latest} belongs to a run with other settings: it has ${run.settings}, and this run has ${settings}; ` +
-          'use the same settings, or another --out',
+          'use the same settings, or another folder',
       );
     }
-    await assignWeights(join(latest, 'model.safetensors'), task.parameters);
+    await assignWeights(latest, { ...task.loaded.model.frozen, ...task.parameters });
     optimizer.restore(saved.optimizer);
     task.restore?.(run.task);
     done = saved.step;
@@ -108,9 +148,15 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
   };
 
   try {
-    const latest = folder && checkpoint.resume ? await latestCheckpoint(folder) : undefined;
+    const latest = folder && (await latestCheckpoint(folder));
+    if (latest && !checkpoint.resume) {
+      throw new InputError(
+        `${checkpoint.folder} already holds a run; continue it with checkpoint.resume, or choose another checkpoint.folder`,
+      );
+    }
     if (latest) await resume(latest);
     await options.onStart?.(done);
+    loggers = typeof options.loggers === 'function' ? options.loggers(done) : (options.loggers ?? []);
     const progress = startProgress(name, steps, onEvent);
     let savedAt = done;
     try {
@@ -127,7 +173,9 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         done++;
         tokens += result.tokens;
         const seconds = (performance.now() - started) / 1000;
-        options.onStep?.(done, { ...result.metrics, num_tokens: tokens, step_time: seconds });
+        const metrics = { ...result.metrics, num_tokens: tokens, step_time: seconds };
+        await eachLogger(loggers, `failed at step ${done}`, (logger) => logger.log(done, metrics));
+        await options.onStep?.(done, metrics);
         progress.report(done);
         if (done % saveSteps === 0 || done === steps) {
           await save();
@@ -140,19 +188,40 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
       throw error;
     }
     progress.end();
+    const open = loggers;
+    loggers = [];
+    await eachLogger(open, 'failed to close', (logger) => logger.close());
   } finally {
     optimizer.dispose();
+    for (const logger of loggers) await Promise.resolve(logger.close()).catch(() => {}); // the error of the run is the one to report
   }
 }
 
-async function assignWeights(path: string, parameters: Readonly<Record<string, tf.Variable>>): Promise<void> {
-  const { tensors } = await readSafetensors(path);
-  for (const [name, variable] of Object.entries(parameters)) {
-    const tensor = tensors.get(name);
-    if (!tensor || tensor.shape.join() !== variable.shape.join())
-      throw new StateMismatchError(`${path} has no '${name}' of shape ${variable.shape.join(' x ')}`);
-    const values = tf.tensor(toFloat32(tensor), [...tensor.shape]);
-    variable.assign(values);
-    values.dispose();
+/** Calls the loggers one after another. @throws TrainingError naming the one that fails. */
+async function eachLogger(
+  loggers: readonly MetricLogger[],
+  failed: string,
+  call: (logger: MetricLogger) => void | Promise<void>,
+): Promise<void> {
+  for (const [index, logger] of loggers.entries()) {
+    try {
+      await call(logger);
+    } catch (cause) {
+      const name = logger.name === undefined ? `loggers[${index}]` : `the logger '${logger.name}'`;
+      throw new TrainingError(`${name} ${failed}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  }
+}
+
+function checkTraining({ steps, checkpoint, loggers = [] }: TrainingOptions): void {
+  checkInteger('steps', steps, 0);
+  checkOptions(checkpoint, checkpointNames, 'checkpoint');
+  if (checkpoint?.saveSteps !== undefined) checkInteger('checkpoint.saveSteps', checkpoint.saveSteps, 1);
+  if (checkpoint?.keep !== undefined) checkInteger('checkpoint.keep', checkpoint.keep, 1);
+  if (checkpoint !== undefined && typeof checkpoint.folder !== 'string') {
+    throw new InvalidArgumentError(`checkpoint.folder must be a path, got ${checkpoint.folder}`);
+  }
+  if (typeof loggers !== 'function' && !Array.isArray(loggers)) {
+    throw new InvalidArgumentError('loggers must be an array of loggers, or a function that returns one');
   }
 }

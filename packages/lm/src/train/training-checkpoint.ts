@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { readSafetensors, sha256File, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
-import { saveLanguageModel } from '../checkpoint/model-folder.js';
+import { type SavedModel, saveLanguageModel } from '../checkpoint/model-folder.js';
 import type { AdamWState } from './adamw.js';
 
 /** What a run needs to resume, except the weights, which are in the model files of the same folder. */
@@ -25,7 +25,7 @@ const stepFolder = (step: number) => `step-${String(step).padStart(6, '0')}`;
  */
 export async function saveTrainingCheckpoint(
   folder: string,
-  model: Parameters<typeof saveLanguageModel>[1],
+  model: SavedModel,
   { step, optimizer, state }: TrainingState,
   keep = 2,
 ): Promise<string> {
