@@ -33,3 +33,11 @@ test.each(Object.entries(calls))('%s refuses an option that it does not have', a
   await expect(failed).rejects.toThrow(InvalidArgumentError);
   await expect(failed).rejects.toThrow(`${where} has no option "${name}"; did you mean "${near}"?`);
 });
+
+test('cachedEmbedder needs a folder', async () => {
+  for (const options of [undefined, {}]) {
+    const failed = cachedEmbedder(hashEmbedder(), wrong(options));
+    await expect(failed).rejects.toThrow(InvalidArgumentError);
+    await expect(failed).rejects.toThrow('cachedEmbedder needs `folder`');
+  }
+});

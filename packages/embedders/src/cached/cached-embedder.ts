@@ -6,6 +6,7 @@ import {
   checkOptions,
   type Embedder,
   firstNotFinite,
+  InvalidArgumentError,
   ShapeError,
 } from '@rarefy/core';
 import { openRowStore } from './row-store.js';
@@ -26,7 +27,8 @@ export interface CachedEmbedderOptions {
  * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
  * cached embedder also disposes `embedder`. If the weights of the embedder's model changed, `embedBatch` throws as the embedder
  * does, instead of returning stored rows of the earlier weights.
- * @throws InvalidArgumentError if an option is unknown or `folder` is missing; InputError if the folder cannot be used; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or `folder` is missing; InputError if the folder cannot be used; the
+ * signal's reason on abort.
  */
 export async function cachedEmbedder<Item = string>(
   embedder: Embedder<Item>,
