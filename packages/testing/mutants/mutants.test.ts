@@ -1,8 +1,10 @@
+import { embedderFrom } from '@rarefy/core';
 import { describe, expect, test } from 'vitest';
 import { type Check, runChecks } from '../src/check.js';
 import { densityEstimatorChecks } from '../src/checks/density-estimator-checks.js';
 import { embedderChecks } from '../src/checks/embedder-checks.js';
 import { exporterChecks } from '../src/checks/exporter-checks.js';
+import { forwardModelChecks } from '../src/checks/forward-model-checks.js';
 import { loaderChecks } from '../src/checks/loader-checks.js';
 import { loggerChecks } from '../src/checks/logger-checks.js';
 import { neighborIndexChecks } from '../src/checks/neighbor-index-checks.js';
@@ -18,6 +20,7 @@ import { deckSampler, learningSampler, rouletteSampler } from '../src/reference/
 import { densityMutants } from './density-mutants.js';
 import { embedderMutants } from './embedder-mutants.js';
 import { exporterMutants, readJson } from './exporter-mutants.js';
+import { forwardModelMutants, forwardSubject } from './forward-model-mutants.js';
 import { indexMutants } from './index-mutants.js';
 import { loaderMutants, loaderRows, prefetchingLoader } from './loader-mutants.js';
 import { localOutlierFactor } from './local-outlier-factor.js';
@@ -75,6 +78,20 @@ describeSuite(
       create: letterEmbedder,
       variants: variant(() => letterEmbedder({ maxCharacters: 9 })),
       countTensors: () => 0,
+    },
+    'one made by embedderFrom': {
+      create: () =>
+        embedderFrom({
+          name: 'word lengths',
+          dimensions: 8,
+          embed: (texts) =>
+            texts.map((text) => {
+              const counts = new Float64Array(8);
+              for (const word of text.split(' ')) counts[word.length % 8]!++;
+              return counts;
+            }),
+          batchTolerance: 0,
+        }),
     },
     'one that truncates and takes small batches': {
       create: () => letterEmbedder({ maxBatch: 16, maxCharacters: 150 }),
@@ -145,6 +162,12 @@ describeSuite(
     HTML: { create: () => naiveExporter('html') },
   },
   exporterMutants,
+);
+describeSuite(
+  'forward model',
+  forwardModelChecks,
+  { 'mean model': forwardSubject(), 'mean model without bias': forwardSubject({ bias: false }) },
+  forwardModelMutants,
 );
 describeSuite('logger', loggerChecks, { 'memory logger': { create: memoryLogger } }, loggerMutants);
 

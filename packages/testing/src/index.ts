@@ -19,6 +19,7 @@ export {
 export { densityEstimatorChecks } from './checks/density-estimator-checks.js';
 export { embedderChecks } from './checks/embedder-checks.js';
 export { exporterChecks } from './checks/exporter-checks.js';
+export { forwardModelChecks } from './checks/forward-model-checks.js';
 export { loaderChecks } from './checks/loader-checks.js';
 export { loggerChecks } from './checks/logger-checks.js';
 export { neighborIndexChecks } from './checks/neighbor-index-checks.js';
@@ -38,6 +39,8 @@ export type {
   EmbedderSubject,
   ExportedFiles,
   ExporterSubject,
+  ForwardModelSubject,
+  ForwardModelUnderTest,
   LoaderSetting,
   LoaderSubject,
   LoggedStep,
@@ -45,5 +48,6 @@ export type {
   LoggerUnderTest,
   SamplerSubject,
   Subject,
+  TestedTensor,
 } from './subjects.js';
-export { type ComponentKind, suites } from './suites.js';
+export { type ComponentKind, type SubjectMembers, subjectMembers, suites } from './suites.js';

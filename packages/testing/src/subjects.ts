@@ -102,3 +102,47 @@ export interface LoggerSubject {
   /** Largest relative error of a value that is read back; default 0. */
   readonly precision?: number;
 }
+
+/** What the checks need of a tensor. Tensors of tfjs have it. */
+export interface TestedTensor {
+  readonly shape: readonly number[];
+  data(): Promise<ArrayLike<number>>;
+  dispose(): void;
+}
+
+/** A model with a `forward` of its own. A `CausalLanguageModel` of `@rarefy/lm` has all members but `tensor` and `gradientNorms`. */
+export interface ForwardModelUnderTest<Tensor extends TestedTensor> {
+  /**
+   * Ids and mask are [batch, T]; the mask is 1 for real tokens and 0 for padding, on either side. Returns logits [batch, T, vocabulary]
+   * and hidden states [batch, T, hidden] after the final norm.
+   */
+  forward(ids: Tensor, mask: Tensor): { readonly logits: TestedTensor; readonly hiddenStates: TestedTensor };
+  readonly head: {
+    /** [vocabulary, hidden]. */
+    readonly weight: TestedTensor;
+    /** [vocabulary]. */
+    readonly bias?: TestedTensor;
+    /** If set, logits are softCap * tanh(x / softCap). */
+    readonly softCap?: number;
+  };
+  /** Makes an int32 tensor [batch, T]: `(rows) => tf.tensor2d(rows, undefined, 'int32')`. */
+  tensor(rows: readonly (readonly number[])[]): Tensor;
+  /** Weights to train, by name. Leave out those that cannot change the outputs, and frozen ones. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /**
+   * The norm of the gradient of any loss of the logits, such as their mean square over the real tokens, by parameter name. Parameters
+   * without a gradient may be missing.
+   */
+  gradientNorms?(
+    ids: Tensor,
+    mask: Tensor,
+  ): Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>;
+}
+
+/** What `forwardModelChecks` takes. The model accepts rows of 5 tokens. */
+export interface ForwardModelSubject<Tensor extends TestedTensor = TestedTensor> {
+  /** May return the same model at every call. */
+  readonly create: () => ForwardModelUnderTest<Tensor> | Promise<ForwardModelUnderTest<Tensor>>;
+  /** Largest difference between equal outputs, relative to the largest number of an output; default 1e-4. */
+  readonly tolerance?: number;
+}
