@@ -12,7 +12,6 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format } from 'node:util';
 import * as core from '@rarefy/core';
-import { suites } from '@rarefy/testing';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { errorClasses, errorsPage } from './support/errors-page.js';
@@ -134,7 +133,9 @@ test('the page of errors has a heading with cause and remedy for each error clas
   await expect(errorsPage(introduction!.trimEnd().concat('\n'), classes)).toMatchFileSnapshot('../docs/errors.md');
 });
 
-describe.each(Object.keys(suites))('the guide to a custom %s', (kind) => {
+const componentKinds = ['embedder', 'neighbor-index', 'density-estimator', 'sampler', 'projector', 'exporter'];
+
+describe.each(componentKinds)('the guide to a custom %s', (kind) => {
   const path = `docs/guide/custom-${kind}.md`;
   const [component, check] = included.filter((block) => block.path === path);
 
@@ -178,6 +179,14 @@ describe('command lines in the documentation', () => {
     const examples = lines.filter(([path]) => path === 'docs/guide/command-line.md').map(([, , text]) => `${text} `);
     for (const name of commandNames())
       expect(examples).toContainEqual(expect.stringMatching(new RegExp(`^rarefy ${name} `)));
+  });
+
+  test.each(commandNames())('the guide names every option of rarefy %s', async (name) => {
+    const text = read('docs/guide/command-line.md');
+    const { args = {} } = await commandNamed(name);
+    for (const [option, { type }] of Object.entries(args as Record<string, { type: string }>)) {
+      if (type !== 'positional') expect(text, `--${option}`).toMatch(new RegExp(`--${option}(?![\\w-])`));
+    }
   });
 
   test.each(lines)('%s, line %i: %s', async (_path, _line, text) => {

@@ -1,5 +1,5 @@
 import { type DensityEstimator, type NeighborIndex, NotFittedError, selfJoin } from '@rarefy/core';
-import { exactIndex } from '@rarefy/neighbors/exact';
+import { exactIndex } from '@rarefy/neighbors';
 
 export interface KthDistanceOptions {
   /** Number of the neighbor; default 10. */

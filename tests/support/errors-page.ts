@@ -12,7 +12,7 @@ export function errorClasses(source: string): ErrorClass[] {
     /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport class (\w+) extends \w+ \{\n {2}static (?:override )?readonly code(?:: string)? = '(\w+)'/g,
   );
   return [...classes].map(([, comment, name, code]) => {
-    const text = comment!.replace(/\n? *\*(?: |$|(?=\n))/g, '\n');
+    const text = comment!.replace(/^ \*(?: |$)/gm, '');
     const [cause, remedy] = text.split(/\s+Remedy: /).map((part) => part.replace(/\s+/g, ' ').trim());
     if (!cause || !remedy) throw new Error(`the doc comment of ${name} has no "Remedy: …"`);
     return { name: name!, code: code!, cause, remedy: remedy[0]!.toUpperCase() + remedy.slice(1) };
