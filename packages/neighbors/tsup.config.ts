@@ -1,22 +1,15 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
-import { wasmBytes, wasmNames, workerScript } from './src/workers/assets.js';
+import { workerScript } from './src/workers/worker-assets.js';
 
 export default defineConfig({
   ...library(),
   esbuildPlugins: [
     {
-      name: 'assets',
+      name: 'worker-assets',
       setup(build) {
-        build.onLoad({ filter: /[\\/]workers[\\/]assets\.ts$/ }, async () => {
-          const modules: Record<string, string> = {};
-          for (const name of wasmNames) modules[name] = Buffer.from(await wasmBytes(name)).toString('base64');
-          const contents = `import { decodeBase64 } from '@rarefy/core';
-const modules = ${JSON.stringify(modules)};
-const script = ${JSON.stringify(await workerScript())};
-export async function wasmBytes(name) {
-  return decodeBase64(modules[name]);
-}
+        build.onLoad({ filter: /[\\/]workers[\\/]worker-assets\.ts$/ }, async () => {
+          const contents = `const script = ${JSON.stringify(await workerScript())};
 export async function workerScript() {
   return script;
 }

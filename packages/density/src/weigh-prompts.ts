@@ -104,10 +104,10 @@ function isPrompts<Item>(given: readonly Item[] | Matrix | RowSource): given is 
 async function embeddedDensity<Item>(
   prompts: readonly Item[],
   estimator: DensityEstimator,
-  { embedder, batchSize = 32, memoryBytes = 2 ** 28, signal, onEvent }: WeighPromptsOptions<Item>,
+  { embedder, memoryBytes = 2 ** 28, batchSize = 32, signal, onEvent }: WeighPromptsOptions<Item>,
 ): Promise<Omit<EmbeddedPromptWeights, 'weights' | 'report'>> {
-  const work = { signal, onEvent };
   if (prompts.length === 0) throw new InvalidArgumentError('there are no prompts to weigh; give at least two');
+  const work = { signal, onEvent };
   if (!embedder.embedRows || 4 * prompts.length * embedder.capabilities.dimensions <= memoryBytes) {
     const { points, truncated } = await embedInMemory(embedder, prompts, { batchSize, ...work });
     warnOfTruncation(truncated.length, prompts.length, work);
@@ -167,6 +167,7 @@ function bytesOf({ rows, cols }: RowSource): number {
   return 4 * rows * cols;
 }
 
+/** @throws InvalidArgumentError if the result of a weighting is not a Float64Array. */
 function checkType(weights: Float64Array): Float64Array {
   const type = Object.prototype.toString.call(weights).slice(8, -1); // instanceof fails for arrays of another realm
   if (type === 'Float64Array') return weights;

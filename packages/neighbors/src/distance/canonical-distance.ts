@@ -38,7 +38,7 @@ export const canonicalDistance: Readonly<Record<Metric, RowDistance>> = {
   dot: (x, i, y, j) => Math.fround(0 - innerProduct(x.data, i * x.stride, y.data, j * y.stride, x.stride)) + 0,
 };
 
-export const metrics = Object.keys(canonicalDistance) as readonly Metric[];
+const metrics = Object.keys(canonicalDistance) as readonly Metric[];
 
 /** @throws InvalidArgumentError if `metric` is not the name of a metric. */
 export function checkMetric(metric: Metric): void {

@@ -1,6 +1,6 @@
 import { checkInteger, InvalidArgumentError, type Metric, MissingDependencyError } from '@rarefy/core';
+import { mostWorkers } from '@rarefy/neighbors-wasm';
 import { checkMetric } from '../distance/canonical-distance.js';
-import { mostWorkers } from '../workers/threads.js';
 import { importNative, type NativeNeighbors } from './native.js';
 
 /**

@@ -1,9 +1,9 @@
 import type { TimeSlices } from '@rarefy/core';
+import { layOut, loadWasmModule, sharedMemory } from '@rarefy/neighbors-wasm';
 import { paddedColumns } from '../distance/canonical-distance.js';
 import { distinctRows, groupByHash, noGroups, type RowGroups } from '../rows/equal-rows.js';
 import type { RowReader } from '../rows/row-reader.js';
 import { notFiniteRow } from '../rows/rows.js';
-import { layOut, loadWasmModule, sharedMemory } from '../workers/wasm-module.js';
 
 /** What one pass over all rows finds. */
 export interface ScannedRows extends RowGroups {
@@ -15,7 +15,7 @@ export interface ScannedRows extends RowGroups {
   readonly center: Float64Array;
 }
 
-/** The functions that the wasm module exports; see `assembly/equal-rows.ts`. */
+/** The functions that the wasm module exports; see `assembly/equal-rows.ts` of neighbors-wasm. */
 interface EqualRowsModule {
   scan(source: number, stride: number, count: number, hashes: number, squares: number): number;
 }

@@ -1,8 +1,8 @@
 import { RarefyError, timeSlices } from '@rarefy/core';
-import { type WasmName, workerScript } from './assets.js';
+import { loadWasmModule, type WasmName } from '@rarefy/neighbors-wasm';
 import { beginPhase, type Phase, tasksOf, taskWords, type WorkerStart } from './phases.js';
 import { startWorker, type WorkerHandle } from './threads.js';
-import { loadWasmModule } from './wasm-module.js';
+import { workerScript } from './worker-assets.js';
 
 /** Runs phases one after the other, on worker threads or on the calling thread. */
 export interface Crew extends AsyncDisposable {

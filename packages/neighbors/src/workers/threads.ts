@@ -1,3 +1,7 @@
+import { isNode, mostWorkers } from '@rarefy/neighbors-wasm';
+
+// Node's own modules are loaded without an import statement, which bundlers for browsers would try to resolve.
+
 /** A worker thread of Node or of the browser. */
 export interface WorkerHandle {
   post(message: unknown): void;
@@ -9,12 +13,6 @@ export interface WorkerEvents {
   /** The worker failed, or ended without being asked to. */
   onFailure(error: Error): void;
 }
-
-// Node's own modules are loaded without an import statement, which bundlers for browsers would try to resolve.
-export const isNode = typeof process !== 'undefined' && typeof process.versions?.node === 'string';
-
-/** Most workers of one crew: each has scratch memory of its own. */
-export const mostWorkers = 256;
 
 /**
  * Number of worker threads for a task; 0 means the calling thread. Threads can share memory in Node, and in pages that are isolated

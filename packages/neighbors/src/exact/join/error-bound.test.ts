@@ -1,4 +1,5 @@
 import { type Matrix, type Metric, timeSlices } from '@rarefy/core';
+import { type JoinMemory, joinMemory } from '@rarefy/neighbors-wasm';
 import { expect, test } from 'vitest';
 import { hardValues, matrixOf, normal, uniforms } from '../../../../../tests/support/exact-rows.js';
 import { casesOf } from '../../../../../tests/support/exhaustive.js';
@@ -7,10 +8,10 @@ import { noGroups } from '../../rows/equal-rows.js';
 import { readerOf } from '../../rows/row-reader.js';
 import { appendRows, noRows } from '../../rows/rows.js';
 import { startCrew } from '../../workers/crew.js';
-import { type JoinMemory, joinMemory } from './join-memory.js';
 import { joinSegments, readSegment } from './join-segments.js';
 
-// The values and errors of the wasm module (assembly/tiles.ts, assembly/lists.ts), computed in the same way from its memory.
+// The values and errors of the wasm module, computed in the same way from its memory; see assembly/tiles.ts and
+// assembly/lists.ts of neighbors-wasm.
 function valuesOf({ memory, addresses, stride, parametersAt, rowAt }: JoinMemory) {
   const { buffer } = memory;
   const positions = rowAt.length;

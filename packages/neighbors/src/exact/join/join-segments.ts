@@ -1,10 +1,10 @@
 import type { Metric, TimeSlices } from '@rarefy/core';
+import { type JoinMemory, type JoinParameters, joinWords, residualUnit } from '@rarefy/neighbors-wasm';
 import { areEqual, groupByHash, type RowGroups } from '../../rows/equal-rows.js';
 import type { RowReader } from '../../rows/row-reader.js';
 import { notFiniteRow } from '../../rows/rows.js';
 import type { Crew } from '../../workers/crew.js';
 import { phaseOf } from '../../workers/phases.js';
-import { control, type JoinMemory, type JoinParameters, residualUnit } from './join-memory.js';
 import { orderByNorm } from './order-by-norm.js';
 
 /** Rows [start, end). */
@@ -55,9 +55,9 @@ export async function readSegment(
   const loaded = { side, segment, first: half * memory.rows[0], rows: end - start };
   await side.reader.copy(start, end, x.subarray(loaded.first * stride), stride, slices);
   for (let row = 0; row < loaded.rows; row++) ids[loaded.first + row] = start + row;
-  Atomics.store(memory.words, control.bad, noBadRow);
+  Atomics.store(memory.words, joinWords.bad, noBadRow);
   await rowPhase(tools, 'scan', loaded);
-  const bad = Atomics.load(memory.words, control.bad);
+  const bad = Atomics.load(memory.words, joinWords.bad);
   if (bad === noBadRow) return loaded;
   const values = x.subarray(bad * stride, bad * stride + side.reader.cols);
   throw notFiniteRow(values, bad - loaded.first + start, side.reader.name);
@@ -103,18 +103,18 @@ export async function joinSegments(
   if (second) await copyLists(memory, 'in', second.side, split, positions, slices);
 
   const { words } = memory;
-  for (const word of [control.residual, control.scans, control.pool]) Atomics.store(words, word, 0);
+  for (const word of [joinWords.residual, joinWords.scans, joinWords.pool]) Atomics.store(words, word, 0);
   const blocks = { items: positions, taskItems: blockRows };
   memory.setParameters({ ...parameters, bound: 0 });
   await crew.run(phaseOf('quantize', blocks));
-  memory.setParameters(withBound(parameters, Atomics.load(words, control.residual) * residualUnit));
+  memory.setParameters(withBound(parameters, Atomics.load(words, joinWords.residual) * residualUnit));
   const pairs = blockPairs(split / blockRows, positions / blockRows);
   await crew.run(phaseOf('join', { items: pairs, taskItems: 1 }), (done) => onTasks(done, pairs));
   await crew.run(phaseOf('rank', blocks));
 
   await copyLists(memory, 'out', first.side, 0, split, slices);
   if (second) await copyLists(memory, 'out', second.side, split, positions, slices);
-  return Atomics.load(words, control.scans);
+  return Atomics.load(words, joinWords.scans);
 }
 
 const noBadRow = 2 ** 31 - 1;

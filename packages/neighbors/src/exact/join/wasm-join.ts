@@ -6,14 +6,13 @@ import {
   startProgress,
   timeSlices,
 } from '@rarefy/core';
+import { fromOrderedBits, type JoinShape, joinBytes, joinMemory, mostMemoryBytes } from '@rarefy/neighbors-wasm';
 import { distanceToEqualRow, paddedColumns } from '../../distance/canonical-distance.js';
 import { distinctRows, noGroups } from '../../rows/equal-rows.js';
 import { expandSearch, expandSelfJoin } from '../../rows/expand-groups.js';
 import type { RowReader } from '../../rows/row-reader.js';
 import { startCrew } from '../../workers/crew.js';
 import { workerCount } from '../../workers/threads.js';
-import { fromOrderedBits, mostMemoryBytes } from '../../workers/wasm-module.js';
-import { type JoinShape, joinBytes, joinMemory } from './join-memory.js';
 import {
   groupSegment,
   type JoinSide,

@@ -1,4 +1,5 @@
 import type { MeasuredRecall, Metric, Neighbors, TimeSlices } from '@rarefy/core';
+import { type DescentMemory, descentWords, mostHits, mostQueries, roundingOf } from '@rarefy/neighbors-wasm';
 import { canonicalDistance, type Rows } from '../../distance/canonical-distance.js';
 import { countFound } from '../../recall/report-recall.js';
 import type { RowReader } from '../../rows/row-reader.js';
@@ -7,7 +8,6 @@ import { sampleRows } from '../../rows/sample-rows.js';
 import type { Crew } from '../../workers/crew.js';
 import { phaseOf } from '../../workers/phases.js';
 import type { ScannedRows } from '../scan-rows.js';
-import { control, type DescentMemory, mostHits, mostQueries, roundingOf } from './descent-memory.js';
 
 /** A graph, with the quantized rows that it was built from. */
 export interface CheckedGraph {
@@ -83,9 +83,9 @@ async function nearRows(
   const queries = Int32Array.from(sampled, (row) => positionOf[scanned.heads[row]!]!);
   new Int32Array(buffer, layout.queries, sampled.length).set(queries);
   new Float32Array(buffer, layout.limits, sampled.length).set(limitsOf(graph, sampled, queries, k));
-  Atomics.store(words, control.hits, 0);
+  Atomics.store(words, descentWords.hits, 0);
   await crew.run(phaseOf('check', { items: layout.rows, taskItems: 256, value: sampled.length }));
-  const count = Atomics.load(words, control.hits);
+  const count = Atomics.load(words, descentWords.hits);
   if (count > mostHits) return undefined;
   const pairs = new Int32Array(buffer, layout.hits, 2 * count);
   const near: number[][] = Array.from(sampled, () => []);

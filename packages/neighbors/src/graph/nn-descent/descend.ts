@@ -1,6 +1,6 @@
+import { type DescentMemory, descentWords } from '@rarefy/neighbors-wasm';
 import type { Crew } from '../../workers/crew.js';
 import { phaseOf } from '../../workers/phases.js';
-import { control, type DescentMemory } from './descent-memory.js';
 
 const leafRows = 64;
 const taskRows = 512;
@@ -26,7 +26,7 @@ export async function descend(
   await crew.run(phaseOf('clear', { items: rows, taskItems: 65536 }));
 
   await crew.run(phaseOf('firstTree', { items: 1, taskItems: 1, value: leafRows }));
-  const leaves = Atomics.load(words, control.fresh);
+  const leaves = Atomics.load(words, descentWords.fresh);
   const order = int32(layout.order, rows).slice();
   const starts = int32(layout.freshCounts, leaves).slice().sort();
   await crew.run(phaseOf('permute', { items: 1, taskItems: 1 }));
@@ -42,9 +42,9 @@ export async function descend(
     onRound(round);
     freshCounts.fill(0);
     oldCounts.fill(0);
-    Atomics.store(words, control.fresh, 0);
+    Atomics.store(words, descentWords.fresh, 0);
     await crew.run(phaseOf('fresh', { items: rows, taskItems: taskRows, value: round }));
-    if (Atomics.load(words, control.fresh) <= fewFresh * rows * width) break;
+    if (Atomics.load(words, descentWords.fresh) <= fewFresh * rows * width) break;
     await crew.run(phaseOf('old', { items: rows, taskItems: taskRows, value: round }));
     await crew.run(phaseOf('age', { items: rows, taskItems: 4096 }));
     await crew.run(phaseOf('join', { items: rows, taskItems: taskRows }));

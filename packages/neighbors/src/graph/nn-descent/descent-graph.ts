@@ -8,17 +8,22 @@ import {
   startProgress,
   timeSlices,
 } from '@rarefy/core';
-import { canonicalDistance, checkMetric, distanceToEqualRow } from '../../distance/canonical-distance.js';
+import { descentMemory, mostWorkers } from '@rarefy/neighbors-wasm';
+import {
+  canonicalDistance,
+  checkMetric,
+  distanceToEqualRow,
+  paddedColumns,
+} from '../../distance/canonical-distance.js';
 import { joinRows } from '../../exact/join-rows.js';
 import { withRecall } from '../../recall/report-recall.js';
 import { expandSelfJoin } from '../../rows/expand-groups.js';
 import type { RowReader } from '../../rows/row-reader.js';
 import { startCrew } from '../../workers/crew.js';
-import { mostWorkers, workerCount } from '../../workers/threads.js';
+import { workerCount } from '../../workers/threads.js';
 import { type ScannedRows, scanRows } from '../scan-rows.js';
 import { checkGraph } from './check-graph.js';
 import { descend } from './descend.js';
-import { descentMemory } from './descent-memory.js';
 import { quantizeRows } from './quantize-rows.js';
 import { rankEntries } from './rank-entries.js';
 
@@ -101,7 +106,8 @@ export async function descentGraph(
 
   const { distinct, squares } = scanned;
   const workers = workerCount(options.workers, distinct.length * cols >= largeNumbers);
-  const shape = { rows: distinct.length, cols, width, candidates, trees, workers: Math.max(1, workers), seed };
+  const size = { rows: distinct.length, cols, stride: paddedColumns(cols) };
+  const shape = { ...size, width, candidates, trees, workers: Math.max(1, workers), seed };
   const layout = descentMemory(shape);
   const { memory, parametersAt, wordsAt } = layout;
   const crew = await startCrew({ name: 'nn-descent', memory, parametersAt, wordsAt, workers, signal });

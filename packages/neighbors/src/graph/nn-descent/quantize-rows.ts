@@ -1,11 +1,11 @@
 import type { Metric, TimeSlices } from '@rarefy/core';
+import type { DescentMemory } from '@rarefy/neighbors-wasm';
 import type { RowReader } from '../../rows/row-reader.js';
 import { squareRange, unitScale } from '../../rows/rows.js';
 import type { Crew } from '../../workers/crew.js';
 import type { ScannedRows } from '../scan-rows.js';
-import type { DescentMemory } from './descent-memory.js';
 
-/** Puts one row into the memory; see `assembly/nn-descent.ts`. */
+/** Puts one row into the memory; see `assembly/nn-descent.ts` of neighbors-wasm. */
 type Quantize = (source: number, mean: number, cols: number, factor: number, position: number, half: number) => void;
 
 /**

@@ -1,7 +1,6 @@
 import type { Neighbors, TimeSlices } from '@rarefy/core';
-import { fromOrderedBits } from '../../workers/wasm-module.js';
+import { type DescentMemory, fromOrderedBits, roundingOf } from '@rarefy/neighbors-wasm';
 import { type RankedRows, rankInBlocks } from '../rank-blocks.js';
-import { type DescentMemory, roundingOf } from './descent-memory.js';
 
 /** Entries beyond k that are ranked too if rounding to int16 may have moved them there. */
 const slack = 4;

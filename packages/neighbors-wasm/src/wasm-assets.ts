@@ -2,17 +2,16 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 
-// The wasm modules and the script of worker threads. Running from source, they are compiled on first use by this file. The build
-// replaces this file with one that holds the finished bytes and text (tsup.config.ts), so a published package needs no compiler.
+// Running from source, this file compiles the wasm modules on first use. The build replaces it with one that holds the finished
+// bytes (tsup.config.ts), so a published package needs no compiler.
 
 /** The wasm modules: files of the folder `assembly`. */
 export const wasmNames = ['equal-rows', 'join', 'nn-descent'] as const;
 
 export type WasmName = (typeof wasmNames)[number];
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, 'node_modules', '.cache', 'wasm');
 
 const compilerOptions = [
@@ -61,19 +60,4 @@ async function compile(name: string, sources: ReadonlyMap<string, string>): Prom
   });
   if (error || !bytes) throw new Error(`assembly/${name}.ts does not compile: ${stderr.toString()}`, { cause: error });
   return Uint8Array.from(bytes);
-}
-
-/** The script of worker threads, with everything it imports. */
-export async function workerScript(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('worker.ts', import.meta.url))],
-    bundle: true,
-    write: false,
-    minify: true,
-    format: 'iife',
-    target: 'es2022',
-    external: ['node:*'],
-    conditions: ['@rarefy/source'],
-  });
-  return outputFiles[0]!.text;
 }

@@ -1,22 +1,7 @@
 import { RarefyError } from '@rarefy/core';
-import { type WasmName, wasmBytes } from './assets.js';
-import { isNode } from './threads.js';
 
-const modules = new Map<WasmName, Promise<WebAssembly.Module>>();
-
-/**
- * A compiled module of the folder `assembly`. All callers share it, and it can be posted to workers. It imports a shared memory.
- */
-export function loadWasmModule(name: WasmName): Promise<WebAssembly.Module> {
-  let module = modules.get(name);
-  if (!module) {
-    // Synchronous in Node: code after an asynchronous compilation can deadlock there. When nothing else keeps the event loop
-    // alive, it runs inside a call that waits for all V8 threads, one of which may wait for this thread to collect garbage.
-    module = wasmBytes(name).then((bytes) => (isNode ? new WebAssembly.Module(bytes) : WebAssembly.compile(bytes)));
-    modules.set(name, module);
-  }
-  return module;
-}
+/** Most workers that share one memory: each has scratch memory of its own. */
+export const mostWorkers = 256;
 
 const pageBytes = 65536;
 /** Bytes that a wasm memory can have, less one page. */

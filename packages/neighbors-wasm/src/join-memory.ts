@@ -1,7 +1,6 @@
 import type { Metric } from '@rarefy/core';
-import { metrics } from '../../distance/canonical-distance.js';
-import { mostWorkers } from '../../workers/threads.js';
-import { layOut, sharedMemory } from '../../workers/wasm-module.js';
+import { layOut, mostWorkers, sharedMemory } from './shared-memory.js';
+
 /** Sizes of one join. */
 export interface JoinShape {
   readonly metric: Metric;
@@ -36,8 +35,9 @@ export interface JoinParameters {
 
 /** The data of a join in one shared memory: the counterpart of `assembly/layout.ts`, which explains it. */
 export type JoinMemory = ReturnType<typeof joinMemory>;
+
 /** Words that workers share, as indices. */
-export const control = { bad: 2, residual: 3, scans: 4, pool: 5, locks: 16 } as const;
+export const joinWords = { bad: 2, residual: 3, scans: 4, pool: 5, locks: 16 } as const;
 /** The unit of the word `residual`. A residual's share of its row is at most sqrt(columns) / 65534. */
 export const residualUnit = 2 ** -30;
 
@@ -47,6 +47,8 @@ const scratchBytes = 512;
 const blockBytes = 2 ** 18;
 /** Rows that share a bound in the module. */
 const groupRows = 32;
+/** As in `assembly/layout.ts`. */
+const metricCodes: Readonly<Record<Metric, number>> = { euclidean: 0, cosine: 1, dot: 2 };
 
 function layoutOf({ stride, k, rows, crowded }: JoinShape) {
   const blockRows = Math.min(384, Math.max(groupRows, Math.floor(blockBytes / (2 * stride) / groupRows) * groupRows));
@@ -55,7 +57,7 @@ function layoutOf({ stride, k, rows, crowded }: JoinShape) {
   const blocks = Math.ceil(rows[0] / blockRows) + Math.ceil(rows[1] / blockRows);
   const positions = blocks * blockRows;
   const poolCap = Math.max(1024, 4 * cap);
-  const own = layOut({ parameters: 256, scratch: scratchBytes * mostWorkers, words: 4 * (control.locks + blocks) });
+  const own = layOut({ parameters: 256, scratch: scratchBytes * mostWorkers, words: 4 * (joinWords.locks + blocks) });
   /** In the order in which the module reads their addresses. */
   const arrays = {
     x: 4 * stride * all,
@@ -96,7 +98,7 @@ export function joinMemory(shape: JoinShape) {
   const setParameters = ({ split, positions, isMutual, unit, bound, largest, centerNorm }: JoinParameters) => {
     const words = new Uint32Array(buffer, own.parameters, 64);
     words.set([own.words, own.scratch, scratchBytes]);
-    words.set([metrics.indexOf(metric), stride, k, cap, blockRows, split, positions, isMutual ? 1 : 0], 4);
+    words.set([metricCodes[metric], stride, k, cap, blockRows, split, positions, isMutual ? 1 : 0], 4);
     new Float64Array(buffer, own.parameters + 48, 4).set([unit, bound, largest, centerNorm]);
     words.set([...Object.values(addresses), poolCap, crowded], 20);
   };

@@ -1,9 +1,5 @@
 import { expect, test } from 'vitest';
-import { layOut, loadWasmModule, sharedMemory } from './wasm-module.js';
-
-test('a wasm module is compiled once for all callers', () => {
-  expect(loadWasmModule('join')).toBe(loadWasmModule('join'));
-});
+import { layOut, sharedMemory } from './shared-memory.js';
 
 test('arrays follow each other at multiples of 64 bytes, after the first page', () => {
   const { addresses, end } = layOut({ a: 4, b: 65, c: 0 });

@@ -1,4 +1,4 @@
-// The layout of a join in the shared memory. The host writes these numbers (join-memory.ts); every worker reads them.
+// The layout of a join in the shared memory. The host writes these numbers (src/join-memory.ts); every worker reads them.
 
 import { setWords } from './words';
 

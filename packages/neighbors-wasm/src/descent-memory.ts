@@ -1,11 +1,12 @@
 import { RarefyError } from '@rarefy/core';
-import { paddedColumns } from '../../distance/canonical-distance.js';
-import { layOut, mostMemoryBytes, sharedMemory } from '../../workers/wasm-module.js';
+import { layOut, mostMemoryBytes, sharedMemory } from './shared-memory.js';
 
 /** Sizes of one search for a graph. */
-export interface DescentShape {
+interface DescentShape {
   readonly rows: number;
   readonly cols: number;
+  /** Columns of a float32 row with the padding, a multiple of 8. */
+  readonly stride: number;
   /** Entries of a row's list. */
   readonly width: number;
   /** Most candidates of a row, fresh and old separately. */
@@ -22,7 +23,7 @@ export interface DescentShape {
 export type DescentMemory = ReturnType<typeof descentMemory>;
 
 /** Words that workers share, as indices. */
-export const control = { fresh: 2, hits: 3 } as const;
+export const descentWords = { fresh: 2, hits: 3 } as const;
 export const mostQueries = 2 ** 14;
 export const mostHits = 2 ** 18;
 
@@ -42,8 +43,7 @@ const stageBytes = 2 ** 21;
  * @throws RarefyError if it exceeds what a wasm memory can have, or cannot be allocated.
  */
 export function descentMemory(shape: DescentShape) {
-  const { rows, cols, width, candidates, trees, workers, seed } = shape;
-  const stride = paddedColumns(cols);
+  const { rows, cols, stride, width, candidates, trees, workers, seed } = shape;
   const rowBytes = Math.ceil(cols / 16) * 32;
   const stageRows = Math.max(1, Math.min(rows, Math.floor(stageBytes / (4 * stride))));
   const scratchBytes = 32768 + rowBytes;
@@ -78,5 +78,5 @@ export function descentMemory(shape: DescentShape) {
   const numbers = [wordsAt, scratch, scratchBytes, rows, rowBytes, width, candidates, mostHits];
   const seedWords = [seed | 0, Math.floor(seed / 2 ** 32) | 0];
   new Uint32Array(memory.buffer, parametersAt).set([...numbers, ...seedWords, ...Object.values(addresses)]);
-  return { ...shape, ...addresses, ...stage.addresses, memory, parametersAt, wordsAt, stride, rowBytes, stageRows };
+  return { ...shape, ...addresses, ...stage.addresses, memory, parametersAt, wordsAt, rowBytes, stageRows };
 }

@@ -34,7 +34,7 @@ let hits: usize = 0; // int32 [mostHits][2]: query and row
 
 const empty: u64 = 0xff800000ffffffff; // +Infinity without an id
 
-/** Reads the parameters at `p`, which the host writes (descent-memory.ts). Runs before each phase. */
+/** Reads the parameters at `p`, which the host writes (src/descent-memory.ts). Runs before each phase. */
 export function setup(p: usize, worker: i32): void {
   setWords(p, worker);
   total = load<i32>(p, 12);
