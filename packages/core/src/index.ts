@@ -39,7 +39,12 @@ export { matrix } from './matrix.js';
 export { type CounterRandom, counterRandom } from './random/counter-random.js';
 export { digest } from './random/digest.js';
 export { collect, type EmbeddedPart, type EmbedOptions, embed, embedStream } from './run/embed.js';
-export { type EmbedderFromOptions, embedderFrom } from './run/embedder-from.js';
+export {
+  type EmbedderFromOptions,
+  embedderFrom,
+  type RowsOfItems,
+  type RowsWithTruncation,
+} from './run/embedder-from.js';
 export { iterableSampler, iterate } from './run/iterate.js';
 export { type Progress, startProgress, type Tick, type TimeSlices, timeSlices, withProgress } from './run/progress.js';
 export { selfJoin } from './run/self-join.js';

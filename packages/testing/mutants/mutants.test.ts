@@ -82,12 +82,12 @@ describeSuite(
     'one made by embedderFrom': {
       create: () =>
         embedderFrom({
-          name: 'word lengths',
-          dimensions: 8,
+          name: 'characters',
+          dimensions: 64,
           embed: (texts) =>
             texts.map((text) => {
-              const counts = new Float64Array(8);
-              for (const word of text.split(' ')) counts[word.length % 8]!++;
+              const counts = new Float64Array(64);
+              for (let index = 0; index < text.length; index++) counts[text.charCodeAt(index) % 64]!++;
               return counts;
             }),
           batchTolerance: 0,

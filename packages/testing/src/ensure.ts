@@ -93,8 +93,8 @@ export async function ensureAborts(call: (signal: AbortSignal) => unknown, what 
 }
 
 /**
- * Aborts a call while it runs: it must reject with the signal's reason. A call that does not wait for anything else may also finish with
- * a result that `accept` accepts, because it runs to its end before it can notice the abort.
+ * Aborts a call while it runs: it must reject with the signal's reason. A call that does not wait for anything else may also finish
+ * with a result that `accept` accepts, because it runs to its end before it can notice the abort.
  */
 export async function ensureAbortsMidway<Result>(
   call: (signal: AbortSignal) => Promise<Result>,

@@ -43,9 +43,9 @@ export interface SamplerSubject extends Subject<Sampler> {
   /** Positions are in [0, size). Default: the length of `probabilities()`, if the sampler has them. */
   readonly size?: number;
   /**
-   * Makes a sampler of the same kind from these weights, if its draws follow weights. With replacement, each position must be drawn in
-   * proportion to its weight; without, the first draw of each epoch, and every epoch must hold all positions. Checked for samplers that
-   * do not adapt, by a chi-square test at level 1e-6.
+   * Makes a sampler of the same kind from these weights, if its draws follow weights. With replacement, each position must be drawn
+   * in proportion to its weight; without, the first draw of each epoch, and every epoch must hold all positions. Checked for
+   * samplers that do not adapt, by a chi-square test at level 1e-6.
    */
   readonly fromWeights?: (weights: Float64Array) => Sampler | Promise<Sampler>;
 }
@@ -110,11 +110,13 @@ export interface TestedTensor {
   dispose(): void;
 }
 
-/** A model with a `forward` of its own. A `CausalLanguageModel` of `@rarefy/lm` has all members but `tensor` and `gradientNorms`. */
+/**
+ * A model with a `forward` of its own. A `CausalLanguageModel` of `@rarefy/lm` has all members but `tensor` and `gradientNorms`.
+ */
 export interface ForwardModelUnderTest<Tensor extends TestedTensor> {
   /**
-   * Ids and mask are [batch, T]; the mask is 1 for real tokens and 0 for padding, on either side. Returns logits [batch, T, vocabulary]
-   * and hidden states [batch, T, hidden] after the final norm.
+   * Ids and mask are [batch, T]; the mask is 1 for real tokens and 0 for padding, on either side. Returns logits [batch, T,
+   * vocabulary] and hidden states [batch, T, hidden] after the final norm.
    */
   forward(ids: Tensor, mask: Tensor): { readonly logits: TestedTensor; readonly hiddenStates: TestedTensor };
   readonly head: {
@@ -130,8 +132,8 @@ export interface ForwardModelUnderTest<Tensor extends TestedTensor> {
   /** Weights to train, by name. Leave out those that cannot change the outputs, and frozen ones. */
   readonly parameters?: Readonly<Record<string, unknown>>;
   /**
-   * The norm of the gradient of any loss of the logits, such as their mean square over the real tokens, by parameter name. Parameters
-   * without a gradient may be missing.
+   * The norm of the gradient of any loss of the logits, such as their mean square over the real tokens, by parameter name.
+   * Parameters without a gradient may be missing.
    */
   gradientNorms?(
     ids: Tensor,

@@ -29,8 +29,8 @@ export interface EmbeddedPart {
 
 /**
  * Embeds all items: one row per item, in order (items x dimensions). No items give 0 x dimensions.
- * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an invalid
- *   matrix; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an
+ *   invalid matrix; the signal's reason on abort.
  */
 export async function embed<Item>(
   embedder: Embedder<Item>,
@@ -45,8 +45,8 @@ export async function embed<Item>(
 /**
  * Embeds items as they arrive, batch by batch and in order. Reads no items ahead: a batch is read and computed only when the caller
  * asks for the next part.
- * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an invalid
- *   matrix; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an
+ *   invalid matrix; the signal's reason on abort.
  */
 export async function* embedStream<Item>(
   embedder: Embedder<Item>,

@@ -22,6 +22,13 @@ test('embeds with arrays or a matrix, in batches of at most maxBatch', async () 
   expect((await promised.embedBatch([])).embeddings).toEqual({ data: new Float32Array(0), rows: 0, cols: 2 });
 });
 
+test('passes on which texts were truncated', async () => {
+  const embedder = embedderFrom({ ...options, embed: (texts) => ({ embeddings: counted(texts), truncated: [1] }) });
+  const { embeddings, truncated } = await embedder.embedBatch(['a', 'b c']);
+  expect(embeddings.data).toEqual(Float32Array.of(1, 0, 3, 1));
+  expect(truncated).toEqual(Uint32Array.of(1));
+});
+
 test('name and dimensions make the fingerprint; the rest are capabilities', () => {
   const { fingerprint, capabilities } = embedderFrom(options);
   expect(fingerprint).toBe('function:name=counts@1,dimensions=2');

@@ -6,6 +6,15 @@ import type { CallOptions } from '../spec/component.js';
 import type { Embedder } from '../spec/embedder.js';
 import type { Matrix } from '../spec/matrix.js';
 
+/** One row per item, in order: an array per row, or a matrix (items x dimensions). */
+export type RowsOfItems = readonly ArrayLike<number>[] | Matrix;
+
+/** What a function returns that also reports truncation: the indices, within the batch, of items whose text was cut. */
+export interface RowsWithTruncation {
+  readonly embeddings: RowsOfItems;
+  readonly truncated?: ArrayLike<number>;
+}
+
 export interface EmbedderFromOptions<Item = string> {
   /**
    * Names everything that decides the numbers: the model, its revision, pooling, prefix. Part of the fingerprint, by which caches
@@ -14,11 +23,11 @@ export interface EmbedderFromOptions<Item = string> {
   readonly name: string;
   /** Number of columns, an integer ≥ 1. */
   readonly dimensions: number;
-  /** Embeds one batch: one row per item, in order, as arrays or as a matrix (items x dimensions). */
+  /** Embeds one batch. If it cuts long texts, it returns the truncated ones too. */
   readonly embed: (
     items: readonly Item[],
     options: CallOptions,
-  ) => readonly ArrayLike<number>[] | Matrix | Promise<readonly ArrayLike<number>[] | Matrix>;
+  ) => RowsOfItems | RowsWithTruncation | Promise<RowsOfItems | RowsWithTruncation>;
   /** Largest number of items per call of `embed`, an integer ≥ 1; default no limit. */
   readonly maxBatch?: number | undefined;
   /** Largest number of concurrent calls of `embed`, an integer ≥ 1; default 1. */
@@ -78,10 +87,15 @@ export function embedderFrom<Item = string>(options: EmbedderFromOptions<Item>):
       const { signal } = callOptions;
       signal?.throwIfAborted();
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
-      const embeddings = toMatrix(await embed(items, callOptions), items.length, dimensions, name);
+      const returned = await embed(items, callOptions);
       signal?.throwIfAborted();
+      const isReport = typeof returned === 'object' && returned !== null && 'embeddings' in returned;
+      const rows = isReport ? returned.embeddings : returned;
+      const embeddings = toMatrix(rows, items.length, dimensions, name);
       if (normalized) checkLengths(embeddings, name);
-      return { embeddings };
+      return isReport && returned.truncated
+        ? { embeddings, truncated: Uint32Array.from(returned.truncated) }
+        : { embeddings };
     },
     async [Symbol.asyncDispose]() {
       if (disposed) return;
@@ -92,12 +106,7 @@ export function embedderFrom<Item = string>(options: EmbedderFromOptions<Item>):
 }
 
 /** A copy of what a function returned for `items` items. */
-function toMatrix(
-  returned: readonly ArrayLike<number>[] | Matrix,
-  items: number,
-  dimensions: number,
-  name: string,
-): Matrix {
+function toMatrix(returned: RowsOfItems, items: number, dimensions: number, name: string): Matrix {
   const isMatrix = typeof returned === 'object' && returned !== null && 'data' in returned;
   const rows = isMatrix ? returned.rows : returned?.length;
   const cols = isMatrix ? returned.cols : returned?.[0]?.length;

@@ -7,8 +7,9 @@ export interface DensityCapabilities {
   /** Whether the estimator has `update`. */
   readonly online: boolean;
   /**
-   * Whether a density compares a row with its own neighborhood, as the local outlier factor does, rather than with all rows; default
-   * false. Inside any cluster, tight or loose, relative densities are about equal; a row apart from its nearest cluster has a lower one.
+   * Whether a density compares a row with its own neighborhood, as the local outlier factor does, rather than with all rows;
+   * default false. Inside any cluster, tight or loose, relative densities are about equal; a row apart from its nearest cluster has
+   * a lower one.
    */
   readonly relative?: boolean;
 }

@@ -33,7 +33,8 @@ const scores = { capability: 'score', met: ({ capabilities }: DensityEstimator) 
  * The checks of every density estimator. An estimator with the capability `relative` compares each row with its own neighborhood.
  * These checks do not apply to it:
  * - larger densities for a tight cluster than for a loose one, in a fit and in scores: both clusters have about the same;
- * - the largest density for a row with many copies: it is as crowded as its neighbors, the copies. Equal rows still need equal densities;
+ * - the largest density for a row with many copies: it is as crowded as its neighbors, the copies. Equal rows still need equal
+ *   densities;
  * - a fit without a row gives that row the same density: its neighbors' own neighborhoods change too.
  *
  * Instead, a row beside a tight cluster must have a lower density than the rows of a tight and of a loose cluster.

@@ -16,8 +16,9 @@ const lengths = [5, 3, 1, 4]; // tokens per row of the batch that most checks us
 const longest = Math.max(...lengths);
 
 /**
- * The checks of a `forward` of your own: `forward(ids, mask) → { logits, hiddenStates }` and its output head, as `fromForwardModel` of
- * `@rarefy/lm` takes them. Numbers are compared within `tolerance` times the largest number of the output. Rows have at most 5 tokens.
+ * The checks of a `forward` of your own: `forward(ids, mask) → { logits, hiddenStates }` and its output head, as `fromForwardModel`
+ * of `@rarefy/lm` takes them. Numbers are compared within `tolerance` times the largest number of the output. Rows have at most 5
+ * tokens.
  */
 export function forwardModelChecks<Tensor extends TestedTensor>(subject: ForwardModelSubject<Tensor>): Check[] {
   const { create, tolerance = 1e-4 } = subject;
