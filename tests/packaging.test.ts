@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -12,6 +13,7 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies?: Ranges;
   readonly peerDependencies?: Ranges;
 }
@@ -52,6 +54,10 @@ describe.each(subpaths)('$name', ({ path, name, target }) => {
   );
 });
 
+test.each(packages)('$manifest.name is checked before it is packed', ({ manifest }) => {
+  expect(manifest.scripts.prepack).toMatch(/^node ..\/..\/scripts\/check-pack\.mjs\b/);
+});
+
 test.each(packages)('$manifest.name packs its build and its source, and no tests', ({ path }) => {
   const packed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], {
     cwd: path,
@@ -62,6 +68,35 @@ test.each(packages)('$manifest.name packs its build and its source, and no tests
   expect(files.some((file) => file.startsWith('dist/'))).toBe(true);
   for (const file of files)
     expect(file).toMatch(/^(dist|src|bin|examples|native)\/|^(package\.json|README\.md|LICENSE)$/);
+});
+
+describe('npm pack refuses', () => {
+  const pack = (cwd: string) => spawnSync('npm', ['pack', '--loglevel=error'], { cwd, encoding: 'utf8' });
+  const tarballs = (folder: string) => readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+
+  test('a package that is not built', () => {
+    const tree = mkdtempSync(join(tmpdir(), 'rarefy-unbuilt-'));
+    for (const name of ['scripts', 'tsup.base.ts', 'tsconfig.base.json', 'pnpm-lock.yaml'])
+      cpSync(join(root, name), join(tree, name), { recursive: true });
+    const path = join(tree, 'packages', 'core');
+    mkdirSync(path, { recursive: true });
+    cpSync(join(root, 'packages', 'core', 'package.json'), join(path, 'package.json'));
+    const { status, stderr } = pack(path);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      'rarefy: cannot pack: packages/core is not built, or has changed since its build. Run in the root folder: npm run pack:all',
+    );
+    expect(tarballs(path)).toEqual([]);
+    rmSync(tree, { recursive: true });
+  });
+
+  test('a package whose dependencies would not be found', () => {
+    const { path } = packages.find(({ manifest }) => manifest.name === '@rarefy/samplers')!;
+    const { status, stderr } = pack(path);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('rarefy: cannot pack: npm pack leaves "workspace:" and "catalog:" in the package.json');
+    expect(tarballs(path)).toEqual([]);
+  });
 });
 
 /** Whether a range accepts a version, judged by the major version. */

@@ -236,10 +236,18 @@ test('the error for a number that is not finite names the file and the row', asy
   const bytes = readFileSync(join(cwd, 'e.safetensors'));
   bytes.writeUInt32LE(0x7fc00000, 8 + Number(bytes.readBigUInt64LE(0)) + 4 * (12 * 5 + 3));
   writeFileSync(join(cwd, 'nan.safetensors'), bytes);
-  for (const line of ['sample --budget 9 --method coverage', 'density']) {
+  for (const [line, name] of [
+    ['sample --budget 9 --method coverage', 'points'],
+    ['sample --budget 9', 'points'],
+    ['density', 'points'],
+    ['density --estimator kernel', 'points'],
+    ['density --estimator race', 'points'],
+    ['density --estimator cluster', 'points'],
+    ['density --neighbors exact', 'points'],
+  ]) {
     const { code, stderr } = await run(`${line} --embeddings nan.safetensors --out x`);
-    expect([code, stderr]).toEqual([1, expect.stringContaining('nan.safetensors: ')]);
-    expect(stderr).toContain('NaN in row 5');
+    const message = `rarefy: nan.safetensors: ${name} have NaN in row 5, column 3; remove or correct that row`;
+    expect([line, code, stderr.trimEnd().split('\n').at(-1)]).toEqual([line, 1, message]);
   }
 });
 

@@ -1,6 +1,6 @@
 import { type CallOptions, InvalidArgumentError, MissingDependencyError } from '@rarefy/core';
 import { fileExists } from '@rarefy/io';
-import { camelCase, type OptionValues } from '../shell/options.js';
+import { type CodeFile, camelCase, isCodeFile, type OptionValues } from '../shell/options.js';
 import {
   type EmbedderName,
   type EmbedderRequest,
@@ -9,6 +9,7 @@ import {
   type embedderOptions,
   embedders,
   type OpenedEmbedder,
+  openEmbedderFile,
 } from './embedders.js';
 import { onnxRuntime } from './project-libraries.js';
 import { defaultSentenceModel, findSentenceModel, isSentenceModel, sentenceModelFolders } from './sentence-models.js';
@@ -20,29 +21,31 @@ export type EmbedderValues = OptionValues<typeof embedderOptions> &
 export async function openEmbedder(values: EmbedderValues, options: CallOptions): Promise<OpenedEmbedder> {
   const { name, sentenceModel, reason } = await chooseEmbedder(values);
   checkApplies(name, values);
-  const opened = await embedders[name].open({ ...values, sentenceModel }, options);
+  const opened = isCodeFile(name)
+    ? await openEmbedderFile(name)
+    : await embedders[name].open({ ...values, sentenceModel }, options);
   const message = `${name}: ${opened.name}${reason === undefined ? '' : ` (${reason})`}`;
   options.onEvent?.({ type: 'work-message', task: 'embedder', message });
   const { cache, batchSize = opened.batchSize } = values;
-  const model = { embedder: name, ...opened.model };
+  const model = { embedder: isCodeFile(name) ? 'file' : name, ...opened.model };
   if (cache === undefined) return { ...opened, batchSize, model };
   const { cachedEmbedder } = await import('@rarefy/embedders/cached');
   return { ...opened, batchSize, model, embedder: await cachedEmbedder(opened.embedder, { folder: cache }, options) };
 }
 
 /** @throws InvalidArgumentError for an option that does not apply to the embedder. */
-function checkApplies(name: EmbedderName, values: EmbedderValues): void {
+function checkApplies(name: EmbedderName | CodeFile, values: EmbedderValues): void {
   const given = values as unknown as Readonly<Record<string, unknown>>;
   for (const option of [...Object.keys(embedderModelOptions), 'batch-tokens']) {
     const takers = embedderNames.filter((other) => (embedders[other].takes as readonly string[]).includes(option));
-    if (given[camelCase(option)] === undefined || takers.includes(name)) continue;
+    if (given[camelCase(option)] === undefined || takers.some((taker) => taker === name)) continue;
     const list = takers.length === 1 ? takers[0] : `${takers.slice(0, -1).join(', ')} and ${takers.at(-1)}`;
     throw new InvalidArgumentError(`--${option} applies only to ${list}; the embedder is ${name}.`);
   }
 }
 
 interface EmbedderChoice {
-  readonly name: EmbedderName;
+  readonly name: EmbedderName | CodeFile;
   /** Folder of the sentence model, for onnx. */
   readonly sentenceModel?: string;
   /** Why it was chosen, if it was not requested. */

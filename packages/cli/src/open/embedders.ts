@@ -149,13 +149,17 @@ export const embedders = {
 export type EmbedderName = keyof typeof embedders;
 export const embedderNames = Object.keys(embedders) as [EmbedderName];
 /** One phrase per embedder, for `--help`. */
-export const embedderSummaries = embedderNames.map((name) => `${name}: ${embedders[name].summary}`).join('; ');
+export const embedderSummaries = [
+  ...embedderNames.map((name) => `${name}: ${embedders[name].summary}`),
+  'a TypeScript or JavaScript file whose exported function returns an embedder of texts: the file is run, so use only code that you trust',
+].join('; ');
 
 /** How a command turns texts into rows. */
 export const embedderOptions = under('Model', {
   embedder: {
     type: 'choice',
     choices: embedderNames,
+    orFile: true,
     description: `${embedderSummaries}. Default: what --ckpt holds; without it onnx if all-MiniLM-L6-v2 is found, else use`,
   },
   ...embedderModelOptions,
@@ -176,6 +180,17 @@ export const embeddingOptions = under('Model', {
   },
   ...backendOption,
 });
+
+/**
+ * Opens the embedder that a file exports: of plain texts, with the fingerprint that it reports. Its function is called without arguments.
+ * @throws InputError if the file exports no such function or the function returns no embedder.
+ */
+export async function openEmbedderFile(file: string): Promise<OpenedEmbedder> {
+  const { openEmbedderOf } = await import('./factory.js');
+  const { embedder, digest } = await openEmbedderOf(file);
+  const opened = 'countTokens' in embedder ? fromTokens(embedder) : { embedder: fromText(embedder) };
+  return { ...opened, batchSize: 32, model: { path: file, code: digest }, name: embedder.fingerprint };
+}
 
 /** Opens an embedder of a language model: of `ckpt`, which closes with the embedder, or of `request.languageModel`. */
 async function openCausal(

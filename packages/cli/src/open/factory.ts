@@ -1,4 +1,4 @@
-import { InputError, type Sampler } from '@rarefy/core';
+import { type Embedder, InputError, type Sampler, type TokenCountingEmbedder } from '@rarefy/core';
 import { type ImportedFile, importFile } from './import-file.js';
 
 /** Any function that a file exports. */
@@ -49,12 +49,25 @@ export async function openSampler(
   const sampler: unknown = weights
     ? await (fromWeights as ExportedFunction)(weights, seed)
     : await exportedFunction(imported, file)(size, seed);
-  if ((sampler as Partial<Sampler> | undefined)?.kind !== 'sampler') {
-    throw new InputError(
-      `the function of ${file} returned ${describe(sampler)}, not a sampler; see: rarefy check ${file}`,
-    );
-  }
-  return { sampler: sampler as Sampler, digest: imported.digest };
+  return { sampler: ofKind<Sampler>('sampler', sampler, file), digest: imported.digest };
+}
+
+/**
+ * Opens the embedder that a file exports: the default export, or its only function, called without arguments.
+ * @throws InputError if the file exports no such function or the function returns no embedder.
+ */
+export async function openEmbedderOf(file: string) {
+  const imported = await importFile(file);
+  const embedder: unknown = await exportedFunction(imported, file)();
+  return { embedder: ofKind<Embedder | TokenCountingEmbedder>('embedder', embedder, file), digest: imported.digest };
+}
+
+/** @throws InputError if the value is not a component of this kind. */
+function ofKind<Kind extends { readonly kind: string }>(kind: Kind['kind'], value: unknown, file: string): Kind {
+  if ((value as Partial<Kind> | null | undefined)?.kind === kind) return value as Kind;
+  throw new InputError(
+    `the function of ${file} returned ${describe(value)}, not ${kind === 'embedder' ? 'an' : 'a'} ${kind}; see: rarefy check ${file}`,
+  );
 }
 
 function describe(value: unknown): string {

@@ -38,7 +38,7 @@ function section(heading: string, lines: readonly string[]): string {
 
 function label(name: string, option: OptionDefinition): string {
   if (option.type === 'flag') return `--${name}`;
-  if (option.type === 'choice') return `--${name}=<${option.choices.join('|')}>`;
+  if (option.type === 'choice') return `--${name}=<${option.choices.join('|')}${option.orFile ? '|file' : ''}>`;
   return `--${name}=<${'valueHint' in option ? option.valueHint : option.type}>`;
 }
 

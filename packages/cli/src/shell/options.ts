@@ -12,7 +12,13 @@ export type OptionDefinition = {
   | { readonly type: 'text'; readonly valueHint: string; readonly default?: string }
   | { readonly type: 'list'; readonly valueHint: string }
   | { readonly type: 'integer' | 'number'; readonly default?: number; readonly min?: number; readonly max?: number }
-  | { readonly type: 'choice'; readonly choices: readonly string[]; readonly default?: string }
+  | {
+      readonly type: 'choice';
+      readonly choices: readonly string[];
+      readonly default?: string;
+      /** Whether the path of a TypeScript or JavaScript file is a value too. */
+      readonly orFile?: true;
+    }
   | { readonly type: 'flag' }
 );
 
@@ -35,12 +41,20 @@ export type OptionValues<Definitions extends OptionDefinitions> = {
 type OptionValue<Definition> = Definition extends { readonly type: 'integer' | 'number' }
   ? number
   : Definition extends { readonly type: 'choice'; readonly choices: readonly (infer Choice)[] }
-    ? Choice
+    ? Choice | (Definition extends { readonly orFile: true } ? CodeFile : never)
     : Definition extends { readonly type: 'flag' }
       ? boolean
       : Definition extends { readonly type: 'list' }
         ? readonly string[]
         : string;
+
+/** The path of a TypeScript or JavaScript file. */
+export type CodeFile = `${string}.${'js' | 'mjs' | 'cjs' | 'ts' | 'mts' | 'cts'}`;
+
+/** Whether a value is the path of a TypeScript or JavaScript file, by its extension. */
+export function isCodeFile(value: string): value is CodeFile {
+  return /[^/\\]\.[cm]?[jt]s$/.test(value);
+}
 
 type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`

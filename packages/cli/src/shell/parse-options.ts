@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { InvalidArgumentError } from '@rarefy/core';
 import { didYouMean } from './did-you-mean.js';
-import { camelCase, type OptionDefinition, type OptionDefinitions, type OptionValues } from './options.js';
+import { camelCase, isCodeFile, type OptionDefinition, type OptionDefinitions, type OptionValues } from './options.js';
 
 export interface ParsedOptions<Definitions extends OptionDefinitions> {
   readonly values: OptionValues<Definitions>;
@@ -69,9 +69,10 @@ function toValue(name: string, definition: OptionDefinition, texts: readonly str
   if (text === undefined) return definition.default;
   if (definition.type === 'text') return text;
   if (definition.type === 'choice') {
-    if (definition.choices.includes(text)) return text;
+    if (definition.choices.includes(text) || (definition.orFile && isCodeFile(text))) return text;
+    const orFile = definition.orFile ? ', or a .ts or .js file' : '';
     throw new InvalidArgumentError(
-      `${name} must be one of ${definition.choices.join(', ')}; got ${text}.${didYouMean(text, definition.choices)}`,
+      `${name} must be one of ${definition.choices.join(', ')}${orFile}; got ${text}.${didYouMean(text, definition.choices)}`,
     );
   }
   const { type, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = definition;
