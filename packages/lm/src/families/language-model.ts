@@ -138,8 +138,8 @@ export function initialWeights(config: unknown, seed: number): Map<string, Weigh
 }
 
 /**
- * Digest of all weights in the order of their names, as 16 hex digits. It changes whenever a weight changes. For a model of your own it
- * also covers its description and the names and shapes of its weights, so that two of them never share one.
+ * Digest of all weights in the order of their names, as 16 hex digits. It changes whenever a weight changes. For a model of your
+ * own it also covers its description and the names and shapes of its weights, so that two of them never share one.
  * @throws InvalidArgumentError if the model has neither `parameters` nor a `name`.
  */
 export async function weightsDigest(model: CausalLanguageModel): Promise<string> {

@@ -11,11 +11,12 @@ export interface ModelSnapshot extends CausalLanguageModel, Disposable {
 }
 
 /**
- * Keeps the weights that a model has now. The snapshot embeds and generates as the model does now, whatever training does to the model
- * later. It copies no numbers: both share data until the next optimizer step gives the model new data. No gradient flows into a snapshot.
+ * Keeps the weights that a model has now. The snapshot embeds and generates as the model does now, whatever training does to the
+ * model later. It copies no numbers: both share data until the next optimizer step gives the model new data. No gradient flows into
+ * a snapshot.
  *
- * A snapshot of a built-in family is independent of the model. One of your own model calls its `forward` with the kept weights in its
- * variables, and puts the current ones back before it returns; do not dispose those variables earlier.
+ * A snapshot of a built-in family is independent of the model. One of your own model calls its `forward` with the kept weights in
+ * its variables, and puts the current ones back before it returns; do not dispose those variables earlier.
  * @throws InvalidArgumentError if the model lists no weights that a snapshot could keep.
  */
 export function snapshot(model: CausalLanguageModel): ModelSnapshot {
