@@ -59,8 +59,8 @@ interface PairRows {
  * Trains a reward model on preference pairs with the Bradley-Terry loss, -log σ(chosen - rejected), as `RewardTrainer` of TRL.
  * Metrics under TRL's names: `loss`, `grad_norm`, `learning_rate`, `accuracy`, `margin`, `min_reward`, `mean_reward`, `max_reward`,
  * `num_tokens`, `step_time`.
- * @throws InputError if every pair has a row longer than `maxLength`, or the folder of `checkpoint` already holds a run and `resume` is
- *   not set; InvalidArgumentError if an option is unknown or out of range.
+ * @throws InputError if every pair has a row longer than `maxLength`, or the folder of `checkpoint` already holds a run and
+ *   `resume` is not set; InvalidArgumentError if an option is unknown or out of range.
  */
 export async function trainRewardModel(
   loaded: Omit<SavedModel, 'extra'>,

@@ -36,7 +36,7 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly maxRefills?: number;
   /** Most tokens per prompt, including special tokens; default: 512, or what completions leave of the model's positions. */
   readonly maxPromptLength?: number;
-  /** Most new tokens per completion, including the stop token; default: 256, or a quarter of the model's positions if that is less. */
+  /** Most new tokens per completion, including the stop token; default: a quarter of the model's positions, at most 256. */
   readonly maxCompletionLength?: number;
   /** Completions per forward pass; default: the whole batch. Fewer need less memory; sums then differ only by rounding. */
   readonly microBatchSize?: number;
@@ -74,9 +74,9 @@ export interface GrpoTrainingResult {
  * A run resumed from a checkpoint gives the same metrics (except times) and weights as an uninterrupted run. Completions depend
  * only on the seed and the draw. The saved state of the loader includes the updates that the sampler received, for example in
  * `onStep`, until the checkpoint was saved or the next step began.
- * @throws TrainingError if a reward or the loss is not finite, a logger fails, or the sampler ends before `steps`; InputError if the
- *   folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of range, or
- *   `checkTrainable` refuses the policy.
+ * @throws TrainingError if a reward or the loss is not finite, a logger fails, or the sampler ends before `steps`; InputError if
+ *   the folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of
+ *   range, or `checkTrainable` refuses the policy.
  */
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   policy: Omit<SavedModel, 'extra'>,

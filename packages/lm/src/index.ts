@@ -2,9 +2,9 @@
  * Decoder-only language models in TensorFlow.js.
  *
  * - A {@link CausalLanguageModel} has `forward` (logits and hidden states) and tfjs variables. {@link loadLanguageModel} reads
- *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} and {@link fromLayersModel} wrap
- *   a model of your own, and {@link loadWeights} loads its weights again.
- *   {@link snapshot} keeps the weights of a model in training.
+ *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} and {@link fromLayersModel}
+ *   wrap a model of your own, and {@link loadWeights} loads its weights again. {@link snapshot} keeps the weights of a model in
+ *   training.
  * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.
  * - A {@link ChatFormat} writes prompts and answers as tokens; {@link generate} continues prompts, independent of the batch.
  * - Training is a {@link TrainingTask} run by {@link trainWithCheckpoints}: AdamW, a learning-rate schedule, and checkpoints from

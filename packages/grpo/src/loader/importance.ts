@@ -31,7 +31,7 @@ export function importanceWeights(
   });
 }
 
-/** @throws InvalidArgumentError if `importance` is unknown, beta is outside [0, 1], or `target` does not have `size` probabilities. */
+/** @throws InvalidArgumentError if `importance` is unknown, beta is outside [0, 1], or `target` has not `size` probabilities. */
 export function checkImportance(importance: Importance, size: number, target?: Float64Array): void {
   if (typeof importance === 'string') {
     if (importance !== 'none' && importance !== 'full') {

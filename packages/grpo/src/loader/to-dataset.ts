@@ -16,7 +16,8 @@ export type BatchDataset<Batch> = Dataset<Batch & TensorContainerObject>;
  * The batches of a loader as a `tf.data.Dataset`. All iterators of the data set continue where the loader is. An iterator that
  * is dropped early keeps nothing open: it takes each batch in an iteration of its own. Stages that read ahead, such as `prefetch`,
  * `shuffle` and `mapAsync`, may call `next` before the last call is answered: the calls wait for each other, also across iterators.
- * @throws InvalidArgumentError for an unknown option; MissingDependencyError if `@tensorflow/tfjs-data` is not installed and not given.
+ * @throws InvalidArgumentError for an unknown option; MissingDependencyError if `@tensorflow/tfjs-data` is not installed and not
+ *   given.
  */
 export async function toDataset<Batch>(
   loader: AsyncIterable<Batch>,

@@ -12,7 +12,8 @@ export interface JsonlLoggerOptions {
 /**
  * Writes one JSON line per step: `{"step":1,"reward":0.5,…}`, with keys in the given order, and NaN and infinity as null. The line
  * is on disk when `log` returns. A line that a crash cut off is removed on resume.
- * @throws InvalidArgumentError for an unknown option; CorruptFileError naming the first complete line of an earlier run that is not a log line; the file is then unchanged.
+ * @throws InvalidArgumentError for an unknown option; CorruptFileError naming the first complete line of an earlier run that is not
+ *   a log line; the file is then unchanged.
  */
 export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): MetricLogger {
   checkOptions(options, ['truncateAfterStep'], 'jsonlLogger');

@@ -17,7 +17,8 @@ export interface ChosenBackend {
 /**
  * Loads a tfjs backend and makes it current: `backend` if given, or the one in the environment variable RAREFY_BACKEND, or the
  * first of {@link backendNames} that loads and passes a small computation.
- * @throws InvalidArgumentError if the name or an option is unknown; MissingDependencyError if the given backend, or every backend, fails.
+ * @throws InvalidArgumentError if the name or an option is unknown; MissingDependencyError if the given backend, or every backend,
+ *   fails.
  */
 export async function chooseBackend(options: { readonly backend?: string | undefined } = {}): Promise<ChosenBackend> {
   checkOptions(options, ['backend'], 'chooseBackend');

@@ -47,8 +47,8 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
 }
 
 /**
- * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Each file is
- * written whole or not at all.
+ * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Each file
+ * is written whole or not at all.
  * @throws InvalidArgumentError if a model of a built-in family has no `config`.
  */
 export async function saveLanguageModel(
@@ -73,11 +73,11 @@ function ownConfig({ description: { family, ...sizes } }: CausalLanguageModel): 
 }
 
 /**
- * Loads saved weights into the `parameters` and `frozen` weights of a model: a model of your own that was built with the same shapes, or
- * any other. A reward head in the folder is ignored.
+ * Loads saved weights into the `parameters` and `frozen` weights of a model: a model of your own that was built with the same
+ * shapes, or any other. A reward head in the folder is ignored.
  * @param folder with `model.safetensors`, or shards with `model.safetensors.index.json`: a saved model or a checkpoint
- * @throws InputError if the files cannot be read, or hold a weight that the model does not list; StateMismatchError naming a weight that
- *   is missing or has another shape. The model is then unchanged.
+ * @throws InputError if the files cannot be read, or hold a weight that the model does not list; StateMismatchError naming a weight
+ *   that is missing or has another shape. The model is then unchanged.
  */
 export async function loadWeights(model: CausalLanguageModel, folder: string): Promise<void> {
   const listed = { ...model.frozen, ...model.parameters };

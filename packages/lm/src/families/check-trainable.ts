@@ -6,11 +6,11 @@ import type { CausalLanguageModel } from './causal-language-model.js';
 const tolerance = 1e-3;
 
 /**
- * Checks a model of your own with one pass over a few tokens, because training would otherwise go wrong in silence: losses use the head
- * on the hidden states, not the logits of `forward`, and only the listed parameters are trained. Trainers call it before the first step.
- * Models of the built-in families pass without a computation.
- * @throws ShapeError if `forward` returns another shape; InvalidArgumentError if its logits are not those of the head, if a parameter
- *   has no effect, or if `forward` uses a trainable variable that is neither in `parameters` nor in `frozen`.
+ * Checks a model of your own with one pass over a few tokens, because training would otherwise go wrong in silence: losses use the
+ * head on the hidden states, not the logits of `forward`, and only the listed parameters are trained. Trainers call it before the
+ * first step. Models of the built-in families pass without a computation.
+ * @throws ShapeError if `forward` returns another shape; InvalidArgumentError if its logits are not those of the head, if a
+ *   parameter has no effect, or if `forward` uses a trainable variable that is neither in `parameters` nor in `frozen`.
  */
 export function checkTrainable(model: CausalLanguageModel): void {
   if (model.description.family !== 'custom') return;

@@ -31,8 +31,8 @@ const headNames = ['weight', 'bias', 'softCap'] as const satisfies readonly (key
 /**
  * Makes a language model of your own tfjs model, for embedders, generation and training. It has no key/value cache. Disposing
  * it does not free your weights. Training compares `forward` with the head and the listed weights before its first step.
- * @throws InvalidArgumentError for an unknown option; ShapeError if the bias and the vocabulary have different lengths. `hiddenStates`
- *   throws ShapeError if `forward` returns hidden states of another width than the head.
+ * @throws InvalidArgumentError for an unknown option; ShapeError if the bias and the vocabulary have different lengths.
+ *   `hiddenStates` throws ShapeError if `forward` returns hidden states of another width than the head.
  */
 export function fromForwardModel({ forward }: ForwardModel, options: ForwardModelOptions): CausalLanguageModel {
   checkOptions(options, optionNames, 'fromForwardModel');

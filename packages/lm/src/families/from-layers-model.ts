@@ -36,17 +36,18 @@ export interface LayersModelOptions {
 const optionNames = ['maxPositions', 'name'] as const satisfies readonly (keyof LayersModelOptions)[];
 
 /**
- * Makes a language model of a tf.layers model, for embedders, generation and training. The model takes token ids [batch, T], and as an
- * optional second input the mask [batch, T]. It must be causal: the output of a token depends only on the tokens before it (recurrent
- * layers, or an attention layer of your own). Its last layer is a Dense layer without activation, with
- * one unit per token of the vocabulary; what goes into it are the hidden states.
+ * Makes a language model of a tf.layers model, for embedders, generation and training. The model takes token ids [batch, T], and as
+ * an optional second input the mask [batch, T]. It must be causal: the output of a token depends only on the tokens before it
+ * (recurrent layers, or an attention layer of your own). Its last layer is a Dense layer without activation, with one unit per
+ * token of the vocabulary; what goes into it are the hidden states.
  *
- * Rows reach the model without padding before their first token, and padded on the right to the length of the input if that is fixed.
- * Layers run as in `predict`, so dropout does nothing. Weights of layers with `trainable: false` are `frozen`, all others are
- * `parameters`; both are named by layer index, `layers.2.kernel`, and so load into the same architecture built again. The kernel of the
- * Dense layer trains as it is; `head.weight` is its transpose. Disposing the result does not dispose the tf.layers model.
- * @throws InvalidArgumentError if the last layer is not such a Dense layer, the model has more than two inputs, or `maxPositions` is missing
- *   or longer than the input.
+ * Rows reach the model without padding before their first token, and padded on the right to the length of the input if that is
+ * fixed. Layers run as in `predict`, so dropout does nothing. Weights of layers with `trainable: false` are `frozen`, all others
+ * are `parameters`; both are named by layer index, `layers.2.kernel`, and so load into the same architecture built again. The
+ * kernel of the Dense layer trains as it is; `head.weight` is its transpose. Disposing the result does not dispose the tf.layers
+ * model.
+ * @throws InvalidArgumentError if the last layer is not such a Dense layer, the model has more than two inputs, or `maxPositions`
+ *   is missing or longer than the input.
  */
 export function fromLayersModel(model: LayersModel, options: LayersModelOptions = {}): CausalLanguageModel {
   checkOptions(options, optionNames, 'fromLayersModel');

@@ -26,7 +26,8 @@ export function snapshot(model: CausalLanguageModel): ModelSnapshot {
       'the model lists no parameters, so a snapshot cannot keep its weights; give fromForwardModel its `parameters`',
     );
   }
-  const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)])); // shares the data, as tfjs counts references
+  // A variable shares the data of its initial value: tfjs counts references.
+  const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)]));
   const keptOf = (record: Readonly<Record<string, tf.Variable>>) =>
     Object.fromEntries(Object.entries(record).map(([name, variable]) => [name, kept.get(variable)!]));
   const parameters = keptOf(model.parameters);

@@ -49,7 +49,8 @@ export interface GeneratedCompletion {
  * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
  * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
  * depend on the batch.
- * @throws InvalidArgumentError if an option is unknown, a prompt is empty, or a prompt and its completion do not fit the model's positions.
+ * @throws InvalidArgumentError if an option is unknown, a prompt is empty, or a prompt and its completion do not fit the model's
+ *   positions.
  */
 export async function generate(
   model: CausalLanguageModel,

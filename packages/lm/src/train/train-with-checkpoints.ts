@@ -109,8 +109,9 @@ interface SavedRun {
  * (seconds). A run that is killed at any point and resumed gives the same metrics (except times) and weights as an
  * uninterrupted one. On abort it saves the state after the last finished step and rejects with the signal's reason.
  * @param options those of a trainer, which has checked their names; other names are ignored
- * @throws InputError if the folder already holds a run and `resume` is not set; StateMismatchError if the checkpoint belongs to a run
- *   with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of range.
+ * @throws InputError if the folder already holds a run and `resume` is not set; StateMismatchError if the checkpoint belongs to a
+ *   run with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of
+ *   range.
  */
 export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<void> {
   const { steps, schedule = () => 1, checkpoint, signal, onEvent, task: name = task.name } = options;
@@ -193,7 +194,7 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     await eachLogger(open, 'failed to close', (logger) => logger.close());
   } finally {
     optimizer.dispose();
-    for (const logger of loggers) await Promise.resolve(logger.close()).catch(() => {}); // the error of the run is the one to report
+    await Promise.allSettled(loggers.map(async (logger) => logger.close())); // the error of the run is the one to report
   }
 }
 
