@@ -93,6 +93,6 @@ describe('rarefy sample', () => {
     await write('broken.npy', [...Array.from({ length: 20 }, (_, row) => `${row}`), id]);
     const { code, stderr } = await sample('broken.npy', 1);
     expect(code).toBe(1);
-    expect(stderr).toContain(`the id ${JSON.stringify(id)} holds ${what}`);
+    expect(stderr).toContain(`the id ${JSON.stringify(id)} contains ${what}`);
   });
 });

@@ -70,6 +70,7 @@ export function guardedWorker<Library, Data, Request, Answer>(
           outcome();
         };
         const end = (error: unknown) => {
+          hasEnded = true; // the exit event comes later
           settle(() => reject(error));
           void worker.terminate();
         };
