@@ -12,8 +12,10 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format } from 'node:util';
 import * as core from '@rarefy/core';
+import { runChecks, suites } from '@rarefy/testing';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { findSubject } from '../packages/cli/src/open/check-subject.js';
 import { errorClasses, errorsPage } from './support/errors-page.js';
 import { type CodeBlock, codeBlocks, headingAnchors, links } from './support/markdown.js';
 
@@ -146,6 +148,15 @@ describe.each(componentKinds)('the guide to a custom %s', (kind) => {
     expect(check!.include).toBe(component!.include!.replace('.ts', '.test.ts'));
     const suite = kind.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
     expect(check!.code).toContain(`${suite}Checks(`);
+  });
+
+  test('shows a component that passes `rarefy check`', async () => {
+    const file = join(root, component!.include!);
+    const found = await findSubject({ exports: await import(file), digest: '' }, file, {});
+    expect(found.kind).toBe(kind);
+    const { results, passed } = await runChecks(suites[found.kind](found.subject as never));
+    expect(results.filter(({ status }) => status === 'failed')).toEqual([]);
+    expect(passed).toBeGreaterThan(10);
   });
 
   test('names every member of the interface', () => {
