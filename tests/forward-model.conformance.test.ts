@@ -1,7 +1,7 @@
-import { type CausalLanguageModel, chooseBackend, initialWeights, languageModel } from '@rarefy/lm';
+import { type CausalLanguageModel, chooseBackend, fromLayersModel, initialWeights, languageModel } from '@rarefy/lm';
 import { type ForwardModelUnderTest, forwardModelChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs';
 import { beforeAll } from 'vitest';
 
 beforeAll(async () => {
@@ -43,3 +43,25 @@ for (const [family, config] of Object.entries(configs)) {
     forwardModelChecks({ create: () => underTest(languageModel(config, initialWeights(config, 1))) }),
   );
 }
+
+/** A tf.layers model, which reads no mask: `fromLayersModel` moves rows so that padding is only on the right. */
+function layersModel(): CausalLanguageModel {
+  const { glorotUniform } = tf.initializers;
+  return fromLayersModel(
+    tf.sequential({
+      layers: [
+        tf.layers.embedding({
+          ...{ inputDim: 40, outputDim: 12, inputLength: 8 },
+          embeddingsInitializer: glorotUniform({ seed: 1 }),
+        }),
+        tf.layers.gru({
+          ...{ units: 10, returnSequences: true },
+          kernelInitializer: glorotUniform({ seed: 2 }),
+          recurrentInitializer: glorotUniform({ seed: 3 }),
+        }),
+        tf.layers.dense({ units: 40, kernelInitializer: glorotUniform({ seed: 4 }) }),
+      ],
+    }),
+  );
+}
+describeChecks('a tf.layers model', forwardModelChecks({ create: () => underTest(layersModel()) }));
