@@ -36,7 +36,8 @@ function isErrorType(type: unknown): type is typeof RarefyError {
 /**
  * A file is damaged: Rarefy wrote it or reads its format, but its content is not valid. Nothing was read from it.
  *
- * Remedy: delete the file named in the message and write or download it again. A cache or an embedding job computes damaged rows again.
+ * Remedy: delete the file named in the message and write or download it again. A cache or an embedding job computes damaged rows
+ * again.
  */
 export class CorruptFileError extends RarefyError {
   static override readonly code = 'RAREFY_CORRUPT_FILE';
@@ -74,8 +75,8 @@ export class InvalidWeightsError extends RarefyError {
 /**
  * Another run is writing the same files. Nothing was changed.
  *
- * Remedy: wait for the process that the message names, stop it, or write to another folder. A process of this machine that was killed
- * leaves no lock behind; if it ran on another machine, remove the file that the message names.
+ * Remedy: wait for the process that the message names, stop it, or write to another folder. A process of this machine that was
+ * killed leaves no lock behind; if it ran on another machine, remove the file that the message names.
  */
 export class LockedError extends RarefyError {
   static override readonly code = 'RAREFY_LOCKED';
