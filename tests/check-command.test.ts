@@ -116,6 +116,71 @@ test('JavaScript, a named function and a given kind', async () => {
   );
 });
 
+test('an embedder is checked with the texts of a file', async () => {
+  write(
+    'numbers.ts',
+    `import { embedderFrom } from '@rarefy/core';
+    const row = (text: string) => [Number(text) || 0, 1]; // equal for all texts without a number
+    export default () => embedderFrom({ name: 'numbers', dimensions: 2, embed: async (texts: readonly string[]) => texts.map(row) });`,
+  );
+  write('texts.txt', '12\n7\n\n305\n');
+  expect((await check('numbers.ts')).stdout).toMatch(/^failed {3}returns different rows for different texts/m);
+  const { stdout } = await check('numbers.ts', '--texts', 'texts.txt');
+  expect(stdout).toMatch(/^passed {3}returns different rows for different texts/m);
+  write('two.txt', 'a\nb\na\n');
+  expect((await check('numbers.ts', '--texts', 'two.txt')).stderr).toContain('two.txt holds 2 different texts');
+  expect(await check('forgets.ts', '--texts', 'texts.txt')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--texts applies only to embedders; the component is of the kind sampler'),
+  });
+});
+
+test('an exporter is read back by the `read` of its file', async () => {
+  const path = fileURLToPath(new URL('../packages/testing/src/reference/naive-exporter.ts', import.meta.url));
+  write(
+    'exporter.ts',
+    `import { naiveExporter } from '${path}';
+    export default () => naiveExporter('json');
+    export const read = (files: ReadonlyMap<string, Uint8Array>) => {
+      const rows = JSON.parse(new TextDecoder().decode([...files.values()][0])) as string[][];
+      return { ids: rows.map(([id]) => id) };
+    };`,
+  );
+  const { code, stdout } = await check('exporter.ts');
+  expect(stdout).toContain('passed   writes files that read back as the same view');
+  expect(code).toBe(0);
+  write(
+    'loses.ts',
+    `import { naiveExporter } from '${path}';
+    export default () => naiveExporter('json');
+    export const read = () => ({ ids: [] });`,
+  );
+  expect((await check('loses.ts')).stdout).toContain('failed   writes files that read back as the same view');
+});
+
+test('loaders, loggers and forward models are checked by --kind', async () => {
+  const reference = fileURLToPath(new URL('../packages/testing/src/reference/naive-loader.ts', import.meta.url));
+  write('loader.ts', `export { naiveLoader as default } from '${reference}';`);
+  const loader = await check('loader.ts', '--kind', 'loader');
+  expect([loader.code, loader.stdout]).toEqual([0, expect.stringMatching(/^loader\n/)]);
+  write(
+    'logger.ts',
+    `export const memory = () => {
+      const steps: unknown[] = [];
+      return {
+        logger: { log: async (step: number, metrics: Record<string, number>) => void steps.push({ step, metrics: { ...metrics } }), close: async () => {} },
+        read: () => steps,
+      };
+    };`,
+  );
+  const logger = await check('logger.ts', '--kind', 'metric-logger');
+  expect(logger.stdout).toMatch(/^metric-logger\n(?:passed|failed)/);
+  expect(logger.stdout).toMatch(/[1-9]\d* passed, /);
+  write('forward.ts', 'export const model = () => ({});');
+  const model = await check('forward.ts', '--kind', 'forward-model');
+  expect([model.code, model.stdout]).toEqual([1, expect.stringMatching(/^forward-model\nfailed/)]);
+});
+
 test.each([
   [[], 2, 'give the file first'],
   [['--kind', 'sampler'], 2, 'give the file first'],
@@ -131,7 +196,8 @@ test.each([
     1,
     'the function failed when it was called with (37, 3), a number of items and a seed: no',
   ],
-  [['forgets.ts', '--kind', 'loader'], 2, '--kind must be one of sampler'],
+  [['forgets.ts', '--kind', 'loders'], 2, 'got loders. Did you mean loader?'],
+  [['forgets.ts', '--kinds', 'loader'], 2, 'unknown option --kinds. Did you mean --kind?'],
 ])('rarefy check %j', async (words, code, message) => {
   write('syntax.ts', 'export const = 3;');
   write('throws.ts', 'throw new Error("not today");');

@@ -26,7 +26,7 @@ export async function trainClassifier(
     losses.set(position, learn(parameters, data.subarray(position * cols, (position + 1) * cols), classes[position]!));
     if (step % 50 === 0) {
       const positions = Int32Array.from(losses.keys());
-      const weights = Float64Array.from(losses, ([drawn, loss]) => rarity[drawn]! * loss);
+      const weights = Float64Array.from(positions, (drawn) => rarity[drawn]! * losses.get(drawn)!);
       updates.next({ version: step, positions, weights }); // applies from the next draw on
       losses.clear();
     }

@@ -1,6 +1,17 @@
+import type { ComponentKind } from '@rarefy/testing';
 import { command } from '../shell/command.js';
 
-const kinds = ['sampler', 'embedder', 'neighbor-index', 'density-estimator', 'projector', 'exporter'] as const;
+const kinds = [
+  'sampler',
+  'embedder',
+  'neighbor-index',
+  'density-estimator',
+  'projector',
+  'exporter',
+  'loader',
+  'metric-logger',
+  'forward-model',
+] as const satisfies readonly ComponentKind[];
 
 export const check = command({
   description: 'Check your own component against the contract of its interface',
@@ -20,16 +31,27 @@ export const check = command({
       description:
         'Exported function to call with (number of items, seed); default the default export, or the only function',
     },
-    kind: { type: 'choice', choices: kinds, description: 'Kind of the component; default its own `kind`' },
+    kind: {
+      type: 'choice',
+      choices: kinds,
+      description:
+        'Kind of the component; default its own `kind`. Required for a loader, called with (prompts, {sampler, batchSize, groupSize}), and for a metric-logger and a forward-model, called without arguments',
+    },
+    texts: {
+      type: 'text',
+      valueHint: 'file',
+      description:
+        'Texts that an embedder is made for, one per line, at least 3. Other members of a check, such as the `read` of an exporter, are exported by the file',
+    },
   },
-  async run({ file, export: name, kind }, { signal }) {
+  async run({ file, export: name, kind, texts }, { signal }) {
     const { RarefyError } = await import('@rarefy/core');
     const { runChecks, suites } = await import('@rarefy/testing');
     const { findSubject } = await import('../open/check-subject.js');
     const { importFile } = await import('../open/import-file.js');
     try {
-      const found = await findSubject(await importFile(file), file, { name, kind });
-      console.log(`${found.kind} ${found.fingerprint}`);
+      const found = await findSubject(await importFile(file), file, { name, kind, texts });
+      console.log([found.kind, found.fingerprint].filter(Boolean).join(' '));
       const { passed, failed, skipped } = await runChecks(suites[found.kind](found.subject), {
         signal,
         onResult(result) {

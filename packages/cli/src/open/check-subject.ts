@@ -1,5 +1,6 @@
-import { InputError } from '@rarefy/core';
-import { type ComponentKind, type SamplerSubject, type Subject, suites } from '@rarefy/testing';
+import { readFile } from 'node:fs/promises';
+import { InputError, InvalidArgumentError } from '@rarefy/core';
+import { type ComponentKind, type Subject, subjectMembers, suites } from '@rarefy/testing';
 import { type ExportedFunction, exportedFunction } from './factory.js';
 import type { ImportedFile } from './import-file.js';
 
@@ -7,27 +8,45 @@ import type { ImportedFile } from './import-file.js';
 const count = 37;
 const seed = 3;
 
+/** Kinds whose functions get other arguments than a size and a seed, and return objects without a `kind`. */
+const plainKinds: readonly string[] = ['loader', 'metric-logger', 'forward-model'] satisfies ComponentKind[];
+
 /** How the suite of a kind creates the components of a file. */
 export interface FoundSubject {
   readonly kind: ComponentKind;
-  /** The component's fingerprint, for the report. */
-  readonly fingerprint: string;
-  readonly subject: Subject<never> & Omit<SamplerSubject, keyof Subject<never>>;
+  /** The component's fingerprint, for the report. Loaders, loggers and forward models have none. */
+  readonly fingerprint: string | undefined;
+  readonly subject: never; // unknown until the checks have run
+}
+
+export interface SubjectOptions {
+  /** The exported function; default the default export, or the only one. */
+  readonly name?: string | undefined;
+  /** Default: that of the component. */
+  readonly kind?: ComponentKind | undefined;
+  /** File of the texts for an embedder, one per line. */
+  readonly texts?: string | undefined;
 }
 
 /**
- * Finds the factory that a file exports. Checks call it as `factory(count, seed)`, with only as many arguments as it declares.
- * The file of a sampler can also export `fromWeights(weights, seed)`.
- * @throws InputError if there is no such function, or if it returns something of an unknown kind.
+ * Finds the factory that a file exports. Checks call it as `factory(count, seed)`, with only as many arguments as it declares;
+ * functions of loaders, loggers and forward models get what `subjectMembers` says. The file can also export the optional members of
+ * the subject by their names, such as `read` of an exporter, or `fromWeights(weights, seed)` of a sampler.
+ * @throws InputError if there is no such function, if it returns something of an unknown kind, or if the texts are too few.
  */
 export async function findSubject(
   imported: ImportedFile,
   file: string,
-  options: { readonly name?: string | undefined; readonly kind?: ComponentKind | undefined },
+  options: SubjectOptions,
 ): Promise<FoundSubject> {
   const factory = exportedFunction(imported, file, options.name);
   const takes = factory.length;
   const make = (...given: [number, number]) => factory(...given.slice(0, takes));
+  if (options.kind !== undefined && plainKinds.includes(options.kind)) {
+    checkTextsApply(options.kind, options);
+    const subject = { create: factory, ...optionalMembers(options.kind, imported) };
+    return { kind: options.kind, fingerprint: undefined, subject: subject as never };
+  }
   const component = await firstOf(make);
   const kind = options.kind ?? component.kind;
   if (typeof kind !== 'string' || !Object.hasOwn(suites, kind)) {
@@ -35,26 +54,43 @@ export async function findSubject(
       `the function returned an object of the kind ${JSON.stringify(kind)}; kinds are ${Object.keys(suites).join(', ')}, and --kind overrides it.`,
     );
   }
+  checkTextsApply(kind, options);
   const isSampler = kind === 'sampler';
-  const { fromWeights } = imported.exports;
   const variants = [
     ...(isSampler && takes >= 1 ? [() => make(count + 1, seed)] : []),
     ...(takes >= 2 ? [() => make(count, seed + 1)] : []),
   ];
+  const members = optionalMembers(kind as ComponentKind, imported);
+  const { fromWeights } = members;
   const subject = {
+    ...members,
     create: () => make(count, seed),
     ...(variants.length > 0 && { variants }),
     ...(isSampler && takes >= 1 && { size: count }),
-    ...(isSampler &&
-      typeof fromWeights === 'function' && {
-        fromWeights: (weights: Float64Array) => (fromWeights as ExportedFunction)(weights, seed),
-      }),
-  };
-  return {
-    kind: kind as ComponentKind,
-    fingerprint: String(component.fingerprint),
-    subject: subject as unknown as FoundSubject['subject'], // unknown until the checks have run
-  };
+    ...(typeof fromWeights === 'function' && {
+      fromWeights: (weights: Float64Array) => (fromWeights as ExportedFunction)(weights, seed),
+    }),
+    ...(options.texts !== undefined && { texts: await readTexts(options.texts) }),
+  } satisfies Subject<unknown>;
+  return { kind: kind as ComponentKind, fingerprint: String(component.fingerprint), subject: subject as never };
+}
+
+/** The optional members of a subject that the file exports. */
+function optionalMembers(kind: ComponentKind, { exports }: ImportedFile): Record<string, unknown> {
+  const names = Object.keys(subjectMembers[kind].optional).filter((name) => exports[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, exports[name]]));
+}
+
+function checkTextsApply(kind: string, { texts }: SubjectOptions): void {
+  if (texts === undefined || kind === 'embedder') return;
+  throw new InvalidArgumentError(`--texts applies only to embedders; the component is of the kind ${kind}.`);
+}
+
+async function readTexts(file: string): Promise<string[]> {
+  const lines = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
+  const texts = [...new Set(lines)];
+  if (texts.length >= 3) return texts;
+  throw new InputError(`${file} holds ${texts.length} different texts, one per line; the checks need at least 3.`);
 }
 
 async function firstOf(make: (count: number, seed: number) => unknown): Promise<Record<string, unknown>> {
@@ -63,7 +99,7 @@ async function firstOf(make: (count: number, seed: number) => unknown): Promise<
     component = await make(count, seed);
   } catch (cause) {
     throw new InputError(
-      `the function failed when it was called with (${count}, ${seed}), a number of items and a seed: ${(cause as Error).message}`,
+      `the function failed when it was called with (${count}, ${seed}), a number of items and a seed: ${(cause as Error).message}. A loader, logger or forward model needs --kind.`,
       { cause },
     );
   }

@@ -4,8 +4,12 @@ import { type ImportedFile, importFile } from './import-file.js';
 /** Any function that a file exports. */
 export type ExportedFunction = (...given: readonly unknown[]) => unknown;
 
+/** Functions that a file exports beside its component, for `rarefy check` and for weights. */
+const companions = ['fromWeights', 'read', 'rows', 'countTensors'];
+
 /**
- * The function that a file exports: the one called `name`, else the default export, else its only function besides `fromWeights`.
+ * The function that a file exports: the one called `name`, else the default export, else its only function besides those for checks
+ * (`fromWeights`, `read`, `rows`, `countTensors`).
  * @throws InputError if there is no such function.
  */
 export function exportedFunction(
@@ -13,7 +17,9 @@ export function exportedFunction(
   file: string,
   name?: string | undefined,
 ): ExportedFunction {
-  const functions = Object.keys(exports).filter((key) => typeof exports[key] === 'function' && key !== 'fromWeights');
+  const functions = Object.keys(exports).filter(
+    (key) => typeof exports[key] === 'function' && !companions.includes(key),
+  );
   const found = name ?? (functions.includes('default') ? 'default' : functions.length === 1 ? functions[0] : undefined);
   if (found !== undefined && functions.includes(found)) return exports[found] as ExportedFunction;
   const seen = functions.length === 0 ? 'exports no function' : `exports the functions ${functions.join(', ')}`;

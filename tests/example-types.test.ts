@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stalePackages } from '../scripts/build-stamp.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const examples = join(root, 'examples');
+const components = join(process.env.RAREFY_COMPONENTS ?? '', 'node_modules');
+const compilers: Readonly<Record<string, string>> = {
+  'TypeScript 5.4': join(components, 'typescript-5.4'),
+  'TypeScript 5.9': join(root, 'node_modules', 'typescript'),
+  'the newest TypeScript': join(components, 'typescript-newest'),
+};
+// Beside the examples, so that their dependencies are found.
+const config = join(examples, `tsconfig.${process.pid}.json`);
+
+beforeAll(() => {
+  expect(stalePackages(), 'packages changed since they were built: run npm test, or npm run build first').toEqual([]);
+  const names = readdirSync(examples).filter((name) => existsSync(join(examples, name, 'package.json')));
+  const compilerOptions = {
+    ...{ target: 'ES2022', lib: ['ES2023', 'ESNext.Disposable', 'DOM'] },
+    ...{ module: 'NodeNext', moduleResolution: 'NodeNext', strict: true, noEmit: true, types: [] },
+    // Types of the packages come from their builds, as in a project of one's own.
+    skipLibCheck: true,
+  };
+  const files = names.map((name) => `${name}/${name}.ts`);
+  writeFileSync(config, JSON.stringify({ compilerOptions, files }));
+});
+afterAll(() => rmSync(config, { force: true }));
+
+for (const [name, folder] of Object.entries(compilers)) {
+  const missing = existsSync(folder) ? '' : ' (skipped: it is not in RAREFY_COMPONENTS)';
+  describe.skipIf(missing !== '')(`the examples, with ${name}${missing}`, () => {
+    test('compile against the built packages', () => {
+      const { status, stdout } = spawnSync(process.execPath, [join(folder, 'bin', 'tsc'), '-p', config], {
+        encoding: 'utf8',
+      });
+      expect([status, stdout]).toEqual([0, '']);
+    });
+  });
+}
