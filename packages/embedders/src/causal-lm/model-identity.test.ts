@@ -274,6 +274,20 @@ describe('fingerprints of models of one’s own', () => {
     expect((await embed(await hiddenStateEmbedder({ model, tokenizer }), items)).data).not.toEqual(expected.data);
   });
 
+  test('frozen weights are watched too', async () => {
+    const weight = tf.variable(tf.randomNormal<tf.Rank.R2>([300, 8], 0, 1, 'float32', 5));
+    const scale = tf.variable(tf.scalar(1));
+    const { forward } = ownModel(1, { name: 'a', weight });
+    const model = fromForwardModel(
+      { forward },
+      { head: { weight }, maxPositions: 64, parameters: { weight }, frozen: { scale } },
+    );
+    const embedder = await hiddenStateEmbedder({ model, tokenizer });
+    await embed(embedder, items);
+    scale.assign(tf.scalar(2));
+    await expect(embed(embedder, items)).rejects.toThrow("the weight 'scale' of the model changed");
+  });
+
   test('a head that trains without being a parameter is watched too', async () => {
     const weight = tf.variable(tf.randomNormal<tf.Rank.R2>([300, 8], 0, 1, 'float32', 3));
     const embedder = await hiddenStateEmbedder({ model: ownModel(1, { name: 'a', weight }), tokenizer });

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 /**
  * Records which data the weights of a model hold now, and returns a check that they still hold it. tfjs gives a variable new data
  * on every assignment and never changes data in place, so the check compares one reference per parameter and reads no number.
- * Weights that are neither in `parameters` nor in the head are not watched.
+ * Weights that the model lists neither as `parameters` nor as `frozen`, outside its head, are not watched.
  * @returns a function that throws StateMismatchError if a weight changed, RarefyError if the model was disposed
  */
 export function watchWeights(model: CausalLanguageModel): () => void {
@@ -28,9 +28,9 @@ export function watchWeights(model: CausalLanguageModel): () => void {
   };
 }
 
-/** The parameters of the model, and the variables of its head, which a user's own model may not list among them. */
-function variablesOf({ parameters, head }: CausalLanguageModel): Readonly<Record<string, tf.Variable>> {
-  const variables: Record<string, tf.Variable> = { ...parameters };
+/** The parameters and frozen weights of the model, and the variables of its head, which a user's own model may not list. */
+function variablesOf({ parameters, frozen, head }: CausalLanguageModel): Readonly<Record<string, tf.Variable>> {
+  const variables: Record<string, tf.Variable> = { ...frozen, ...parameters };
   if (head.weight instanceof tf.Variable) variables['head.weight'] ??= head.weight;
   if (head.bias instanceof tf.Variable) variables['head.bias'] ??= head.bias;
   return variables;
@@ -42,9 +42,9 @@ function variablesOf({ parameters, head }: CausalLanguageModel): Readonly<Record
  * @throws InvalidArgumentError if the model has neither parameters nor a name.
  */
 export async function modelDigest(model: CausalLanguageModel, tokenizer: Tokenizer): Promise<string> {
-  const { parameters, description, settings, head } = model;
+  const { parameters, frozen, description, settings, head } = model;
   const weights = [await weightsDigest(model)];
-  const listed = new Set(Object.values(parameters).map(({ dataId }) => dataId));
+  const listed = new Set(Object.values({ ...frozen, ...parameters }).map(({ dataId }) => dataId));
   for (const tensor of [head.weight, head.bias]) {
     if (tensor && !listed.has(tensor.dataId)) weights.push(digest((await tensor.data()) as Float32Array));
   }
