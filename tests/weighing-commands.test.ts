@@ -238,12 +238,12 @@ test('the error for a number that is not finite names the file and the row', asy
   writeFileSync(join(cwd, 'nan.safetensors'), bytes);
   for (const [line, name] of [
     ['sample --budget 9 --method coverage', 'points'],
-    ['sample --budget 9', 'points'],
-    ['density', 'points'],
+    ['sample --budget 9', 'vectors'],
+    ['density', 'vectors'],
     ['density --estimator kernel', 'points'],
     ['density --estimator race', 'points'],
     ['density --estimator cluster', 'points'],
-    ['density --neighbors exact', 'points'],
+    ['density --neighbors exact', 'vectors'],
   ]) {
     const { code, stderr } = await run(`${line} --embeddings nan.safetensors --out x`);
     const message = `rarefy: nan.safetensors: ${name} have NaN in row 5, column 3; remove or correct that row`;
