@@ -11,8 +11,12 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format } from 'node:util';
+import * as core from '@rarefy/core';
+import { runChecks, suites } from '@rarefy/testing';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { findSubject } from '../packages/cli/src/open/check-subject.js';
+import { errorClasses, errorsPage } from './support/errors-page.js';
 import { type CodeBlock, codeBlocks, headingAnchors, links } from './support/markdown.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,7 +24,7 @@ const markdownIn = (folder: string) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name));
-const guides = ['README.md', ...markdownIn('docs/guide')];
+const guides = ['README.md', 'docs/errors.md', ...markdownIn('docs/guide')];
 const records = markdownIn('docs/decisions').filter((path) => !path.endsWith('README.md'));
 const glossary = 'docs/glossary.md';
 const documents = [
@@ -122,6 +126,47 @@ test('the glossary defines each word once', () => {
   expect(words.filter((word, index) => words.indexOf(word) !== index)).toEqual([]);
 });
 
+test('the page of errors has a heading with cause and remedy for each error class of core, and no other', async () => {
+  const classes = errorClasses(read('packages/core/src/errors.ts'));
+  const exported = Object.values(core).filter((value) => typeof value === 'function' && 'isInstance' in value);
+  const named = exported.map((type) => [(type as { name: string }).name, (type as unknown as { code: string }).code]);
+  expect(classes.map(({ name, code }) => [name, code]).sort()).toEqual(named.sort());
+  const [introduction] = read('docs/errors.md').split(/^## /m);
+  await expect(errorsPage(introduction!.trimEnd().concat('\n'), classes)).toMatchFileSnapshot('../docs/errors.md');
+});
+
+const componentKinds = ['embedder', 'neighbor-index', 'density-estimator', 'sampler', 'projector', 'exporter'];
+
+describe.each(componentKinds)('the guide to a custom %s', (kind) => {
+  const path = `docs/guide/custom-${kind}.md`;
+  const [component, check] = included.filter((block) => block.path === path);
+
+  test('shows 15 to 60 lines of code that its test checks', () => {
+    const lines = component!.code.trimEnd().split('\n').length;
+    expect(lines).toBeGreaterThanOrEqual(15);
+    expect(lines).toBeLessThanOrEqual(60);
+    expect(check!.include).toBe(component!.include!.replace('.ts', '.test.ts'));
+    const suite = kind.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    expect(check!.code).toContain(`${suite}Checks(`);
+  });
+
+  test('shows a component that passes `rarefy check`', async () => {
+    const file = join(root, component!.include!);
+    const found = await findSubject({ exports: await import(file), digest: '' }, file, {});
+    expect(found.kind).toBe(kind);
+    const { results, passed } = await runChecks(suites[found.kind](found.subject as never));
+    expect(results.filter(({ status }) => status === 'failed')).toEqual([]);
+    expect(passed).toBeGreaterThan(10);
+  });
+
+  test('names every member of the interface', () => {
+    const { members, capabilities } = membersOf(kind);
+    const text = read(path);
+    for (const name of members) expect(text, name).toMatch(new RegExp(`^\\|.*\`\\[?${name}\\b`, 'm'));
+    for (const name of capabilities) expect(text).toContain(`| \`capabilities.${name}\` `);
+  });
+});
+
 test('the README names every package and every command', () => {
   const text = read('README.md');
   for (const name of readdirSync(join(root, 'packages'))) {
@@ -145,6 +190,14 @@ describe('command lines in the documentation', () => {
     const examples = lines.filter(([path]) => path === 'docs/guide/command-line.md').map(([, , text]) => `${text} `);
     for (const name of commandNames())
       expect(examples).toContainEqual(expect.stringMatching(new RegExp(`^rarefy ${name} `)));
+  });
+
+  test.each(commandNames())('the guide names every option of rarefy %s', async (name) => {
+    const text = read('docs/guide/command-line.md');
+    const { args = {} } = await commandNamed(name);
+    for (const [option, { type }] of Object.entries(args as Record<string, { type: string }>)) {
+      if (type !== 'positional') expect(text, `--${option}`).toMatch(new RegExp(`--${option}(?![\\w-])`));
+    }
   });
 
   test.each(lines)('%s, line %i: %s', async (_path, _line, text) => {
@@ -180,4 +233,17 @@ async function commandNamed(name: string): Promise<{ args?: unknown }> {
     /* @vite-ignore */ join(commandFolder, `${name.replace(' ', '-')}.ts`)
   );
   return Object.values(module)[0]!;
+}
+
+/** Members of the interface of a kind of component besides those of every component, and its capabilities, from the sources. */
+function membersOf(kind: string) {
+  const text = read(`packages/core/src/spec/${kind.replace('-estimator', '')}.ts`);
+  const bodies = [...text.matchAll(/^export interface (\w+)[^{]*\{\n([\s\S]*?)^\}/gm)];
+  const body = (matches: (name: string) => boolean) => bodies.find(([, name]) => matches(name!))![2]!;
+  const names = (of: string) => [...of.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, name]) => name!);
+  const suite = kind.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return {
+    members: names(body((name) => name === suite)),
+    capabilities: names(body((name) => /Capabilities$/.test(name))),
+  };
 }

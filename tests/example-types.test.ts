@@ -25,7 +25,11 @@ beforeAll(() => {
     // Types of the packages come from their builds, as in a project of one's own.
     skipLibCheck: true,
   };
-  const files = names.map((name) => `${name}/${name}.ts`);
+  const files = names.flatMap((name) =>
+    readdirSync(join(examples, name))
+      .filter((file) => /(?<!\.test)\.ts$/.test(file))
+      .map((file) => `${name}/${file}`),
+  );
   writeFileSync(config, JSON.stringify({ compilerOptions, files }));
 });
 afterAll(() => rmSync(config, { force: true }));
