@@ -9,6 +9,7 @@ import {
   languageModel,
   loadWeights,
   rewardModel,
+  snapshot,
   trainBytePairTokenizer,
   trainLanguageModel,
 } from '@rarefy/lm';
@@ -216,4 +217,32 @@ test('a model of one’s own trains without a config, and its checkpoint loads a
   const lying = fromForwardModel(builtIn, { head: { ...head, bias }, parameters, maxPositions: 32 });
   await expect(train({}, { model: lying, tokenizer })).rejects.toThrow('are not those of the head');
   await expect(train({ reference: lying, loss: grpoLoss({ beta: 0.1 }) })).rejects.toThrow('not those of the head');
+});
+
+test('a reference that shares weights with the policy is refused, and a snapshot of it is not', async () => {
+  const policy = newPolicy();
+  const loss = grpoLoss({ beta: 0.1 });
+  await expect(train({ reference: policy.model, loss }, policy)).rejects.toThrow(
+    'give reference: snapshot(policy.model)',
+  );
+  using reference = snapshot(policy.model);
+  await train({ reference, loss }, policy);
+});
+
+test('a tokenizer with more tokens than the model is refused', async () => {
+  const { model } = newPolicy();
+  const larger = { ...tokenizer, vocabularySize: model.description.vocabularySize + 1 };
+  await expect(train({}, { ...newPolicy(), tokenizer: larger })).rejects.toThrow(
+    `the tokenizer has ${larger.vocabularySize} tokens, and the model only`,
+  );
+});
+
+test('a JSON Lines log creates its folder', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'rarefy-log-'));
+  const path = join(folder, 'new', 'run', 'metrics.jsonl');
+  const logger = jsonlLogger(path);
+  await logger.log(1, { reward: 0.5 });
+  await logger.close();
+  expect(await readFile(path, 'utf8')).toBe('{"step":1,"reward":0.5}\n');
+  await rm(folder, { recursive: true });
 });

@@ -26,7 +26,10 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly rewards: readonly NamedReward[];
   /** Default `dapoLoss()`. */
   readonly loss?: PolicyLoss;
-  /** Frozen policy that a loss with `beta` > 0 stays near. */
+  /**
+   * Frozen policy that a loss with `beta` > 0 stays near, such as `snapshot(policy.model)`. It must not share weights with the
+   * policy.
+   */
   readonly reference?: CausalLanguageModel;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;
@@ -76,7 +79,7 @@ export interface GrpoTrainingResult {
  * `onStep`, until the checkpoint was saved or the next step began.
  * @throws TrainingError if a reward or the loss is not finite, a logger fails, or the sampler ends before `steps`; InputError if
  *   the folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of
- *   range, or `checkTrainable` refuses the policy.
+ *   range, the reference shares weights with the policy, or `checkTrainable` refuses the policy.
  */
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   policy: Omit<SavedModel, 'extra'>,
@@ -94,8 +97,8 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
   }
 
-  checkTrainable(policy.model);
-  if (options.reference) checkOutputHead(options.reference);
+  checkTrainable(policy.model, policy.tokenizer);
+  if (options.reference) checkReference(options.reference, policy.model);
 
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
@@ -224,4 +227,14 @@ async function nextBatch<Prompt>(
   throw new TrainingError(
     `the sampler ended: it has no prompts for step ${step}; train for ${step - 1} steps, or more epochs`,
   );
+}
+
+function checkReference(reference: CausalLanguageModel, policy: CausalLanguageModel): void {
+  const trained = new Set(Object.values(policy.parameters));
+  if (Object.values(reference.parameters).some((variable) => trained.has(variable))) {
+    throw new InvalidArgumentError(
+      'the reference shares weights with the policy, so it would change with it and the KL divergence would stay 0; give reference: snapshot(policy.model)',
+    );
+  }
+  checkOutputHead(reference);
 }

@@ -1,4 +1,5 @@
-import { appendFileSync, closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { CorruptFileError, checkOptions, InvalidArgumentError, type MetricLogger } from '@rarefy/core';
 
 export interface JsonlLoggerOptions {
@@ -11,13 +12,14 @@ export interface JsonlLoggerOptions {
 
 /**
  * Writes one JSON line per step: `{"step":1,"reward":0.5,…}`, with keys in the given order, and NaN and infinity as null. The line
- * is on disk when `log` returns. A line that a crash cut off is removed on resume.
+ * is on disk when `log` returns. Creates missing folders. A line that a crash cut off is removed on resume.
  * @throws InvalidArgumentError for an unknown option; CorruptFileError naming the first complete line of an earlier run that is not
  *   a log line; the file is then unchanged.
  */
 export function jsonlLogger(path: string, options: JsonlLoggerOptions = {}): MetricLogger {
   checkOptions(options, ['truncateAfterStep'], 'jsonlLogger');
   const { truncateAfterStep } = options;
+  mkdirSync(dirname(path), { recursive: true });
   let file: number | undefined = openSync(path, 'a+');
   try {
     ftruncateSync(file, truncateAfterStep === undefined ? 0 : keptBytes(path, file, truncateAfterStep));

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeError, TrainingError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { CausalLanguageModel } from './causal-language-model.js';
 
 /** Largest difference between two computations of the same logits, as a share of the largest logit. */
@@ -11,13 +12,21 @@ const tolerance = 1e-3;
  * first step. Models of the built-in families pass without a computation.
  * @throws ShapeError if `forward` returns another shape; InvalidArgumentError if its logits are not those of the head, if a
  *   parameter has no effect, or if `forward` uses a trainable variable that is neither in `parameters` nor in `frozen`.
+ * @throws InvalidArgumentError if the vocabulary of `tokenizer` is larger than that of the model, of any family.
  */
-export function checkTrainable(model: CausalLanguageModel): void {
-  if (model.description.family !== 'custom') return;
-  if (!tf.getGradient('Sum'))
-    throw new TrainingError("training needs the gradients of tfjs: import '@tensorflow/tfjs' first");
-  checkOutputHead(model);
-  checkListedWeights(model, sampleTokens(model));
+export function checkTrainable(model: CausalLanguageModel, tokenizer?: Tokenizer): void {
+  if (model.description.family === 'custom') {
+    if (!tf.getGradient('Sum'))
+      throw new TrainingError("training needs the gradients of tfjs: import '@tensorflow/tfjs' first");
+    checkOutputHead(model);
+    checkListedWeights(model, sampleTokens(model));
+  }
+  const { vocabularySize } = model.description;
+  if (tokenizer && tokenizer.vocabularySize > vocabularySize) {
+    throw new InvalidArgumentError(
+      `the tokenizer has ${tokenizer.vocabularySize} tokens, and the model only ${vocabularySize}; give the tokenizer of the model, or make its embedding and head as large`,
+    );
+  }
 }
 
 /** The part of {@link checkTrainable} that a frozen model needs, such as a reference policy: compares the logits with the head. */

@@ -39,7 +39,7 @@ export async function trainLanguageModel(
   checkOptions(options, optionNames, 'trainLanguageModel');
   const { examples, microBatchSize, learningRate, data, kind } = options;
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
-  checkTrainable(loaded.model);
+  checkTrainable(loaded.model, loaded.tokenizer);
   await trainWithCheckpoints(
     {
       name: kind,
