@@ -40,6 +40,11 @@ export const densityMutants: readonly Mutant<DensitySubject>[] = [
     fitted((value, row) => (row === 99 ? Number.NaN : value)),
   ),
   mutant(
+    'returns the negative mean distance',
+    'returns one finite density per row',
+    fitted((value) => -1 / value),
+  ),
+  mutant(
     'returns the mean distance instead of its inverse',
     'returns larger densities for a tight cluster than for a loose one',
     fitted((value) => 1 / value),

@@ -65,7 +65,7 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
   return [
     {
       name: 'returns one finite density per row',
-      why: 'A single NaN or infinite density makes every probability NaN.',
+      why: 'A single NaN or infinite density makes every probability NaN, and weightings refuse negative ones.',
       seed: 1,
       async run({ create, seed }) {
         const density = await (await create()).fit(twoClusters(seed));
@@ -74,6 +74,8 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
           `expected ${2 * size} densities for ${2 * size} rows, got ${density.length}`,
         );
         ensureFinite(density, 'densities');
+        const negative = density.findIndex((value) => value < 0);
+        ensure(negative < 0, `expected densities ≥ 0, got ${density[negative]} at index ${negative}`);
       },
     },
     {
