@@ -243,6 +243,12 @@ export const samplerMutants: readonly Mutant<SamplerSubject>[] = [
   mutant('accepts any state', 'rejects the state of another sampler', (sampler) => ({
     restore: ({ payload }) => sampler.restore({ ...sampler.state(), payload }),
   })),
+  mutant('takes over a state before it rejects it', 'rejects the state of another sampler', (sampler) => ({
+    restore(state) {
+      sampler.restore({ ...sampler.state(), payload: state.payload });
+      sampler.restore(state);
+    },
+  })),
   mutant('ignores the feedback', 'adapts to feedback exactly if it declares to', () => ({ observe() {} }), learning),
   mutant(
     'overwrites the last batch on feedback',

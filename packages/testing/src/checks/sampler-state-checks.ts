@@ -93,19 +93,26 @@ export function samplerStateChecks(variants: SamplerSubject['variants'] = []): C
       name: 'rejects the state of another sampler',
       why: 'Resuming with other data or options must be an error, not a different order of prompts.',
       async run({ create }) {
-        const sampler = await create();
-        const state = sampler.state();
+        const [sampler, ahead] = [await create(), await create()];
+        sampler.draw(3);
+        ahead.draw(7);
+        const state = ahead.state(); // not that of `sampler`, so that taking it over shows
         const foreign: [string, SamplerState][] = [
           ['a state with another fingerprint', { ...state, fingerprint: `${state.fingerprint}, changed` }],
           ['a state of another version', { ...state, version: 2 } as unknown as SamplerState],
         ];
         for (const variant of variants) {
-          foreign.push(['the state of a sampler with another option', (await variant()).state()]);
+          const other = await variant();
+          other.draw(7);
+          foreign.push(['the state of a sampler with another option', other.state()]);
         }
+        const before = JSON.stringify(sampler.state());
         for (const [what, other] of foreign) {
           await ensureFailsWith(() => sampler.restore(other), StateMismatchError, what);
+          const after = JSON.stringify(sampler.state());
+          ensure(after === before, `expected state ${before} after rejecting ${what}, got ${after}`);
         }
-        const expected = (await create()).draw(length).positions;
+        const expected = (await create()).draw(3 + length).positions.subarray(3);
         ensureEqual(sampler.draw(length).positions, expected, 'positions after a rejected state');
       },
     },
