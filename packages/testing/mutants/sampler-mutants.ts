@@ -134,6 +134,10 @@ export const samplerMutants: readonly Mutant<SamplerSubject>[] = [
       },
     };
   }),
+  mutant('returns its own array of probabilities', 'does not reuse the arrays that it returns', (sampler) => {
+    const own = sampler.probabilities!();
+    return { probabilities: () => own };
+  }),
   mutant('draws with replacement but declares the opposite', 'draws every position once per epoch', () => ({
     capabilities: { replacement: false, finite: false, adaptive: false },
   })),

@@ -123,8 +123,8 @@ function streamChecks({ size }: SamplerSubject): ComponentCheck<Sampler>[] {
       name: 'does not reuse the arrays that it returns',
       why: 'Callers keep, sort and overwrite the arrays that they get.',
       async run({ create }) {
-        const expected = (await create()).draw(3 * length).positions;
-        const sampler = await create();
+        const [sampler, untouched] = [await create(), await create()];
+        const expected = untouched.draw(3 * length).positions;
         const { positions, probabilities } = sampler.draw(length);
         const kept = { positions: positions.slice(), probabilities: probabilities?.slice() };
         sampler.draw(length);
@@ -135,6 +135,9 @@ function streamChecks({ size }: SamplerSubject): ComponentCheck<Sampler>[] {
         sampler.probabilities?.().fill(-1);
         const later = sampler.draw(length).positions;
         ensureEqual(later, expected.subarray(2 * length), 'positions after the caller overwrote earlier ones');
+        if (!sampler.probabilities) return;
+        const own = untouched.probabilities!();
+        ensureEqual(sampler.probabilities(), own, 'probabilities() after the caller overwrote an earlier result');
       },
     },
     {
