@@ -74,6 +74,11 @@ export const projectorMutants: readonly Mutant<Subject<Projector>>[] = [
     numbers((value, index, { cols }) => (index % cols === cols - 1 ? 0.5 : value)),
   ),
   mutant(
+    'shows its first axis twice',
+    'spreads points along every axis',
+    numbers((value, index, { data, cols }) => (index % cols === 1 ? 2 - 3 * data[index - 1]! : value)),
+  ),
+  mutant(
     'writes every round to one buffer',
     'yields every layout in an array of its own',
     (right) =>

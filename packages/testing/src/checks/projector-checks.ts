@@ -92,10 +92,16 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
       async run({ create, seed }) {
         const points = fourClusters(seed);
         for (const dimensions of [2, 3] as const) {
-          const spreads = axisSpreads(await lastLayout(await create(), points, { dimensions }));
+          const layout = await lastLayout(await create(), points, { dimensions });
+          const spreads = axesOf(layout).map(spreadOf);
           const [flattest, widest] = [Math.min(...spreads), Math.max(...spreads)];
           const seen = `the standard deviations of the ${dimensions} axes are ${spreads.map((spread) => spread.toPrecision(3)).join(', ')}`;
           ensure(flattest > 0.05 * widest, `${seen}, but each must be above 5 % of the largest`);
+          const correlation = largestCorrelation(layout);
+          ensure(
+            correlation < 0.999,
+            `two of ${dimensions} axes have a correlation of ${correlation.toFixed(4)}, up to its sign, so both show the same`,
+          );
         }
       },
     },
@@ -213,13 +219,33 @@ async function lastLayout(projector: Projector, points: Matrix, options: Project
   return final;
 }
 
-/** Standard deviation of each column. */
-function axisSpreads({ data, rows, cols }: Matrix): number[] {
+/** Each column, less its mean. */
+function axesOf({ data, rows, cols }: Matrix): Float64Array[] {
   return Array.from({ length: cols }, (_, axis) => {
     const values = Float64Array.from({ length: rows }, (_, row) => data[row * cols + axis]!);
     const mean = values.reduce((sum, value) => sum + value, 0) / rows;
-    return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / rows);
+    return values.map((value) => value - mean);
   });
+}
+
+/** Standard deviation of an axis. */
+function spreadOf(axis: Float64Array): number {
+  return Math.sqrt(product(axis, axis) / axis.length);
+}
+
+/** Largest absolute correlation of two axes. */
+function largestCorrelation(layout: Matrix): number {
+  const axes = axesOf(layout);
+  const pairs = axes.flatMap((one, index) => axes.slice(index + 1).map((other) => [one, other] as const));
+  return Math.max(
+    ...pairs.map(
+      ([one, other]) => Math.abs(product(one, other)) / Math.sqrt(product(one, one) * product(other, other)),
+    ),
+  );
+}
+
+function product(one: Float64Array, other: Float64Array): number {
+  return one.reduce((sum, value, row) => sum + value * other[row]!, 0);
 }
 
 function ensureLayout({ data, rows, cols }: Matrix, points: number, dimensions: number, what: string): void {
