@@ -6,9 +6,9 @@ import { csvExporter } from './csv-exporter.js';
 function read(files: ExportedFiles) {
   const text = new TextDecoder().decode(files.get('view.csv'));
   const cols = text.startsWith('"id","x","y","z"') ? 3 : 2;
-  const points = [...text.matchAll(/^"(id-\d+)",([^"]+),/gm)];
+  const points = [...text.matchAll(/^"((?:[^"]|"")*)",([-\d.e,]+),"/gm)];
   const data = Float32Array.from(points.flatMap(([, , coordinates]) => coordinates!.split(',').map(Number)));
-  return { ids: points.map(([, id]) => id!), layout: { data, rows: points.length, cols } };
+  return { ids: points.map(([, id]) => id!.replaceAll('""', '"')), layout: { data, rows: points.length, cols } };
 }
 
 describeChecks('csvExporter', exporterChecks({ create: csvExporter, read, fingerprint: 'csv' }));

@@ -91,6 +91,31 @@ export const exporterMutants: readonly Mutant<ExporterSubject>[] = [
     }),
   ),
   mutant(
+    'trims ids',
+    'writes files that read back as the same view',
+    views((view) => ({ ...view, ids: view.ids.map((id) => id.trim()) })),
+  ),
+  mutant(
+    'sorts ids',
+    'writes files that read back as the same view',
+    views((view) => ({ ...view, ids: view.ids.toSorted() })),
+  ),
+  mutant(
+    'drops backslashes from ids',
+    'writes files that read back as the same view',
+    views((view) => ({ ...view, ids: view.ids.map((id) => id.replaceAll('\\', '')) })),
+  ),
+  mutant(
+    'trims prompts and drops their backslashes',
+    'writes files that read back as the same view',
+    views((view) => {
+      const { prompt } = view.columns;
+      if (prompt?.type !== 'text') return view;
+      const values = prompt.values.map((text) => text.trim().replaceAll('\\', ''));
+      return { ...view, columns: { ...view.columns, prompt: { type: 'text', values } } };
+    }),
+  ),
+  mutant(
     'writes prompts to a page without escaping',
     asText,
     text((page, { columns }) =>

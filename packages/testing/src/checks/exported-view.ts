@@ -1,12 +1,24 @@
 import type { Column, EmbeddingView } from '@rarefy/core';
 import { ensure, ensureEqual } from '../ensure.js';
 
-/** A view of these prompts with a layout in [-1, 1] and the columns `source`, `density` and `prompt`. */
+/** Ids as data sets have them, different for every row and in no order. */
+const idForms: readonly ((row: number) => string)[] = [
+  (row) => `größe "${row}"`,
+  (row) => ` row ${row} `,
+  (row) => `e\u0301👩‍👩‍👧‍👦${row}`,
+  (row) => `C:\\new\\${row}\\`,
+  (row) => `it's, ${row}`,
+];
+
+/**
+ * A view of these prompts with a layout in [-1, 1] and the columns `source`, `density` and `prompt`. Ids contain quotes,
+ * backslashes and spaces at both ends.
+ */
 export function viewOf(prompts: readonly string[], dimensions: 2 | 3 = 3): EmbeddingView {
   const rows = prompts.length;
   const layout = Float32Array.from({ length: rows * dimensions }, (_, index) => Math.sin(1 + index * index * 0.7));
   return {
-    ids: prompts.map((_, row) => `id-${row}`),
+    ids: prompts.map((_, row) => idForms[row % idForms.length]!(row)),
     layout: { data: layout, rows, cols: dimensions },
     columns: {
       source: {

@@ -13,6 +13,15 @@ import {
   repeatsResults,
 } from './life-checks.js';
 
+/** Texts that a format must escape and not normalize, beside the hostile ones. */
+const plainPrompts = [
+  'Why is the sky blue?',
+  'Hi',
+  'größer 長い 👩‍👩‍👧‍👦 e\u0301',
+  ' "a" \\"b\\" C:\\new\\',
+  '  at both ends  ',
+];
+
 const mostPoints = 2_000_000; // a larger maxPoints is not tried
 
 const exportView: MainCall<Exporter, EmbeddingView> = {
@@ -55,7 +64,7 @@ export function exporterChecks(subject: ExporterSubject): Check[] {
       requires: { capability: 'read in the subject', met: () => read !== undefined },
       async run({ create }) {
         for (const dimensions of [2, 3] as const) {
-          for (const prompts of [['Why is the sky blue?', 'Hi', 'größer 長い 👩‍👩‍👧‍👦'], hostilePrompts]) {
+          for (const prompts of [plainPrompts, hostilePrompts]) {
             const view = viewOf(prompts, dimensions);
             ensureSameView(await read!(await files(await create(), view)), view);
           }
