@@ -123,6 +123,11 @@ export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
       return setting;
     }),
   ),
+  mutant(
+    'always has groups of three',
+    'yields batches of the group size that is set',
+    batches((batch) => ({ ...batch, groupSize: 3 })),
+  ),
   {
     name: 'repeats the batch instead of each prompt',
     caughtBy: 'keeps the group of a prompt together',

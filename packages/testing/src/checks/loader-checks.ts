@@ -59,12 +59,22 @@ function orderChecks(loader: Make, { rows }: LoaderSubject): Check[] {
       },
     },
     {
+      name: 'yields batches of the group size that is set',
+      why: 'A trainer samples as many completions of each prompt as the batch says.',
+      async run() {
+        for (const groupSize of [2, 3, 8]) {
+          for (const batch of await take(await loader({ groupSize }), 2)) {
+            ensure(batch.groupSize === groupSize, `expected groupSize ${groupSize}, got ${batch.groupSize}`);
+          }
+        }
+      },
+    },
+    {
       name: 'keeps the group of a prompt together',
       why: 'Advantages compare the completions of one prompt. A split group compares completions of different prompts.',
       requires: { capability: 'rows in the subject', met: () => rows !== undefined },
       async run() {
         for (const batch of await take(await loader(), 3)) {
-          ensure(batch.groupSize === 3, `expected groupSize 3, got ${batch.groupSize}`);
           const expected = batch.prompts.flatMap((prompt) => [prompt, prompt, prompt]);
           const actual = rows!(batch);
           ensure(actual.join('|') === expected.join('|'), `expected the rows [${expected}], got [${actual}]`);
