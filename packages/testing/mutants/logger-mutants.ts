@@ -1,5 +1,5 @@
 import type { MetricLogger } from '@rarefy/core';
-import type { LoggerSubject, LoggerUnderTest } from '../src/subjects.js';
+import type { LoggedStep, LoggerSubject, LoggerUnderTest } from '../src/subjects.js';
 import { loggedStep, memoryLogger } from './memory-logger.js';
 import { altered, type Mutant, turn } from './mutant.js';
 
@@ -40,6 +40,21 @@ export const loggerMutants: readonly Mutant<LoggerSubject>[] = [
     };
   }),
   metrics('writes NaN as zero', 'accepts NaN and infinities', (name, value) => [name, value || 0]),
+  {
+    name: 'is read back with NaN instead of null',
+    caughtBy: 'accepts NaN and infinities',
+    subject: {
+      create() {
+        const { logger, read } = memoryLogger();
+        const withNaN = (metrics: LoggedStep['metrics']) =>
+          Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value ?? Number.NaN]));
+        return {
+          logger,
+          read: async () => (await read()).map(({ step, metrics }) => ({ step, metrics: withNaN(metrics) })),
+        };
+      },
+    },
+  },
   mutant('skips steps without metrics', 'accepts steps without metrics and metrics of any size', ({ log }) => ({
     log: (step, metrics) => (Object.keys(metrics).length > 0 ? log(step, metrics) : undefined),
   })),

@@ -36,10 +36,10 @@ export function loggerChecks({ create, precision = 0 }: LoggerSubject): Check[] 
       ensure(found === names, `expected step ${step} of ${what} to have the metrics [${names}], got [${found}]`);
       for (const [name, value] of Object.entries(metrics)) {
         const seen = read[name]!;
-        const same = Number.isFinite(value)
-          ? seen !== null && Math.abs(seen - value) <= precision * Math.abs(value)
-          : seen === null;
-        ensure(same, `expected ${name} in step ${step} of ${what} to be ${value}, got ${seen}`);
+        const finite = Number.isFinite(value);
+        const same = finite ? seen !== null && Math.abs(seen - value) <= precision * Math.abs(value) : seen === null;
+        const wanted = finite ? value : `null, which stands for ${value}`;
+        ensure(same, `${name} in step ${step} of ${what}: expected ${wanted}, got ${seen}`);
       }
     }
   };
