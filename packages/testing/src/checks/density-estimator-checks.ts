@@ -160,7 +160,7 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
           const [alone] = await estimator.score!(rowsOf(points, [row]));
           ensure(
             Math.abs(density[row]! - alone!) <= 1e-6 * Math.abs(alone!),
-            `row ${row} has density ${density[row]} in a fit of all rows, but its score in a fit of the other rows is ${alone}`,
+            `row ${row} has density ${density[row]} in a fit of all rows, but its score in a fit of the other rows is ${alone}; fit and score disagree: either a row counts itself, or they use different formulas`,
           );
         }
       },
