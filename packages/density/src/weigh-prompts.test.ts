@@ -183,3 +183,23 @@ test('no prompts and no rows are refused; an aborted signal ends the work with i
   const reason = new Error('enough');
   await expect(weighPrompts(points, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 });
+
+test('refuses an embedder that is none, and prompts that are no list', async () => {
+  for (const [embedder, message] of [
+    [undefined, 'got undefined'],
+    [Promise.resolve(inMemory), 'got a promise; did you forget await?'],
+    [() => inMemory, 'got a function; call the function that makes one'],
+  ] as const) {
+    const refused = weighPrompts(items, { embedder: embedder as unknown as Embedder<number> });
+    await expect(refused).rejects.toThrow(InvalidArgumentError);
+    await expect(refused).rejects.toThrow(`weighPrompts needs an embedder, ${message}`);
+  }
+  for (const [prompts, message] of [
+    ['abc', 'got a string; give an array, such as [text]'],
+    [undefined, 'got undefined'],
+    [Promise.resolve(items), 'got a promise; did you forget await?'],
+  ] as const) {
+    const refused = weighPrompts(prompts as unknown as number[], { embedder: inMemory });
+    await expect(refused).rejects.toThrow(new InvalidArgumentError(`weighPrompts needs a list of items, ${message}`));
+  }
+});

@@ -1,6 +1,8 @@
 import {
   type CallOptions,
   callOptionNames,
+  checkEmbedder,
+  checkItemList,
   checkOptions,
   checkWeighting,
   collect,
@@ -68,8 +70,9 @@ export interface EmbeddedPromptWeights extends PromptWeights {
  *
  * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated
  * prompts (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
- * @throws InvalidArgumentError if an option is unknown, if there are no prompts, too few for the estimator, or too many for an
- * estimator without `fitRows`, or if `weighting` is a weight transform.
+ * @throws InvalidArgumentError if an option is unknown, if the prompts are a string instead of an array, if there are none, too few
+ * for the estimator, or too many for an estimator without `fitRows`, if `embedder` is not an embedder, or if `weighting` is a
+ * weight transform.
  * @throws InvalidArgumentError if the weighting does not return a Float64Array; ShapeError if the estimator or the weighting
  * returns another number of values; InvalidWeightsError for invalid weights.
  * @throws What the embedder, the estimator and the weighting throw; the signal's reason on abort.
@@ -83,9 +86,11 @@ export async function weighPrompts<Item>(
   given: readonly Item[] | Matrix | RowSource,
   options: WeighOptions | WeighPromptsOptions<Item> = {},
 ): Promise<PromptWeights | EmbeddedPromptWeights> {
+  if (!('rows' in Object(given))) checkItemList(given, 'weighPrompts');
   checkOptions(options, [...weighOptionNames, ...(isPrompts(given) ? promptOptionNames : [])], 'weighPrompts');
   const { estimator = knnDistance(), weighting = inverseDensity(), ...work } = options;
   checkWeighting(weighting);
+  if (isPrompts(given)) checkEmbedder((options as WeighPromptsOptions<Item>).embedder, 'weighPrompts');
   const measured = isPrompts(given)
     ? await embeddedDensity(given, estimator, work as WeighPromptsOptions<Item>)
     : { density: await rowDensity(given, estimator, work) };

@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions, checkSeed, type Embedder } from '@rarefy/core';
+import { checkInteger, checkItems, checkOptions, checkSeed, type Embedder } from '@rarefy/core';
 
 export interface HashEmbedderOptions {
   /** Number of columns, an integer ≥ 1; default 256. Fewer columns mean more collisions. */
@@ -15,7 +15,8 @@ export interface HashEmbedderOptions {
  * The inner product of two rows before normalization is an unbiased estimate, over seeds, of the inner product of their feature
  * counts.
  * Source: Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009.
- * @throws InvalidArgumentError if an option is unknown or out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range. `embedBatch` rejects with it for an item that is not a
+ * text.
  */
 export function hashEmbedder(options: HashEmbedderOptions = {}): Embedder<string> {
   checkOptions(options, ['dimensions', 'seed'] satisfies (keyof HashEmbedderOptions)[], 'hashEmbedder');
@@ -37,6 +38,7 @@ export function hashEmbedder(options: HashEmbedderOptions = {}): Embedder<string
     },
     async embedBatch(items, { signal } = {}) {
       signal?.throwIfAborted();
+      checkItems(items);
       const data = new Float32Array(items.length * dimensions);
       items.forEach((text, row) => {
         hashInto(data.subarray(row * dimensions, (row + 1) * dimensions), text, seed);

@@ -180,3 +180,25 @@ test('rejects with the reason of its signal, and with the errors of its parts', 
   const broken = { ...knnDistance(), fit: async () => new Float64Array(3).fill(1) };
   await expect(densityAwareSampler(rows, { ...base, density: broken })).rejects.toThrow('3 values for 200 prompts');
 });
+
+test('refuses an embedder that is none, and prompts that are no list', async () => {
+  for (const [embedder, message] of [
+    [undefined, 'got undefined'],
+    [Promise.resolve(rowEmbedder), 'got a promise; did you forget await?'],
+    [() => rowEmbedder, 'got a function; call the function that makes one'],
+  ] as const) {
+    const refused = densityAwareSampler(rows, { embedder: embedder as unknown as Embedder<number>, seed: 4 });
+    await expect(refused).rejects.toThrow(InvalidArgumentError);
+    await expect(refused).rejects.toThrow(`densityAwareSampler needs an embedder, ${message}`);
+  }
+  for (const [prompts, message] of [
+    ['abc', 'got a string; give an array, such as [text]'],
+    [undefined, 'got undefined'],
+    [Promise.resolve(rows), 'got a promise; did you forget await?'],
+  ] as const) {
+    const refused = densityAwareSampler(prompts as unknown as number[], { embedder: rowEmbedder, seed: 4 });
+    await expect(refused).rejects.toThrow(
+      new InvalidArgumentError(`densityAwareSampler needs a list of items, ${message}`),
+    );
+  }
+});

@@ -1,6 +1,8 @@
 import {
   type CallOptions,
   callOptionNames,
+  checkEmbedder,
+  checkItemList,
   checkOptions,
   checkSeed,
   type DensityEstimator,
@@ -48,8 +50,9 @@ export interface DensityAwareSampler extends WeightedSampler {
  * the state, and one of other weights does not.
  * @param prompts texts, records `{ prompt }` as a loader takes them, or any other items of the embedder. Of a record, only the text
  * `prompt` is embedded.
- * @throws InvalidArgumentError if the seed is not a safe integer, an option is unknown, or `weighting` is a weight transform such
- * as `targetEss(0.5)`, which needs a weighting before it: `compose(inverseDensity(), targetEss(0.5))`.
+ * @throws InvalidArgumentError if the seed is not a safe integer, an option is unknown, `embedder` is not an embedder, the prompts
+ * are no list, or `weighting` is a weight transform such as `targetEss(0.5)`, which needs a weighting before it:
+ * `compose(inverseDensity(), targetEss(0.5))`.
  */
 export async function densityAwareSampler<Prompt>(
   prompts: readonly Prompt[],
@@ -58,6 +61,8 @@ export async function densityAwareSampler<Prompt>(
   checkOptions(options, optionNames, 'densityAwareSampler');
   const { density: estimator = knnDistance(), seed, ...work } = options;
   checkSeed(seed);
+  checkEmbedder(work.embedder, 'densityAwareSampler');
+  checkItemList(prompts, 'densityAwareSampler');
   const { density, weights, report } = await weighPrompts(promptItems(prompts), { ...work, estimator });
   // Assigned and not spread: weightsVersion is a getter.
   return Object.assign(weightedSampler(weights, { seed }), { density, report });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { checkItems, described } from '../check-items.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
 import type { WorkEvent } from '../spec/component.js';
 import type { Embedder, EmbedResult } from '../spec/embedder.js';
@@ -184,4 +185,62 @@ describe('collect', () => {
     );
     await expect(collect(stream(part(1, 3, 7), part(1, 2, 7)))).rejects.toBeInstanceOf(ShapeError);
   });
+});
+
+const wrongEmbedders = [
+  [undefined, 'got undefined'],
+  [null, 'got null'],
+  [Promise.resolve(squares().embedder), 'got a promise; did you forget await?'],
+  [() => squares().embedder, 'got a function; call the function that makes one, such as hashEmbedder()'],
+  [{ ...squares().embedder, kind: 'projector' }, 'got a component of kind "projector"'],
+  [{ ...squares().embedder, embedBatch: undefined }, 'got an object'],
+] as const;
+
+test.each(wrongEmbedders)('refuses an embedder that is none, even without items (%#)', async (given, message) => {
+  const embedder = given as unknown as Embedder<number>;
+  for (const items of [[], [1]]) {
+    for (const [where, failed] of [
+      ['embed', embed(embedder, items)],
+      ['embedStream', collect(embedStream(embedder, items))],
+    ] as const) {
+      await expect(failed).rejects.toThrow(new InvalidArgumentError(`${where} needs an embedder, ${message}`));
+    }
+  }
+});
+
+test('refuses a string, which is one item, and what is no list', async () => {
+  const { embedder, calls } = squares();
+  for (const [given, message] of [
+    ['abc', 'got a string; give an array, such as [text]'],
+    ['', 'got a string; give an array, such as [text]'],
+    [undefined, 'got undefined'],
+    [3, 'got a number'],
+    [Promise.resolve([1]), 'got a promise; did you forget await?'],
+  ] as const) {
+    const items = given as unknown as number[];
+    for (const [where, failed] of [
+      ['embed', embed(embedder, items)],
+      ['embedStream', collect(embedStream(embedder, items))],
+    ] as const) {
+      await expect(failed).rejects.toThrow(new InvalidArgumentError(`${where} needs a list of items, ${message}`));
+    }
+  }
+  expect(calls).toEqual([]);
+});
+
+test('an item that the embedder refuses is named by its position among all items', async () => {
+  const { embedder } = squares();
+  const strict: Embedder<number> = {
+    ...embedder,
+    async embedBatch(items) {
+      checkItems(items, (item) => (typeof item === 'number' ? undefined : `is ${described(item)}`), 'a number');
+      return embedder.embedBatch(items);
+    },
+  };
+  const items = [1, 2, 3, 4, 5, 'six' as unknown as number];
+  for (const batchSize of [1, 4, 32]) {
+    await expect(embed(strict, items, { batchSize })).rejects.toThrow(
+      new InvalidArgumentError('item 5 is a string; expected a number'),
+    );
+  }
 });

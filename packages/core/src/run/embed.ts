@@ -1,3 +1,4 @@
+import { atPositions, checkEmbedder, checkItemList } from '../check-items.js';
 import { callOptionNames, checkOptions } from '../check-options.js';
 import { checkInteger, firstNotFinite } from '../checks.js';
 import { NotFiniteError, ShapeError } from '../errors.js';
@@ -29,8 +30,9 @@ export interface EmbeddedPart {
 
 /**
  * Embeds all items: one row per item, in order (items x dimensions). No items give 0 x dimensions.
- * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an
- *   invalid matrix; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range, `embedder` is not an embedder, `items` is a string or no
+ *   list, or the embedder refuses an item; ShapeError or NotFiniteError if the embedder returns an invalid matrix; the signal's
+ *   reason on abort.
  */
 export async function embed<Item>(
   embedder: Embedder<Item>,
@@ -38,6 +40,8 @@ export async function embed<Item>(
   options: EmbedOptions = {},
 ): Promise<Matrix> {
   checkOptions(options, optionNames, 'embed');
+  checkEmbedder(embedder, 'embed');
+  checkItemList(items, 'embed');
   if (items.length === 0) return { data: new Float32Array(0), rows: 0, cols: embedder.capabilities.dimensions };
   return collect(embedStream(embedder, items, { total: items.length, ...options }));
 }
@@ -45,8 +49,9 @@ export async function embed<Item>(
 /**
  * Embeds items as they arrive, batch by batch and in order. Reads no items ahead: a batch is read and computed only when the caller
  * asks for the next part.
- * @throws InvalidArgumentError if an option is unknown or out of range; ShapeError or NotFiniteError if the embedder returns an
- *   invalid matrix; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range, `embedder` is not an embedder, `items` is a string or no
+ *   list, or the embedder refuses an item; ShapeError or NotFiniteError if the embedder returns an invalid matrix; the signal's
+ *   reason on abort.
  */
 export async function* embedStream<Item>(
   embedder: Embedder<Item>,
@@ -54,6 +59,8 @@ export async function* embedStream<Item>(
   options: EmbedOptions = {},
 ): AsyncGenerator<EmbeddedPart, void, undefined> {
   checkOptions(options, optionNames, 'embedStream');
+  checkEmbedder(embedder, 'embedStream');
+  checkItemList(items, 'embedStream');
   const { signal, onEvent, task = 'embed', total, batchSize = 32 } = options;
   checkInteger('batchSize', batchSize, 1);
   const size = Math.min(batchSize, embedder.capabilities.maxBatch);
@@ -62,7 +69,10 @@ export async function* embedStream<Item>(
   let batch: Item[] = [];
   const run = async (): Promise<EmbeddedPart> => {
     signal?.throwIfAborted();
-    const { embeddings, truncated = [] } = await embedder.embedBatch(batch, { signal, onEvent });
+    const { embeddings, truncated = [] } = await atPositions(
+      (position) => start + position,
+      () => embedder.embedBatch(batch, { signal, onEvent }),
+    );
     checkRows(embeddings, batch.length, embedder.capabilities.dimensions, start);
     const part = { start, embeddings, truncated: Array.from(truncated, (row) => start + row) };
     start += batch.length;

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
+  atPositions,
   type CallOptions,
   callOptionNames,
+  checkEmbedder,
+  checkItems,
   checkOptions,
+  described,
   type Embedder,
   firstNotFinite,
   InvalidArgumentError,
@@ -27,8 +31,9 @@ export interface CachedEmbedderOptions {
  * Fingerprint and capabilities are those of `embedder`. If it is not deterministic, the first row of an item is kept. Disposing the
  * cached embedder also disposes `embedder`. If the weights of the embedder's model changed, `embedBatch` throws as the embedder
  * does, instead of returning stored rows of the earlier weights.
- * @throws InvalidArgumentError if an option is unknown or `folder` is missing; InputError if the folder cannot be used; the
- * signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown, `folder` is missing, or `embedder` is not an embedder; InputError if the
+ * folder cannot be used; the signal's reason on abort. `embedBatch` rejects with InvalidArgumentError for an item without a JSON
+ * form, such as undefined.
  */
 export async function cachedEmbedder<Item = string>(
   embedder: Embedder<Item>,
@@ -40,6 +45,7 @@ export async function cachedEmbedder<Item = string>(
   if (typeof options?.folder !== 'string') {
     throw new InvalidArgumentError('cachedEmbedder needs `folder`, the folder of the cache');
   }
+  checkEmbedder(embedder, 'cachedEmbedder');
   const { fingerprint, capabilities } = embedder;
   const { dimensions } = capabilities;
   const name = createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
@@ -53,6 +59,7 @@ export async function cachedEmbedder<Item = string>(
     async embedBatch(items, batchOptions = {}) {
       const { signal, onEvent } = batchOptions;
       signal?.throwIfAborted();
+      checkItems(items, notJson, 'a text or another item with a JSON form');
       const data = new Float32Array(items.length * dimensions);
       const truncated: number[] = [];
       const setRow = (index: number, row: Float32Array, isTruncated: boolean) => {
@@ -70,8 +77,12 @@ export async function cachedEmbedder<Item = string>(
       }
       if (missing.size > 0) {
         signal?.throwIfAborted();
-        const firsts = Array.from(missing.values(), ([first]) => items[first!]!);
-        const result = await embedder.embedBatch(firsts, batchOptions);
+        const positions = Array.from(missing.values(), ([first]) => first!);
+        const firsts = positions.map((position) => items[position]!);
+        const result = await atPositions(
+          (position) => positions[position]!,
+          () => embedder.embedBatch(firsts, batchOptions),
+        );
         if (result.embeddings.data.length !== firsts.length * dimensions) {
           throw new ShapeError(
             `the embedder returned ${result.embeddings.data.length} numbers for ${firsts.length} items of ${dimensions} dimensions`,
@@ -101,6 +112,16 @@ export async function cachedEmbedder<Item = string>(
       await embedder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What is wrong with an item; undefined if it has a JSON form, of which its key is made. */
+function notJson(item: unknown): string | undefined {
+  try {
+    if (JSON.stringify(item) !== undefined) return undefined;
+  } catch {
+    // a bigint, or an object that contains itself
+  }
+  return `is ${described(item)}`;
 }
 
 /** Equal items have equal keys: SHA-256 of the item as JSON, in hexadecimal. */

@@ -1,4 +1,4 @@
-import { checkInteger, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
+import { checkInteger, checkItems, described, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
 import { type ChatFormat, chatFormat, type LoadedModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { tokenBudgetRuns } from '../token-budget.js';
@@ -44,7 +44,7 @@ interface CausalPooling {
 /**
  * An embedder that runs chat text → tokens → hidden states → pooled row → optional projection → division by length + 1e-8.
  * Texts of similar length share a pass through the model. `embedBatch` throws StateMismatchError if the weights of the model
- * changed.
+ * changed, and InvalidArgumentError for an item that is not a {@link ChatText}.
  * @throws InvalidArgumentError if an option is out of range, or the model has neither parameters nor a name.
  */
 export async function causalEmbedder(
@@ -105,14 +105,32 @@ export async function causalEmbedder(
   };
 }
 
-/** Tokens of each text in the model's chat format, at most `maxTokens`, and whether the text was cut. */
+/**
+ * Tokens of each text in the model's chat format, at most `maxTokens`, and whether the text was cut.
+ * @throws InvalidArgumentError if an item is not a chat text.
+ */
 function chatTokens(items: readonly ChatText[], format: ChatFormat, maxTokens: number) {
+  checkItems(items, notChatText, 'a text or { prompt, assistant? } of texts');
   return items.map((item) => {
     const { prompt, assistant } = typeof item === 'string' ? { prompt: item } : item;
     return assistant === undefined
       ? format.prompt(prompt, maxTokens)
       : format.conversation(prompt, assistant, maxTokens);
   });
+}
+
+/** What is wrong with an item; undefined if it is a chat text. A field whose value is undefined counts as absent. */
+function notChatText(item: unknown): string | undefined {
+  if (typeof item === 'string') return undefined;
+  if (typeof item !== 'object' || described(item) !== 'an object') return `is ${described(item)}`;
+  const { prompt, assistant, ...others } = item as Record<string, unknown>;
+  const other = Object.keys(others).find((name) => others[name] !== undefined);
+  if (other !== undefined) return `has the field "${other}"`;
+  if (prompt === undefined) return 'has no prompt';
+  if (typeof prompt !== 'string') return `has ${described(prompt)} as prompt`;
+  return assistant === undefined || typeof assistant === 'string'
+    ? undefined
+    : `has ${described(assistant)} as assistant`;
 }
 
 /** Writes v / (|v| + 1e-8), computed in float64. */

@@ -2,6 +2,7 @@ import {
   type CallOptions,
   callOptionNames,
   checkInteger,
+  checkItems,
   checkOptions,
   type Embedder,
   InvalidArgumentError,
@@ -51,7 +52,8 @@ const optionNames = [
  *
  * The factory sends one text to learn the number of columns. Services do not report which texts they cut, so `truncated` is never
  * set.
- * @throws InvalidArgumentError if an option is unknown or out of range; InputError if the service cannot be used.
+ * @throws InvalidArgumentError if an option is unknown, missing or out of range; InputError if the service cannot be used.
+ * `embedBatch` rejects with InvalidArgumentError for an item that is not a text.
  */
 export async function httpEmbedder(
   options: HttpEmbedderOptions,
@@ -59,6 +61,9 @@ export async function httpEmbedder(
 ): Promise<Embedder<string>> {
   checkOptions(options, optionNames, 'httpEmbedder');
   checkOptions(callOptions, callOptionNames, 'httpEmbedder, second argument,');
+  if (typeof options?.model !== 'string' || options.model === '') {
+    throw new InvalidArgumentError('httpEmbedder needs `model`, the name of the model at the service');
+  }
   const { model, dimensions: wanted, normalize = true, maxBatch = 64, maxAttempts = 10 } = options;
   const { attemptTimeoutMs = 60_000, deadlineMs = 600_000 } = options;
   checkInteger('maxBatch', maxBatch, 1);
@@ -94,6 +99,7 @@ export async function httpEmbedder(
     },
     async embedBatch(items, batchOptions = {}) {
       batchOptions.signal?.throwIfAborted();
+      checkItems(items);
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
       const texts = items.map((text) => (text === '' ? ' ' : wellFormed(text)));
       const embeddings = await requestRows(service, texts, dimensions, batchOptions);

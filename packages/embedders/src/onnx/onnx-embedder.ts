@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   checkInteger,
+  checkItems,
   checkOptions,
   type ImportPeerOptions,
   InputError,
@@ -78,7 +79,8 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * that `rarefy models pull` downloaded, such as `sentence-transformers/all-MiniLM-L6-v2` or `all-MiniLM-L6-v2` for short. A folder
  * of that name comes first, then the model in the folder RAREFY_MODELS, then the one in the model cache
  * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;
- * CorruptFileError if a file is damaged; InvalidArgumentError if an option is unknown or out of range.
+ * CorruptFileError if a file is damaged; InvalidArgumentError if an option is unknown or out of range. `embedBatch` and
+ * `countTokens` throw InvalidArgumentError for an item that is not a text.
  */
 export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
   checkOptions(options, optionNames, 'onnxEmbedder');
@@ -140,6 +142,7 @@ export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = 
     },
     async embedBatch(items, { signal } = {}) {
       signal?.throwIfAborted();
+      checkItems(items);
       const rows = items.length;
       const data = new Float32Array(rows * dimensions); // a text without tokens keeps zeros
       const indicesOf = new Map<string, number[]>(); // text → indices in the batch
@@ -168,7 +171,10 @@ export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = 
       const truncated = texts.flatMap(({ indices, truncated }) => (truncated ? indices : [])).sort((a, b) => a - b);
       return { embeddings: { data, rows, cols: dimensions }, truncated: Uint32Array.from(truncated) };
     },
-    countTokens: (items) => Uint32Array.from(items, (text) => read(text).ids.length),
+    countTokens(items) {
+      checkItems(items);
+      return Uint32Array.from(items, (text) => read(text).ids.length);
+    },
     async [Symbol.asyncDispose]() {
       released ??= Promise.allSettled(running).then(() => graph.release()); // releasing a graph while it runs crashes the process
       await released;

@@ -1,5 +1,6 @@
 import {
   checkInteger,
+  checkItems,
   checkOptions,
   type ImportPeerOptions,
   importPeers,
@@ -35,7 +36,8 @@ export interface UniversalSentenceEncoderOptions {
  * Texts are cut to 128 tokens, and cut texts are reported. Rows have length 1; an empty text counts as a blank. Deterministic.
  * Source: Cer et al., "Universal Sentence Encoder", 2018.
  * @throws MissingDependencyError if a library or a tfjs backend is missing; InputError if the folder does not have the files;
- * InvalidArgumentError if an option is unknown or out of range.
+ * InvalidArgumentError if an option is unknown or out of range. `embedBatch` and `countTokens` throw InvalidArgumentError for an
+ * item that is not a text.
  */
 export async function universalSentenceEncoder(
   options: UniversalSentenceEncoderOptions = {},
@@ -87,6 +89,7 @@ export async function universalSentenceEncoder(
     async embedBatch(items, { signal } = {}) {
       signal?.throwIfAborted();
       if (isDisposed) throw new RarefyError('this embedder was disposed; create a new one');
+      checkItems(items);
       const rows = items.length;
       if (rows === 0) return { embeddings: { data: new Float32Array(0), rows, cols: dimensions } };
       const encoded = items.map(encode);
@@ -108,7 +111,10 @@ export async function universalSentenceEncoder(
         tf.dispose([inputs.indices, inputs.values, ...(output ? [output] : [])]);
       }
     },
-    countTokens: (items) => Uint32Array.from(items, (text) => encode(text).ids.length),
+    countTokens(items) {
+      checkItems(items);
+      return Uint32Array.from(items, (text) => encode(text).ids.length);
+    },
     async [Symbol.asyncDispose]() {
       if (!isDisposed) model.dispose();
       isDisposed = true;

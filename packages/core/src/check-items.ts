@@ -1,0 +1,94 @@
+import { InvalidArgumentError } from './errors.js';
+
+/** What a value is, with an article, for messages: `a number`, `an array`, `a promise`, `undefined`. */
+export function described(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return 'then' in value && typeof value.then === 'function' ? 'a promise' : 'an object';
+}
+
+/**
+ * @param where name of the function, for the message
+ * @throws InvalidArgumentError if `embedder` is not an embedder, such as undefined, a promise of one, or a factory.
+ */
+export function checkEmbedder(embedder: unknown, where: string): void {
+  const { kind, embedBatch, capabilities } = Object(embedder) as Record<string, unknown>;
+  if (kind === 'embedder' && typeof embedBatch === 'function' && Object(capabilities) === capabilities) return;
+  const what = typeof kind === 'string' && kind !== 'embedder' ? `a component of kind "${kind}"` : described(embedder);
+  const hint = what === 'a function' ? '; call the function that makes one, such as hashEmbedder()' : awaitHint(what);
+  throw new InvalidArgumentError(`${where} needs an embedder, got ${what}${hint}`);
+}
+
+/**
+ * Rejects what is not a list of items. A string is one item, although JavaScript can iterate its letters.
+ * @param where name of the function, for the message
+ * @throws InvalidArgumentError if `items` is a string, or is neither an iterable nor an async iterable.
+ */
+export function checkItemList(items: unknown, where: string): void {
+  const isList =
+    typeof items === 'object' && items !== null && (Symbol.iterator in items || Symbol.asyncIterator in items);
+  if (isList) return;
+  const what = described(items);
+  const hint = what === 'a string' ? '; give an array, such as [text]' : awaitHint(what);
+  throw new InvalidArgumentError(`${where} needs a list of items, got ${what}${hint}`);
+}
+
+function awaitHint(what: string): string {
+  return what === 'a promise' ? '; did you forget await?' : '';
+}
+
+interface Refusal {
+  readonly position: number;
+  /** The message after the position. */
+  readonly problem: string;
+}
+
+/** What {@link atPositions} needs to know of an error. */
+const refusals = new WeakMap<object, Refusal>();
+
+function refuse({ position, problem }: Refusal): never {
+  const error = new InvalidArgumentError(`item ${position} ${problem}`);
+  refusals.set(error, { position, problem });
+  throw error;
+}
+
+/**
+ * Checks the items of a batch, for embedders. {@link embedStream} counts the position in the message from its first item.
+ * @param problemOf what is wrong with an item, such as `is a number`; undefined if nothing is. Default: refuses all but texts
+ * @param expected what an item must be, for the message
+ * @throws InvalidArgumentError if `items` is not an array, or for the first wrong item: `item 2 is a number; expected a text`.
+ */
+export function checkItems(
+  items: readonly unknown[],
+  problemOf: (item: unknown) => string | undefined = notText,
+  expected = 'a text',
+): void {
+  if (!Array.isArray(items)) throw new InvalidArgumentError(`items must be an array, got ${described(items)}`);
+  for (const [position, item] of items.entries()) {
+    const problem = problemOf(item);
+    if (problem !== undefined) refuse({ position, problem: `${problem}; expected ${expected}` });
+  }
+}
+
+function notText(item: unknown): string | undefined {
+  return typeof item === 'string' ? undefined : `is ${described(item)}`;
+}
+
+/**
+ * Runs a call that takes a part of the caller's items. If {@link checkItems} refuses one of them, the error names its position
+ * among the caller's items.
+ * @param positionOf from the position in the part to that of the caller
+ */
+export async function atPositions<Result>(
+  positionOf: (position: number) => number,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    const refusal = refusals.get(error as object);
+    if (refusal === undefined) throw error;
+    return refuse({ ...refusal, position: positionOf(refusal.position) });
+  }
+}
