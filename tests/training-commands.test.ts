@@ -155,6 +155,25 @@ describe('components of other people', { timeout: 300_000 }, () => {
     });
   });
 
+  test('a resumed run must have the same embedder file', async () => {
+    const embedder = (prefix: string) => `
+      import { hashEmbedder } from '@rarefy/embedders/hash';
+      export const embedder = () => {
+        const inner = hashEmbedder();
+        const embedBatch: typeof inner.embedBatch = (texts, options) =>
+          inner.embedBatch(texts.map((text) => '${prefix}' + text), options);
+        return { ...inner, embedBatch };
+      };`;
+    write('embedder.ts', embedder(''));
+    expect(await grpo('own-rows', '--embedder ./embedder.ts')).toMatchObject({ code: 0 });
+    expect(await grpo('own-rows', '--embedder ./embedder.ts --resume')).toMatchObject({ code: 0 });
+    write('embedder.ts', embedder('other '));
+    expect(await grpo('own-rows', '--embedder ./embedder.ts --resume')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('own-rows is a run with other settings: embedder was '),
+    });
+  });
+
   test('the sampler gets the weights if it exports fromWeights', async () => {
     write('sampler.ts', sampler());
     const refused = await grpo('weightless', '--sampler ./sampler.ts --weights w.jsonl');
@@ -178,6 +197,8 @@ test.each([
   ['rm', '--embeddings e.npy --ckpt base', '--embeddings and --ckpt exclude each other: the file already has the rows'],
   ['grpo', '--reward length', 'two rewards have the name length'],
   ['grpo', '--reward absent.ts', 'cannot read absent.ts: it does not exist'],
+  ['grpo', '--embedder hash --race-rows 9', '--race-rows applies only to race; the estimator is knn-distance'],
+  ['rm', '--density-aware --rows-as int8', '--rows-as applies only to hnsw; the neighbor search is auto'],
   ['grpo', '--embedder hash --pooling max', '--pooling applies only to causal-lm and onnx; the embedder is hash'],
 ])('rarefy train %s %s is refused', async (stage, more, message) => {
   const { code, stderr } = await (stage === 'grpo' ? grpo : rm)('contradiction', more);

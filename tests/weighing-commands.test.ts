@@ -232,6 +232,46 @@ test.each([
   expect(read('e.safetensors')).toBe(before);
 });
 
+test.each([
+  ['density --kernel angular', '--kernel applies only to kernel; the estimator is knn-distance.'],
+  ['density --hashes 4', '--hashes applies only to kernel and race; the estimator is knn-distance.'],
+  [
+    'density --compare race --clusters 3',
+    '--clusters applies only to cluster; the estimators are knn-distance and race.',
+  ],
+  [
+    'density --estimator race --k 5',
+    '--k applies only to knn-distance, knn-similarity and kernel; the estimator is race.',
+  ],
+  ['density --estimator kernel --k 5', '--k applies to kernel only with --samples.'],
+  ['density --estimator kernel --hashes 5', '--hashes applies to kernel only with --kernel angular.'],
+  [
+    'density --estimator cluster --neighbors exact',
+    '--neighbors applies only to knn-distance, knn-similarity and kernel; the estimator is cluster.',
+  ],
+  [
+    'density --compare race --compare-neighbors exact',
+    '--compare-neighbors applies only to knn-distance, knn-similarity and kernel; the estimator is race.',
+  ],
+  ['density --rows-as int8', '--rows-as applies only to hnsw; the neighbor search is auto.'],
+  ['sample --budget 9 --rows-as int8', '--rows-as applies only to hnsw; the neighbor search is auto.'],
+  ['sample --budget 9 --clusters 3', '--clusters applies only to cluster-balanced; the method is weighted.'],
+  ...['k', 'eps', 'exponent', 'cap'].map((option) => [
+    `sample --budget 9 --method coverage --${option} 1`,
+    `--${option} applies only to weighted and cluster-balanced; the method is coverage.`,
+  ]),
+])('refuses an option that would be ignored: %s', async (line, message) => {
+  const { code, stderr } = await run(`${line} --embeddings e.safetensors --out ignored`);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`rarefy: ${message}`)]);
+});
+
+test.each([
+  '--compare race --race-rows 100',
+  '--estimator race --compare kernel --kernel angular --samples 9 --k 5 --neighbors exact',
+])('accepts options of the other estimator: density %s', async (options) => {
+  expect(await run(`density --embeddings e.safetensors ${options} --out d.jsonl`)).toMatchObject({ code: 0 });
+});
+
 test('the error for a number that is not finite names the file and the row', async () => {
   const bytes = readFileSync(join(cwd, 'e.safetensors'));
   bytes.writeUInt32LE(0x7fc00000, 8 + Number(bytes.readBigUInt64LE(0)) + 4 * (12 * 5 + 3));

@@ -1,6 +1,6 @@
 import type { DensityReport } from '@rarefy/density';
 import { embedderOptions, embeddingOptions } from '../open/embedders.js';
-import { estimatorNames, estimatorOptions } from '../open/estimator.js';
+import { checkEstimatorOptions, estimatorNames, estimatorOptions } from '../open/estimator.js';
 import { engineNames } from '../open/neighbor-engine.js';
 import type { Agreement } from '../open/prompt-weights.js';
 import { weightingOptions } from '../open/weighting.js';
@@ -65,6 +65,7 @@ export const density = command({
     checkDifferentFiles({ pairs, prompts, embeddings, out, report: reportFile });
     checkExclusive(given, 'pairs', ['prompts'], 'both name the prompts');
     checkExclusive(given, 'embeddings', Object.keys(embedderOptions), 'the file already has the rows');
+    checkEstimatorOptions(given, values, { estimator: compare, neighbors: compareNeighbors });
     if (pairs === undefined && prompts === undefined && embeddings === undefined) {
       throw new InvalidArgumentError('give --pairs, --prompts or --embeddings.');
     }

@@ -1,6 +1,6 @@
-import { neighborOptions } from '../open/neighbor-engine.js';
+import { checkEngineOptions, neighborOptions } from '../open/neighbor-engine.js';
 import { weightingOptions } from '../open/weighting.js';
-import { checkDifferentFiles } from '../shell/check-options.js';
+import { checkApplies, checkDifferentFiles } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
 import { under } from '../shell/options.js';
 
@@ -49,13 +49,15 @@ export const sample = command({
       },
     }),
   },
-  async run({ embeddings: file, out, method, report, ...values }, context) {
+  async run({ embeddings: file, out, method, report, ...values }, context, given) {
     const { InvalidArgumentError } = await import('@rarefy/core');
     const { openEmbeddings } = await import('@rarefy/embeddings');
     const { writeAtomically } = await import('@rarefy/io');
     const { namingFile } = await import('../open/embeddings.js');
     const { checkLineIds, subsetMethods } = await import('../open/subset-methods.js');
     checkDifferentFiles({ embeddings: file, out, report });
+    checkApplies(given, 'method', subsetMethods, [method]);
+    checkEngineOptions(given, values.neighbors);
     await using reader = await openEmbeddings(file, context);
     const { ids } = reader;
     const { budget, seed } = values;
@@ -63,7 +65,7 @@ export const sample = command({
       throw new InvalidArgumentError(`--budget ${budget} is more than the ${reader.rows} rows of ${file}.`);
     }
     checkLineIds(ids);
-    const sampling = subsetMethods[method](reader, values, context);
+    const sampling = subsetMethods[method].open(reader, values, context);
     const { positions, columns, details, note } = await namingFile(file, sampling);
     const sampled = Array.from(positions, (row) => ids[row]!);
     await writeAtomically(out, Buffer.from(sampled.map((id) => `${id}\n`).join('')), context);

@@ -1,11 +1,11 @@
 import { type CallOptions, InvalidArgumentError, MissingDependencyError } from '@rarefy/core';
 import { fileExists } from '@rarefy/io';
+import { checkApplies } from '../shell/check-options.js';
 import { type CodeFile, camelCase, isCodeFile, type OptionValues } from '../shell/options.js';
 import {
   type EmbedderName,
   type EmbedderRequest,
   embedderModelOptions,
-  embedderNames,
   type embedderOptions,
   embedders,
   type OpenedEmbedder,
@@ -20,7 +20,7 @@ export type EmbedderValues = OptionValues<typeof embedderOptions> &
 /** Opens the embedder that the options choose and reports which one it is. The caller disposes it. */
 export async function openEmbedder(values: EmbedderValues, options: CallOptions): Promise<OpenedEmbedder> {
   const { name, sentenceModel, reason } = await chooseEmbedder(values);
-  checkApplies(name, values);
+  checkApplies(givenOf(values), 'embedder', embedders, [name]);
   const opened = isCodeFile(name)
     ? await openEmbedderFile(name)
     : await embedders[name].open({ ...values, sentenceModel }, options);
@@ -33,15 +33,11 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
   return { ...opened, batchSize, model, embedder: await cachedEmbedder(opened.embedder, { folder: cache }, options) };
 }
 
-/** @throws InvalidArgumentError for an option that does not apply to the embedder. */
-function checkApplies(name: EmbedderName | CodeFile, values: EmbedderValues): void {
-  const given = values as unknown as Readonly<Record<string, unknown>>;
-  for (const option of [...Object.keys(embedderModelOptions), 'batch-tokens']) {
-    const takers = embedderNames.filter((other) => (embedders[other].takes as readonly string[]).includes(option));
-    if (given[camelCase(option)] === undefined || takers.some((taker) => taker === name)) continue;
-    const list = takers.length === 1 ? takers[0] : `${takers.slice(0, -1).join(', ')} and ${takers.at(-1)}`;
-    throw new InvalidArgumentError(`--${option} applies only to ${list}; the embedder is ${name}.`);
-  }
+/** The given options among those that apply only to some embedders. */
+function givenOf(values: EmbedderValues): ReadonlySet<string> {
+  const all = values as unknown as Readonly<Record<string, unknown>>;
+  const names = [...Object.keys(embedderModelOptions), 'batch-tokens'];
+  return new Set(names.filter((name) => all[camelCase(name)] !== undefined));
 }
 
 interface EmbedderChoice {

@@ -1,7 +1,15 @@
 import { type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
 import type { KernelDensity } from '@rarefy/density';
+import { checkApplies } from '../shell/check-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
-import { engineDetails, type NeighborEngine, neighborOptions, openNeighborEngine } from './neighbor-engine.js';
+import {
+  checkEngineOptions,
+  type EngineName,
+  engineDetails,
+  type NeighborEngine,
+  neighborOptions,
+  openNeighborEngine,
+} from './neighbor-engine.js';
 
 /** Options of the estimators, besides `--estimator`. */
 const estimatorDetails = {
@@ -42,15 +50,23 @@ type EstimatorDetails = OptionValues<typeof estimatorDetails> & { readonly seed:
 interface EstimatorEntry {
   /** For `--help`. */
   readonly summary: string;
+  /** Names of the options that apply to it. */
+  readonly takes: readonly (keyof typeof estimatorDetails | 'compare-neighbors')[];
+  /** Of these, the ones that need another option which is not given: that option. */
+  lacks?(values: EstimatorDetails): Readonly<Record<string, string>>;
   /** Keeps the weight finite if a density is 0: default of `--eps`. */
   readonly epsilon: number;
   open(values: EstimatorDetails): Promise<{ estimator: DensityEstimator; engine?: NeighborEngine | undefined }>;
 }
 
+/** Options of a neighbor search. */
+const searching = ['neighbors', 'rows-as', 'compare-neighbors'] as const;
+
 /** The estimators of `--estimator`. To add one, add an entry. */
 const estimators = {
   'knn-distance': {
     summary: 'mean distance to the nearest prompts',
+    takes: ['k', ...searching],
     epsilon: 0,
     async open(values) {
       const { knnDistance } = await import('@rarefy/density');
@@ -60,6 +76,7 @@ const estimators = {
   },
   'knn-similarity': {
     summary: 'mean inner product with the nearest prompts',
+    takes: ['k', ...searching],
     epsilon: 1e-3,
     async open(values) {
       const { knnSimilarity } = await import('@rarefy/density');
@@ -67,9 +84,19 @@ const estimators = {
       return { estimator: knnSimilarity({ ...given('k', values.k), index: () => engine.index }), engine };
     },
   },
-  kernel: { summary: 'kernel sums over all prompts', epsilon: 1e-3, open: openKernel },
+  kernel: {
+    summary: 'kernel sums over all prompts',
+    takes: ['kernel', 'bandwidth', 'hashes', 'samples', 'k', ...searching],
+    lacks: ({ kernel, samples }) => ({
+      ...(kernel !== 'angular' && { hashes: '--kernel angular' }),
+      ...(samples === undefined && Object.fromEntries(['k', ...searching].map((name) => [name, '--samples']))),
+    }),
+    epsilon: 1e-3,
+    open: openKernel,
+  },
   race: {
     summary: 'a sketch of hashes, for millions of rows',
+    takes: ['race-rows', 'hashes'],
     epsilon: 1e-3,
     async open({ raceRows: rows, hashes, seed }) {
       const { raceDensity } = await import('@rarefy/density');
@@ -78,6 +105,7 @@ const estimators = {
   },
   cluster: {
     summary: 'how many prompts share its cluster, and how closely',
+    takes: ['clusters'],
     epsilon: 1e-3,
     async open({ clusters, seed }) {
       const { clusterDensity } = await import('@rarefy/density');
@@ -102,6 +130,26 @@ export const estimatorOptions = under('Density', {
 } as const satisfies OptionDefinitions);
 
 export type EstimatorValues = EstimatorDetails & OptionValues<typeof estimatorOptions>;
+
+/**
+ * @param other what the estimator is compared with
+ * @throws InvalidArgumentError if a given option applies neither to the estimator nor to the other one.
+ */
+export function checkEstimatorOptions(
+  given: ReadonlySet<string>,
+  values: EstimatorValues,
+  other: { readonly estimator?: EstimatorName | undefined; readonly neighbors?: EngineName | undefined } = {},
+): void {
+  const entries: Readonly<Record<string, EstimatorEntry>> = estimators;
+  const takers = Object.fromEntries(
+    Object.entries(entries).map(([name, { takes, lacks }]) => [name, { takes, lacks: lacks?.(values) }]),
+  );
+  const { estimator = values.estimator, neighbors = values.neighbors } = other;
+  const compared = given.has('compare-neighbors') ? ['compare-neighbors'] : [];
+  checkApplies(new Set(compared), 'estimator', takers, [estimator]); // it searches only for the other estimator
+  checkApplies(given, 'estimator', takers, [...new Set([values.estimator, estimator])]);
+  checkEngineOptions(given, ...new Set([values.neighbors, neighbors]));
+}
 
 export interface OpenEstimator {
   readonly name: EstimatorName;

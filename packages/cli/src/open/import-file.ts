@@ -33,6 +33,13 @@ export async function importFile(path: string): Promise<ImportedFile> {
   }
 }
 
+/** The digest that `importFile` would return, without running the file. */
+export async function codeDigest(path: string): Promise<string> {
+  const file = resolve(path);
+  if (!(await fileExists(file))) throw new InputError(`cannot read ${path}: it does not exist.`);
+  return sha256(/\.[cm]?js$/.test(file) ? await readFile(file) : await compile(file, path));
+}
+
 function sha256(code: string | Uint8Array): string {
   return createHash('sha256').update(code).digest('hex');
 }

@@ -1,25 +1,47 @@
 import type { MeasuredRecall, Metric, NeighborIndex, Neighbors } from '@rarefy/core';
 import type { Faiss } from '@rarefy/neighbors/faiss';
 import type { Usearch } from '@rarefy/neighbors/hnsw';
+import { checkApplies } from '../shell/check-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { withProjectLibrary } from './project-libraries.js';
 
 type RowsAs = 'float32' | 'bfloat16' | 'int8';
 
+interface EngineEntry {
+  /** Names of the options that apply to it. */
+  readonly takes: readonly 'rows-as'[];
+  open(metric: Metric, rowsAs: RowsAs): Promise<NeighborIndex>;
+}
+
 /** The engines of `--neighbors`. To add one, add an entry. */
 const engines = {
-  auto: async (metric) => (await import('@rarefy/neighbors/auto')).autoIndex({ metric }),
-  exact: async (metric) => (await import('@rarefy/neighbors/exact')).exactIndex({ metric }),
-  'nn-descent': async (metric) => (await import('@rarefy/neighbors/nn-descent')).nnDescentIndex({ metric }),
-  async hnsw(metric, dtype) {
-    const { hnswIndex } = await import('@rarefy/neighbors/hnsw');
-    return withProjectLibrary<Usearch, NeighborIndex>('usearch', (lib) => hnswIndex({ metric, dtype, ...lib }));
+  auto: {
+    takes: [],
+    open: async (metric) => (await import('@rarefy/neighbors/auto')).autoIndex({ metric }),
   },
-  async faiss(metric) {
-    const { faissIndex } = await import('@rarefy/neighbors/faiss');
-    return withProjectLibrary<Faiss, NeighborIndex>('faiss-node', (lib) => faissIndex({ metric, ...lib }));
+  exact: {
+    takes: [],
+    open: async (metric) => (await import('@rarefy/neighbors/exact')).exactIndex({ metric }),
   },
-} as const satisfies Record<string, (metric: Metric, rowsAs: RowsAs) => Promise<NeighborIndex>>;
+  'nn-descent': {
+    takes: [],
+    open: async (metric) => (await import('@rarefy/neighbors/nn-descent')).nnDescentIndex({ metric }),
+  },
+  hnsw: {
+    takes: ['rows-as'],
+    async open(metric, dtype) {
+      const { hnswIndex } = await import('@rarefy/neighbors/hnsw');
+      return withProjectLibrary<Usearch, NeighborIndex>('usearch', (lib) => hnswIndex({ metric, dtype, ...lib }));
+    },
+  },
+  faiss: {
+    takes: [],
+    async open(metric) {
+      const { faissIndex } = await import('@rarefy/neighbors/faiss');
+      return withProjectLibrary<Faiss, NeighborIndex>('faiss-node', (lib) => faissIndex({ metric, ...lib }));
+    },
+  },
+} as const satisfies Record<string, EngineEntry>;
 
 export type EngineName = keyof typeof engines;
 export const engineNames = Object.keys(engines) as [EngineName];
@@ -42,6 +64,11 @@ export const neighborOptions = under('Density', {
   },
 } as const satisfies OptionDefinitions);
 
+/** @throws InvalidArgumentError if a given option applies to none of the engines. */
+export function checkEngineOptions(given: ReadonlySet<string>, ...chosen: readonly EngineName[]): void {
+  checkApplies(given, 'neighbor search', engines, chosen);
+}
+
 /** One neighbor index that remembers the recall of its graph. */
 export interface NeighborEngine {
   readonly name: EngineName;
@@ -55,7 +82,7 @@ export async function openNeighborEngine(
   { neighbors: name, rowsAs }: OptionValues<typeof neighborOptions>,
   metric: Metric,
 ): Promise<NeighborEngine> {
-  const index: NeighborIndex = await engines[name](metric, rowsAs);
+  const index: NeighborIndex = await engines[name].open(metric, rowsAs);
   let recall: MeasuredRecall | undefined;
   const noteRecall = async (search: Promise<Neighbors>) => {
     const found = await search;

@@ -9,8 +9,8 @@ import {
   inclusionProbabilities,
 } from '@rarefy/samplers';
 import type { OptionValues } from '../shell/options.js';
-import { engineDetails, type neighborOptions, openNeighborEngine } from './neighbor-engine.js';
-import { openWeighting, type weightingOptions } from './weighting.js';
+import { engineDetails, neighborOptions, openNeighborEngine } from './neighbor-engine.js';
+import { openWeighting, weightingOptions } from './weighting.js';
 
 /** What a method takes from the command line. */
 export interface SubsetOptions extends OptionValues<typeof weightingOptions>, OptionValues<typeof neighborOptions> {
@@ -33,12 +33,20 @@ export interface Subset {
   readonly note?: string | undefined;
 }
 
+interface SubsetMethod {
+  /** Names of the options that apply to it. */
+  readonly takes: readonly string[];
+  open(rows: RowSource, options: SubsetOptions, call: CallOptions): Promise<Subset>;
+}
+
+const weighing = ['k', 'eps', ...Object.keys({ ...weightingOptions, ...neighborOptions })];
+
 /** The methods of `rarefy sample --method`. */
 export const subsetMethods = {
-  weighted: weightedSubset,
-  coverage: coverageSubset,
-  'cluster-balanced': balancedSubset,
-} as const satisfies Record<string, (rows: RowSource, options: SubsetOptions, call: CallOptions) => Promise<Subset>>;
+  weighted: { takes: weighing, open: weightedSubset },
+  coverage: { takes: [], open: coverageSubset },
+  'cluster-balanced': { takes: ['clusters', ...weighing], open: balancedSubset },
+} as const satisfies Record<string, SubsetMethod>;
 
 /** Up to this many rows, inclusion probabilities are exact, at about 20 µs per row (one core of a 2020s server). */
 const maxExactRows = 50_000;

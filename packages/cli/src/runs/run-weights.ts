@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { type CallOptions, digest } from '@rarefy/core';
 import type { PromptRecord, WeightColumns } from '@rarefy/data';
 import { embedderOptions, embedderSummaries } from '../open/embedders.js';
-import { estimatorOptions } from '../open/estimator.js';
+import { checkEstimatorOptions, estimatorOptions } from '../open/estimator.js';
 import type { OpenModel } from '../open/model.js';
 import { weightingOptions } from '../open/weighting.js';
 import { checkExclusive } from '../shell/check-options.js';
-import { camelCase, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { camelCase, isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** How a training run draws its prompts. Every option but `--density-aware` is one of `rarefy density`, or reads a file. */
 export const samplingOptions = {
@@ -77,7 +77,9 @@ export async function openRunWeights(
   const measuring = [...embedding, ...Object.keys({ ...estimatorOptions, ...weightingOptions })];
   checkExclusive(given, 'weights', ['embeddings', ...measuring], 'the file already has the weights');
   checkExclusive(given, 'embeddings', embedding, 'the file already has the rows');
+  checkEstimatorOptions(given, values);
 
+  const { codeDigest } = await import('../open/import-file.js');
   const { readWeights, writeWeights } = await import('@rarefy/data');
   const ids = prompts.map(({ id }) => id);
   const file = join(values.out, 'weights.jsonl');
@@ -87,10 +89,15 @@ export async function openRunWeights(
       ? await measured(prompts, values, languageModel, options)
       : await readWeights(known, ids, { signal: options.signal });
   const { density, weights } = columns;
+  const { embedder } = values;
   return {
     density,
     weights,
-    fixed: { weights: digest(weights), ...(values.weights === undefined && { weighing: weighingOf(values) }) },
+    fixed: {
+      weights: digest(weights),
+      ...(values.weights === undefined && { weighing: weighingOf(values) }),
+      ...(embedder !== undefined && isCodeFile(embedder) && { embedder: await codeDigest(embedder) }),
+    },
     save: () => writeWeights(file, ids, columns, { signal: options.signal }),
   };
 }
