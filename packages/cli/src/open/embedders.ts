@@ -147,7 +147,7 @@ export const embedders = {
 } as const satisfies Record<string, EmbedderEntry>;
 
 export type EmbedderName = keyof typeof embedders;
-export const embedderNames = Object.keys(embedders) as [EmbedderName];
+const embedderNames = Object.keys(embedders) as [EmbedderName];
 /** One phrase per embedder, for `--help`. */
 export const embedderSummaries = [
   ...embedderNames.map((name) => `${name}: ${embedders[name].summary}`),
