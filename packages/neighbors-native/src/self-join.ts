@@ -140,7 +140,7 @@ function explained(error: unknown, data: Float32Array, rows: number, cols: numbe
   }
   if (message === 'out-of-memory') {
     return new RarefyError(
-      `there is not enough memory to join ${rows} rows x ${cols} columns; ask for fewer neighbours, or use an approximate index`,
+      `there is not enough memory to join ${rows} rows x ${cols} columns; ask for fewer neighbors, or use an approximate index`,
       { cause: error },
     );
   }
