@@ -17,7 +17,9 @@ import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
 import type { GrpoLoader, LoaderState, PromptBatch } from './loader/grpo-loader.js';
 import type { ScaleRewards } from './losses/advantages.js';
-import { dapoLoss, type PolicyLoss } from './losses/policy-losses.js';
+import { entropyControl } from './losses/entropy-control.js';
+import type { PolicyLoss } from './losses/policy-loss.js';
+import { dapoLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
 import { type NamedReward, scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';
@@ -33,8 +35,15 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly reference?: CausalLanguageModel;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;
-  /** Number of optimizer steps per batch of completions; default 1. */
+  /** How often each batch of completions is learned from; default 1. */
   readonly numIterations?: number;
+  /**
+   * Number of optimizer steps that share a batch of completions: each learns from its part of them, in order; default 1. It must
+   * divide the number of completions. The learning rate is the same in all of them.
+   */
+  readonly stepsPerGeneration?: number;
+  /** Whether completions that reach the length limit without a stop token are left out of the loss; default false. */
+  readonly maskTruncatedCompletions?: boolean;
   /** Most further batches per step, to replace groups whose rewards are all equal; default 0: such groups stay. */
   readonly maxRefills?: number;
   /** Most tokens per prompt, including special tokens; default: 512, or what completions leave of the model's positions. */
@@ -56,6 +65,8 @@ const optionNames = [
   'reference',
   'scaleRewards',
   'numIterations',
+  'stepsPerGeneration',
+  'maskTruncatedCompletions',
   'maxRefills',
   'maxPromptLength',
   'maxCompletionLength',
@@ -88,8 +99,10 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 ): Promise<GrpoTrainingResult> {
   checkOptions(options, optionNames, 'trainGrpo');
   const { seed, learningRate, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
-  const { loss = dapoLoss(), numIterations = 1, maxRefills = 0, microBatchSize } = options;
+  const { loss = dapoLoss(), numIterations = 1, stepsPerGeneration = 1, maxRefills = 0, microBatchSize } = options;
+  const { maskTruncatedCompletions = false } = options;
   checkInteger('numIterations', numIterations, 1);
+  checkInteger('stepsPerGeneration', stepsPerGeneration, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
   const { maxPromptLength, maxCompletionLength } = completionLengths(policy, options);
@@ -102,12 +115,13 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
+  const entropy = entropyControl(loss);
   const batches = loader[Symbol.asyncIterator]();
   let beforeStep: LoaderState | undefined; // set while a step runs: an abort may cut it short
   const settings = {
     task: 'grpo',
     loader: loader.settings,
-    loss: loss.name,
+    loss: { name: loss.name, ...loss.settings },
     rewards: options.rewards.map(({ name, weight = 1 }) => [name, weight]),
     seed,
     learningRate,
@@ -116,6 +130,8 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     topP,
     scaleRewards,
     numIterations,
+    stepsPerGeneration,
+    maskTruncatedCompletions,
     maxRefills,
     maxPromptLength,
     maxCompletionLength,
@@ -151,7 +167,10 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
       policy.model,
       gathered.learned,
       gathered.learnedAdvantages,
-      { ...options, loss, temperature, numIterations, sequenceWeights: gathered.importance },
+      {
+        ...{ ...options, loss, entropy, temperature, numIterations, stepsPerGeneration },
+        ...{ maxCompletionLength, maskTruncatedCompletions, sequenceWeights: gathered.importance },
+      },
       update,
     );
 
@@ -176,11 +195,12 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
         parameters: policy.model.parameters,
         settings,
         step,
-        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state() }),
+        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() }),
         restore(state) {
-          const saved = state as { loader: LoaderState; counts: string };
+          const saved = state as { loader: LoaderState; counts: string; entropy: ReturnType<typeof entropy.state> };
           loader.restore(saved.loader);
           counts.restore(saved.counts);
+          entropy.restore(saved.entropy);
         },
       },
       options,
