@@ -1,11 +1,16 @@
 import { type CallOptions, callOptionNames, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import type { Completion } from '../rollout/rollout.js';
 
-/** Scores completions: one finite reward each, in order; larger is better. Completions of the same prompt are adjacent. */
+/**
+ * Scores completions: one finite reward each, in order; larger is better. null: the reward does not apply to this completion,
+ * which then does not count in its mean. Completions of the same prompt are adjacent.
+ */
 export type RewardFunction = (
   completions: readonly Completion[],
   options?: CallOptions,
-) => Promise<Float64Array> | Float64Array;
+) => Promise<RewardValues> | RewardValues;
+
+export type RewardValues = Float64Array | readonly (number | null)[];
 
 /** A reward function with its name in logs and errors. */
 export interface NamedReward {
@@ -16,9 +21,9 @@ export interface NamedReward {
 }
 
 export interface RewardScores {
-  /** Weighted sum of the rewards: one per completion. */
+  /** Weighted sum of the rewards that apply: one per completion; NaN if none applies. */
   readonly total: Float64Array;
-  /** The values of each reward function before its weight, by name. */
+  /** The values of each reward function before its weight, by name; NaN where it does not apply. */
   readonly rewards: Readonly<Record<string, Float64Array>>;
 }
 
