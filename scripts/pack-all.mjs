@@ -60,6 +60,11 @@ function peersOf(name) {
   return peers;
 }
 
+// What the documentation imports directly. pnpm and yarn let a project import only what its package.json names.
+const imported = ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', 'rxjs'].map((name) => {
+  const { version } = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'));
+  return [name, `^${version}`];
+});
 const needed = packages.flatMap(({ peerDependencies = {}, peerDependenciesMeta = {} }) =>
   Object.entries(peerDependencies).filter(([peer]) => peerDependenciesMeta[peer]?.optional !== true),
 );
@@ -67,7 +72,7 @@ const needed = packages.flatMap(({ peerDependencies = {}, peerDependenciesMeta =
 const everything = {
   private: true,
   type: 'module',
-  dependencies: { ...files, ...Object.fromEntries(needed) },
+  dependencies: { ...files, ...Object.fromEntries([...needed, ...imported]) },
   overrides: files, // npm, bun
   resolutions: files, // yarn, pnpm
 };
