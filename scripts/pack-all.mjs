@@ -98,4 +98,5 @@ console.log(`
 To install with npm, name a tarball together with those that it lists, and what it needs, for example
   npm install ${[...closure('@rarefy/samplers')].map((name) => join(here, tarballOf(packages.find((manifest) => manifest.name === name)))).join(' ')}
 pnpm, bun and yarn also have to know where the packages are: copy the fields "overrides" (bun) and "resolutions" (pnpm, yarn) of
-${join(here, 'package.json')} into your package.json, or begin with a copy of that file, which installs all packages.`);
+${join(here, 'package.json')} into your package.json, or begin with a copy of that file, which installs all packages. yarn also needs
+"nodeLinker: node-modules" in .yarnrc.yml. See docs/guide/install.md.`);
