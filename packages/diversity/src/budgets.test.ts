@@ -27,6 +27,15 @@ describe('equalBudgets', () => {
     ]);
   });
 
+  test('of equally long texts, the first ones lose a word more', () => {
+    const [cut] = equalBudgets([['a b c', 'd e f', 'g h i']], { seed: 1, words: 7 });
+    expect(cut).toEqual([
+      ['a', 'b'],
+      ['d', 'e'],
+      ['g', 'h', 'i'],
+    ]);
+  });
+
   test('gives equal budgets, keeps prefixes in order, and is deterministic', () => {
     fc.assert(
       fc.property(fc.array(set, { minLength: 1, maxLength: 4 }), seed, (sets, number) => {

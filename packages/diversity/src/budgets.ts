@@ -18,8 +18,8 @@ export interface BudgetOptions {
  * can be compared, for example between the answers of two policies.
  *
  * The seed chooses the texts of a larger set. Sets of equal size keep the texts at the same positions, so answers to the same
- * prompts stay paired. Then the longest texts lose words at their end, until the set has exactly `words` words: all that are cut
- * keep equally many, give or take one. Deterministic.
+ * prompts stay paired. Then the longest texts lose words at their end, until the set has exactly `words` words. The texts that
+ * are cut keep equally many; if the numbers do not divide, later or longer ones keep one more. Deterministic.
  *
  * Trap: a set of very short texts shortens all others; the lengths of the result show it.
  * @param sets texts of each set

@@ -139,8 +139,8 @@ export function expectedDistinct(labels: Labels, k: number, good?: ArrayLike<boo
   const counted = good === undefined ? labels : Array.from(labels).filter((_, index) => good[index]);
   let expected = 0;
   for (const count of classCounts(counted)) {
-    let missed = 1; // C(n - count, k) / C(n, k)
-    for (let j = n - count + 1; j <= n; j++) missed *= Math.max(0, 1 - k / j);
+    let missed = 1; // C(n - count, k) / C(n, k); 0 as soon as j is k
+    for (let j = n - count + 1; j <= n; j++) missed *= 1 - k / j;
     expected += 1 - missed;
   }
   return expected;

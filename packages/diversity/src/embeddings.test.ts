@@ -65,6 +65,16 @@ describe('vendi score', () => {
     );
   });
 
+  test('of two nearly equal items follows from the eigenvalues (1 ± similarity) / 2', () => {
+    for (const similarity of [0.5, 0.999, 1 - 1e-9]) {
+      const [large, small] = [(1 + similarity) / 2, (1 - similarity) / 2];
+      const expected = (Math.sqrt(large) + Math.sqrt(small)) ** 2;
+      expect(vendiScore([1, similarity, similarity, 1], { order: 0.5 })).toBeCloseTo(expected, 9);
+      const shannon = -large * Math.log(large) - small * Math.log(small);
+      expect(vendiScore([1, similarity, similarity, 1])).toBeCloseTo(Math.exp(shannon), 12);
+    }
+  });
+
   test('one more copy of a row lowers the score of unlike rows', () => {
     const unlike = [
       [1, 0, 0],

@@ -2,13 +2,13 @@ import { InvalidArgumentError } from '@rarefy/core';
 import { words } from './words.js';
 
 /**
- * U+2014, or `--` between two letters, with a space on both sides or on neither. Rules (`---`), comments (`<!--`), options (`run
- * --fast`), ranges (`2--3`) and en dashes do not count.
+ * U+2014, or `--` between two letters, with a space on both sides or on neither. Rules (`---`), comments (`<!--`), options
+ * (`run --fast`), ranges (`2--3`) and en dashes do not count.
  */
 const emDash = /—|(?<=[\p{L}\p{M}])--(?=\p{L})|(?<=[\p{L}\p{M}] )--(?= \p{L})/gu;
 
 /**
- * English habits of language models, as patterns for {@link ratePer1000Words}:
+ * English tics of language models, habits of writing, as patterns for {@link ratePer1000Words}:
  *
  * - `emDash`: as {@link emDashPer1000Words} counts them
  * - `notJust`: “not just a tool, but a partner”, “isn't merely fast; it's free”
@@ -27,9 +27,9 @@ export const tics = {
 /**
  * Matches of a pattern per 1,000 words, counted over all texts together. NaN if the texts contain no word.
  *
- * Trap: a rate of a habit is no measure of diversity. It falls both when answers get more varied and when they collapse, and a
- * model that never had the habit cannot lose it: check the rate of the start model first.
- * @param texts strings, because habits of punctuation are not in the words
+ * Trap: the rate of a tic is no measure of diversity. It falls both when answers get more varied and when they collapse, and a
+ * model that never had the tic cannot lose it: check the rate of the start model first.
+ * @param texts strings, because words have lost their punctuation
  * @param pattern counted as if it had the flag g
  * @throws InvalidArgumentError if `texts` is not an array of strings or `pattern` is not a RegExp.
  */
