@@ -44,23 +44,27 @@ test('readers refuse options at the call, not at the first record', () => {
 
 test('what is not a list of prompts, ids or data sets is refused in words', async () => {
   const record = { id: 'a', prompt: 'p', count: 1, sources: ['s'] };
-  const failures: [Promise<unknown>, string][] = [
+  const failures: [call: () => Promise<unknown>, string][] = [
     [
-      mergeNearDuplicates(wrong(new Set([record]))),
+      () => mergeNearDuplicates(wrong(new Set([record]))),
       'mergeNearDuplicates needs an array of items, got an object; give [...items]',
     ],
-    [uniquePrompts(wrong(undefined)), 'uniquePrompts needs a list of items, got undefined'],
-    [uniquePrompts(wrong(Promise.resolve([record]))), 'got a promise; did you forget await?'],
-    [uniquePrompts(wrong([record, 'p'])), 'record 1 must be { id, prompt } with two strings, got a string'],
-    [uniquePrompts(wrong([{ ...record, id: 7 }])), 'got id a number and prompt a string'],
-    [readWeights('no-file', wrong(new Set(['a']))), 'readWeights needs an array of items, got an object'],
+    [() => uniquePrompts(wrong(undefined)), 'uniquePrompts needs a list of items, got undefined'],
+    [() => uniquePrompts(wrong(Promise.resolve([record]))), 'got a promise; did you forget await?'],
+    [() => uniquePrompts(wrong([record, 'p'])), 'record 1 must be { id, prompt } with two strings, got a string'],
+    [() => uniquePrompts(wrong([{ ...record, id: 7 }])), 'got id a number and prompt a string'],
+    [() => readWeights('no-file', wrong(new Set(['a']))), 'readWeights needs an array of items, got an object'],
     [
-      writeWeights('no-folder/x', wrong(new Map().keys()), columns),
+      () => writeWeights('no-folder/x', wrong(new Map().keys()), columns),
       'writeWeights needs an array of items, got an object',
     ],
-    [downloadPairs('no-folder/x', wrong('a/b')), 'downloadPairs needs a list of items, got a string; give an array'],
+    [
+      () => downloadPairs('no-folder/x', wrong('a/b')),
+      'downloadPairs needs a list of items, got a string; give an array',
+    ],
   ];
-  for (const [failure, message] of failures) {
+  for (const [call, message] of failures) {
+    const failure = call();
     await expect(failure).rejects.toThrow(InvalidArgumentError);
     await expect(failure).rejects.toThrow(message);
   }

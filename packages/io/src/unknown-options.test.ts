@@ -9,7 +9,7 @@ import { writeAtomically } from './files/write-atomically.js';
 import { readJsonl, readLines } from './lines/read-jsonl.js';
 import { writeJsonl } from './lines/write-jsonl.js';
 import { readSafetensors, writeSafetensors } from './tensors/safetensors.js';
-import { guardedWorker } from './workers/guarded-worker.js';
+import { type GuardedWorkerOptions, guardedWorker } from './workers/guarded-worker.js';
 
 /** Every function with an option that it does not have, as JavaScript can pass it, and the name that the message suggests. */
 const wrong = <Value>(options: unknown) => options as Value;
@@ -26,7 +26,11 @@ const calls: Record<string, [call: () => unknown, unknown: string, suggested: st
   writeJsonl: [() => writeJsonl('no-folder/x', [], signal), 'signals', 'signal'],
   readSafetensors: [() => readSafetensors('no-file', signal), 'signals', 'signal'],
   writeSafetensors: [() => writeSafetensors('no-folder/x', {}, {}, signal), 'signals', 'signal'],
-  guardedWorker: [() => guardedWorker(async () => () => ({ answer: 1 }), wrong({ timeMS: 1 })), 'timeMS', 'timeMs'],
+  guardedWorker: [
+    () => guardedWorker(async () => () => ({ answer: 1 }), wrong<GuardedWorkerOptions<unknown>>({ timeMS: 1 })),
+    'timeMS',
+    'timeMs',
+  ],
 };
 
 test.each(Object.entries(calls))('%s refuses an option that it does not have', async (where, [call, name, near]) => {
