@@ -101,7 +101,8 @@ export async function finishedOutput(
   );
 }
 
-function isAbsent(error: unknown): boolean {
+/** Whether an error says that a file does not exist. */
+export function isAbsent(error: unknown): boolean {
   return InputError.isInstance(error) && (error.cause as { code?: unknown } | undefined)?.code === 'ENOENT';
 }
 
