@@ -44,8 +44,8 @@ function nearestName(name: string, known: readonly string[]): string | undefined
 }
 
 /**
- * Number of edits that turn one text into the other: insert, delete or replace a letter, or swap two neighboring ones (optimal string
- * alignment distance).
+ * Number of edits that turn one text into the other: insert, delete or replace a letter, or swap two neighboring ones (optimal
+ * string alignment distance).
  */
 function editDistance(from: string, to: string): number {
   // row[column]: edits from the letters read so far to to.slice(0, column)

@@ -85,8 +85,8 @@ interface Opened {
  * The formats of Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF are
  * known.
  * @param datasets names on the hub, or paths of local jsonl, csv or parquet files
- * @throws InvalidArgumentError if `datasets` is not an array, or `out` is one of the local files; InputError for a data set without pairs, for one that cannot
- * be read, with file and location, and for two rows with the same id; the signal's reason on abort.
+ * @throws InvalidArgumentError if `datasets` is not an array, or `out` is one of the local files; InputError for a data set without
+ * pairs, for one that cannot be read, with file and location, and for two rows with the same id; the signal's reason on abort.
  */
 export async function downloadPairs(
   out: string,

@@ -51,7 +51,11 @@ export function checkRow(row: unknown, position: number): void {
   );
 }
 
-/** Reads all rows once. @throws InvalidArgumentError for a row that is not `{ id, item }`; InputError if there are no rows, or two with the same id; what `checkId` throws. */
+/**
+ * Reads all rows once.
+ * @throws InvalidArgumentError for a row that is not `{ id, item }`; InputError if there are no rows, or two
+ * with the same id; what `checkId` throws.
+ */
 export async function surveyRows<Item>(
   rows: EmbedRows<Item>,
   options: CallOptions,

@@ -47,7 +47,8 @@ export interface EmbedEstimate {
 /**
  * Estimates the work of embedding rows: reads them once and embeds a uniform sample of the distinct items. Nothing is written. The
  * sample is deterministic; the times depend on the machine and its load.
- * @throws InvalidArgumentError for options out of range, and for a row that is not `{ id, item }`; what the embedder throws; the signal's reason on abort.
+ * @throws InvalidArgumentError for options out of range, and for a row that is not `{ id, item }`; what the embedder throws; the
+ * signal's reason on abort.
  */
 export async function estimateEmbedding<Item>(
   embedder: Embedder<Item>,

@@ -6,13 +6,15 @@ import { readEmbeddingManifest } from './manifest.js';
 import { isAbsent } from './output.js';
 
 /**
- * Warns, with a `work-warning` of code `other-data`, if the rows of an embedding file may belong to other texts than the prompts at
- * hand: rows are found by id, and a changed text would get the embedding of the old one. The manifest beside the embedding file tells:
- * either the embedded rows were these prompts, or the data file had the same bytes. Without a manifest, or where it does not name the
- * bytes of a data file, there is no warning.
+ * Warns if the rows of an embedding file may have been computed from other texts than the prompts at hand: rows are found by id, so
+ * a changed text would get the row of the old one. The manifest beside the file shows whether exactly these prompts were embedded,
+ * or whether the data file still has the same bytes. There is no warning without a manifest, or if it has no digest of a data file.
+ *
+ * The warning is a `work-warning` event with the code `other-data`.
  * @param prompts the prompts at hand, in order
- * @param dataFile the file that they were read from; no warning for `-` and other files that can be read only once
- * @throws CorruptFileError if the manifest is damaged; InputError if it or the data file cannot be read; the signal's reason on abort.
+ * @param dataFile the file that they were read from; no warning for `-` and other sources that can be read only once
+ * @throws CorruptFileError if the manifest is damaged; InputError if it or the data file cannot be read; the signal's reason on
+ * abort.
  */
 export async function warnOfOtherData(
   embeddings: string,

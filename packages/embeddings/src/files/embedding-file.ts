@@ -82,9 +82,9 @@ export interface EmbeddingReader extends RowSource, EmbeddingIds, AsyncDisposabl
 /**
  * Writes embeddings, completely or not at all. The extension selects the format: `.safetensors`, `.npy` with the ids in
  * `x.ids.json` beside it, `.pt`, `.parquet` or `.arrow`. Equal content gives equal bytes.
- * @throws ShapeError if the numbers of ids and rows differ; InvalidArgumentError for ids that are not an array, a repeated id, an unknown extension, or a
- * dtype or id that the format does not support; NotFiniteError that names the id of a NaN or infinity; MissingDependencyError for
- * `.arrow` without apache-arrow; what writeAtomically throws.
+ * @throws ShapeError if the numbers of ids and rows differ; InvalidArgumentError for ids that are not an array, a repeated id, an
+ * unknown extension, or a dtype or id that the format does not support; NotFiniteError that names the id of a NaN or infinity;
+ * MissingDependencyError for `.arrow` without apache-arrow; what writeAtomically throws.
  */
 export async function writeEmbeddings(
   path: string,
