@@ -14,6 +14,7 @@ import {
   type LoaderState,
   type PromptBatch,
   promptRows,
+  promptTexts,
 } from './grpo-loader.js';
 import type { BatchDataset } from './to-dataset.js';
 
@@ -367,6 +368,22 @@ describe('grpoLoader', () => {
       expect(create).toThrow(InvalidArgumentError);
       expect(create).toThrow(message);
     }
+  });
+
+  test('a rollout gets texts, and prompts without any are refused', async () => {
+    const textsOf = async (given: readonly unknown[]) => {
+      const loader = grpoLoader(given, { sampler: testSampler(), batchSize: 2 });
+      return promptTexts((await take(loader, 1))[0] as PromptBatch<{ prompt: string }>);
+    };
+    const records = prompts.map((prompt) => ({ prompt }));
+    expect(await textsOf(records)).toEqual([
+      { prompt: 'prompt 0', position: 0 },
+      { prompt: 'prompt 7', position: 7 },
+    ]);
+    await expect(textsOf(prompts)).rejects.toThrow(
+      'the prompt at position 0 is a string in place of a record; give the loader records, such as prompts.map((prompt) => ({ prompt }))',
+    );
+    await expect(textsOf(records.with(7, {} as never))).rejects.toThrow('position 7 has no text `prompt`');
   });
 
   test('a state is refused by other prompts, and taken by the same with more added', async () => {

@@ -4,6 +4,7 @@ import {
   checkItemArray,
   checkOptions,
   type Draws,
+  described,
   digest,
   InvalidArgumentError,
   type LoadedBatch,
@@ -256,6 +257,22 @@ export function promptRows<Prompt>(batch: PromptBatch<Prompt>): PromptRows<Promp
       (_, row) => positions[Math.floor(row / groupSize)]!,
     ),
   };
+}
+
+/**
+ * The texts of a batch and their positions, for a rollout.
+ * @throws InvalidArgumentError if a prompt is not a record with a text `prompt`, such as a text alone.
+ */
+export function promptTexts({ prompts, positions }: PromptBatch<{ readonly prompt: string }>) {
+  return prompts.map((record: unknown, row) => {
+    const { prompt } = Object(record) as { readonly prompt?: unknown };
+    const position = positions[row]!;
+    if (typeof prompt === 'string') return { prompt, position };
+    const what = typeof record === 'object' ? 'has no text `prompt`' : `is ${described(record)} in place of a record`;
+    throw new InvalidArgumentError(
+      `the prompt at position ${position} ${what}; give the loader records, such as prompts.map((prompt) => ({ prompt }))`,
+    );
+  });
 }
 
 interface Count {
