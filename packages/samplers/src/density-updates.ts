@@ -54,8 +54,8 @@ export interface DensityUpdatesOptions<Policy, Prompt> extends Pick<CallOptions,
   /** Maximum share of the time that refreshing may take, in (0, 1]. Default 0.05. */
   readonly timeShare?: number;
   /**
-   * Version of the update of a policy, from its number in the stream, which starts at 1. Default: the next version of the sampler at
-   * the time of the update.
+   * Version of the update of a policy, from its number in the stream, which starts at 1. Default: the next version of the sampler
+   * at the time of the update.
    */
   readonly version?: (policy: Policy, number: number) => number;
 }

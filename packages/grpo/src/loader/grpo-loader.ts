@@ -114,8 +114,8 @@ export interface GrpoLoader<Prompt> extends Loader<PromptBatch<Prompt>> {
 /**
  * Feeds GRPO from any sampler of prompt positions. Ends when the sampler ends; a partial last batch is dropped.
  * @param prompts of any type; position p is `prompts[p]`; not copied
- * @throws InvalidArgumentError if `prompts` is not an array, there is no sampler, or an option is unknown or out of range; while iterating, if the sampler draws a position without a
- *   prompt, or there is a second consumer.
+ * @throws InvalidArgumentError if `prompts` is not an array, there is no sampler, or an option is unknown or out of range; while
+ *   iterating, if the sampler draws a position without a prompt, or there is a second consumer.
  */
 export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOptions): GrpoLoader<Prompt> {
   const given = checkOptions(options, optionNames, 'grpoLoader');
