@@ -33,8 +33,8 @@ export function checkFinite(values: ArrayLike<number>, name: string): void {
 /**
  * Checks a matrix without reading its numbers.
  * @param name plural noun for the message, such as `points`
- * @throws InvalidArgumentError if `matrix` is not a matrix, such as an array of rows, or `data` is not a Float32Array; ShapeError if
- * `data.length` is not `rows * cols`.
+ * @throws InvalidArgumentError if `matrix` is not a matrix, such as an array of rows, or `data` is not a Float32Array;
+ * ShapeError if `data.length` is not `rows * cols`.
  */
 export function checkShape(matrix: Matrix, name: string): void {
   const { data, rows, cols } = Object(matrix) as Matrix;
