@@ -1,3 +1,4 @@
+import { shown } from './check-items.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Weighting, WeightTransform } from './spec/density.js';
 import type { Matrix } from './spec/matrix.js';
@@ -6,12 +7,12 @@ import type { Matrix } from './spec/matrix.js';
 export function checkInteger(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `in [${least}, ${most}]`;
-  throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${value}`);
+  throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${shown(value)}`);
 }
 
 /** @throws InvalidArgumentError if `seed` is not a safe integer. */
 export function checkSeed(seed: number): void {
-  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
+  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${shown(seed)}`);
 }
 
 /** Index of the first NaN or infinity in `values` from `start` to `end` - 1, or -1 if all are finite. */
