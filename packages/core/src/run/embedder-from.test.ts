@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { itemOfError } from '../check-items.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
 import type { Matrix } from '../spec/matrix.js';
 import { embed } from './embed.js';
@@ -76,6 +77,29 @@ test('rejects results of the wrong shape, and values that are not finite', async
     ]),
   ).rejects.toThrow(NotFiniteError);
   await expect(given({ data: Float32Array.of(1, 2, 3, Infinity), rows: 2, cols: 2 })).rejects.toThrow(NotFiniteError);
+});
+
+test('a value that is not finite is reported with its item among all items', async () => {
+  for (const [value, seen] of [
+    [Number.NaN, 'NaN'],
+    [1e39, '1e+39'],
+    ['7', '"7"'],
+    [null, 'null'],
+  ]) {
+    const embedder = embedderFrom({
+      ...options,
+      embed: (items) => items.map((item) => [1, item === 'x' ? (value as number) : 2]),
+    });
+    const error: unknown = await embed(embedder, ['a', 'b', 'c', 'x'], { batchSize: 2 }).catch((thrown) => thrown);
+    expect(error).toEqual(new NotFiniteError(`counts@1 returned ${seen} for item 3, in column 1`));
+    expect(itemOfError(error)).toBe(3);
+  }
+  const flat = embedderFrom({
+    ...options,
+    embed: (items) => ({ data: new Float32Array(2 * items.length).fill(Number.NaN, 3), rows: items.length, cols: 2 }),
+  });
+  await expect(embed(flat, ['a', 'b'])).rejects.toThrow('counts@1 returned NaN for item 1, in column 1');
+  expect([itemOfError(new Error('other')), itemOfError(undefined)]).toEqual([undefined, undefined]);
 });
 
 test('checks that normalized rows have length 1 or 0', async () => {

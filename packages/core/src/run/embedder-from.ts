@@ -1,6 +1,7 @@
+import { itemError, shown } from '../check-items.js';
 import { checkOptions } from '../check-options.js';
-import { checkInteger, checkMatrix } from '../checks.js';
-import { InvalidArgumentError, ShapeError } from '../errors.js';
+import { checkInteger, checkShape } from '../checks.js';
+import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
 import { matrix } from '../matrix.js';
 import type { CallOptions } from '../spec/component.js';
 import type { Embedder } from '../spec/embedder.js';
@@ -113,9 +114,26 @@ function toMatrix(returned: RowsOfItems, items: number, dimensions: number, name
   if (rows !== items || cols !== dimensions) {
     throw new ShapeError(`${name} returned ${rows} x ${cols} for ${items} items, expected ${items} x ${dimensions}`);
   }
-  if (!isMatrix) return matrix(returned, dimensions);
-  checkMatrix(returned, `rows of ${name}`);
-  return { data: returned.data.slice(), rows, cols };
+  if (isMatrix) {
+    checkShape(returned, `rows of ${name}`);
+    checkNumbers(returned.data, cols, 0, name);
+    return { data: returned.data.slice(), rows, cols };
+  }
+  for (let row = 0; row < rows; row++)
+    if (returned[row]?.length === cols) checkNumbers(returned[row]!, cols, row, name);
+  return matrix(returned, dimensions);
+}
+
+/** @param first item of the first number */
+function checkNumbers(numbers: ArrayLike<number>, cols: number, first: number, name: string): void {
+  for (let index = 0; index < numbers.length; index++) {
+    const value = numbers[index]!;
+    if (typeof value === 'number' && Number.isFinite(Math.fround(value))) continue;
+    throw itemError(
+      first + Math.floor(index / cols),
+      (item) => new NotFiniteError(`${name} returned ${shown(value)} for item ${item}, in column ${index % cols}`),
+    );
+  }
 }
 
 function checkLengths({ data, rows, cols }: Matrix, name: string): void {
