@@ -8,12 +8,6 @@ export function described(value: unknown): string {
   return 'then' in value && typeof value.then === 'function' ? 'a promise' : 'an object';
 }
 
-/** A value as messages show it: a text in quotes, an object by what it is, anything else as it prints. */
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'object' || typeof value === 'function' ? described(value) : String(value);
-}
-
 /**
  * @param where name of the function, for the message
  * @throws InvalidArgumentError if `embedder` is not an embedder, such as undefined, a promise of one, or a factory.

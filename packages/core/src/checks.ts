@@ -1,7 +1,13 @@
-import { shown } from './check-items.js';
+import { described } from './check-items.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Weighting, WeightTransform } from './spec/density.js';
 import type { Matrix } from './spec/matrix.js';
+
+/** A value for messages: a text in quotes, so that "3" differs from 3; objects and functions by their kind. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' || typeof value === 'function' ? described(value) : String(value);
+}
 
 /** @throws InvalidArgumentError if `value` is not an integer in [least, most]. The message starts with `name`. */
 export function checkInteger(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {

@@ -1,6 +1,6 @@
-import { itemError, shown } from '../check-items.js';
+import { itemError } from '../check-items.js';
 import { checkOptions } from '../check-options.js';
-import { checkInteger, checkShape } from '../checks.js';
+import { checkInteger, checkShape, shown } from '../checks.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
 import { matrix } from '../matrix.js';
 import type { CallOptions } from '../spec/component.js';
@@ -76,7 +76,12 @@ export function embedderFrom<Item = string>(options: EmbedderFromOptions<Item>):
   checkInteger('dimensions', dimensions, 1);
   if (maxBatch !== Number.POSITIVE_INFINITY) checkInteger('maxBatch', maxBatch, 1);
   if (maxConcurrency !== Number.POSITIVE_INFINITY) checkInteger('maxConcurrency', maxConcurrency, 1);
-  if (!(batchTolerance >= 0)) throw new InvalidArgumentError(`batchTolerance must be ≥ 0, got ${batchTolerance}`);
+  if (!(typeof batchTolerance === 'number' && batchTolerance >= 0))
+    throw new InvalidArgumentError(`batchTolerance must be a number ≥ 0, got ${shown(batchTolerance)}`);
+  for (const [option, value] of Object.entries({ normalized, deterministic })) {
+    if (typeof value === 'boolean') continue;
+    throw new InvalidArgumentError(`${option} must be true or false, got ${shown(value)}`);
+  }
   let disposed = false;
 
   return {
