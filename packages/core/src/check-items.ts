@@ -85,8 +85,8 @@ function notText(item: unknown): string | undefined {
 }
 
 /**
- * Runs a call that takes a part of the caller's items. If it throws an {@link itemError}, as {@link checkItems} does, the error names
- * the position among the caller's items.
+ * Runs a call that takes a part of the caller's items. If it throws an {@link itemError}, as {@link checkItems} does, the error
+ * names the position among the caller's items.
  * @param positionOf from the position in the part to that of the caller
  */
 export async function atPositions<Result>(

@@ -48,14 +48,14 @@ const optionNames = [
 /**
  * Embeds with a service that implements OpenAI's `POST /v1/embeddings`: text-embeddings-inference, infinity, vLLM, Ollama, OpenAI.
  *
- * Retries after a broken connection, a timeout, status 408, 429 or 5xx (but not 501 and 505), and an answer that is not valid; each
- * retry is a `work-message` event, or a warning on the console if there is no `onEvent`. It waits as long as `Retry-After` says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row
- * per text, each index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an
- * empty text, so it is sent as a blank; half a surrogate pair is sent as U+FFFD.
+ * Retries after a broken connection, a timeout, status 408, 429 or 5xx (but not 501 and 505), and an answer that is not valid.
+ * Each retry is a `work-message` event, or a warning on the console if there is no `onEvent`. It waits as long as `Retry-After`
+ * says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row per text, each
+ * index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an empty text, so it
+ * is sent as a blank; half a surrogate pair is sent as U+FFFD.
  *
  * The factory sends one text to learn the number of columns. If that answer is not valid, it fails at once: the address is not that
- * of such a service. Services do not report which texts they cut, so `truncated` is never
- * set.
+ * of such a service. Services do not report which texts they cut, so `truncated` is never set.
  * @throws InvalidArgumentError if an option is unknown, missing or out of range; InputError if the service cannot be used.
  * `embedBatch` rejects with InvalidArgumentError for an item that is not a text.
  */

@@ -80,8 +80,8 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * that `rarefy models pull` downloaded, such as `sentence-transformers/all-MiniLM-L6-v2` or `all-MiniLM-L6-v2` for short. A folder
  * of that name comes first, then the model in the folder RAREFY_MODELS, then the one in the model cache
  * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;
- * CorruptFileError if a file is damaged; InvalidArgumentError if the name is missing, or an option is unknown or out of range. `embedBatch` and
- * `countTokens` throw InvalidArgumentError for an item that is not a text.
+ * CorruptFileError if a file is damaged; InvalidArgumentError if the name is missing, or an option is unknown or out of range.
+ * `embedBatch` and `countTokens` throw InvalidArgumentError for an item that is not a text.
  */
 export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
   checkOptions(options, optionNames, 'onnxEmbedder');
