@@ -128,7 +128,14 @@ test('disposes once', async () => {
 
 test('rejects options that are unknown, missing or out of range', () => {
   const wrong = [{ name: '' }, { name: undefined }, { embed: undefined }, { dimensions: 0 }, { maxBatch: 0.5 }];
-  for (const change of [...wrong, { maxConcurrency: 0 }, { batchTolerance: -1 }, { dimension: 2 }]) {
+  for (const change of [
+    ...wrong,
+    { maxConcurrency: 0 },
+    { batchTolerance: -1 },
+    { dimension: 2 },
+    { normalized: 'yes' },
+    { deterministic: 1 },
+  ]) {
     expect(() => embedderFrom({ ...options, ...change } as EmbedderFromOptions)).toThrow(InvalidArgumentError);
   }
   expect(() => embedderFrom({ ...options, max_batch: 2 } as EmbedderFromOptions)).toThrow('did you mean "maxBatch"?');
