@@ -120,6 +120,41 @@ export const densityMutants: readonly Mutant<DensitySubject>[] = [
     };
   }),
   mutant(
+    'keeps its earlier fit if a fit fails',
+    'does not score by an earlier fit after a fit that failed',
+    (estimator) => {
+      let kept: DensityEstimator | undefined;
+      return {
+        async fit(given, options) {
+          const next = right();
+          const density = await next.fit(given, options);
+          kept = next;
+          return density;
+        },
+        score: async (given, options) => (kept ?? estimator).score!(given, options),
+        update: async (given, options) => (kept ?? estimator).update!(given, options),
+      };
+    },
+  ),
+  mutant(
+    'stays broken after a fit that failed',
+    'does not score by an earlier fit after a fit that failed',
+    (estimator) => {
+      let isFitted = false;
+      let broken = false;
+      return {
+        async fit(given, options) {
+          const density = await estimator.fit(given, options).catch((error: unknown) => {
+            broken ||= isFitted && given.data.some((value) => Number.isNaN(value));
+            throw error;
+          });
+          isFitted = true;
+          return broken ? density.map((value) => value + 1e-3) : density;
+        },
+      };
+    },
+  ),
+  mutant(
     'normalizes the points in place',
     'does not modify its input',
     points((given) => {

@@ -175,8 +175,11 @@ test('the local outlier factor fails the checks of densities that compare all ro
   const { results } = await runChecks(
     densityEstimatorChecks({ create: () => localOutlierFactor({ k: 8, relative: false }), scalePower: 0 }),
   );
-  expect(results.filter(({ status }) => status === 'failed').map(({ name }) => name)).toEqual([
+  const failures = results.filter((result) => result.status === 'failed');
+  expect(failures.map(({ name }) => name)).toEqual([
+    'returns larger densities for a tight cluster than for a loose one',
     'excludes each row from its own density',
     'scores new points consistently with the fit',
   ]);
+  for (const { error } of failures) expect(error.message).toContain('declare capabilities.relative: true');
 });
