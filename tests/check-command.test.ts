@@ -112,7 +112,7 @@ test('JavaScript, a named function and a given kind', async () => {
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
   const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
   expect(overridden.stdout).toContain(
-    "failed   declares its version, kind, fingerprint and capabilities: expected kind 'embedder', got 'encoder'.",
+    "failed   declares its version, kind and fingerprint: expected kind 'embedder', got 'encoder'.",
   );
 });
 

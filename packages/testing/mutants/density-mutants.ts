@@ -2,7 +2,7 @@ import type { DensityEstimator, Matrix } from '@rarefy/core';
 import { naiveDensity } from '../src/reference/naive-density.js';
 import type { DensitySubject } from '../src/subjects.js';
 import { localOutlierFactor } from './local-outlier-factor.js';
-import { altered, hidingReason, identityMutants, ignoringSignal, type Mutant } from './mutant.js';
+import { altered, hidingReason, identityMutants, ignoringSignal, type Mutant, returning } from './mutant.js';
 
 type Change = (right: DensityEstimator) => Partial<DensityEstimator>;
 
@@ -34,6 +34,7 @@ let fits = 0;
 
 export const densityMutants: readonly Mutant<DensitySubject>[] = [
   ...identityMutants(right),
+  returning(right, 'fit', async () => Array<number>(100).fill(1)),
   mutant(
     'returns NaN for one row',
     'returns one finite density per row',

@@ -10,6 +10,7 @@ import { loggerChecks } from '../src/checks/logger-checks.js';
 import { neighborIndexChecks } from '../src/checks/neighbor-index-checks.js';
 import { projectorChecks } from '../src/checks/projector-checks.js';
 import { samplerChecks } from '../src/checks/sampler-checks.js';
+import { formCheck } from '../src/component-checks.js';
 import { landmarkProjector } from '../src/reference/landmark-projector.js';
 import { letterEmbedder } from '../src/reference/letter-embedder.js';
 import { naiveDensity } from '../src/reference/naive-density.js';
@@ -62,6 +63,7 @@ function describeSuite<Subject>(
         const { results, passed, failed } = await runChecks(checks(mutant.subject));
         const failures = results.filter(({ status }) => status === 'failed').map((result) => result.name);
         expect(failures).toContain(mutant.caughtBy);
+        if (mutant.caughtBy === formCheck) return expect(failures).toEqual([formCheck]); // the others are skipped
         expect(passed, `${failures}`).toBeGreaterThan(failed); // a mutant is broken in one way only
       },
     );

@@ -7,9 +7,19 @@ import {
   ShapeError,
 } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { type ComponentCheck, componentChecks } from '../component-checks.js';
-import { ensure, ensureClose, ensureEqual, ensureFails, ensureFailsOr, ensureFailsWith, ensureFinite } from '../ensure.js';
+import { type ComponentCheck, type ComponentForm, componentChecks } from '../component-checks.js';
+import {
+  ensure,
+  ensureClose,
+  ensureEqual,
+  ensureFails,
+  ensureFailsOr,
+  ensureFailsWith,
+  ensureFinite,
+  ensureTyped,
+} from '../ensure.js';
 import { clusters, rowsOf, sourceOf } from '../reference/points.js';
+import { needed } from '../subject-members.js';
 import type { DensitySubject } from '../subjects.js';
 import {
   leavesInputUnchanged,
@@ -40,7 +50,7 @@ const scores = { capability: 'score', met: ({ capabilities }: DensityEstimator) 
  * Instead, a row beside a tight cluster must have a lower density than the rows of a tight and of a loose cluster.
  */
 export function densityEstimatorChecks(subject: DensitySubject): Check[] {
-  return componentChecks('density-estimator', subject, [
+  return componentChecks('density-estimator', subject, form, [
     ...densityChecks(subject),
     ...fitChecks,
     leavesInputUnchanged(fit),
@@ -50,6 +60,11 @@ export function densityEstimatorChecks(subject: DensitySubject): Check[] {
     rejectsIfAbortedMidway(fit),
   ]);
 }
+
+const form: ComponentForm<DensityEstimator> = {
+  methods: ['fit'],
+  results: async (estimator) => ensureTyped(await estimator.fit(twoClusters(7)), 'Float64Array', 'the result of fit'),
+};
 
 const fit: MainCall<DensityEstimator, Matrix> = {
   method: 'fit',
@@ -168,7 +183,7 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
       name: 'scales with the points as declared',
       why: 'Densities in an unknown unit cannot be compared between models.',
       seed: 6,
-      requires: { capability: 'scalePower in the subject', met: () => scalePower !== undefined },
+      requires: { capability: needed('density-estimator', 'scalePower'), met: () => scalePower !== undefined },
       async run({ create, seed }) {
         const points = twoClusters(seed);
         const density = await (await create()).fit(points);
@@ -259,7 +274,11 @@ const fitChecks: readonly ComponentCheck<DensityEstimator>[] = [
       spoiled.data[0] = Number.NaN;
       await ensureFails(() => estimator.fit(spoiled), 'a fit of points with NaN');
       const score = () => estimator.score!(rowsOf(points, [1]));
-      await ensureFailsWith(score, NotFittedError, 'a score after a fit that failed, although an earlier one succeeded');
+      await ensureFailsWith(
+        score,
+        NotFittedError,
+        'a score after a fit that failed, although an earlier one succeeded',
+      );
       const density = await estimator.fit(points);
       ensureEqual(density, await (await create()).fit(points), 'densities of a fit after one that failed');
     },
