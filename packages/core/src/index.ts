@@ -10,7 +10,7 @@
  */
 export { decodeBase64, encodeBase64 } from './base64.js';
 export { atPositions, checkEmbedder, checkItemList, checkItems, described } from './check-items.js';
-export { callOptionNames, checkOptions } from './check-options.js';
+export { callOptionNames, checkOptions, nearestName } from './check-options.js';
 export {
   checkFinite,
   checkInteger,

@@ -199,7 +199,7 @@ export const embedderMutants: readonly Mutant<EmbedderSubject>[] = [
   })),
   {
     name: 'ignores its seed',
-    caughtBy: 'returns other rows for every option',
+    caughtBy: 'returns other rows for another option',
     subject: {
       create: letterEmbedder,
       variants: [() => altered(letterEmbedder(), { fingerprint: 'letter-embedder:seed=1' })],

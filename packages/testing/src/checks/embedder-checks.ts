@@ -244,22 +244,21 @@ function textChecks(texts: readonly string[]): ComponentCheck<Embedder>[] {
 
 function followsOptions(texts: readonly string[], variants: EmbedderSubject['variants']): ComponentCheck<Embedder> {
   return {
-    name: 'returns other rows for every option',
+    name: 'returns other rows for another option',
     why: 'A seed or pooling that is ignored makes two settings equal, although their fingerprints say that they differ.',
     requires: { capability: needed('embedder', 'variants'), met: () => variants !== undefined },
     async run({ create }) {
       const items = [...texts, 'many words '.repeat(1_000)]; // an option may only change where a text is truncated
       const rows = await embedAlone(await create(), items);
-      for (const [index, variant] of variants!.entries()) {
+      for (const variant of variants!) {
         const embedder = await variant();
         const others = await embedAlone(embedder, items);
         await embedder[Symbol.asyncDispose]();
-        const isSame = rows.every((row, text) => row.join() === others[text]!.join());
-        ensure(
-          !isSame,
-          `variant ${index} returns the rows of the main embedder for all ${items.length} texts, so its option is ignored; if the option cannot change rows, leave it out of the fingerprint and of the variants`,
-        );
+        if (rows.some((row, text) => row.join() !== others[text]!.join())) return; // an option may have no effect on these texts
       }
+      throw new Error(
+        `all ${variants!.length} variants return the rows of the main embedder for ${items.length} texts, so their options are ignored; give a variant that changes rows`,
+      );
     },
   };
 }
