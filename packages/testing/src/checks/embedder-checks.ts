@@ -257,7 +257,7 @@ function followsOptions(texts: readonly string[], variants: EmbedderSubject['var
         if (rows.some((row, text) => row.join() !== others[text]!.join())) return; // an option may have no effect on these texts
       }
       throw new Error(
-        `all ${variants!.length} variants return the rows of the main embedder for ${items.length} texts, so their options are ignored; give a variant that changes rows`,
+        `no variant returns other rows than the main embedder, for any of ${items.length} texts, so its option is ignored; give a variant that changes rows`,
       );
     },
   };

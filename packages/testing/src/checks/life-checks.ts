@@ -69,7 +69,13 @@ async function ensureOwned<Tested, Input>(
   for (let call = 0; call < 2; call++) {
     for (const values of Object.values(result)) values.fill(7);
     result = await main.call(component, input);
-    ensureResult(main, component, result, expected, 'after the caller overwrote an earlier result of the same input');
+    ensureResult(
+      main,
+      component,
+      result,
+      expected,
+      'after the caller wrote 7 over an earlier result of the same input',
+    );
   }
 }
 
