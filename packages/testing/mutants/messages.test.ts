@@ -77,7 +77,7 @@ test.each<[string, readonly Check[], string]>([
   ],
   [
     'a model without tensor',
-    forwardModelChecks({ create: () => wrong({ forward() {} }) }),
+    forwardModelChecks({ create: () => wrong<never>({ forward() {} }) }),
     'to have a function tensor that makes an int32 tensor of rows, got undefined; with tfjs: (rows) => tf.tensor2d',
   ],
 ])('%s: the first check says what is wrong and the others are skipped', async (_, checks, message) => {
