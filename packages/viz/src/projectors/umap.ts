@@ -49,7 +49,7 @@ const rounds = 20;
  */
 export function umap(options: UmapOptions): Projector {
   checkOptions(options, optionNames, 'umap');
-  const { seed, neighbors: wanted = 15, minDistance = 0.1, epochs, metric = 'cosine' } = options ?? ({} as UmapOptions); // JavaScript can leave them out
+  const { seed, neighbors: wanted = 15, minDistance = 0.1, epochs, metric = 'cosine' } = options ?? ({} as UmapOptions);
   checkSeed(seed);
   checkInteger('neighbors', wanted, 2);
   if (epochs !== undefined) checkInteger('epochs', epochs, 1);
