@@ -36,8 +36,9 @@ export interface BuildViewOptions extends CallOptions {
  * Lays out prompts in 3D for the exporters: the projector's last layout with each axis scaled to [-1, 1], and the columns `source`
  * (largest source first), `density` in [0, 1] (see {@link viewDensity}) and `prompt`. As deterministic as the projector.
  * @param embeddings one row per prompt
- * @throws InvalidArgumentError if an option is unknown, or if `prompts`, `embeddings` or `projector` is of the wrong type; ShapeError
- * if the number of prompts and rows differ; NotFiniteError if `embeddings` contains NaN or infinity; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown, or if `prompts`, `embeddings` or `projector` is of the wrong type;
+ * ShapeError if the number of prompts and rows differ; NotFiniteError if `embeddings` contains NaN or infinity; the signal's reason
+ * on abort.
  */
 export async function buildView(
   prompts: readonly ViewPrompt[],
