@@ -59,6 +59,11 @@ test.each<[string, readonly Check[], string]>([
     'got a function; return what the function makes',
   ],
   [
+    'a factory without return',
+    samplerChecks({ create: () => wrong(undefined) }),
+    'the sampler to be an object, got undefined',
+  ],
+  [
     'a shared instance',
     samplerChecks({
       create: wrong(

@@ -94,7 +94,9 @@ async function withFresh<Tested, Result>(
   try {
     return await use(create);
   } finally {
-    for (const component of made as Partial<AsyncDisposable>[]) await component[Symbol.asyncDispose]?.();
+    for (const component of made as (Partial<AsyncDisposable> | undefined)[]) {
+      await component?.[Symbol.asyncDispose]?.();
+    }
   }
 }
 
