@@ -15,11 +15,13 @@ export {
   checkFinite,
   checkInteger,
   checkMatrix,
+  checkNumber,
   checkSeed,
   checkShape,
   checkWeighting,
   firstNotFinite,
   notFiniteAt,
+  shown,
 } from './checks.js';
 export {
   CorruptFileError,
