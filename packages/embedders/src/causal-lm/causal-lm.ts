@@ -29,8 +29,8 @@ export interface HiddenStateEmbedderOptions extends CausalEmbedderOptions {
  *
  * The embedder records which weights it was created from. If training changes them, `embedBatch` throws StateMismatchError: give a
  * `snapshot` of a model in training, and create a new embedder from each new snapshot.
- * @throws InvalidArgumentError if an option is unknown or out of range, `loaded` is not a model with its tokenizer, or the model has
- *   neither parameters nor a name.
+ * @throws InvalidArgumentError if an option is unknown or out of range, `loaded` is not a model with its tokenizer, or the model
+ *   has neither parameters nor a name.
  */
 export async function hiddenStateEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,

@@ -32,8 +32,8 @@ const headNames = ['weight', 'bias', 'softCap'] as const satisfies readonly (key
  * Makes a language model of your own tfjs model, for embedders, generation and training. It has no key/value cache. Disposing
  * it does not free your weights. Training compares `forward` with the head and the listed weights before its first step.
  * @throws InvalidArgumentError for an unknown option, a missing `forward` or a missing head; ShapeError if the bias and the
- *   vocabulary have different lengths. The functions of the model throw InvalidArgumentError if `forward` does not return logits and
- *   hidden states, and ShapeError if the hidden states have another width than the head.
+ *   vocabulary have different lengths. The functions of the model throw InvalidArgumentError if `forward` does not return logits
+ *   and hidden states, and ShapeError if the hidden states have another width than the head.
  */
 export function fromForwardModel(model: ForwardModel, options: ForwardModelOptions): CausalLanguageModel {
   checkOptions(options, optionNames, 'fromForwardModel');
