@@ -24,6 +24,7 @@ export {
   checkFinite,
   checkInteger,
   checkMatrix,
+  checkNumber,
   checkSeed,
   checkShape,
   checkWeighting,
