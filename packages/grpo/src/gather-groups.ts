@@ -8,6 +8,8 @@ export interface ScoredBatch<Prompt> {
   readonly batch: PromptBatch<Prompt>;
   readonly written: Rollout;
   readonly scores: RewardScores;
+  /** The rewards that advantages are computed from: the total, or what treatments make of it. */
+  readonly treated: Float64Array;
 }
 
 /** All groups of a step, and those that are learned from. */
@@ -26,7 +28,7 @@ interface GatheredGroups<Prompt> {
 
 interface GatherOptions {
   readonly maxRefills: number;
-  readonly advantagesOf: (scores: RewardScores, groupSize: number) => GroupAdvantages;
+  readonly advantagesOf: (treated: Float64Array, scores: RewardScores, groupSize: number) => GroupAdvantages;
 }
 
 /**
@@ -86,5 +88,6 @@ function merge<Prompt>(scored: readonly ScoredBatch<Prompt>[], advantagesOf: Gat
     promptIds: scored.flatMap((batch) => batch.written.promptIds),
     groupSize: first.groupSize,
   };
-  return { written, scores, advantages: advantagesOf(scores, first.groupSize) };
+  const treated = concat(scored.map((batch) => batch.treated));
+  return { written, scores, advantages: advantagesOf(treated, scores, first.groupSize) };
 }

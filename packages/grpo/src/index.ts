@@ -29,7 +29,14 @@ export { type Importance, importanceWeights } from './loader/importance.js';
 export type { BatchDataset, DatasetOptions } from './loader/to-dataset.js';
 export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
 export { type JsonlLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
-export { type GroupAdvantages, groupAdvantages, type ScaleRewards } from './losses/advantages.js';
+export {
+  type GroupAdvantageOptions,
+  type GroupAdvantages,
+  groupAdvantages,
+  normalizedRewardAdvantages,
+  type RewardAggregation,
+  type ScaleRewards,
+} from './losses/advantages.js';
 export type { BatchTotals, PolicyBatch } from './losses/policy-batch.js';
 export type { AdaptiveEntropy, PolicyLoss, PolicyLossOptions } from './losses/policy-loss.js';
 export {
@@ -57,7 +64,9 @@ export {
   combineRewards,
   type NamedReward,
   type RewardFunction,
+  type RewardInput,
   type RewardScores,
+  type RewardValues,
   scoreCompletions,
 } from './rewards/reward-function.js';
 export {
@@ -68,3 +77,12 @@ export {
 } from './rollout/completion-log-probabilities.js';
 export { type Completion, type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout/rollout.js';
 export { type GrpoTrainingOptions, type GrpoTrainingResult, trainGrpo } from './trainer.js';
+export {
+  type CompletionDensityOptions,
+  completionDensity,
+  type FocalDifficultyOptions,
+  focalDifficulty,
+  type InverseProbabilityOptions,
+  inverseProbability,
+} from './treatments/diversity-treatments.js';
+export type { TreatedBatch, Treatment } from './treatments/treatment.js';

@@ -16,7 +16,7 @@ interface LearnOptions {
   readonly temperature: number;
   /** How often the rollout is learned from. */
   readonly numIterations: number;
-  /** Number of equal parts of the rollout; each is one optimizer step. */
+  /** Number of parts of the rollout, of equal size or nearly so; each is one optimizer step. */
   readonly stepsPerGeneration: number;
   readonly maxCompletionLength: number;
   /** Whether completions without a stop token are left out of the loss. */
@@ -50,19 +50,21 @@ export async function learnFromRollout(
 ): Promise<{ readonly metrics: StepMetrics; readonly tokens: number }> {
   const { loss, entropy, temperature, numIterations, stepsPerGeneration, maxCompletionLength } = options;
   const { completions, promptIds, groupSize } = written;
-  const sequences = completions.length / stepsPerGeneration;
-  const parts = Array.from({ length: stepsPerGeneration }, (_, part) =>
-    splitRows(model, written, advantages, part * sequences, (part + 1) * sequences, options),
+  const partCount = Math.min(stepsPerGeneration, completions.length);
+  const startOf = (part: number) => Math.floor((part * completions.length) / partCount);
+  const parts = Array.from({ length: partCount }, (_, part) =>
+    splitRows(model, written, advantages, startOf(part), startOf(part + 1), options),
   );
   const steps: StepMetrics[] = [];
   try {
-    for (let step = 0; step < numIterations * stepsPerGeneration; step++) {
-      const microBatches = parts[step % stepsPerGeneration]!;
+    for (let step = 0; step < numIterations * partCount; step++) {
+      const microBatches = parts[step % partCount]!;
+      const part = completions.slice(microBatches[0]!.start, microBatches.at(-1)!.end);
       const { applied: entropyCoef } = entropy;
       const totals: BatchTotals = {
-        ...{ sequences, maxCompletionLength },
+        ...{ sequences: part.length, maxCompletionLength },
         // As in TRL: the mean over the parts, so that a token weighs the same in each.
-        tokens: lossTokens(completions, options) / stepsPerGeneration,
+        tokens: lossTokens(completions, options) / partCount,
         ...(entropyCoef !== undefined && { entropyCoef }),
       };
       const seen: Current[] = []; // for the metrics
@@ -75,7 +77,6 @@ export async function learnFromRollout(
             return loss.loss({ ...given, ...current }, totals);
           }),
         );
-        const part = completions.slice(microBatches[0]!.start, microBatches.at(-1)!.end);
         const tokens = lossTokens(part, options);
         const metrics = await lossMetrics(loss, microBatches, seen, { ...totals, tokens });
         if (metrics.entropy_bonus !== undefined) entropy.observe(metrics.entropy_bonus);

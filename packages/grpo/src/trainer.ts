@@ -1,8 +1,8 @@
-import { checkInteger, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
+import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
-  chatFormat,
-  checkOutputHead,
+  checkLoaded,
+  checkSampling,
   checkTrainable,
   type SamplingOptions,
   type SavedModel,
@@ -11,35 +11,49 @@ import {
   type TrainingTask,
   trainingOptionNames,
   trainWithCheckpoints,
+  weightsDigest,
 } from '@rarefy/lm';
+import { checkLoader, checkLoss, checkReference, checkTreatments, completionLengths } from './check-training.js';
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
-import type { GrpoLoader, LoaderState, PromptBatch } from './loader/grpo-loader.js';
-import type { ScaleRewards } from './losses/advantages.js';
+import { type GrpoLoader, type LoaderState, type PromptBatch, promptTexts } from './loader/grpo-loader.js';
+import {
+  groupAdvantages,
+  meanAndDeviation,
+  normalizedRewardAdvantages,
+  type RewardAggregation,
+  type ScaleRewards,
+} from './losses/advantages.js';
 import { entropyControl } from './losses/entropy-control.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
 import { dapoLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
-import { type NamedReward, scoreCompletions } from './rewards/reward-function.js';
+import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';
+import { type Treatment, treatedAdvantages, treatedRewards } from './treatments/treatment.js';
 
 export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
-  readonly rewards: readonly NamedReward[];
+  /** Each `{ name, reward, weight }`, or a function, whose name then names it. */
+  readonly rewards: readonly RewardInput[];
   /** Default `dapoLoss()`. */
   readonly loss?: PolicyLoss;
   /**
-   * Frozen policy that a loss with `beta` > 0 stays near, such as `snapshot(policy.model)`. It must not share weights with the
-   * policy.
+   * Frozen policy that a loss with `beta` > 0 stays near, such as `snapshot(policy.model)`. Required by such a loss, and refused if
+   * `beta` is 0, which would ignore it. It must not share weights with the policy.
    */
   readonly reference?: CausalLanguageModel;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;
+  /** Default `sum_then_normalize`. The other one ignores `scaleRewards` and takes no treatment that changes rewards. */
+  readonly multiObjectiveAggregation?: RewardAggregation;
+  /** Change rewards and advantages to keep more kinds of answers, in order, such as `[focalDifficulty()]`; default: none. */
+  readonly treatments?: readonly Treatment[];
   /** How often each batch of completions is learned from; default 1. */
   readonly numIterations?: number;
   /**
-   * Number of optimizer steps that share a batch of completions: each learns from its part of them, in order; default 1. It must
-   * divide the number of completions. The learning rate is the same in all of them.
+   * Number of optimizer steps that share a batch of completions: each learns from its part of them, in order; default 1. The parts
+   * are of equal size, or differ by one completion. The learning rate is the same in all of them.
    */
   readonly stepsPerGeneration?: number;
   /** Whether completions that reach the length limit without a stop token are left out of the loss; default false. */
@@ -64,6 +78,8 @@ const optionNames = [
   'loss',
   'reference',
   'scaleRewards',
+  'multiObjectiveAggregation',
+  'treatments',
   'numIterations',
   'stepsPerGeneration',
   'maskTruncatedCompletions',
@@ -90,7 +106,8 @@ export interface GrpoTrainingResult {
  * `onStep`, until the checkpoint was saved or the next step began.
  * @throws TrainingError if a reward or the loss is not finite, a logger fails, or the sampler ends before `steps`; InputError if
  *   the folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of
- *   range, the reference shares weights with the policy, or `checkTrainable` refuses the policy.
+ *   range, policy, loader, loss or a reward is not one, the loss and `reference` do not fit, the reference shares weights with the
+ *   policy, or `checkTrainable` refuses the policy; StateMismatchError if a resumed run has other settings.
  */
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   policy: Omit<SavedModel, 'extra'>,
@@ -98,9 +115,17 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   options: GrpoTrainingOptions,
 ): Promise<GrpoTrainingResult> {
   checkOptions(options, optionNames, 'trainGrpo');
-  const { seed, learningRate, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
-  const { loss = dapoLoss(), numIterations = 1, stepsPerGeneration = 1, maxRefills = 0, microBatchSize } = options;
-  const { maskTruncatedCompletions = false } = options;
+  const { seed, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
+  const { loss = dapoLoss(), reference, numIterations = 1, stepsPerGeneration = 1 } = options;
+  const { maskTruncatedCompletions = false, maxRefills = 0, microBatchSize } = options;
+  const { multiObjectiveAggregation = 'sum_then_normalize', treatments = [] } = options;
+  checkLoaded(policy, 'trainGrpo');
+  checkLoader(loader);
+  checkLoss(loss);
+  const rewards = namedRewards(options.rewards);
+  checkTreatments(treatments, multiObjectiveAggregation);
+  checkSeed(seed);
+  checkSampling(options);
   checkInteger('numIterations', numIterations, 1);
   checkInteger('stepsPerGeneration', stepsPerGeneration, 1);
   checkInteger('maxRefills', maxRefills, 0);
@@ -111,7 +136,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   }
 
   checkTrainable(policy.model, policy.tokenizer);
-  if (options.reference) checkReference(options.reference, policy.model);
+  checkReference(reference, loss, policy.model);
 
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
@@ -122,13 +147,15 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     task: 'grpo',
     loader: loader.settings,
     loss: { name: loss.name, ...loss.settings },
-    rewards: options.rewards.map(({ name, weight = 1 }) => [name, weight]),
+    reference: reference && options.checkpoint && (await weightsDigest(reference)),
+    rewards: Object.fromEntries(rewards.map(({ name, weight }) => [name, weight])),
     seed,
-    learningRate,
     temperature,
     topK,
     topP,
     scaleRewards,
+    multiObjectiveAggregation,
+    treatments: treatments.map(({ name, settings }) => ({ name, ...settings })),
     numIterations,
     stepsPerGeneration,
     maskTruncatedCompletions,
@@ -137,13 +164,21 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     maxCompletionLength,
   };
 
+  const advantagesOf: Parameters<typeof gatherGroups>[1]['advantagesOf'] = (treated, scores, groupSize) => {
+    const weights = rewards.map(({ weight }) => weight);
+    const advantages =
+      multiObjectiveAggregation === 'sum_then_normalize'
+        ? groupAdvantages(treated, groupSize, { scaleRewards, allowMissing: true })
+        : normalizedRewardAdvantages(Object.values(scores.rewards), weights, groupSize);
+    return treatedAdvantages(treatments, advantages);
+  };
+
   const step: TrainingTask['step'] = async (number, update) => {
     beforeStep = loader.state();
     const gathered = await gatherGroups(
       async () => {
         const batch = await nextBatch(batches, number);
-        const prompts = batch.prompts.map(({ prompt }, index) => ({ prompt, position: batch.positions[index]! }));
-        const written = await rollout(policy, prompts, {
+        const written = await rollout(policy, promptTexts(batch), {
           groupSize: batch.groupSize,
           first: batch.first,
           maxPromptLength,
@@ -154,13 +189,12 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
           seed,
           signal,
         });
-        return {
-          batch,
-          written,
-          scores: await scoreCompletions(options.rewards, written.completions, { signal, onEvent }),
-        };
+        const scores = await scoreCompletions(rewards, written.completions, { signal, onEvent });
+        const { completions, groupSize } = written;
+        const scored = { completions, groupSize, rewards: scores.total };
+        return { batch, written, scores, treated: await treatedRewards(treatments, scored, { signal, onEvent }) };
       },
-      { maxRefills, scaleRewards },
+      { maxRefills, advantagesOf },
     );
     const { advantages, scores, written } = gathered;
     const learned = await learnFromRollout(
@@ -176,7 +210,10 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 
     const positions = Int32Array.from(gathered.batches.flatMap((batch) => [...batch.positions]));
     counts.add(positions);
-    loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(advantages.means) });
+    const { groupSize } = written;
+    const rewardOf = (_: number, group: number) =>
+      meanAndDeviation(scores.total.subarray(group * groupSize, (group + 1) * groupSize)).mean;
+    loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(positions, rewardOf) });
     beforeStep = undefined;
     const metrics = {
       ...learned.metrics,
@@ -211,33 +248,6 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   return { drawCounts: counts.counts };
 }
 
-/** The two length limits with defaults that fit the model. @throws InvalidArgumentError naming the option to change. */
-function completionLengths(
-  { model, tokenizer }: Omit<SavedModel, 'extra'>,
-  options: Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>,
-): Required<Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>> {
-  const { maxPositions } = model.description;
-  const marks = chatFormat(tokenizer).prompt('').ids.length;
-  const quarter = Math.max(1, Math.min(256, Math.floor(maxPositions / 4)));
-  const given = options.maxPromptLength;
-  const { maxCompletionLength = given === undefined ? quarter : Math.max(1, Math.min(quarter, maxPositions - given)) } =
-    options;
-  checkInteger('maxCompletionLength', maxCompletionLength, 1);
-  const { maxPromptLength = Math.min(512, maxPositions - maxCompletionLength) } = options;
-  if (given !== undefined) checkInteger('maxPromptLength', given, 1);
-  if (maxPromptLength < marks) {
-    throw new InvalidArgumentError(
-      `a prompt needs ${marks} tokens for the marks of its format, and maxPromptLength leaves ${maxPromptLength}: the model has ${maxPositions} positions, and maxCompletionLength is ${maxCompletionLength}. Increase maxPromptLength, lower maxCompletionLength, or use a model with more positions`,
-    );
-  }
-  if (maxPromptLength + maxCompletionLength > maxPositions) {
-    throw new InvalidArgumentError(
-      `maxPromptLength ${maxPromptLength} and maxCompletionLength ${maxCompletionLength} do not fit into the ${maxPositions} positions of the model; lower one of them`,
-    );
-  }
-  return { maxPromptLength, maxCompletionLength };
-}
-
 async function nextBatch<Prompt>(
   batches: AsyncIterator<PromptBatch<Prompt>>,
   step: number,
@@ -247,14 +257,4 @@ async function nextBatch<Prompt>(
   throw new TrainingError(
     `the sampler ended: it has no prompts for step ${step}; train for ${step - 1} steps, or more epochs`,
   );
-}
-
-function checkReference(reference: CausalLanguageModel, policy: CausalLanguageModel): void {
-  const trained = new Set(Object.values(policy.parameters));
-  if (Object.values(reference.parameters).some((variable) => trained.has(variable))) {
-    throw new InvalidArgumentError(
-      'the reference shares weights with the policy, so it would change with it and the KL divergence would stay 0; give reference: snapshot(policy.model)',
-    );
-  }
-  checkOutputHead(reference);
 }

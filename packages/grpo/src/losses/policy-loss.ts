@@ -1,4 +1,4 @@
-import { checkOptions, InvalidArgumentError } from '@rarefy/core';
+import { checkNumber, checkOptions, InvalidArgumentError, shown } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   type BatchTotals,
@@ -266,14 +266,18 @@ interface ResolvedOptions extends Required<Omit<PolicyLossOptions, 'adaptiveEntr
 function commonOptions(options: PolicyLossOptions): ResolvedOptions {
   const { beta = 0, useBiasCorrectionKl = true, importanceSamplingLevel = 'token', topEntropyQuantile = 1 } = options;
   const { entropyCoef = 0, offPolicyMaskThreshold } = options;
-  checkNotNegative({ beta, entropyCoef, offPolicyMaskThreshold: offPolicyMaskThreshold ?? 0 });
+  for (const [name, value] of Object.entries({ beta, entropyCoef })) checkNumber(name, value, 0);
+  if (offPolicyMaskThreshold !== undefined) checkNumber('offPolicyMaskThreshold', offPolicyMaskThreshold, 0);
+  if (typeof useBiasCorrectionKl !== 'boolean') {
+    throw new InvalidArgumentError(`useBiasCorrectionKl must be true or false, got ${shown(useBiasCorrectionKl)}`);
+  }
   if (importanceSamplingLevel !== 'token' && importanceSamplingLevel !== 'sequence') {
     throw new InvalidArgumentError(
-      `importanceSamplingLevel must be 'token' or 'sequence', got ${JSON.stringify(importanceSamplingLevel)}`,
+      `importanceSamplingLevel must be 'token' or 'sequence', got ${shown(importanceSamplingLevel)}`,
     );
   }
   if (!(topEntropyQuantile > 0 && topEntropyQuantile <= 1)) {
-    throw new InvalidArgumentError(`topEntropyQuantile must be in (0, 1], got ${topEntropyQuantile}`);
+    throw new InvalidArgumentError(`topEntropyQuantile must be in (0, 1], got ${shown(topEntropyQuantile)}`);
   }
   const adaptiveEntropy = options.adaptiveEntropy && adaptive(options.adaptiveEntropy);
   return {
@@ -285,15 +289,8 @@ function commonOptions(options: PolicyLossOptions): ResolvedOptions {
 function adaptive(options: AdaptiveEntropy): Required<AdaptiveEntropy> {
   checkOptions(options, adaptiveNames, 'adaptiveEntropy');
   const { target = 0.2, delta = 0.005, min = 0, max = 1 } = options;
-  checkNotNegative({ target, delta, min, max });
+  for (const [name, value] of Object.entries({ target, delta, min, max }))
+    checkNumber(`adaptiveEntropy.${name}`, value, 0);
   if (min > max) throw new InvalidArgumentError(`adaptiveEntropy.min is ${min}, above max ${max}`);
   return { target, delta, min, max };
-}
-
-/** @throws InvalidArgumentError naming the first value that is not finite and ≥ 0. */
-export function checkNotNegative(values: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (!(value >= 0 && value < Infinity))
-      throw new InvalidArgumentError(`${name} must be finite and ≥ 0, got ${value}`);
-  }
 }

@@ -1,8 +1,7 @@
-import { checkOptions, InvalidArgumentError } from '@rarefy/core';
+import { checkNumber, checkOptions, InvalidArgumentError, shown } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { sequenceLengths } from './policy-batch.js';
 import {
-  checkNotNegative,
   type PolicyLoss,
   type PolicyLossOptions,
   policyLoss,
@@ -51,7 +50,7 @@ const vespoNames = ['kPos', 'lambdaPos', 'kNeg', 'lambdaNeg'] as const satisfies
  * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function dapoLoss(options: ClippedLossOptions = {}): PolicyLoss {
-  return clippedLoss('dapo', options, tokenMean);
+  return clippedLoss('dapo', 'dapoLoss', options, tokenMean);
 }
 
 /**
@@ -60,7 +59,7 @@ export function dapoLoss(options: ClippedLossOptions = {}): PolicyLoss {
  * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function grpoLoss(options: ClippedLossOptions = {}): PolicyLoss {
-  return clippedLoss('grpo', options, meanOfSequenceMeans);
+  return clippedLoss('grpo', 'grpoLoss', options, meanOfSequenceMeans);
 }
 
 /**
@@ -69,7 +68,7 @@ export function grpoLoss(options: ClippedLossOptions = {}): PolicyLoss {
  * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function drGrpoLoss(options: ClippedLossOptions = {}): PolicyLoss {
-  return clippedLoss('dr_grpo', options, (loss, _mask, { sequences, maxCompletionLength }) => {
+  return clippedLoss('dr_grpo', 'drGrpoLoss', options, (loss, _mask, { sequences, maxCompletionLength }) => {
     if (maxCompletionLength === undefined) {
       throw new InvalidArgumentError('drGrpoLoss divides by the length limit; give maxCompletionLength in the totals');
     }
@@ -83,8 +82,11 @@ export function drGrpoLoss(options: ClippedLossOptions = {}): PolicyLoss {
  * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function luspoLoss(options: ClippedLossOptions = {}): PolicyLoss {
-  return clippedLoss('luspo', { importanceSamplingLevel: 'sequence', ...options }, (loss, _mask, { sequences }) =>
-    tf.div(tf.sum(tf.sum(loss, 1)), Math.max(1, sequences)),
+  return clippedLoss(
+    'luspo',
+    'luspoLoss',
+    { importanceSamplingLevel: 'sequence', ...options },
+    (loss, _mask, { sequences }) => tf.div(tf.sum(tf.sum(loss, 1)), Math.max(1, sequences)),
   );
 }
 
@@ -145,13 +147,13 @@ const tokenMean: Reduction = (loss, _mask, { tokens }) => tf.div(tf.sum(tf.sum(l
 const meanOfSequenceMeans: Reduction = (loss, mask, { sequences }) =>
   tf.div(tf.sum(tf.div(tf.sum(loss, 1, true), sequenceLengths(mask))), Math.max(1, sequences));
 
-function clippedLoss(name: string, options: ClippedLossOptions, reduce: Reduction): PolicyLoss {
-  const known = knownOptions(options, clippedNames, `the ${name} loss`);
+function clippedLoss(name: string, where: string, options: ClippedLossOptions, reduce: Reduction): PolicyLoss {
+  const known = knownOptions(options, clippedNames, where);
   const { epsilon = 0.2, epsilonHigh = epsilon, delta, ...common } = known;
-  if (!(epsilon >= 0 && epsilon <= 1)) throw new InvalidArgumentError(`epsilon must be in [0, 1], got ${epsilon}`);
-  checkNotNegative({ epsilonHigh });
+  checkNumber('epsilon', epsilon, 0, 1);
+  checkNumber('epsilonHigh', epsilonHigh, 0);
   if (delta !== undefined && !(delta > 1 + epsilonHigh && delta < Infinity)) {
-    throw new InvalidArgumentError(`delta must be above 1 + epsilonHigh = ${1 + epsilonHigh}, got ${delta}`);
+    throw new InvalidArgumentError(`delta must be above 1 + epsilonHigh = ${1 + epsilonHigh}, got ${shown(delta)}`);
   }
   return policyLoss(
     name,
@@ -169,7 +171,7 @@ function knownOptions<Options extends PolicyLossOptions>(options: Options, own: 
 
 function checkPositive(values: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(values)) {
-    if (!(value > 0 && value < Infinity))
-      throw new InvalidArgumentError(`${name} must be finite and > 0, got ${value}`);
+    if (!(Number.isFinite(value) && value > 0))
+      throw new InvalidArgumentError(`${name} must be finite and > 0, got ${shown(value)}`);
   }
 }
