@@ -63,8 +63,8 @@ export interface PolicyLossOptions {
 }
 
 /**
- * After each optimizer step, `entropyCoef` grows by `delta` if the mean entropy of the step is at most `target`, and else shrinks by
- * it. It applies only while the entropy of the step before is at most `target` (He et al. 2025, "Skywork-OR1").
+ * After each optimizer step, `entropyCoef` grows by `delta` if the mean entropy of the step is at most `target`, and else shrinks
+ * by it. It applies only while the entropy of the step before is at most `target` (He et al. 2025, "Skywork-OR1").
  */
 export interface AdaptiveEntropy {
   /** In nats per token; default 0.2. */
