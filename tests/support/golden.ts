@@ -10,7 +10,7 @@ export const goldenPath = (name: string) => fileURLToPath(new URL(`../golden/${n
 
 export const goldenJson = () => JSON.parse(readFileSync(goldenPath('golden.json'), 'utf8'));
 
-export const goldenFamilies: readonly ModelFamily[] = ['gpt2', 'llama', 'nanochat'];
+export const goldenFamilies = ['gpt2', 'llama', 'nanochat'] as const satisfies readonly ModelFamily[];
 
 /** The reference tensors of one family: `floats` and `ints` by name. */
 export async function goldenTensors(family: ModelFamily) {
