@@ -48,7 +48,9 @@ const arithmeticFields: Readonly<Record<string, readonly unknown[]>> = {
 export function unhonoredField(config: ConfigReader): readonly [name: string, value: unknown] | undefined {
   return config.unread().find(([name, value]) => {
     const neutral = Object.hasOwn(arithmeticFields, name) ? arithmeticFields[name]! : undefined;
-    return neutral !== undefined && [value].flat().some((entry) => entry !== null && !neutral.includes(entry));
+    return (
+      neutral !== undefined && [value].flat().some((entry) => (entry ?? null) !== null && !neutral.includes(entry))
+    );
   });
 }
 
