@@ -84,6 +84,7 @@ describe('a field that changes the arithmetic and is not honored is an error tha
       { rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } },
       "type 'longrope' are not supported",
     ],
+    ['phi3', { rope_scaling: { type: 'yarn', factor: 2 } }, "type 'yarn' are not supported; use a model with one of default"],
     ['llama', { rope_scaling: { rope_type: 'linear' } }, "need 'factor' > 0, got undefined"],
     ['llama', { rope_scaling: { rope_type: 'linear', factor: 2, mscale: 1 } }, "do not take 'mscale'"],
     ['llama', { partial_rotary_factor: 0.5 }, "do not take 'partial_rotary_factor'"],
@@ -185,6 +186,51 @@ describe('values of fields that config.json leaves out are those of transformers
     const norm = (type: string) => initialWeights(config(type), 1).get('model.norm.weight')!.data[0];
     expect([norm('gemma3_text'), norm('qwen3')]).toEqual([0, 1]);
   });
+});
+
+/** What the config.json of each model has besides sizes, or where it is unusual. */
+const published: Readonly<Record<string, object>> = {
+  'Qwen3-0.6B': {
+    ...{ model_type: 'qwen3', attention_bias: false, head_dim: 128, max_window_layers: 28, rope_scaling: null },
+    ...{ rope_theta: 1_000_000, sliding_window: null, use_sliding_window: false, tie_word_embeddings: true },
+  },
+  'Qwen2.5-0.5B': {
+    ...{ model_type: 'qwen2', max_window_layers: 24, rope_theta: 1_000_000, sliding_window: 32_768 },
+    ...{ use_mrope: false, use_sliding_window: false, tie_word_embeddings: true },
+  },
+  'gemma-3-270m': {
+    ...{ model_type: 'gemma3_text', _sliding_window_pattern: 6, attention_bias: false, attn_logit_softcapping: null },
+    ...{ final_logit_softcapping: null, hidden_activation: 'gelu_pytorch_tanh', query_pre_attn_scalar: 256 },
+    ...{ rope_local_base_freq: 10_000, rope_scaling: null, rope_theta: 1_000_000, sliding_window: 512 },
+    ...{ use_bidirectional_attention: false, layer_types: ['sliding_attention', 'full_attention'] },
+  },
+  'SmolLM3-3B': {
+    ...{ model_type: 'smollm3', no_rope_layer_interval: 4, no_rope_layers: [1, 0], rope_theta: 5_000_000 },
+    ...{ layer_types: ['full_attention', 'full_attention'], max_window_layers: 28, pretraining_tp: 2 },
+    ...{ attention_bias: false, mlp_bias: false, sliding_window: null, use_sliding_window: false },
+  },
+  'Llama-3.2-1B': {
+    ...{ model_type: 'llama', attention_bias: false, mlp_bias: false, rope_theta: 500_000, pretraining_tp: 1 },
+    rope_scaling: {
+      ...{ factor: 32, high_freq_factor: 4, low_freq_factor: 1 },
+      ...{ original_max_position_embeddings: 8192, rope_type: 'llama3' },
+    },
+    tie_word_embeddings: true,
+  },
+  'OLMo-2-0425-1B': {
+    ...{ model_type: 'olmo2', attention_bias: false, rope_scaling: null, rope_theta: 500_000 },
+    tie_word_embeddings: false,
+  },
+  'SmolLM2-135M': { model_type: 'llama', is_llama_config: true, rope_interleaved: false, tie_word_embeddings: true },
+  'Phi-3-mini-4k-instruct': {
+    ...{ model_type: 'phi3', original_max_position_embeddings: 4096, rope_scaling: null, sliding_window: 2047 },
+    ...{ auto_map: { AutoConfig: 'configuration_phi3.Phi3Config' }, attention_bias: false },
+  },
+};
+
+test.each(Object.entries(published))('the fields of %s are honored', (_, fields) => {
+  const settings = { ...sizes, torch_dtype: 'bfloat16', use_cache: true, ...fields };
+  expect(logitsOf(settings).every(Number.isFinite)).toBe(true);
 });
 
 describe('a type that is not supported', () => {

@@ -8,7 +8,7 @@ interface RotarySizes {
   readonly maxPositions: number;
   /** `rope_theta` if config.json has none. */
   readonly base: number;
-  /** Whether the family rotates only the share `partial_rotary_factor` of each head. */
+  /** Whether the family may rotate only the share `partial_rotary_factor` of each head. It then takes only the default type. */
   readonly canBePartial?: boolean;
 }
 
@@ -69,10 +69,10 @@ function rotaryAngles(
   { headSize, maxPositions, base: defaultBase, canBePartial = false }: RotarySizes,
 ): RotaryAngles {
   const type = String(fields.rope_type ?? fields.type ?? 'default');
-  const known = Object.hasOwn(parametersOf, type) ? parametersOf[type]! : undefined;
-  if (known === undefined) {
+  const types = canBePartial ? ['default'] : Object.keys(parametersOf);
+  if (!types.includes(type)) {
     throw new InputError(
-      `rotary positions of type '${type}' are not supported; use a model with one of ${Object.keys(parametersOf).join(', ')}`,
+      `rotary positions of type '${type}' are not supported; use a model with one of ${types.join(', ')}`,
     );
   }
   const number = (name: string, fallback?: number): number => {
@@ -85,7 +85,7 @@ function rotaryAngles(
   const share = number('partial_rotary_factor', config.number('partial_rotary_factor', 1));
   const shared = ['rope_type', 'type', 'rope_theta', 'partial_rotary_factor'];
   const unknown = Object.keys(fields).find(
-    (name) => (fields[name] ?? null) !== null && ![...shared, ...known].includes(name),
+    (name) => (fields[name] ?? null) !== null && ![...shared, ...parametersOf[type]!].includes(name),
   );
   if (unknown !== undefined || (share !== 1 && !canBePartial)) {
     throw new InputError(
