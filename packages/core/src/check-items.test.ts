@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atPositions, checkItems, described } from './check-items.js';
+import { atPositions, checkItemArray, checkItems, described } from './check-items.js';
 import { InvalidArgumentError } from './errors.js';
 
 test('says what a value is', () => {
@@ -48,4 +48,12 @@ test('other errors pass as they are, and positions add up', async () => {
       async () => checkItems(['a', 1]),
     );
   await expect(atPositions((position) => position * 10, inner)).rejects.toThrow('item 40 is a number');
+});
+
+test('a list that has no positions is refused where positions are needed', () => {
+  checkItemArray(['a'], 'f');
+  expect(() => checkItemArray(new Set(['a']), 'f')).toThrow(
+    'f needs an array of items, got an object; give [...items]',
+  );
+  expect(() => checkItemArray('ab', 'f')).toThrow('f needs a list of items, got a string');
 });

@@ -34,6 +34,16 @@ export function checkItemList(items: unknown, where: string): void {
   throw new InvalidArgumentError(`${where} needs a list of items, got ${what}${hint}`);
 }
 
+/**
+ * Like {@link checkItemList}, for functions that need the number of items or address them by position.
+ * @throws InvalidArgumentError if `items` is not an array.
+ */
+export function checkItemArray(items: unknown, where: string): void {
+  checkItemList(items, where);
+  if (Array.isArray(items)) return;
+  throw new InvalidArgumentError(`${where} needs an array of items, got ${described(items)}; give [...items]`);
+}
+
 function awaitHint(what: string): string {
   return what === 'a promise' ? '; did you forget await?' : '';
 }

@@ -43,16 +43,23 @@ function nearestName(name: string, known: readonly string[]): string | undefined
   return nearest;
 }
 
-/** Number of letters to insert, delete or replace to turn one text into the other (Levenshtein distance). */
+/**
+ * Number of edits that turn one text into the other: insert, delete or replace a letter, or swap two neighboring ones (optimal
+ * string alignment distance).
+ */
 function editDistance(from: string, to: string): number {
-  // row[j]: edits from the letters read so far to to.slice(0, j)
+  // row[column]: edits from the letters read so far to to.slice(0, column)
+  let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let index = 0; index < from.length; index++) {
     const next = [index + 1];
     for (let column = 0; column < to.length; column++) {
       const replaced = row[column]! + (from[index] === to[column] ? 0 : 1);
-      next.push(Math.min(replaced, row[column + 1]! + 1, next[column]! + 1));
+      const isSwap = from[index] === to[column - 1] && from[index - 1] === to[column] && index > 0 && column > 0;
+      const swapped = isSwap ? before[column - 1]! + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(replaced, swapped, row[column + 1]! + 1, next[column]! + 1));
     }
+    before = row;
     row = next;
   }
   return row[to.length]!;

@@ -9,7 +9,7 @@
  * - Every error is a {@link RarefyError} with a stable `code`.
  */
 export { decodeBase64, encodeBase64 } from './base64.js';
-export { atPositions, checkEmbedder, checkItemList, checkItems, described } from './check-items.js';
+export { atPositions, checkEmbedder, checkItemArray, checkItemList, checkItems, described } from './check-items.js';
 export { callOptionNames, checkOptions } from './check-options.js';
 export {
   checkFinite,

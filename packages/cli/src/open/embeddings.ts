@@ -8,9 +8,15 @@ import {
   type RowSource,
 } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
-import { type EmbeddingReader, openEmbeddings } from '@rarefy/embeddings';
+import { type EmbeddingReader, openEmbeddings, warnOfOtherData } from '@rarefy/embeddings';
 import { quoted } from '@rarefy/io';
 import { type EmbedderValues, openEmbedder } from './embedder.js';
+
+/** The file that prompts were read from, as the options of a command name it. */
+export interface PromptFile {
+  readonly pairs?: string | undefined;
+  readonly prompts?: string | undefined;
+}
 
 /**
  * One row per prompt, in order: from an embeddings file, by id, or embedded now if no file is given.
@@ -19,12 +25,12 @@ import { type EmbedderValues, openEmbedder } from './embedder.js';
 export async function embeddingsOf(
   prompts: readonly PromptRecord[],
   file: string | undefined,
-  values: EmbedderValues,
+  values: EmbedderValues & PromptFile,
   options: CallOptions,
 ): Promise<Matrix> {
   if (file !== undefined) {
     await using reader = await openEmbeddings(file, options);
-    const rows = await rowsOf(prompts, reader, file, options);
+    const rows = await rowsOf(prompts, reader, file, values, options);
     return 'data' in rows ? rows : await rows.read(0, rows.rows, options);
   }
   options.signal?.throwIfAborted();
@@ -45,14 +51,18 @@ export async function embeddingsOf(
 
 /**
  * The rows of some prompts in an open embeddings file, found by id. If the file has just these prompts in this order, its reader.
+ * Warns if it was computed from other data.
  * @throws InputError naming the first prompt that the file lacks.
  */
 export async function rowsOf(
   prompts: readonly PromptRecord[],
   reader: EmbeddingReader,
   file: string,
+  { pairs, prompts: promptFile }: PromptFile,
   options: CallOptions,
 ): Promise<Matrix | RowSource> {
+  const dataFile = pairs ?? promptFile;
+  if (dataFile !== undefined) await warnOfOtherData(file, prompts, dataFile, options);
   const { ids, cols } = reader;
   if (ids.length === prompts.length && prompts.every(({ id }, row) => id === ids[row])) return reader;
   const rowOf = new Map(ids.map((id, row) => [id, row]));

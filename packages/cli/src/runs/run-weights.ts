@@ -40,6 +40,7 @@ export const samplingOptions = {
 } as const satisfies OptionDefinitions;
 
 type SamplingValues = OptionValues<typeof samplingOptions> & {
+  readonly pairs: string;
   readonly seed: number;
   readonly backend: string | undefined;
   readonly out: string;
