@@ -142,7 +142,9 @@ test.each(['qwen2', 'qwen3'])('a GGUF file of %s gives the logits of transformer
   // The first row has no padding.
   const first = (values: Float32Array) => values.subarray(0, values.length / rows);
   expect(toInt32(expected.get('mask')!).subarray(0, length)).not.toContain(0);
-  expect(relativeError(first(logits.dataSync()), first(toFloat32(expected.get('logits')!)))).toBeLessThan(1e-5);
+  expect(relativeError(first(logits.dataSync<'float32'>()), first(toFloat32(expected.get('logits')!)))).toBeLessThan(
+    1e-5,
+  );
   expect([...tokenizer.encode('a\u0301b')]).toEqual([...tokenizer.encode('\u00e1b')]);
   tf.dispose([logits, rest]);
   model.dispose();

@@ -34,7 +34,8 @@ export interface SavedModel {
  * Loads a model on the current tfjs backend. Weights in float16, bfloat16 and the quantized types of GGUF become float32.
  * @param folder a Hugging Face folder with `config.json`, `model.safetensors` (or shards with `model.safetensors.index.json`) and
  *   `tokenizer.json`; or the path of a GGUF file of a llama, qwen2 or qwen3 model, ending in `.gguf`
- * @throws InputError naming a file, a weight or a field of `config.json` that is missing or not supported; CorruptFileError if a file is damaged.
+ * @throws InputError naming a file, a weight or a field of `config.json` that is missing or not supported; CorruptFileError if a
+ *   file is damaged.
  */
 export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
   if (folder.endsWith('.gguf')) return { ...(await loadGguf(folder)), extra: new Map() };
@@ -73,7 +74,7 @@ const floatFields = [
   ...['beta_fast', 'beta_slow', 'mscale', 'mscale_all_dim'],
 ];
 
-/** A config.json that transformers reads. It names the type of the saved weights: transformers rounds them to the type given there. */
+/** A config.json that transformers reads. It names the type of the saved weights, since transformers rounds them to that type. */
 function configText(config: Readonly<Record<string, unknown>>): string {
   const types = ['dtype', 'torch_dtype'].filter((name) => name in config).map((name) => [name, 'float32']);
   const text = JSON.stringify({ ...config, ...Object.fromEntries(types) }, null, 2);

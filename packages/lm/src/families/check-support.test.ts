@@ -84,7 +84,11 @@ describe('a field that changes the arithmetic and is not honored is an error tha
       { rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } },
       "type 'longrope' are not supported",
     ],
-    ['phi3', { rope_scaling: { type: 'yarn', factor: 2 } }, "type 'yarn' are not supported; use a model with one of default"],
+    [
+      'phi3',
+      { rope_scaling: { type: 'yarn', factor: 2 } },
+      "type 'yarn' are not supported; use a model with one of default",
+    ],
     ['llama', { rope_scaling: { rope_type: 'linear' } }, "need 'factor' > 0, got undefined"],
     ['llama', { rope_scaling: { rope_type: 'linear', factor: 2, mscale: 1 } }, "do not take 'mscale'"],
     ['llama', { partial_rotary_factor: 0.5 }, "do not take 'partial_rotary_factor'"],

@@ -40,8 +40,8 @@ const otherNames: Readonly<Record<string, string>> = {
 const divisorsName = 'rope_freqs.weight';
 
 /**
- * Loads a GGUF file of a llama, qwen2 or qwen3 model on the current tfjs backend. Quantized weights become float32. A `tokenizer.json`
- * in the same folder replaces the tokenizer of the file.
+ * Loads a GGUF file of a llama, qwen2 or qwen3 model on the current tfjs backend. Quantized weights become float32. A
+ * `tokenizer.json` in the same folder replaces the tokenizer of the file.
  * @throws InputError if the file is missing or its content is not supported; CorruptFileError if it is damaged.
  */
 export async function loadGguf(path: string): Promise<{
