@@ -8,16 +8,31 @@ export function described(value: unknown): string {
   return 'then' in value && typeof value.then === 'function' ? 'a promise' : 'an object';
 }
 
+/** What {@link checkComponent} says and looks for: the method that every component of the kind has, and a call that makes one. */
+const componentKinds = {
+  embedder: { name: 'an embedder', method: 'embedBatch', example: 'hashEmbedder()' },
+  sampler: { name: 'a sampler', method: 'draw', example: 'uniformSampler(size, { seed })' },
+  'density-estimator': { name: 'a density estimator', method: 'fit', example: 'knnDistance()' },
+} as const;
+
 /**
  * @param where name of the function, for the message
- * @throws InvalidArgumentError if `embedder` is not an embedder, such as undefined, a promise of one, or a factory.
+ * @throws InvalidArgumentError if `component` is not a component of this kind, such as undefined, a promise of one, or a factory.
  */
+export function checkComponent(kind: keyof typeof componentKinds, component: unknown, where: string): void {
+  const { name, method, example } = componentKinds[kind];
+  const given = Object(component) as Readonly<Record<string, unknown>>;
+  const { capabilities } = given;
+  if (given.kind === kind && typeof given[method] === 'function' && Object(capabilities) === capabilities) return;
+  const isOther = typeof given.kind === 'string' && given.kind !== kind;
+  const what = isOther ? `a component of kind "${given.kind}"` : described(component);
+  const hint = what === 'a function' ? `; call the function that makes one, such as ${example}` : awaitHint(what);
+  throw new InvalidArgumentError(`${where} needs ${name}, got ${what}${hint}`);
+}
+
+/** {@link checkComponent} for an embedder. */
 export function checkEmbedder(embedder: unknown, where: string): void {
-  const { kind, embedBatch, capabilities } = Object(embedder) as Record<string, unknown>;
-  if (kind === 'embedder' && typeof embedBatch === 'function' && Object(capabilities) === capabilities) return;
-  const what = typeof kind === 'string' && kind !== 'embedder' ? `a component of kind "${kind}"` : described(embedder);
-  const hint = what === 'a function' ? '; call the function that makes one, such as hashEmbedder()' : awaitHint(what);
-  throw new InvalidArgumentError(`${where} needs an embedder, got ${what}${hint}`);
+  checkComponent('embedder', embedder, where);
 }
 
 /**

@@ -8,11 +8,16 @@ export const callOptionNames = ['signal', 'onEvent'] as const;
  * as absent.
  * @param known all option names
  * @param where name of the function, for the message
+ * @returns `options`, or an empty object if it is undefined, so that the check of each required option names it
  * @throws InvalidArgumentError if `options` is neither undefined nor an object, or if it has an unknown name. The message suggests
  *   the nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
  */
-export function checkOptions(options: object | undefined, known: readonly string[], where: string): void {
-  if (options === undefined) return;
+export function checkOptions<Options extends object>(
+  options: Options | undefined,
+  known: readonly string[],
+  where: string,
+): Options {
+  if (options === undefined) return {} as Options;
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgumentError(`the options of ${where} must be an object, got ${JSON.stringify(options)}`);
   }
@@ -22,6 +27,7 @@ export function checkOptions(options: object | undefined, known: readonly string
     const hint = near === undefined ? `it has ${listed(known)}` : `did you mean "${near}"?`;
     throw new InvalidArgumentError(`${where} has no option "${name}"; ${hint}`);
   }
+  return options;
 }
 
 function listed(known: readonly string[]): string {

@@ -10,6 +10,7 @@ import {
 } from './checks.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Weighting, WeightTransform } from './spec/density.js';
+import type { Matrix } from './spec/matrix.js';
 
 test('rejects integers outside the range and values that are not safe integers, by name', () => {
   for (const value of [0, 1.5, Number.NaN, Infinity, 2 ** 53]) {
@@ -53,6 +54,17 @@ test('rejects sizes that do not agree and arrays of another type', () => {
     'queries must be in a Float32Array, got Float64Array',
   );
   checkShape({ data: new Float32Array(0), rows: 0, cols: 3 }, 'points');
+});
+
+test.each([
+  [[[1, 2]], 'got an array; matrix() of @rarefy/core makes one'],
+  [undefined, 'got undefined; matrix()'],
+  [new Float32Array(3), 'got Float32Array; matrix()'],
+  [Promise.resolve(), 'got a promise; did you forget await?'],
+])('rejects what is no matrix: %#', (given, message) => {
+  const check = () => checkShape(given as unknown as Matrix, 'points');
+  expect(check).toThrow(InvalidArgumentError);
+  expect(check).toThrow(`points must be a matrix { data, rows, cols }, ${message}`);
 });
 
 test('a weight transform is no weighting, for the compiler and at run time', () => {

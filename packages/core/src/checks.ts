@@ -1,3 +1,4 @@
+import { described } from './check-items.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Weighting, WeightTransform } from './spec/density.js';
 import type { Matrix } from './spec/matrix.js';
@@ -32,9 +33,16 @@ export function checkFinite(values: ArrayLike<number>, name: string): void {
 /**
  * Checks a matrix without reading its numbers.
  * @param name plural noun for the message, such as `points`
- * @throws InvalidArgumentError if `data` is not a Float32Array; ShapeError if `data.length` is not `rows * cols`.
+ * @throws InvalidArgumentError if `matrix` is not a matrix, such as an array of rows, or `data` is not a Float32Array;
+ * ShapeError if `data.length` is not `rows * cols`.
  */
-export function checkShape({ data, rows, cols }: Matrix, name: string): void {
+export function checkShape(matrix: Matrix, name: string): void {
+  const { data, rows, cols } = Object(matrix) as Matrix;
+  if (data === undefined) {
+    const type = ArrayBuffer.isView(matrix) ? Object.prototype.toString.call(matrix).slice(8, -1) : described(matrix);
+    const hint = type === 'a promise' ? 'did you forget await?' : 'matrix() of @rarefy/core makes one';
+    throw new InvalidArgumentError(`${name} must be a matrix { data, rows, cols }, got ${type}; ${hint}`);
+  }
   const type = Object.prototype.toString.call(data).slice(8, -1); // instanceof fails for arrays of another realm
   if (type !== 'Float32Array') throw new InvalidArgumentError(`${name} must be in a Float32Array, got ${type}`);
   if (!(Number.isInteger(rows) && Number.isInteger(cols) && rows >= 0 && cols >= 0 && data.length === rows * cols)) {

@@ -26,6 +26,7 @@ function batches(spread: readonly Spread[]): () => Promise<ScoredBatch<string>> 
           step: index + 1,
           draws: 2 * index + 2,
           digest: '',
+          prompts: { count: 2, digest: '', prefixes: '' },
           sampler: { version: 1, fingerprint: '', payload: 0 },
         },
       },

@@ -1,4 +1,4 @@
-import type { Sampler } from '@rarefy/core';
+import { type Sampler, ShapeError } from '@rarefy/core';
 import type { StepMetrics } from '@rarefy/lm';
 import type { DrawCounts } from './loader/draw-counts.js';
 import type { PromptBatch } from './loader/grpo-loader.js';
@@ -45,12 +45,16 @@ export function completionMetrics(completions: readonly Completion[]): StepMetri
  * - All draws of the run: `sampling/coverage`, the share of prompts drawn so far, and `sampling/repeat_rate`, the share of draws
  *   of a prompt that was drawn before.
  * - The step: `sampling/density_mean`, `sampling/staleness`, and `sampling/refills`, the number of batches beyond the first.
+ * @throws ShapeError if there is not one density per prompt. Prompts that are added during the run have none.
  */
 export function samplingMetrics(
   loader: { readonly sampler: Sampler; readonly size: number },
   draws: DrawCounts,
   densities: Float64Array | undefined,
 ): <Prompt>(batches: readonly PromptBatch<Prompt>[]) => StepMetrics {
+  if (densities && densities.length !== loader.size) {
+    throw new ShapeError(`got ${densities.length} densities for ${loader.size} prompts; give one per prompt, in order`);
+  }
   const { sampler } = loader;
   const { adaptive, replacement } = sampler.capabilities;
   let spread: StepMetrics = {};

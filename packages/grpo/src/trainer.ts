@@ -15,7 +15,7 @@ import {
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
-import type { GrpoLoader, LoaderState, PromptBatch } from './loader/grpo-loader.js';
+import { type GrpoLoader, type LoaderState, type PromptBatch, promptTexts } from './loader/grpo-loader.js';
 import type { ScaleRewards } from './losses/advantages.js';
 import { dapoLoss, type PolicyLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
@@ -126,8 +126,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     const gathered = await gatherGroups(
       async () => {
         const batch = await nextBatch(batches, number);
-        const prompts = batch.prompts.map(({ prompt }, index) => ({ prompt, position: batch.positions[index]! }));
-        const written = await rollout(policy, prompts, {
+        const written = await rollout(policy, promptTexts(batch), {
           groupSize: batch.groupSize,
           first: batch.first,
           maxPromptLength,

@@ -176,13 +176,13 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
       }),
     update: (points, call = {}) =>
       inTurn(async () => {
-        await checkPoints(points, timeSlices(call.signal), sketch.cols || points.cols);
+        await checkPoints(points, timeSlices(call.signal), sketch.cols || undefined);
         (await count(points, call))(sketch);
       }),
     remove: (points, call = {}) =>
       inTurn(async () => {
         refuseWindow('remove points');
-        await checkPoints(points, timeSlices(call.signal), sketch.cols || points.cols);
+        await checkPoints(points, timeSlices(call.signal), sketch.cols || undefined);
         const commit = await count(points, call);
         const left = { ...sketch, counters: sketch.counters.slice() };
         commit(left, -1);
