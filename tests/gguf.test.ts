@@ -229,6 +229,7 @@ test('errors for unsupported files say what is supported', async () => {
   await expect(load({ 'llama.attention.sliding_window': 512 })).rejects.toThrow(
     "'llama.attention.sliding_window' is 512, which is not honored",
   );
+  await expect(load({ 'split.count': 3 })).rejects.toThrow('is one of 3 parts');
   await expect(load({ 'llama.rope.dimension_count': 4 })).rejects.toThrow('llama.rope.dimension_count is 4, and only');
   const sink = { ...tensors, 'blk.0.attn_sinks.weight': tensors['output_norm.weight']! };
   await expect(load({}, sink)).rejects.toThrow('does not use: blk.0.attn_sinks.weight');

@@ -4,8 +4,10 @@ import { readSafetensors, toFloat32, toInt32 } from '@rarefy/io';
 import { type CausalLanguageModel, generate, languageModel, tokenLogProbabilities } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { meanLogits, meanPool } from '../packages/embedders/src/causal-lm/pooling.js';
+import { vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
 import { describeOnBackends } from './support/backends.js';
-import { goldenPath, relativeError } from './support/golden.js';
+import { goldenPath, pairDistances, relativeError } from './support/golden.js';
 
 interface Reference {
   readonly greedy_prompt: readonly number[];
@@ -92,6 +94,41 @@ for (const name of names) {
         expect(relativeError(atRealTokens(logits.dataSync(), mask), reference(expected.logits))).toBeLessThan(1e-5);
       });
       expect(tf.memory().numTensors).toBe(before);
+    });
+
+    test('distances of the logits of the embedder', async () => {
+      const { vocabularySize, hiddenSize, softCap } = model.description;
+      const unit = (all: Float32Array, width: number) => {
+        const rows = all.slice();
+        for (let start = 0; start < rows.length; start += width) {
+          const length = Math.hypot(...rows.subarray(start, start + width));
+          for (let i = start; i < start + width; i++) rows[i]! /= length;
+        }
+        return rows;
+      };
+      const { rows, length, ids, mask } = expected;
+      const [hidden, logits] = tf.tidy(() => {
+        const shape: [number, number] = [rows, length];
+        const real = tf.tensor2d(mask, shape, 'int32');
+        const states = model.hiddenStates(tf.tensor2d(ids, shape, 'int32'), real);
+        return [meanPool(states, real).dataSync<'float32'>(), meanLogits(model, states, real).dataSync<'float32'>()];
+      });
+      const means = Float32Array.from({ length: rows * vocabularySize }, (_, index) => {
+        const [row, word] = [Math.floor(index / vocabularySize), index % vocabularySize];
+        let sum = 0;
+        for (let token = 0; token < length; token++) {
+          const at = row * length + token;
+          sum += mask[at]! * expected.logits[at * vocabularySize + word]!;
+        }
+        return sum;
+      });
+      const reference = pairDistances(unit(means, vocabularySize), vocabularySize);
+      expect(relativeError(pairDistances(unit(logits, vocabularySize), vocabularySize), reference)).toBeLessThan(1e-4);
+      if (softCap !== undefined) return;
+      const weight = model.head.weight.dataSync<'float32'>();
+      const isometry = await vocabularyIsometry({ weight, vocabulary: vocabularySize, hidden: hiddenSize });
+      const short = unit(Float32Array.from(isometry.apply(hidden, rows)), hiddenSize);
+      expect(relativeError(pairDistances(short, hiddenSize), reference)).toBeLessThan(1e-4);
     });
 
     test('mean next-token loss and its gradient by the token embedding', () => {

@@ -114,6 +114,13 @@ function brainFloats(file: Uint8Array, tensors: Readonly<Record<string, { readon
   return Buffer.concat([start, text, data]);
 }
 
+test('a folder with weights of another file type says so', async () => {
+  const folder = await folderOf('qwen2', 'pickle');
+  await expect(loadLanguageModel(folder)).rejects.toThrow('model.safetensors');
+  writeFileSync(join(folder, 'pytorch_model.bin'), '');
+  await expect(loadLanguageModel(folder)).rejects.toThrow('pytorch_model.bin, which is not read');
+});
+
 describe('a saved model', () => {
   const families = readdirSync(goldenPath('families'), { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? [entry.name] : [],

@@ -44,3 +44,17 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   }
   return difference / scale;
 }
+
+/** Distances of all pairs of rows of `width` numbers. */
+export function pairDistances(data: ArrayLike<number>, width: number): Float64Array {
+  const rows = data.length / width;
+  const all = new Float64Array(rows * rows);
+  for (let a = 0; a < rows; a++) {
+    for (let b = 0; b < rows; b++) {
+      let squares = 0;
+      for (let i = 0; i < width; i++) squares += (data[a * width + i]! - data[b * width + i]!) ** 2;
+      all[a * rows + b] = Math.sqrt(squares);
+    }
+  }
+  return all;
+}

@@ -152,7 +152,15 @@ async function readWeights(folder: string): Promise<Map<string, WeightValues>> {
 
 async function weightFiles(folder: string): Promise<readonly string[]> {
   const index = join(folder, 'model.safetensors.index.json');
-  if (!(await fileExists(index))) return ['model.safetensors'];
+  if (!(await fileExists(index))) {
+    const hasPickle = await fileExists(join(folder, 'pytorch_model.bin'));
+    if (hasPickle && !(await fileExists(join(folder, 'model.safetensors')))) {
+      throw new InputError(
+        `${folder} has its weights in pytorch_model.bin, which is not read; save the model with transformers as safetensors`,
+      );
+    }
+    return ['model.safetensors'];
+  }
   const map = parseWeightMap(await readFile(index, 'utf8'));
   const files = [...new Set(Object.values(map ?? {}))];
   const bad = files.find((file) => typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file));

@@ -55,6 +55,11 @@ export async function loadGguf(path: string): Promise<{
   });
   try {
     const { metadata, tensors, start } = await readHeader(path);
+    if (Number(metadata['split.count'] ?? 1) > 1) {
+      throw new InputError(
+        `${path} is one of ${metadata['split.count']} parts; join them with llama-gguf-split --merge`,
+      );
+    }
     const embedding = tensors.find(({ name }) => name === 'token_embd.weight');
     if (embedding === undefined) throw new CorruptFileError(`${path} has no token_embd.weight`);
     const has = (name: string) => tensors.some((tensor) => tensor.name === name);
