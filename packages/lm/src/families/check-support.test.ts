@@ -1,9 +1,10 @@
-import { InputError, ShapeError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { activate } from '../backend/choose-backend.js';
 import { padRight } from '../layers/padding.js';
 import { initialWeights, languageModel, type WeightValues } from './language-model.js';
+import { rewardModel } from './reward-model.js';
 
 beforeAll(() => activate('wasm'));
 
@@ -150,6 +151,31 @@ describe('weights that no parameter takes', () => {
     const untied = new Map([...short].filter(([name]) => name !== 'lm_head.weight'));
     expect(() => languageModel(config('qwen3'), untied)).toThrow(ShapeError);
   });
+});
+
+test('a reward model of an untied family needs no output head, and has no logits', () => {
+  const weights = initialWeights(config('llama'), 1);
+  weights.delete('lm_head.weight');
+  expect(() => languageModel(config('llama'), weights)).toThrow("'lm_head.weight' (20 x 16) is missing");
+  weights.set('score.weight', { shape: [1, 16], data: Float32Array.from({ length: 16 }, (_, index) => index) });
+  const before = tf.memory().numTensors;
+  const reward = rewardModel(languageModel(config('llama'), weights), weights);
+  const { ids, mask } = padRight([Int32Array.of(3, 1, 2)]);
+  const whole = languageModel(config('llama'), initialWeights(config('llama'), 1));
+  tf.tidy(() => {
+    const last = whole.hiddenStates(ids, mask).dataSync<'float32'>().slice(-16);
+    expect(reward.score(ids, mask).dataSync()[0]).toBeCloseTo(
+      last.reduce((sum, value, index) => sum + value * index, 0),
+      4,
+    );
+  });
+  expect(Object.keys(reward.parameters)).toContain('model.embed_tokens.weight');
+  expect(() => reward.model.head).toThrow('without an output head');
+  expect(() => reward.model.forward(ids, mask)).toThrow(InvalidArgumentError);
+  reward.dispose();
+  whole.dispose();
+  tf.dispose([ids, mask]);
+  expect(tf.memory().numTensors).toBe(before);
 });
 
 describe('values of fields that config.json leaves out are those of transformers', () => {

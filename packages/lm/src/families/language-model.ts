@@ -11,8 +11,8 @@ import { rotaryFamilies } from './rotary-variants.js';
 
 const families: Readonly<Record<ModelFamily, Family>> = { gpt2, ...rotaryFamilies };
 
-/** Weights of other parts that a file may hold besides the language model. */
-const otherWeights: readonly string[] = ['score.weight'];
+/** The head of a reward model, which a file may hold besides the language model, or in place of its output head. */
+const rewardHead = 'score.weight';
 
 /** Values and shape of one weight. */
 export interface WeightValues {
@@ -23,7 +23,8 @@ export interface WeightValues {
 /**
  * Builds a model from a config.json and its weights, on the current tfjs backend.
  * @param config the parsed config.json
- * @param weights by name, as a Hugging Face file holds them. `score.weight`, the head of a reward model, is not used
+ * @param weights by name, as a Hugging Face file holds them. `score.weight`, the head of a reward model, is not used; with it, an
+ *   output head may be missing: the model then has hidden states, and no `head` and logits
  * @throws InputError if the family is not supported, a config field or a weight would change the numbers and is not honored, or
  *   the file has another output head than the token embedding and config.json ties them; ShapeError naming a weight that is
  *   missing or has another shape.
@@ -38,6 +39,7 @@ export function languageModel(config: unknown, weights: ReadonlyMap<string, Weig
     throw new ShapeError(`config.json asks for ${layers} layers, and the file has only ${found.size} weights`);
   }
   const shapes = family.parameterShapes(reader);
+  if (!found.has(headName) && weights.has(rewardHead) && headName === 'lm_head.weight') delete shapes[headName];
   for (const [name, shape] of Object.entries(shapes)) {
     const values = found.get(name);
     if (!values)
@@ -71,7 +73,7 @@ function canonicalWeights(
   const found = new Map<string, WeightValues>();
   for (const [name, values] of weights) {
     const canonical = family.canonicalName(name);
-    if (canonical !== undefined && !otherWeights.includes(name)) found.set(canonical, values);
+    if (canonical !== undefined && name !== rewardHead) found.set(canonical, values);
   }
   return found;
 }
@@ -85,7 +87,7 @@ function checkUnusedWeights(
 ): void {
   const unused = [...found.keys()].filter((name) => !Object.hasOwn(shapes, name));
   const copy = unused.includes('lm_head.weight') ? found.get('lm_head.weight') : undefined;
-  const embedding = found.get(headName)!.data;
+  const embedding = found.get(headName)?.data ?? [];
   if (copy && !copy.data.every((value, index) => Object.is(value, embedding[index]))) {
     throw new InputError(
       "config.json ties the output head to the token embedding, but 'lm_head.weight' has other values; set tie_word_embeddings to false to use it",
@@ -109,10 +111,13 @@ function bindWeights(
   const cap = softCap === undefined ? {} : { softCap };
   const description = { family: read.family, vocabularySize, hiddenSize, maxPositions, ...cap };
   const decoder = family.build(reader);
-  const head = {
-    weight: parameters[headName] as unknown as tf.Tensor2D,
-    ...(headScale === undefined ? {} : { scale: headScale }),
-    ...cap,
+  const weight = parameters[headName] as unknown as tf.Tensor2D | undefined;
+  const head = weight && { weight, ...(headScale === undefined ? {} : { scale: headScale }), ...cap };
+  const outputHead = () => {
+    if (head) return head;
+    throw new InvalidArgumentError(
+      'the model was saved as a reward model without an output head, so it has no logits; give it to rewardModel, or load another folder',
+    );
   };
   let disposed = false;
 
@@ -121,7 +126,9 @@ function bindWeights(
     cacheShape: { layers, keyValueHeads, headSize },
     settings: reader.fieldsRead(),
     parameters,
-    head,
+    get head() {
+      return outputHead();
+    },
     withParameters: (others) => bindWeights(family, reader, others),
     hiddenStates: (ids, mask, options = {}) => {
       const hidden = tf.tidy(() => {
@@ -131,8 +138,9 @@ function bindWeights(
       if (options.cache) options.cache.filled += ids.shape[1];
       return hidden;
     },
-    logits: (hiddenStates) => headLogits(hiddenStates, head),
+    logits: (hiddenStates) => headLogits(hiddenStates, outputHead()),
     forward: (ids, mask, options = {}) => {
+      outputHead(); // before any tensor exists
       const hiddenStates = model.hiddenStates(ids, mask, options);
       const [batch, length, width] = hiddenStates.shape;
       const logits = tf.tidy(() => {
