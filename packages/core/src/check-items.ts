@@ -63,19 +63,27 @@ function awaitHint(what: string): string {
   return what === 'a promise' ? '; did you forget await?' : '';
 }
 
-interface Refusal {
+/** The item that an error is about, and how to make the error for another position. */
+interface ItemOfError {
   readonly position: number;
-  /** The message after the position. */
-  readonly problem: string;
+  readonly errorAt: (position: number) => Error;
 }
 
-/** What {@link atPositions} needs to know of an error. */
-const refusals = new WeakMap<object, Refusal>();
+const itemsOfErrors = new WeakMap<object, ItemOfError>();
 
-function refuse({ position, problem }: Refusal): never {
-  const error = new InvalidArgumentError(`item ${position} ${problem}`);
-  refusals.set(error, { position, problem });
-  throw error;
+/**
+ * An error about one item of a batch, for embedders.
+ * @param errorAt makes the error; called again by {@link atPositions} with the position among the caller's items
+ */
+export function itemError(position: number, errorAt: ItemOfError['errorAt']): Error {
+  const error = errorAt(position);
+  itemsOfErrors.set(error, { position, errorAt });
+  return error;
+}
+
+/** Position of the item that an error of `embed`, `embedStream` or an embedder is about; undefined if it is about no single one. */
+export function itemOfError(error: unknown): number | undefined {
+  return itemsOfErrors.get(Object(error) as object)?.position;
 }
 
 /**
@@ -92,7 +100,8 @@ export function checkItems(
   if (!Array.isArray(items)) throw new InvalidArgumentError(`items must be an array, got ${described(items)}`);
   for (const [position, item] of items.entries()) {
     const problem = problemOf(item);
-    if (problem !== undefined) refuse({ position, problem: `${problem}; expected ${expected}` });
+    if (problem === undefined) continue;
+    throw itemError(position, (at) => new InvalidArgumentError(`item ${at} ${problem}; expected ${expected}`));
   }
 }
 
@@ -101,8 +110,8 @@ function notText(item: unknown): string | undefined {
 }
 
 /**
- * Runs a call that takes a part of the caller's items. If {@link checkItems} refuses one of them, the error names its position
- * among the caller's items.
+ * Runs a call that takes a part of the caller's items. If it throws an {@link itemError}, as {@link checkItems} does, the error
+ * names the position among the caller's items.
  * @param positionOf from the position in the part to that of the caller
  */
 export async function atPositions<Result>(
@@ -112,8 +121,7 @@ export async function atPositions<Result>(
   try {
     return await run();
   } catch (error) {
-    const refusal = refusals.get(error as object);
-    if (refusal === undefined) throw error;
-    return refuse({ ...refusal, position: positionOf(refusal.position) });
+    const item = itemsOfErrors.get(Object(error) as object);
+    throw item === undefined ? error : itemError(positionOf(item.position), item.errorAt);
   }
 }

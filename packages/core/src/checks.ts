@@ -3,16 +3,22 @@ import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Weighting, WeightTransform } from './spec/density.js';
 import type { Matrix } from './spec/matrix.js';
 
+/** A value for messages: a text in quotes, so that "3" differs from 3; objects and functions by their kind. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' || typeof value === 'function' ? described(value) : String(value);
+}
+
 /** @throws InvalidArgumentError if `value` is not an integer in [least, most]. The message starts with `name`. */
 export function checkInteger(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `in [${least}, ${most}]`;
-  throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${value}`);
+  throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${shown(value)}`);
 }
 
 /** @throws InvalidArgumentError if `seed` is not a safe integer. */
 export function checkSeed(seed: number): void {
-  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
+  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${shown(seed)}`);
 }
 
 /** Index of the first NaN or infinity in `values` from `start` to `end` - 1, or -1 if all are finite. */

@@ -17,6 +17,7 @@ export {
   checkItemList,
   checkItems,
   described,
+  itemOfError,
 } from './check-items.js';
 export { callOptionNames, checkOptions } from './check-options.js';
 export {
@@ -28,6 +29,7 @@ export {
   checkWeighting,
   firstNotFinite,
   notFiniteAt,
+  shown,
 } from './checks.js';
 export {
   CorruptFileError,

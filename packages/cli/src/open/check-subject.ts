@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { InputError, InvalidArgumentError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, shown } from '@rarefy/core';
 import { type ComponentKind, type Subject, subjectMembers, suites } from '@rarefy/testing';
-import { type ExportedFunction, exportedFunction } from './factory.js';
+import { called, type ExportedFunction, exportedFunction } from './factory.js';
 import type { ImportedFile } from './import-file.js';
 
 /** Size and seed of the main component; the checks compare it with others. */
@@ -47,11 +47,13 @@ export async function findSubject(
     const subject = { create: factory, ...optionalMembers(options.kind, imported) };
     return { kind: options.kind, fingerprint: undefined, subject: subject as never };
   }
-  const component = await firstOf(make);
+  const component = await firstOf(factory, file);
   const kind = options.kind ?? component.kind;
   if (typeof kind !== 'string' || !Object.hasOwn(suites, kind)) {
     throw new InputError(
-      `the function returned an object of the kind ${JSON.stringify(kind)}; kinds are ${Object.keys(suites).join(', ')}, and --kind overrides it.`,
+      kind === undefined
+        ? `the function returned an object without a kind; give --kind: ${Object.keys(suites).join(', ')}.`
+        : `the function returned an object of the kind ${JSON.stringify(kind)}; kinds are ${Object.keys(suites).join(', ')}, and --kind overrides it.`,
     );
   }
   checkTextsApply(kind, options);
@@ -93,19 +95,22 @@ async function readTexts(file: string): Promise<string[]> {
   throw new InputError(`${file} holds ${texts.length} different texts, one per line; the checks need at least 3.`);
 }
 
-async function firstOf(make: (count: number, seed: number) => unknown): Promise<Record<string, unknown>> {
-  let component: unknown;
-  try {
-    component = await make(count, seed);
-  } catch (cause) {
-    throw new InputError(
-      `the function failed when it was called with (${count}, ${seed}), a number of items and a seed: ${(cause as Error).message}. A loader, logger or forward model needs --kind.`,
-      { cause },
-    );
-  }
+/** What to do with a function that expects other arguments. */
+const others =
+  'It must return the component. A loader, whose function takes prompts, needs --kind loader; for a function of texts, return embedderFrom({ name, dimensions, embed })';
+
+async function firstOf(factory: ExportedFunction, file: string): Promise<Record<string, unknown>> {
+  const given = [count, seed].slice(0, factory.length);
+  const how =
+    given.length === 0
+      ? 'without arguments'
+      : given.length === 1
+        ? `with ${count}, a number of items`
+        : `with (${count}, ${seed}), a number of items and a seed`;
+  const component = await called(factory, file, given, how, others);
   if (typeof component === 'object' && component !== null) {
     await (component as Partial<AsyncDisposable>)[Symbol.asyncDispose]?.();
     return component as Record<string, unknown>;
   }
-  throw new InputError(`the function returned ${String(component)}, and not a component.`);
+  throw new InputError(`the function returned ${shown(component)}, and not a component.`);
 }

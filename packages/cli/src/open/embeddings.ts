@@ -3,6 +3,7 @@ import {
   collect,
   embedStream,
   InputError,
+  itemOfError,
   type Matrix,
   NotFiniteError,
   type RowSource,
@@ -44,7 +45,7 @@ export async function embeddingsOf(
       yield part;
     }
   }
-  const embeddings = await collect(parts());
+  const embeddings = await namingPrompt(prompts, collect(parts()));
   warnOfTruncation(truncated, texts.length, options);
   return embeddings;
 }
@@ -86,6 +87,19 @@ export function warnOfTruncation(truncated: number, texts: number, { onEvent }: 
   if (truncated === 0) return;
   const message = `${truncated} of ${texts} texts are longer than the model reads and were truncated`;
   onEvent?.({ type: 'work-warning', task: 'embed', code: 'truncated', message });
+}
+
+/** Adds the id of the prompt to an error about one of them. */
+export async function namingPrompt<Result>(prompts: readonly PromptRecord[], work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (cause) {
+    const position = itemOfError(cause);
+    if (position === undefined || !NotFiniteError.isInstance(cause)) throw cause;
+    throw new NotFiniteError(`the prompt ${quoted(prompts[position]!.id)} cannot be embedded: ${cause.message}`, {
+      cause,
+    });
+  }
 }
 
 /** Adds the name of the file to an error about its numbers. */

@@ -4,7 +4,7 @@ import { type AgreementReport, agreementReport, type PromptWeights, weighPrompts
 import { openEmbeddings } from '@rarefy/embeddings';
 import type { OptionValues } from '../shell/options.js';
 import { type EmbedderValues, openEmbedder } from './embedder.js';
-import { namingFile, type PromptFile, rowsOf } from './embeddings.js';
+import { namingFile, namingPrompt, type PromptFile, rowsOf } from './embeddings.js';
 import {
   type EstimatorName,
   type EstimatorValues,
@@ -58,7 +58,8 @@ async function weigh(
   const { embedder, batchSize } = await openEmbedder(values, options);
   await using _ = embedder;
   const texts = records.map(({ prompt }) => prompt);
-  const weighed = await weighPrompts(texts, { embedder, estimator, weighting, batchSize, ...options });
+  const weighing = weighPrompts(texts, { embedder, estimator, weighting, batchSize, ...options });
+  const weighed = await namingPrompt(records, weighing);
   return { ids: records.map(({ id }) => id), ...weighed };
 }
 
