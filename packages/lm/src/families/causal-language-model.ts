@@ -53,6 +53,7 @@ export interface CausalLanguageModel extends ForwardModel {
   readonly parameters: Readonly<Record<string, Variable>>;
   /** Weights that are saved with the parameters and never trained. Default: none. */
   readonly frozen?: Readonly<Record<string, Variable>>;
+  /** @throws InvalidArgumentError, on access and in `forward` and `logits`, if a reward model was saved without an output head. */
   readonly head: OutputHead;
   forward(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): ModelOutput;
   /** Only the last hidden states, after the final norm: [batch, T, hidden]. */

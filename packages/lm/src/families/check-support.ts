@@ -2,52 +2,35 @@ import { InputError } from '@rarefy/core';
 import type { ConfigReader } from './config.js';
 
 /**
- * Fields of config.json that change the arithmetic of some decoder, with the values at which they change nothing. A family reads
- * those that it honors; any other one must have one of these values, or be null. transformers ignores fields that are not listed
- * here and not read.
+ * Fields of config.json that change the arithmetic of some decoder, by the values at which they change nothing. A family reads those
+ * that it honors; any other one must have one of these values, or be null. transformers ignores fields that are not listed here and
+ * not read.
  */
-const arithmeticFields: Readonly<Record<string, readonly unknown[]>> = {
-  add_cross_attention: [false],
-  alibi: [false],
-  attention_bias: [false],
-  attention_multiplier: [],
-  attn_logit_softcapping: [],
-  clip_qkv: [],
-  embedding_multiplier: [1],
-  final_logit_softcapping: [],
-  layer_types: ['full_attention'],
-  logit_scale: [1],
-  logits_scaling: [1],
-  mlp_bias: [false],
-  no_rope_layers: [],
-  num_experts: [0, 1],
-  num_local_experts: [0, 1],
-  parallel_attn: [false],
-  partial_rotary_factor: [1],
-  qk_layernorm: [false],
-  quantization_config: [],
-  query_pre_attn_scalar: [],
-  residual_multiplier: [1],
-  rope_interleaved: [false],
-  rope_local_base_freq: [],
-  rope_parameters: [],
-  rope_scaling: [],
-  rotary_pct: [1],
-  scale_attn_by_inverse_layer_idx: [false],
-  scale_attn_weights: [true],
-  sliding_window: [],
-  sliding_window_pattern: [],
-  use_bidirectional_attention: [false],
-  use_parallel_residual: [false],
-  use_qk_norm: [false],
-  use_qkv_bias: [false],
-  use_sliding_window: [false],
-};
+const arithmeticFields: readonly (readonly [neutral: readonly unknown[], fields: string])[] = [
+  [[false], 'add_cross_attention alibi attention_bias mlp_bias parallel_attn qk_layernorm rope_interleaved'],
+  [
+    [false],
+    'scale_attn_by_inverse_layer_idx use_bidirectional_attention use_parallel_residual use_qk_norm use_qkv_bias',
+  ],
+  [[false], 'use_sliding_window'],
+  [[true], 'scale_attn_weights'],
+  [[1], 'embedding_multiplier logit_scale logits_scaling partial_rotary_factor residual_multiplier rotary_pct'],
+  [[0, 1], 'num_experts num_local_experts'],
+  [['full_attention'], 'layer_types'],
+  [
+    [],
+    'attention_multiplier attn_logit_softcapping clip_qkv final_logit_softcapping no_rope_layers quantization_config',
+  ],
+  [[], 'query_pre_attn_scalar rope_local_base_freq rope_parameters rope_scaling sliding_window sliding_window_pattern'],
+];
+const neutralValues = new Map(
+  arithmeticFields.flatMap(([neutral, fields]) => fields.split(' ').map((field) => [field, neutral])),
+);
 
 /** The first field that changes the arithmetic and was not read. */
 export function unhonoredField(config: ConfigReader): readonly [name: string, value: unknown] | undefined {
   return config.unread().find(([name, value]) => {
-    const neutral = Object.hasOwn(arithmeticFields, name) ? arithmeticFields[name]! : undefined;
+    const neutral = neutralValues.get(name);
     return (
       neutral !== undefined && [value].flat().some((entry) => (entry ?? null) !== null && !neutral.includes(entry))
     );
