@@ -2,7 +2,7 @@
  * GRPO and reward-model training in TensorFlow.js, fed by any sampler.
  *
  * - {@link grpoLoader} turns draws of a sampler into batches of prompts; its state resumes the stream exactly.
- * - {@link rollout} generates the completions of a batch, and a {@link RewardFunction} scores them. {@link groupAdvantages}
+ * - {@link rollout} generates the completions of a batch, or {@link serverRollouts} gets them from a server, and a {@link RewardFunction} scores them. {@link groupAdvantages}
  *   compares the completions of one prompt.
  * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
  * - {@link trainGrpo} runs these parts with checkpoints. {@link trainRewardModel} trains the model behind
@@ -54,6 +54,11 @@ export {
   vespoLoss,
 } from './losses/policy-losses.js';
 export {
+  type SamplingCorrection,
+  type SamplingCorrectionMode,
+  samplingRatio,
+} from './losses/sampling-correction.js';
+export {
   preferenceLoss,
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,
@@ -76,6 +81,10 @@ export {
   completionLogProbabilitiesAndEntropies,
 } from './rollout/completion-log-probabilities.js';
 export { type Completion, type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout/rollout.js';
+export { policyRollouts, type RolloutPolicy, type RolloutSource, type RolloutStep } from './rollout/rollout-source.js';
+export type { WeightHandover } from './rollout/served-weights.js';
+export { type ServerRolloutsOptions, serverRollouts } from './rollout/server-rollouts.js';
+export { sglangReload, vllmReload, type WeightReload, type WeightReloadOptions } from './rollout/weight-reloads.js';
 export { type GrpoTrainingOptions, type GrpoTrainingResult, trainGrpo } from './trainer.js';
 export {
   type CompletionDensityOptions,

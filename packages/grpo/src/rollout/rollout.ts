@@ -22,6 +22,8 @@ export interface Completion {
   readonly ids: Int32Array;
   /** Whether the stop token was generated before the length limit. */
   readonly terminated: boolean;
+  /** Log-probability of each token under the program that sampled it, if that is not the policy itself; NaN: not known. */
+  readonly logProbabilities?: Float32Array;
 }
 
 export interface RolloutOptions extends SamplingOptions, CallOptions {
@@ -36,7 +38,8 @@ export interface RolloutOptions extends SamplingOptions, CallOptions {
   readonly first: number;
 }
 
-const optionNames = [
+/** Names of {@link RolloutOptions}. */
+export const rolloutOptionNames = [
   ...samplingOptionNames,
   ...callOptionNames,
   'groupSize',
@@ -69,7 +72,7 @@ export async function rollout(
   prompts: readonly RolloutPrompt[],
   options: RolloutOptions,
 ): Promise<Rollout> {
-  checkOptions(options, optionNames, 'rollout');
+  checkOptions(options, rolloutOptionNames, 'rollout');
   checkLoaded(loaded, 'rollout');
   const { model, tokenizer } = loaded;
   const { groupSize, maxPromptLength, maxCompletionLength, first, ...generation } = options;
