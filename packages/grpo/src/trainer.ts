@@ -196,13 +196,25 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 
   const step: TrainingTask['step'] = async (number, update) => {
     beforeStep = loader.state();
-    const sampling = { maxPromptLength, maxCompletionLength, temperature, topK, topP, seed, signal, onEvent };
-    const sourceMetrics = await rollouts.beforeStep?.(policy, number - 1, { ...sampling, steps: options.steps });
+    const sourceMetrics = await rollouts.beforeStep?.(policy, number - 1, {
+      ...{ maxPromptLength, maxCompletionLength, temperature, topK, topP, seed, signal, onEvent },
+      steps: options.steps,
+    });
     const gathered = await gatherGroups(
       async () => {
         const batch = await nextBatch(batches, number);
-        const { groupSize: size, first } = batch;
-        const written = await rollouts.rollout(policy, promptTexts(batch), { ...sampling, groupSize: size, first });
+        const written = await rollouts.rollout(policy, promptTexts(batch), {
+          groupSize: batch.groupSize,
+          first: batch.first,
+          maxPromptLength,
+          maxCompletionLength,
+          temperature,
+          topK,
+          topP,
+          seed,
+          signal,
+          onEvent,
+        });
         const scores = await scoreCompletions(rewards, written.completions, { signal, onEvent });
         const { completions, groupSize } = written;
         const scored = { completions, groupSize, rewards: scores.total };
