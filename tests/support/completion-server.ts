@@ -13,12 +13,12 @@ export interface Asked {
   readonly earlier: number;
 }
 
-/** Answers a request itself and returns true, or changes `answer` and returns undefined to let the server send it. */
+/** Answers a request itself and returns true, or lets the server send what `answer` gives. */
 export type Fault = (
   asked: Asked,
   response: ServerResponse,
   answer: () => Promise<unknown>,
-) => true | undefined | Promise<true | undefined>;
+) => boolean | undefined | Promise<boolean | undefined>;
 
 /** How token ids and log-probabilities are written. */
 export type AnswerFormat = 'vllm' | 'vllm-token-strings' | 'llama.cpp';

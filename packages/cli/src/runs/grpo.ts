@@ -1,4 +1,5 @@
 import type { CallOptions } from '@rarefy/core';
+import { openRollouts, rolloutOptions } from '../open/rollouts.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -61,6 +62,7 @@ export const grpoOptions = {
       description: 'Largest number of new tokens; default a quarter of the positions of the model, at most 256',
     },
   }),
+  ...rolloutOptions,
 } as const satisfies OptionDefinitions;
 
 type GrpoValues = OptionValues<typeof grpoOptions>;
@@ -90,11 +92,12 @@ export async function trainPolicy(
         const policy = await openModel(await modelFolder(values.model), options);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
+        const rollouts = await openRollouts(values, given);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: policy, isContinued }, options);
         const { sampler, digest } = await policySampler(values, prompts.length, weighed?.weights);
         const reference = beta > 0 ? (await loadLanguageModel(policy.folder)).model : undefined;
         return {
-          ...{ loaded: policy, prompts, rewards, weighed, sampler, reference },
+          ...{ loaded: policy, prompts, rewards, rollouts, weighed, sampler, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
             ...weighed?.fixed,
@@ -108,7 +111,7 @@ export async function trainPolicy(
           },
         };
       },
-      async task({ loaded, prompts, rewards, weighed, sampler, reference }, trainer) {
+      async task({ loaded, prompts, rewards, rollouts, weighed, sampler, reference }, trainer) {
         await weighed?.save();
         const { maxPositions } = loaded.model.description;
         const named = rewards.map(({ name, reward, weight }) => ({
@@ -122,6 +125,7 @@ export async function trainPolicy(
         const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
+          ...rollouts,
           ...{ rewards: named, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },
           steps: values.maxSteps,
           weightDecay: 0,
