@@ -33,6 +33,7 @@ export { type GroupAdvantages, groupAdvantages, type ScaleRewards } from './loss
 export { dapoLoss, grpoLoss, type PolicyLoss } from './losses/policy-losses.js';
 export type { BatchTotals, PolicyBatch, SurrogateOptions } from './losses/surrogate.js';
 export {
+  type PreferencePair,
   preferenceLoss,
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,

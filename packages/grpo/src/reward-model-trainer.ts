@@ -8,8 +8,9 @@ import {
 } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
 import {
+  type ChatFormat,
+  type ChatPrompt,
   chatFormat,
-  type LoadedModel,
   padRight,
   type RewardModel,
   type SavedModel,
@@ -28,6 +29,8 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   readonly maxLength?: number;
   /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;
+  /** How prompts and answers are written; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /** Draws the pairs of each step, by position in `pairs`; skips pairs that are left out. Default: each pair once per epoch. */
   readonly sampler?: Sampler;
@@ -38,6 +41,7 @@ const optionNames = [
   'batchSize',
   'maxLength',
   'centerRewardsCoefficient',
+  'format',
   'seed',
   'sampler',
 ] as const satisfies readonly (keyof RewardModelTrainingOptions)[];
@@ -48,6 +52,9 @@ export interface RewardModelTrainingResult {
   /** Number of pairs left out because a row is longer than `maxLength`. */
   readonly tooLong: number;
 }
+
+/** A prompt with a better and a worse answer. The prompt is a text, or the turns before the answer. */
+export type PreferencePair = Pick<Pair, 'chosen' | 'rejected'> & { readonly prompt: ChatPrompt };
 
 interface PairRows {
   readonly position: number;
@@ -65,7 +72,7 @@ interface PairRows {
 export async function trainRewardModel(
   loaded: Omit<SavedModel, 'extra'>,
   reward: RewardModel,
-  pairs: readonly Pair[],
+  pairs: readonly PreferencePair[],
   options: RewardModelTrainingOptions,
 ): Promise<RewardModelTrainingResult> {
   checkOptions(options, optionNames, 'trainRewardModel');
@@ -73,11 +80,12 @@ export async function trainRewardModel(
     batchSize = 16,
     maxLength = loaded.model.description.maxPositions,
     centerRewardsCoefficient = 0,
+    format = chatFormat(loaded.tokenizer),
     seed,
     learningRate,
   } = options;
   checkInteger('batchSize', batchSize, 1);
-  const rows = tokenPairs(loaded, pairs, maxLength, options);
+  const rows = tokenPairs(format, pairs, maxLength, options);
   if (rows.length === 0)
     throw new InputError(`all ${pairs.length} pairs have a row longer than ${maxLength} tokens; increase maxLength`);
   const draws = options.sampler && pairDraws(options.sampler, rowsByPosition(rows, pairs.length), batchSize);
@@ -89,7 +97,16 @@ export async function trainRewardModel(
       parameters: reward.parameters,
       extra: () => reward.head(),
       settings: {
-        ...{ task: 'rm', pairs: rows.length, batchSize, maxLength, centerRewardsCoefficient, seed, learningRate },
+        ...{
+          task: 'rm',
+          format: format.name,
+          pairs: rows.length,
+          batchSize,
+          maxLength,
+          centerRewardsCoefficient,
+          seed,
+          learningRate,
+        },
         ...(options.sampler && { sampler: options.sampler.fingerprint }),
       },
       async step(step, update) {
@@ -148,12 +165,11 @@ function preferenceMetrics(scores: readonly number[]): Record<string, number> {
 }
 
 function tokenPairs(
-  { tokenizer }: Pick<LoadedModel, 'tokenizer'>,
-  pairs: readonly Pair[],
+  format: ChatFormat,
+  pairs: readonly PreferencePair[],
   maxLength: number,
   { signal }: CallOptions,
 ): PairRows[] {
-  const format = chatFormat(tokenizer);
   const rows: PairRows[] = [];
   for (const [position, { prompt, chosen, rejected }] of pairs.entries()) {
     signal?.throwIfAborted();

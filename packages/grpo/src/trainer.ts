@@ -1,6 +1,8 @@
 import { checkInteger, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
+  type ChatFormat,
+  type ChatPrompt,
   chatFormat,
   checkOutputHead,
   checkTrainable,
@@ -43,6 +45,8 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly maxCompletionLength?: number;
   /** Completions per forward pass; default: the whole batch. Fewer need less memory; sums then differ only by rounding. */
   readonly microBatchSize?: number;
+  /** How prompts are written, and which tokens end a completion; default `chatFormat(tokenizer)`: as the model was trained. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /** Density of every prompt, for the `sampling/density_mean` metric. */
   readonly densities?: Float64Array;
@@ -60,6 +64,7 @@ const optionNames = [
   'maxPromptLength',
   'maxCompletionLength',
   'microBatchSize',
+  'format',
   'seed',
   'densities',
 ] as const satisfies readonly (keyof GrpoTrainingOptions)[];
@@ -81,7 +86,7 @@ export interface GrpoTrainingResult {
  *   the folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of
  *   range, the reference shares weights with the policy, or `checkTrainable` refuses the policy.
  */
-export async function trainGrpo<Prompt extends { readonly prompt: string }>(
+export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   policy: Omit<SavedModel, 'extra'>,
   loader: GrpoLoader<Prompt>,
   options: GrpoTrainingOptions,
@@ -89,10 +94,11 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   checkOptions(options, optionNames, 'trainGrpo');
   const { seed, learningRate, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
   const { loss = dapoLoss(), numIterations = 1, maxRefills = 0, microBatchSize } = options;
+  const { format = chatFormat(policy.tokenizer) } = options;
   checkInteger('numIterations', numIterations, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
-  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, options);
+  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, format, options);
   if (temperature === 0) {
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
   }
@@ -106,6 +112,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   let beforeStep: LoaderState | undefined; // set while a step runs: an abort may cut it short
   const settings = {
     task: 'grpo',
+    format: format.name,
     loader: loader.settings,
     loss: loss.name,
     rewards: options.rewards.map(({ name, weight = 1 }) => [name, weight]),
@@ -132,6 +139,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
           first: batch.first,
           maxPromptLength,
           maxCompletionLength,
+          format,
           temperature,
           topK,
           topP,
@@ -193,11 +201,12 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 
 /** The two length limits with defaults that fit the model. @throws InvalidArgumentError naming the option to change. */
 function completionLengths(
-  { model, tokenizer }: Omit<SavedModel, 'extra'>,
+  { model }: Omit<SavedModel, 'extra'>,
+  format: ChatFormat,
   options: Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>,
 ): Required<Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>> {
   const { maxPositions } = model.description;
-  const marks = chatFormat(tokenizer).prompt('').ids.length;
+  const marks = format.prompt('').ids.length;
   const quarter = Math.max(1, Math.min(256, Math.floor(maxPositions / 4)));
   const given = options.maxPromptLength;
   const { maxCompletionLength = given === undefined ? quarter : Math.max(1, Math.min(quarter, maxPositions - given)) } =

@@ -1,6 +1,6 @@
 import { checkInteger, checkOptions, InvalidArgumentError } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
-import { chatFormat, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
+import { type ChatFormat, chatFormat, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RewardFunction } from './reward-function.js';
 
@@ -24,16 +24,16 @@ export function lengthReward(options: { readonly target: number }): RewardFuncti
  * Rewards completions with a trained reward model, which reads each as the complete answer to its prompt, in its own tokens.
  * If a row is longer than the model's positions, the prompt loses its beginning. Deterministic.
  * @param options.batchSize rows per forward pass; default 32
+ * @param options.format how prompts and answers are written, the same as in training; default `chatFormat(tokenizer)`
  * @throws InvalidArgumentError if an option is unknown or out of range.
  */
 export function rewardModelReward(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },
-  options: { readonly batchSize?: number } = {},
+  options: { readonly batchSize?: number; readonly format?: ChatFormat } = {},
 ): RewardFunction {
-  checkOptions(options, ['batchSize'], 'rewardModelReward');
-  const { batchSize = 32 } = options;
+  checkOptions(options, ['batchSize', 'format'], 'rewardModelReward');
+  const { batchSize = 32, format = chatFormat(tokenizer) } = options;
   checkInteger('batchSize', batchSize, 1);
-  const format = chatFormat(tokenizer);
   const { maxPositions } = reward.model.description;
   return async (completions, { signal } = {}) => {
     const rewards = new Float64Array(completions.length);
@@ -41,7 +41,7 @@ export function rewardModelReward(
       signal?.throwIfAborted();
       const rows = completions
         .slice(start, start + batchSize)
-        .map(({ prompt, text }) => format.conversation(prompt, text, maxPositions).ids);
+        .map(({ prompt, messages, text }) => format.conversation(messages ?? prompt, text, maxPositions).ids);
       const scores = tf.tidy(() => {
         const { ids, mask } = padRight(rows);
         return reward.score(ids, mask);

@@ -16,8 +16,8 @@ import { type SamplingOptions, sampleToken, samplingOptionNames } from './sample
 export interface GenerateOptions extends SamplingOptions, CallOptions {
   /** Most new tokens per completion, including the stop token. */
   readonly maxNewTokens: number;
-  /** The token that ends a completion. */
-  readonly stopId: number;
+  /** The token that ends a completion, or several, each of which does. */
+  readonly stopId: number | readonly number[];
   /** Completions per prompt; default 1. */
   readonly samplesPerPrompt?: number;
   readonly seed: number;
@@ -41,7 +41,7 @@ const optionNames = [
 export interface GeneratedCompletion {
   /** The new tokens, including the stop token if it was generated. */
   readonly ids: Int32Array;
-  /** Whether the stop token was generated within `maxNewTokens`. */
+  /** Whether a stop token was generated within `maxNewTokens`. */
   readonly terminated: boolean;
 }
 
@@ -59,6 +59,8 @@ export async function generate(
 ): Promise<GeneratedCompletion[]> {
   checkOptions(options, optionNames, 'generate');
   const { maxNewTokens, stopId, samplesPerPrompt = 1, seed, cache: useCache = true, signal } = options;
+  const stops = new Set(typeof stopId === 'number' ? [stopId] : stopId);
+  const [filler = 0] = stops;
   const count = prompts.length * samplesPerPrompt;
   const random = counterRandom(seed);
   const streams: CounterRandom[] = Array.from({ length: count }, (_, row) =>
@@ -82,17 +84,17 @@ export async function generate(
       const values = (await logits.data()) as Float32Array;
       logits.dispose();
       for (let row = 0; row < count; row++) {
-        // Finished rows continue with the stop token, so that shapes stay fixed; these tokens are cut off below.
-        const id = open[row] ? sampleToken(values, row * size, size, options, streams[row]!.uniform(index)) : stopId;
+        // Finished rows continue with a stop token, so that shapes stay fixed; these tokens are cut off below.
+        const id = open[row] ? sampleToken(values, row * size, size, options, streams[row]!.uniform(index)) : filler;
         tokens[row]!.push(id);
-        if (id === stopId) open[row] = 0;
+        if (stops.has(id)) open[row] = 0;
       }
     }
   } finally {
     step.dispose();
   }
   return tokens.map((row) => {
-    const end = row.indexOf(stopId);
+    const end = row.findIndex((id) => stops.has(id));
     return { ids: Int32Array.from(end < 0 ? row : row.slice(0, end + 1)), terminated: end >= 0 };
   });
 }

@@ -7,7 +7,7 @@ import { languageModel, type WeightValues } from '../../families/language-model.
 import { type Tokenizer, tokenizerFromJson } from '../../tokenizer/tokenizer.js';
 import { loadTokenizer } from '../../tokenizer/tokenizer-files.js';
 import { dequantize, storedBytes } from './dequantize.js';
-import { configFromMetadata, type GgufMetadata, tokenizerFromMetadata } from './metadata.js';
+import { chatFromMetadata, configFromMetadata, type GgufMetadata, tokenizerFromMetadata } from './metadata.js';
 
 /** A weight in the header of the file. `shape` has the rows last. */
 interface TensorInfo {
@@ -37,7 +37,7 @@ const otherNames: Readonly<Record<string, string>> = {
 
 /**
  * Loads a GGUF file of the llama architecture on the current tfjs backend. Quantized weights become float32. A `tokenizer.json`
- * in the same folder replaces the tokenizer of the file.
+ * in the same folder replaces the tokenizer of the file, and files beside it its chat template and stop tokens.
  * @throws InputError if the file is missing or its content is not supported; CorruptFileError if it is damaged.
  */
 export async function loadGguf(path: string): Promise<{
@@ -60,9 +60,10 @@ export async function loadGguf(path: string): Promise<{
     const vocabularySize = Number(embedding.shape[1]);
     const config = configFromMetadata(metadata, { vocabularySize, isTied, source: path });
     const beside = join(dirname(path), 'tokenizer.json');
-    const tokenizer = (await fileExists(beside))
+    const found = (await fileExists(beside))
       ? await loadTokenizer(beside)
       : tokenizerFromJson(tokenizerFromMetadata(metadata, path), {}, path);
+    const tokenizer = { ...found, chat: chatFromMetadata(metadata, found.chat) };
     const heads = { q: Number(config.num_attention_heads), k: Number(config.num_key_value_heads) };
     const weights = new Map<string, WeightValues>();
     for (const tensor of tensors) {
