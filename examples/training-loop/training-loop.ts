@@ -1,4 +1,4 @@
-import { embed, iterate, type WeightUpdate } from '@rarefy/core';
+import { embed, type WeightUpdate } from '@rarefy/core';
 import { compose, inverseDensity, targetEss } from '@rarefy/density';
 import { hashEmbedder } from '@rarefy/embedders/hash';
 import { densityAwareSampler, followUpdates } from '@rarefy/samplers';
@@ -21,7 +21,7 @@ export async function trainClassifier(
   const subscription = followUpdates(sampler, updates);
   const losses = new Map<number, number>(); // position → loss, of the prompts drawn since the last update
   let step = 0;
-  for (const position of iterate(sampler)) {
+  for (const position of sampler) {
     step++;
     losses.set(position, learn(parameters, data.subarray(position * cols, (position + 1) * cols), classes[position]!));
     if (step % 50 === 0) {

@@ -16,7 +16,7 @@ export function encodeBase64({ buffer, byteOffset, byteLength }: ArrayBufferView
 }
 
 /** Decodes base64 to bytes. @throws DOMException (InvalidCharacterError) if `text` is not valid base64. */
-export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+export function decodeBase64(text: string): Uint8Array {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let index = 0; index < bytes.length; index++) bytes[index] = binary.charCodeAt(index);

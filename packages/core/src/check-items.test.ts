@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atPositions, checkItems, described } from './check-items.js';
+import { atPositions, checkComponent, checkItemArray, checkItems, described } from './check-items.js';
 import { InvalidArgumentError } from './errors.js';
 
 test('says what a value is', () => {
@@ -48,4 +48,28 @@ test('other errors pass as they are, and positions add up', async () => {
       async () => checkItems(['a', 1]),
     );
   await expect(atPositions((position) => position * 10, inner)).rejects.toThrow('item 40 is a number');
+});
+
+test('a component of another kind, a factory, a promise and nothing are refused', () => {
+  const sampler = { kind: 'sampler', capabilities: {}, draw: () => {} };
+  checkComponent('sampler', sampler, 'shard');
+  for (const [given, message] of [
+    [undefined, 'shard needs a sampler, got undefined'],
+    [Promise.resolve(sampler), 'got a promise; did you forget await?'],
+    [() => sampler, 'got a function; call the function that makes one, such as uniformSampler(size, { seed })'],
+    [{ ...sampler, kind: 'embedder' }, 'got a component of kind "embedder"'],
+    [{ ...sampler, draw: 1 }, 'got an object'],
+  ] as const) {
+    expect(() => checkComponent('sampler', given, 'shard')).toThrow(InvalidArgumentError);
+    expect(() => checkComponent('sampler', given, 'shard')).toThrow(message);
+  }
+  expect(() => checkComponent('density-estimator', () => {}, 'f')).toThrow('such as knnDistance()');
+});
+
+test('a list that has no positions is refused where positions are needed', () => {
+  checkItemArray(['a'], 'f');
+  expect(() => checkItemArray(new Set(['a']), 'f')).toThrow(
+    'f needs an array of items, got an object; give [...items]',
+  );
+  expect(() => checkItemArray('ab', 'f')).toThrow('f needs a list of items, got a string');
 });

@@ -8,16 +8,31 @@ export function described(value: unknown): string {
   return 'then' in value && typeof value.then === 'function' ? 'a promise' : 'an object';
 }
 
+/** What {@link checkComponent} says and looks for: the method that every component of the kind has, and a call that makes one. */
+const componentKinds = {
+  embedder: { name: 'an embedder', method: 'embedBatch', example: 'hashEmbedder()' },
+  sampler: { name: 'a sampler', method: 'draw', example: 'uniformSampler(size, { seed })' },
+  'density-estimator': { name: 'a density estimator', method: 'fit', example: 'knnDistance()' },
+} as const;
+
 /**
  * @param where name of the function, for the message
- * @throws InvalidArgumentError if `embedder` is not an embedder, such as undefined, a promise of one, or a factory.
+ * @throws InvalidArgumentError if `component` is not a component of this kind, such as undefined, a promise of one, or a factory.
  */
+export function checkComponent(kind: keyof typeof componentKinds, component: unknown, where: string): void {
+  const { name, method, example } = componentKinds[kind];
+  const given = Object(component) as Readonly<Record<string, unknown>>;
+  const { capabilities } = given;
+  if (given.kind === kind && typeof given[method] === 'function' && Object(capabilities) === capabilities) return;
+  const isOther = typeof given.kind === 'string' && given.kind !== kind;
+  const what = isOther ? `a component of kind "${given.kind}"` : described(component);
+  const hint = what === 'a function' ? `; call the function that makes one, such as ${example}` : awaitHint(what);
+  throw new InvalidArgumentError(`${where} needs ${name}, got ${what}${hint}`);
+}
+
+/** {@link checkComponent} for an embedder. */
 export function checkEmbedder(embedder: unknown, where: string): void {
-  const { kind, embedBatch, capabilities } = Object(embedder) as Record<string, unknown>;
-  if (kind === 'embedder' && typeof embedBatch === 'function' && Object(capabilities) === capabilities) return;
-  const what = typeof kind === 'string' && kind !== 'embedder' ? `a component of kind "${kind}"` : described(embedder);
-  const hint = what === 'a function' ? '; call the function that makes one, such as hashEmbedder()' : awaitHint(what);
-  throw new InvalidArgumentError(`${where} needs an embedder, got ${what}${hint}`);
+  checkComponent('embedder', embedder, where);
 }
 
 /**
@@ -34,23 +49,41 @@ export function checkItemList(items: unknown, where: string): void {
   throw new InvalidArgumentError(`${where} needs a list of items, got ${what}${hint}`);
 }
 
+/**
+ * Like {@link checkItemList}, for functions that need the number of items or address them by position.
+ * @throws InvalidArgumentError if `items` is not an array.
+ */
+export function checkItemArray(items: unknown, where: string): void {
+  checkItemList(items, where);
+  if (Array.isArray(items)) return;
+  throw new InvalidArgumentError(`${where} needs an array of items, got ${described(items)}; give [...items]`);
+}
+
 function awaitHint(what: string): string {
   return what === 'a promise' ? '; did you forget await?' : '';
 }
 
-interface Refusal {
+/** The item that an error is about, and how to make the error for another position. */
+interface ItemOfError {
   readonly position: number;
-  /** The message after the position. */
-  readonly problem: string;
+  readonly errorAt: (position: number) => Error;
 }
 
-/** What {@link atPositions} needs to know of an error. */
-const refusals = new WeakMap<object, Refusal>();
+const itemsOfErrors = new WeakMap<object, ItemOfError>();
 
-function refuse({ position, problem }: Refusal): never {
-  const error = new InvalidArgumentError(`item ${position} ${problem}`);
-  refusals.set(error, { position, problem });
-  throw error;
+/**
+ * An error about one item of a batch, for embedders.
+ * @param errorAt makes the error; called again by {@link atPositions} with the position among the caller's items
+ */
+export function itemError(position: number, errorAt: ItemOfError['errorAt']): Error {
+  const error = errorAt(position);
+  itemsOfErrors.set(error, { position, errorAt });
+  return error;
+}
+
+/** Position of the item that an error of `embed`, `embedStream` or an embedder is about; undefined if it is about no single one. */
+export function itemOfError(error: unknown): number | undefined {
+  return itemsOfErrors.get(Object(error) as object)?.position;
 }
 
 /**
@@ -67,7 +100,8 @@ export function checkItems(
   if (!Array.isArray(items)) throw new InvalidArgumentError(`items must be an array, got ${described(items)}`);
   for (const [position, item] of items.entries()) {
     const problem = problemOf(item);
-    if (problem !== undefined) refuse({ position, problem: `${problem}; expected ${expected}` });
+    if (problem === undefined) continue;
+    throw itemError(position, (at) => new InvalidArgumentError(`item ${at} ${problem}; expected ${expected}`));
   }
 }
 
@@ -76,8 +110,8 @@ function notText(item: unknown): string | undefined {
 }
 
 /**
- * Runs a call that takes a part of the caller's items. If {@link checkItems} refuses one of them, the error names its position
- * among the caller's items.
+ * Runs a call that takes a part of the caller's items. If it throws an {@link itemError}, as {@link checkItems} does, the error
+ * names the position among the caller's items.
  * @param positionOf from the position in the part to that of the caller
  */
 export async function atPositions<Result>(
@@ -87,8 +121,7 @@ export async function atPositions<Result>(
   try {
     return await run();
   } catch (error) {
-    const refusal = refusals.get(error as object);
-    if (refusal === undefined) throw error;
-    return refuse({ ...refusal, position: positionOf(refusal.position) });
+    const item = itemsOfErrors.get(Object(error) as object);
+    throw item === undefined ? error : itemError(positionOf(item.position), item.errorAt);
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callOptionNames, checkOptions } from './check-options.js';
+import { callOptionNames, checkOptions, nearestName } from './check-options.js';
 import { InvalidArgumentError } from './errors.js';
 
 const known = ['k', 'neighbors', 'minDistance', ...callOptionNames];
@@ -16,11 +16,21 @@ test('suggests the nearest name if few letters differ', () => {
     ['Neighbors', 'neighbors'],
     ['mindistance', 'minDistance'],
     ['on_event', 'onEvent'],
+    ['singal', 'signal'],
   ];
   for (const [wrong, right] of near) {
     const message = `umap has no option "${wrong}"; did you mean "${right}"?`;
     expect(() => checkOptions({ k: 3, [wrong!]: 1 }, known, 'umap')).toThrow(new InvalidArgumentError(message));
   }
+});
+
+test('a swap of two neighboring letters is one edit', () => {
+  const suggestion = (wrong: string, names: readonly string[]) => () =>
+    checkOptions({ [wrong]: 1 }, names, 'embedToFile');
+  expect(suggestion('dytpe', ['dtype'])).toThrow('embedToFile has no option "dytpe"; did you mean "dtype"?');
+  expect(suggestion('otu', ['out'])).toThrow('did you mean "out"?');
+  expect(suggestion('uot', ['out'])).toThrow('did you mean "out"?');
+  expect(suggestion('tou', ['out'])).toThrow('it has the options "out"'); // not a swap of neighbors
 });
 
 test('lists all names if none is near', () => {
@@ -37,4 +47,9 @@ test('rejects values that are not objects', () => {
       `the options of umap must be an object, got ${JSON.stringify(options)}`,
     );
   }
+});
+
+test('the nearest name is found for a text with few other letters, and for no other', () => {
+  expect(nearestName('fromWeight', ['read', 'fromWeights'])).toBe('fromWeights');
+  expect(nearestName('prompts', ['read', 'fromWeights'])).toBeUndefined();
 });

@@ -8,11 +8,16 @@ export const callOptionNames = ['signal', 'onEvent'] as const;
  * as absent.
  * @param known all option names
  * @param where name of the function, for the message
+ * @returns `options`, or an empty object if it is undefined, so that the check of each required option names it
  * @throws InvalidArgumentError if `options` is neither undefined nor an object, or if it has an unknown name. The message suggests
  *   the nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
  */
-export function checkOptions(options: object | undefined, known: readonly string[], where: string): void {
-  if (options === undefined) return;
+export function checkOptions<Options extends object>(
+  options: Options | undefined,
+  known: readonly string[],
+  where: string,
+): Options {
+  if (options === undefined) return {} as Options;
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgumentError(`the options of ${where} must be an object, got ${JSON.stringify(options)}`);
   }
@@ -22,6 +27,7 @@ export function checkOptions(options: object | undefined, known: readonly string
     const hint = near === undefined ? `it has ${listed(known)}` : `did you mean "${near}"?`;
     throw new InvalidArgumentError(`${where} has no option "${name}"; ${hint}`);
   }
+  return options;
 }
 
 function listed(known: readonly string[]): string {
@@ -31,7 +37,7 @@ function listed(known: readonly string[]): string {
 /**
  * The known name with the fewest edits, if those are at most a third of the longer name's letters. Ignores upper and lower case.
  */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
@@ -43,16 +49,23 @@ function nearestName(name: string, known: readonly string[]): string | undefined
   return nearest;
 }
 
-/** Number of letters to insert, delete or replace to turn one text into the other (Levenshtein distance). */
+/**
+ * Number of edits that turn one text into the other: insert, delete or replace a letter, or swap two neighboring ones (optimal
+ * string alignment distance).
+ */
 function editDistance(from: string, to: string): number {
-  // row[j]: edits from the letters read so far to to.slice(0, j)
+  // row[column]: edits from the letters read so far to to.slice(0, column)
+  let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let index = 0; index < from.length; index++) {
     const next = [index + 1];
     for (let column = 0; column < to.length; column++) {
       const replaced = row[column]! + (from[index] === to[column] ? 0 : 1);
-      next.push(Math.min(replaced, row[column + 1]! + 1, next[column]! + 1));
+      const isSwap = from[index] === to[column - 1] && from[index - 1] === to[column] && index > 0 && column > 0;
+      const swapped = isSwap ? before[column - 1]! + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(replaced, swapped, row[column + 1]! + 1, next[column]! + 1));
     }
+    before = row;
     row = next;
   }
   return row[to.length]!;

@@ -1,17 +1,31 @@
+import { described } from './check-items.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Weighting, WeightTransform } from './spec/density.js';
 import type { Matrix } from './spec/matrix.js';
+
+/** A value for messages: a text in quotes, so that "3" differs from 3; objects and functions by their kind. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' || typeof value === 'function' ? described(value) : String(value);
+}
 
 /** @throws InvalidArgumentError if `value` is not an integer in [least, most]. The message starts with `name`. */
 export function checkInteger(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `in [${least}, ${most}]`;
-  throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${value}`);
+  throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${shown(value)}`);
+}
+
+/** @throws InvalidArgumentError if `value` is not a finite number in [least, most]. The message starts with `name`. */
+export function checkNumber(name: string, value: number, least: number, most = Number.POSITIVE_INFINITY): void {
+  if (Number.isFinite(value) && value >= least && value <= most) return;
+  const range = most === Number.POSITIVE_INFINITY ? `finite and ≥ ${least}` : `a number in [${least}, ${most}]`;
+  throw new InvalidArgumentError(`${name} must be ${range}, got ${shown(value)}`);
 }
 
 /** @throws InvalidArgumentError if `seed` is not a safe integer. */
 export function checkSeed(seed: number): void {
-  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${seed}`);
+  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${shown(seed)}`);
 }
 
 /** Index of the first NaN or infinity in `values` from `start` to `end` - 1, or -1 if all are finite. */
@@ -26,15 +40,22 @@ export function firstNotFinite(values: ArrayLike<number>, start = 0, end = value
  */
 export function checkFinite(values: ArrayLike<number>, name: string): void {
   const bad = firstNotFinite(values);
-  if (bad >= 0) throw new NotFiniteError(`${name} ${values[bad]} at position ${bad} must be finite`);
+  if (bad >= 0) throw new NotFiniteError(`${name} ${shown(values[bad])} at position ${bad} must be finite`);
 }
 
 /**
  * Checks a matrix without reading its numbers.
  * @param name plural noun for the message, such as `points`
- * @throws InvalidArgumentError if `data` is not a Float32Array; ShapeError if `data.length` is not `rows * cols`.
+ * @throws InvalidArgumentError if `matrix` is not a matrix, such as an array of rows, or `data` is not a Float32Array;
+ * ShapeError if `data.length` is not `rows * cols`.
  */
-export function checkShape({ data, rows, cols }: Matrix, name: string): void {
+export function checkShape(matrix: Matrix, name: string): void {
+  const { data, rows, cols } = Object(matrix) as Matrix;
+  if (data === undefined) {
+    const type = ArrayBuffer.isView(matrix) ? Object.prototype.toString.call(matrix).slice(8, -1) : described(matrix);
+    const hint = type === 'a promise' ? 'did you forget await?' : 'matrix() of @rarefy/core makes one';
+    throw new InvalidArgumentError(`${name} must be a matrix { data, rows, cols }, got ${type}; ${hint}`);
+  }
   const type = Object.prototype.toString.call(data).slice(8, -1); // instanceof fails for arrays of another realm
   if (type !== 'Float32Array') throw new InvalidArgumentError(`${name} must be in a Float32Array, got ${type}`);
   if (!(Number.isInteger(rows) && Number.isInteger(cols) && rows >= 0 && cols >= 0 && data.length === rows * cols)) {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { expect, test, vi } from 'vitest';
-import { MissingDependencyError } from './errors.js';
+import { InvalidArgumentError, MissingDependencyError } from './errors.js';
 import { importPeer, importPeers } from './import-peer.js';
 
 const module = { answer: 42 };
@@ -88,4 +88,24 @@ test('a path inside a library that is not installed counts as not installed', as
 test('what a function that returns the module throws reaches the caller', async () => {
   const reason = new Error('no network');
   await expect(importPeer({ ...peer, lib: () => Promise.reject(reason), load: vi.fn() })).rejects.toBe(reason);
+});
+
+test('another module than the library is refused', async () => {
+  const load = vi.fn(async () => module);
+  const use = (lib: unknown) => importPeer({ ...peer, lib: lib as typeof module, load, uses: ['answer'] });
+  expect(await use(module)).toBe(module);
+  for (const [lib, seen] of [
+    [{}, 'an object without answer'],
+    [() => ({ default: 1 }), 'an object without answer'],
+    ['some-peer', 'a string'],
+    [async () => 7, 'a number'],
+    [null, 'null'],
+  ]) {
+    await expect(use(lib)).rejects.toThrow(
+      new InvalidArgumentError(
+        `the module given for some-peer is ${seen}; give what \`await import('some-peer')\` returns, or leave the option out`,
+      ),
+    );
+  }
+  expect(load).not.toHaveBeenCalled();
 });

@@ -1,4 +1,5 @@
-import { MissingDependencyError } from './errors.js';
+import { described } from './check-items.js';
+import { InvalidArgumentError, MissingDependencyError } from './errors.js';
 
 export interface ImportPeerOptions<Module> {
   /** Name on npm. */
@@ -9,6 +10,8 @@ export interface ImportPeerOptions<Module> {
   readonly lib?: Module | (() => Module | Promise<Module>) | undefined;
   /** `() => import('name')`, with a literal name so that bundlers see it. */
   readonly load: () => Promise<Module>;
+  /** Names of the exports that are used. A module from the caller that lacks one is refused. */
+  readonly uses?: readonly string[];
 }
 
 /** The modules of a list of peers, in the same order. */
@@ -18,8 +21,8 @@ export type ImportedPeers<Peers extends readonly ImportPeerOptions<object>[]> = 
 
 /**
  * Imports an optional library on first use.
- * @throws MissingDependencyError with the install command if it is not installed; with the cause if it does not load. What the
- *   function `lib` throws.
+ * @throws MissingDependencyError with the install command if it is not installed; with the cause if it does not load;
+ *   InvalidArgumentError if `lib` is another module. What the function `lib` throws.
  */
 export async function importPeer<Module extends object>(options: ImportPeerOptions<Module>): Promise<Module> {
   return (await importPeers([options]))[0];
@@ -28,12 +31,15 @@ export async function importPeer<Module extends object>(options: ImportPeerOptio
 /**
  * Imports several optional libraries that are needed together, so that one error names all that are missing.
  * @throws MissingDependencyError with one install command for all that are not installed; otherwise with the cause of the first
- *   that does not load. What a function `lib` throws.
+ *   that does not load; InvalidArgumentError if a `lib` is another module. What a function `lib` throws.
  */
 export async function importPeers<const Peers extends readonly ImportPeerOptions<object>[]>(
   peers: Peers,
 ): Promise<ImportedPeers<Peers>> {
   const given = await Promise.all(peers.map(({ lib }) => (typeof lib === 'function' ? lib() : lib)));
+  peers.forEach((peer, index) => {
+    if (given[index] !== undefined) checkModule(peer, given[index]);
+  });
   const loaded = await Promise.allSettled(peers.map(async ({ load }, index) => given[index] ?? (await load())));
   const failures = peers.flatMap((peer, index) => {
     const outcome = loaded[index]!;
@@ -43,6 +49,16 @@ export async function importPeers<const Peers extends readonly ImportPeerOptions
   if (missing.length > 0) throw notInstalled(missing);
   if (failures.length > 0) throw doesNotLoad(failures[0]!);
   return loaded.map((outcome) => (outcome as PromiseFulfilledResult<object>).value) as ImportedPeers<Peers>;
+}
+
+function checkModule({ name, uses = [] }: Omit<ImportPeerOptions<object>, 'lib'>, module: unknown): void {
+  const isModule = typeof module === 'object' && module !== null;
+  const lacking = isModule ? uses.filter((used) => !(used in module)) : [];
+  if (isModule && lacking.length === 0) return;
+  const seen = isModule ? `an object without ${lacking.join(' and ')}` : described(module);
+  throw new InvalidArgumentError(
+    `the module given for ${name} is ${seen}; give what \`await import('${name}')\` returns, or leave the option out`,
+  );
 }
 
 type Failure = { readonly name: string; readonly range: string; readonly cause: unknown };

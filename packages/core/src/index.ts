@@ -9,17 +9,28 @@
  * - Every error is a {@link RarefyError} with a stable `code`.
  */
 export { decodeBase64, encodeBase64 } from './base64.js';
-export { atPositions, checkEmbedder, checkItemList, checkItems, described } from './check-items.js';
-export { callOptionNames, checkOptions } from './check-options.js';
+export {
+  atPositions,
+  checkComponent,
+  checkEmbedder,
+  checkItemArray,
+  checkItemList,
+  checkItems,
+  described,
+  itemOfError,
+} from './check-items.js';
+export { callOptionNames, checkOptions, nearestName } from './check-options.js';
 export {
   checkFinite,
   checkInteger,
   checkMatrix,
+  checkNumber,
   checkSeed,
   checkShape,
   checkWeighting,
   firstNotFinite,
   notFiniteAt,
+  shown,
 } from './checks.js';
 export {
   CorruptFileError,
@@ -47,7 +58,15 @@ export {
   type RowsWithTruncation,
 } from './run/embedder-from.js';
 export { iterableSampler, iterate } from './run/iterate.js';
-export { type Progress, startProgress, type Tick, type TimeSlices, timeSlices, withProgress } from './run/progress.js';
+export {
+  type Progress,
+  startProgress,
+  type Tick,
+  type TimeSlices,
+  timeSlices,
+  warn,
+  withProgress,
+} from './run/progress.js';
 export { selfJoin } from './run/self-join.js';
 export { retryDelay, sleep } from './run/wait.js';
 export type { CallOptions, Component, Stateful, WorkEvent } from './spec/component.js';

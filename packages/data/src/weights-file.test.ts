@@ -55,7 +55,7 @@ test.each([
   ['no weight', '{"id":"a","density":1}\n', 'line 1: weight must be a number ≥ 0, got missing.'],
   ['a negative weight', line('a') + line('b', -1), 'line 2: weight must be a number ≥ 0, got -1.'],
   ['a text as density', line('a', 1, 'x'), 'line 1: density must be a number, got "x".'],
-  ['not JSON', 'a\n', 'line 1 (byte 0)'],
+  ['not JSON', 'a\n', /line 1 \(byte 0\): the line is not JSON: .*\. Weigh the same prompts with: rarefy density\.$/],
 ])('a file with %s is refused', async (_name, text, message) => {
   const path = join(folder, 'bad.jsonl');
   await writeFile(path, text);

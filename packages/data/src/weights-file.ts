@@ -1,5 +1,5 @@
-import { type CallOptions, InputError, ShapeError } from '@rarefy/core';
-import { quoted, readJsonl, writeJsonl } from '@rarefy/io';
+import { type CallOptions, callOptionNames, checkItemArray, checkOptions, InputError, ShapeError } from '@rarefy/core';
+import { quoted, readLines, writeJsonl } from '@rarefy/io';
 
 /** One density and one weight per prompt. */
 export interface WeightColumns {
@@ -19,6 +19,8 @@ export async function writeWeights(
   { density, weights }: WeightColumns,
   options: CallOptions = {},
 ): Promise<void> {
+  checkOptions(options, callOptionNames, 'writeWeights');
+  checkItemArray(ids, 'writeWeights');
   if (density.length !== ids.length || weights.length !== ids.length) {
     throw new ShapeError(
       `there are ${ids.length} ids, ${density.length} densities and ${weights.length} weights; give one of each per prompt`,
@@ -45,14 +47,16 @@ export async function readWeights(
   ids: readonly string[],
   options: CallOptions = {},
 ): Promise<WeightColumns> {
+  checkOptions(options, callOptionNames, 'readWeights');
+  checkItemArray(ids, 'readWeights');
   const positionOf = new Map(ids.map((id, position) => [id, position]));
   const density = new Float64Array(ids.length);
   const weights = new Float64Array(ids.length);
   const found = new Set<string>();
   const extra: string[] = [];
   const repeated: string[] = [];
-  for await (const { value, line } of readJsonl(path, options)) {
-    const row = toRow(value, `${path}, line ${line}`);
+  const toRow = (value: unknown, line: number) => toWeight(value, `${path}, line ${line}`);
+  for await (const { value: row } of readLines(path, toRow, options, `${weighAgain}.`)) {
     const position = positionOf.get(row.id);
     if (position === undefined) extra.push(row.id);
     else if (found.has(row.id)) repeated.push(row.id);
@@ -67,16 +71,17 @@ export async function readWeights(
     Boolean,
   );
   if (problems.length === 0) return { density, weights };
-  throw new InputError(
-    `${path} does not fit the ${ids.length} prompts: ${problems.join('; ')}. Weigh the same prompts with: rarefy density`,
-  );
+  throw new InputError(`${path} does not fit the ${ids.length} prompts: ${problems.join('; ')}. ${weighAgain}`);
 }
+
+/** What to do about a file that does not fit or has a bad line: no line can be skipped, because every prompt needs its weight. */
+const weighAgain = 'Weigh the same prompts with: rarefy density';
 
 function problem(kind: string, ids: readonly string[]): string {
   return ids.length === 0 ? '' : `${kind} ids: ${ids.length}, the first is ${quoted(ids[0]!)}`;
 }
 
-function toRow(value: unknown, line: string): { id: string; density: number; weight: number } {
+function toWeight(value: unknown, line: string): { id: string; density: number; weight: number } {
   const { id, density, weight } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string')
     throw new InputError(`${line}: expected {id, density, weight}, and the id is ${show(id)}.`);

@@ -1,4 +1,5 @@
-import { InvalidArgumentError, type Weighting, type WeightTransform } from '@rarefy/core';
+import { InvalidArgumentError, type NeighborIndex, type Weighting, type WeightTransform } from '@rarefy/core';
+import { autoIndex } from '@rarefy/neighbors/auto';
 import { normalPoints } from '@rarefy/testing';
 import { describe, expect, test } from 'vitest';
 import {
@@ -85,4 +86,25 @@ describe('a function in the wrong place is an error that shows the right one', (
     const { report } = await weighPrompts(points, { weighting: hidden });
     expect(report.warnings.join()).toContain('favor crowded');
   });
+});
+
+test('an estimator that is none, an index in place of its factory, and points that are no matrix are refused', async () => {
+  const estimate = untyped<() => WeighOptions>(() => ({ estimator: knnDistance }));
+  await expect(weighPrompts(points, estimate())).rejects.toThrow(
+    'weighPrompts needs a density estimator, got a function; call the function that makes one, such as knnDistance()',
+  );
+  const index = untyped<() => NeighborIndex>(autoIndex());
+  for (const make of [knnDistance, knnSimilarity]) {
+    expect(() => make({ index })).toThrow(InvalidArgumentError);
+    expect(() => make({ index })).toThrow('index must be a function that makes an empty index, got an object');
+  }
+  expect(() => kernelDensity({ method: 'near-and-random', index })).toThrow('index must be a function');
+  for (const make of [knnDistance, kernelDensity, raceDensity, clusterDensity]) {
+    await expect(make().fit(untyped([[1, 2]]))).rejects.toThrow('points must be a matrix { data, rows, cols }');
+    await expect(make().fit(untyped(undefined))).rejects.toThrow('got undefined');
+  }
+  for (const make of [raceDensity, clusterDensity, kernelDensity]) {
+    expect(() => make({ seed: 0.5 })).toThrow('seed must be a safe integer, got 0.5');
+  }
+  await expect(weighPrompts(untyped<string[]>(new Set(['a'])), untyped({}))).rejects.toThrow('needs an array of items');
 });

@@ -1,8 +1,9 @@
 import {
   type CallOptions,
   callOptionNames,
+  checkComponent,
   checkEmbedder,
-  checkItemList,
+  checkItemArray,
   checkOptions,
   checkWeighting,
   collect,
@@ -15,6 +16,7 @@ import {
   type RowSource,
   ShapeError,
   type Weighting,
+  warn,
 } from '@rarefy/core';
 import { knnDistance } from './estimators/knn.js';
 import { type DensityReport, densityReport } from './report.js';
@@ -69,10 +71,10 @@ export interface EmbeddedPromptWeights extends PromptWeights {
  * If the rows of all prompts take more than `memoryBytes`, an embedder with `embedRows` keeps them on disk.
  *
  * Emits a `work-warning` event for each warning of the report (task `weigh`, code `weights`) and one that counts the truncated
- * prompts (task `embed`, code `truncated`). Deterministic if embedder, estimator and weighting are.
- * @throws InvalidArgumentError if an option is unknown, if the prompts are a string instead of an array, if there are none, too few
- * for the estimator, or too many for an estimator without `fitRows`, if `embedder` is not an embedder, or if `weighting` is a
- * weight transform.
+ * prompts (task `embed`, code `truncated`). Without `onEvent`, `console.warn` prints them. Deterministic if embedder, estimator and
+ * weighting are.
+ * @throws InvalidArgumentError if an option is unknown, if the prompts are no array, if there are none, too few for the estimator,
+ * or too many for an estimator without `fitRows`, if `embedder` or `estimator` is not one, or if `weighting` is a weight transform.
  * @throws InvalidArgumentError if the weighting does not return a Float64Array; ShapeError if the estimator or the weighting
  * returns another number of values; InvalidWeightsError for invalid weights.
  * @throws What the embedder, the estimator and the weighting throw; the signal's reason on abort.
@@ -86,9 +88,10 @@ export async function weighPrompts<Item>(
   given: readonly Item[] | Matrix | RowSource,
   options: WeighOptions | WeighPromptsOptions<Item> = {},
 ): Promise<PromptWeights | EmbeddedPromptWeights> {
-  if (!('rows' in Object(given))) checkItemList(given, 'weighPrompts');
+  if (!('rows' in Object(given))) checkItemArray(given, 'weighPrompts');
   checkOptions(options, [...weighOptionNames, ...(isPrompts(given) ? promptOptionNames : [])], 'weighPrompts');
   const { estimator = knnDistance(), weighting = inverseDensity(), ...work } = options;
+  checkComponent('density-estimator', estimator, 'weighPrompts');
   checkWeighting(weighting);
   if (isPrompts(given)) checkEmbedder((options as WeighPromptsOptions<Item>).embedder, 'weighPrompts');
   const measured = isPrompts(given)
@@ -96,9 +99,7 @@ export async function weighPrompts<Item>(
     : { density: await rowDensity(given, estimator, work) };
   const weights = checkType(weighting(measured.density));
   const report = densityReport(measured.density, weights);
-  for (const message of report.warnings) {
-    work.onEvent?.({ type: 'work-warning', task: 'weigh', code: 'weights', message });
-  }
+  for (const message of report.warnings) warn(work.onEvent, { task: 'weigh', code: 'weights', message });
   return { ...measured, weights, report };
 }
 
@@ -184,7 +185,7 @@ function checkType(weights: Float64Array): Float64Array {
 function warnOfTruncation(truncated: number, prompts: number, { onEvent }: CallOptions): void {
   if (truncated === 0) return;
   const message = `${truncated} of ${prompts} prompts are longer than the model reads and were truncated`;
-  onEvent?.({ type: 'work-warning', task: 'embed', code: 'truncated', message });
+  warn(onEvent, { task: 'embed', code: 'truncated', message });
 }
 
 function checkLength(density: Float64Array, count: number, noun: 'prompts' | 'rows'): Float64Array {

@@ -15,17 +15,11 @@ const service = { url: 'http://localhost:1', model: 'm' };
 const calls: Record<string, [create: () => unknown, unknown: string, suggested: string]> = {
   hashEmbedder: [() => hashEmbedder(wrong({ dimension: 8 })), 'dimension', 'dimensions'],
   httpEmbedder: [() => httpEmbedder(wrong({ ...service, apikey: 'x' })), 'apikey', 'apiKey'],
-  'httpEmbedder, second argument,': [() => httpEmbedder(service, wrong({ onEvents: () => {} })), 'onEvents', 'onEvent'],
   onnxEmbedder: [() => onnxEmbedder('.', wrong({ dType: 'q8' })), 'dType', 'dtype'],
   universalSentenceEncoder: [() => universalSentenceEncoder(wrong({ batchsize: 8 })), 'batchsize', 'batchSize'],
   hiddenStateEmbedder: [() => hiddenStateEmbedder(loaded, wrong({ maxToken: 8 })), 'maxToken', 'maxTokens'],
   logitsEmbedder: [() => logitsEmbedder(loaded, wrong({ diskByte: 8 })), 'diskByte', 'diskBytes'],
   cachedEmbedder: [() => cachedEmbedder(hashEmbedder(), wrong({ folders: '.' })), 'folders', 'folder'],
-  'cachedEmbedder, third argument,': [
-    () => cachedEmbedder(hashEmbedder(), { folder: '.' }, wrong({ signals: 1 })),
-    'signals',
-    'signal',
-  ],
 };
 
 test.each(Object.entries(calls))('%s refuses an option that it does not have', async (where, [create, name, near]) => {
@@ -38,6 +32,50 @@ test('cachedEmbedder needs a folder', async () => {
   for (const options of [undefined, {}]) {
     const failed = cachedEmbedder(hashEmbedder(), wrong(options));
     await expect(failed).rejects.toThrow(InvalidArgumentError);
-    await expect(failed).rejects.toThrow('cachedEmbedder needs `folder`');
+    await expect(failed).rejects.toThrow('cachedEmbedder needs `folder`, the folder of the cache, got undefined');
   }
+});
+
+/** Options of the wrong type, and what the message says. Nothing is read, loaded or sent before. */
+test.each<[create: (options: never) => unknown, options: object, message: string]>([
+  [hashEmbedder, { dimensions: '8' }, 'dimensions must be an integer ≥ 1, got "8"'],
+  [hashEmbedder, { seed: '8' }, 'seed must be a safe integer, got "8"'],
+  [
+    (o) => httpEmbedder(wrong({ ...service, ...wrong<object>(o) })),
+    { maxBatch: '8' },
+    'maxBatch must be an integer ≥ 1, got "8"',
+  ],
+  [
+    (o) => httpEmbedder(wrong({ ...service, ...wrong<object>(o) })),
+    { deadlineMs: '8' },
+    'deadlineMs must be in (0, 2^31) ms, got "8"',
+  ],
+  [
+    (o) => httpEmbedder(wrong({ ...service, ...wrong<object>(o) })),
+    { normalize: 'no' },
+    'normalize must be true or false, got "no"',
+  ],
+  [(o) => httpEmbedder(wrong({ ...service, ...wrong<object>(o) })), { apiKey: null }, 'apiKey must be a text'],
+  [
+    (o) => onnxEmbedder('.', o),
+    { dtype: 'half' },
+    'dtype must be one of fp32, fp16, int8, uint8, q8, q4, q4f16, bnb4, got "half"',
+  ],
+  [(o) => onnxEmbedder('.', o), { batchTokens: '8' }, 'batchTokens must be an integer ≥ 1, got "8"'],
+  [universalSentenceEncoder, { batchSize: '8' }, 'batchSize must be an integer ≥ 1, got "8"'],
+  [universalSentenceEncoder, { folder: 8 }, 'folder must be the path of a folder, got 8'],
+  [
+    universalSentenceEncoder,
+    { converter: {} },
+    'the module given for @tensorflow/tfjs-converter is an object without loadGraphModel',
+  ],
+  [
+    (o) => cachedEmbedder(hashEmbedder(), o),
+    { folder: 8 },
+    'cachedEmbedder needs `folder`, the folder of the cache, got 8',
+  ],
+])('%o refuses %j', async (create, options, message) => {
+  const failed = Promise.resolve().then(() => create(options as never));
+  await expect(failed).rejects.toThrow(InvalidArgumentError);
+  await expect(failed).rejects.toThrow(message);
 });

@@ -7,7 +7,8 @@
  *   {@link convertEmbeddings} converts one format to another.
  * - {@link embedToFile} embeds more rows than fit in memory. It works in shards: a killed run continues where it stopped, and ends
  *   with the same bytes. {@link estimateEmbedding} estimates its time and memory.
- * - A manifest beside the file describes its origin; {@link verifyEmbeddings} checks the file against it.
+ * - A manifest beside the file describes its origin; {@link verifyEmbeddings} checks the file against it, and
+ *   {@link warnOfOtherData} the prompts that its rows are used for.
  */
 export type { EmbedRow, EmbedRows } from './embed-job/data-rows.js';
 export { type EmbedSummary, type EmbedToFileOptions, embedToFile } from './embed-job/embed-to-file.js';
@@ -18,6 +19,7 @@ export {
   readEmbeddingManifest,
   verifyEmbeddings,
 } from './embed-job/manifest.js';
+export { warnOfOtherData } from './embed-job/other-data.js';
 export {
   type ConvertEmbeddingsOptions,
   convertEmbeddings,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StateMismatchError } from '@rarefy/core';
 import {
   activate,
+  answerExamples,
   type ChatFormat,
   type ChatPrompt,
   chatFormat,
@@ -131,6 +132,45 @@ test('a format of one’s own reaches rollouts, the evaluation, the reward model
   expect(byTemplate[0]).not.toBeCloseTo(scored[0]!, 6);
   expect(byTemplate[0]).toBe(asText[0]);
   expect(byTemplate[1]).not.toBeCloseTo(asText[1]!, 6);
+});
+
+test.each([['chatml'], [{ ...own, stopId: undefined }], [null]])('the format %j is refused', async (format) => {
+  const policy = newPolicy();
+  const reward = rewardModel(policy.model);
+  const wrong = { format: format as never };
+  const common = { maxPromptLength: 9, maxCompletionLength: 4, seed: 1 };
+  const message = 'needs `format` to be a chat format';
+  await expect(rollout(policy, [], { ...common, ...wrong, groupSize: 1, first: 0 })).rejects.toThrow(message);
+  await expect(trainRewardModel(policy, reward, [], { steps: 1, learningRate: 1, seed: 1, ...wrong })).rejects.toThrow(
+    message,
+  );
+  expect(() => rewardModelReward({ reward, tokenizer }, wrong)).toThrow(message);
+  expect(() => answerExamples([], wrong)).toThrow(message);
+  const rewards = [{ name: 'none', reward: () => new Float64Array(4) }];
+  await expect(
+    trainGrpo(policy, newLoader(), { rewards, steps: 1, learningRate: 1, seed: 1, ...wrong }),
+  ).rejects.toThrow(message);
+});
+
+test('a loader resumes only with the same messages', () => {
+  const sampler = () => uniformSampler(prompts.length, { seed: 1 });
+  const state = newLoader().state();
+  grpoLoader(structuredClone(prompts), { sampler: sampler(), batchSize: 2, groupSize: 2 }).restore(state);
+  const changed = [prompts[0]!, { prompt: [...turns.slice(0, 2), { role: 'user', content: 'four' }] }];
+  const loader = grpoLoader(changed, { sampler: sampler(), batchSize: 2, groupSize: 2 });
+  expect(() => loader.restore(state)).toThrow(StateMismatchError);
+});
+
+test('examples of answers train the answer and its stop token', () => {
+  const conversations = prompts.map(({ prompt }) => ({ prompt, answer: 'three' }));
+  const format = chatFormat(tokenizer);
+  expect(answerExamples(conversations, { format })).toEqual(
+    prompts.map(({ prompt }) => {
+      const { ids, answerStart } = format.conversation(prompt, 'three');
+      return { ids, firstTrained: answerStart };
+    }),
+  );
+  expect(answerExamples(conversations, { format, maxTokens: 20 })[1]!.ids.length).toBeLessThanOrEqual(20);
 });
 
 test('a run resumes only in the format that it began with, and its checkpoints keep the template', async () => {

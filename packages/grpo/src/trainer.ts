@@ -1,10 +1,12 @@
-import { checkInteger, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
+import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
   type ChatFormat,
   type ChatPrompt,
   chatFormat,
-  checkOutputHead,
+  checkChatFormat,
+  checkLoaded,
+  checkSampling,
   checkTrainable,
   type SamplingOptions,
   type SavedModel,
@@ -13,30 +15,53 @@ import {
   type TrainingTask,
   trainingOptionNames,
   trainWithCheckpoints,
+  weightsDigest,
 } from '@rarefy/lm';
+import { checkLoader, checkLoss, checkReference, checkTreatments, completionLengths } from './check-training.js';
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
-import type { GrpoLoader, LoaderState, PromptBatch } from './loader/grpo-loader.js';
-import type { ScaleRewards } from './losses/advantages.js';
-import { dapoLoss, type PolicyLoss } from './losses/policy-losses.js';
+import { type GrpoLoader, type LoaderState, type PromptBatch, promptTexts } from './loader/grpo-loader.js';
+import {
+  groupAdvantages,
+  meanAndDeviation,
+  normalizedRewardAdvantages,
+  type RewardAggregation,
+  type ScaleRewards,
+} from './losses/advantages.js';
+import { entropyControl } from './losses/entropy-control.js';
+import type { PolicyLoss } from './losses/policy-loss.js';
+import { dapoLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
-import { type NamedReward, scoreCompletions } from './rewards/reward-function.js';
+import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';
+import { type Treatment, treatedAdvantages, treatedRewards } from './treatments/treatment.js';
 
 export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
-  readonly rewards: readonly NamedReward[];
+  /** Each `{ name, reward, weight }`, or a function, whose name then names it. */
+  readonly rewards: readonly RewardInput[];
   /** Default `dapoLoss()`. */
   readonly loss?: PolicyLoss;
   /**
-   * Frozen policy that a loss with `beta` > 0 stays near, such as `snapshot(policy.model)`. It must not share weights with the
-   * policy.
+   * Frozen policy that a loss with `beta` > 0 stays near, such as `snapshot(policy.model)`. Required by such a loss, and refused if
+   * `beta` is 0, which would ignore it. It must not share weights with the policy.
    */
   readonly reference?: CausalLanguageModel;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;
-  /** Number of optimizer steps per batch of completions; default 1. */
+  /** Default `sum_then_normalize`. The other one ignores `scaleRewards` and takes no treatment that changes rewards. */
+  readonly multiObjectiveAggregation?: RewardAggregation;
+  /** Change rewards and advantages to keep more kinds of answers, in order, such as `[focalDifficulty()]`; default: none. */
+  readonly treatments?: readonly Treatment[];
+  /** How often each batch of completions is learned from; default 1. */
   readonly numIterations?: number;
+  /**
+   * Number of optimizer steps that share a batch of completions: each learns from its part of them, in order; default 1. The parts
+   * are of equal size, or differ by one completion. The learning rate is the same in all of them.
+   */
+  readonly stepsPerGeneration?: number;
+  /** Whether completions that reach the length limit without a stop token are left out of the loss; default false. */
+  readonly maskTruncatedCompletions?: boolean;
   /** Most further batches per step, to replace groups whose rewards are all equal; default 0: such groups stay. */
   readonly maxRefills?: number;
   /** Most tokens per prompt, including special tokens; default: 512, or what completions leave of the model's positions. */
@@ -59,7 +84,11 @@ const optionNames = [
   'loss',
   'reference',
   'scaleRewards',
+  'multiObjectiveAggregation',
+  'treatments',
   'numIterations',
+  'stepsPerGeneration',
+  'maskTruncatedCompletions',
   'maxRefills',
   'maxPromptLength',
   'maxCompletionLength',
@@ -84,7 +113,8 @@ export interface GrpoTrainingResult {
  * `onStep`, until the checkpoint was saved or the next step began.
  * @throws TrainingError if a reward or the loss is not finite, a logger fails, or the sampler ends before `steps`; InputError if
  *   the folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of
- *   range, the reference shares weights with the policy, or `checkTrainable` refuses the policy.
+ *   range, policy, loader, loss or a reward is not one, the loss and `reference` do not fit, the reference shares weights with the
+ *   policy, or `checkTrainable` refuses the policy; StateMismatchError if a resumed run has other settings.
  */
 export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   policy: Omit<SavedModel, 'extra'>,
@@ -92,10 +122,21 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   options: GrpoTrainingOptions,
 ): Promise<GrpoTrainingResult> {
   checkOptions(options, optionNames, 'trainGrpo');
-  const { seed, learningRate, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
-  const { loss = dapoLoss(), numIterations = 1, maxRefills = 0, microBatchSize } = options;
+  const { seed, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
+  const { loss = dapoLoss(), reference, numIterations = 1, stepsPerGeneration = 1 } = options;
+  const { maskTruncatedCompletions = false, maxRefills = 0, microBatchSize } = options;
+  const { multiObjectiveAggregation = 'sum_then_normalize', treatments = [] } = options;
+  checkLoaded(policy, 'trainGrpo');
+  checkLoader(loader);
+  checkLoss(loss);
+  const rewards = namedRewards(options.rewards);
+  checkTreatments(treatments, multiObjectiveAggregation);
+  checkSeed(seed);
+  checkSampling(options);
   const { format = chatFormat(policy.tokenizer) } = options;
+  checkChatFormat(format, 'trainGrpo');
   checkInteger('numIterations', numIterations, 1);
+  checkInteger('stepsPerGeneration', stepsPerGeneration, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
   const { maxPromptLength, maxCompletionLength } = completionLengths(policy, format, options);
@@ -104,28 +145,42 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   }
 
   checkTrainable(policy.model, policy.tokenizer);
-  if (options.reference) checkReference(options.reference, policy.model);
+  checkReference(reference, loss, policy.model);
 
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
+  const entropy = entropyControl(loss);
   const batches = loader[Symbol.asyncIterator]();
   let beforeStep: LoaderState | undefined; // set while a step runs: an abort may cut it short
   const settings = {
     task: 'grpo',
     format: format.name,
     loader: loader.settings,
-    loss: loss.name,
-    rewards: options.rewards.map(({ name, weight = 1 }) => [name, weight]),
+    loss: { name: loss.name, ...loss.settings },
+    reference: reference && options.checkpoint && (await weightsDigest(reference)),
+    rewards: Object.fromEntries(rewards.map(({ name, weight }) => [name, weight])),
     seed,
-    learningRate,
     temperature,
     topK,
     topP,
     scaleRewards,
+    multiObjectiveAggregation,
+    treatments: treatments.map(({ name, settings }) => ({ name, ...settings })),
     numIterations,
+    stepsPerGeneration,
+    maskTruncatedCompletions,
     maxRefills,
     maxPromptLength,
     maxCompletionLength,
+  };
+
+  const advantagesOf: Parameters<typeof gatherGroups>[1]['advantagesOf'] = (treated, scores, groupSize) => {
+    const weights = rewards.map(({ weight }) => weight);
+    const advantages =
+      multiObjectiveAggregation === 'sum_then_normalize'
+        ? groupAdvantages(treated, groupSize, { scaleRewards, allowMissing: true })
+        : normalizedRewardAdvantages(Object.values(scores.rewards), weights, groupSize);
+    return treatedAdvantages(treatments, advantages);
   };
 
   const step: TrainingTask['step'] = async (number, update) => {
@@ -133,8 +188,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     const gathered = await gatherGroups(
       async () => {
         const batch = await nextBatch(batches, number);
-        const prompts = batch.prompts.map(({ prompt }, index) => ({ prompt, position: batch.positions[index]! }));
-        const written = await rollout(policy, prompts, {
+        const written = await rollout(policy, promptTexts(batch), {
           groupSize: batch.groupSize,
           first: batch.first,
           maxPromptLength,
@@ -146,26 +200,31 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
           seed,
           signal,
         });
-        return {
-          batch,
-          written,
-          scores: await scoreCompletions(options.rewards, written.completions, { signal, onEvent }),
-        };
+        const scores = await scoreCompletions(rewards, written.completions, { signal, onEvent });
+        const { completions, groupSize } = written;
+        const scored = { completions, groupSize, rewards: scores.total };
+        return { batch, written, scores, treated: await treatedRewards(treatments, scored, { signal, onEvent }) };
       },
-      { maxRefills, scaleRewards },
+      { maxRefills, advantagesOf },
     );
     const { advantages, scores, written } = gathered;
     const learned = await learnFromRollout(
       policy.model,
       gathered.learned,
       gathered.learnedAdvantages,
-      { ...options, loss, temperature, numIterations, sequenceWeights: gathered.importance },
+      {
+        ...{ ...options, loss, entropy, temperature, numIterations, stepsPerGeneration },
+        ...{ maxCompletionLength, maskTruncatedCompletions, sequenceWeights: gathered.importance },
+      },
       update,
     );
 
     const positions = Int32Array.from(gathered.batches.flatMap((batch) => [...batch.positions]));
     counts.add(positions);
-    loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(advantages.means) });
+    const { groupSize } = written;
+    const rewardOf = (_: number, group: number) =>
+      meanAndDeviation(scores.total.subarray(group * groupSize, (group + 1) * groupSize)).mean;
+    loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(positions, rewardOf) });
     beforeStep = undefined;
     const metrics = {
       ...learned.metrics,
@@ -184,11 +243,12 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
         parameters: policy.model.parameters,
         settings,
         step,
-        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state() }),
+        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() }),
         restore(state) {
-          const saved = state as { loader: LoaderState; counts: string };
+          const saved = state as { loader: LoaderState; counts: string; entropy: ReturnType<typeof entropy.state> };
           loader.restore(saved.loader);
           counts.restore(saved.counts);
+          entropy.restore(saved.entropy);
         },
       },
       options,
@@ -197,34 +257,6 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     await batches.return?.();
   }
   return { drawCounts: counts.counts };
-}
-
-/** The two length limits with defaults that fit the model. @throws InvalidArgumentError naming the option to change. */
-function completionLengths(
-  { model }: Omit<SavedModel, 'extra'>,
-  format: ChatFormat,
-  options: Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>,
-): Required<Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>> {
-  const { maxPositions } = model.description;
-  const marks = format.prompt('').ids.length;
-  const quarter = Math.max(1, Math.min(256, Math.floor(maxPositions / 4)));
-  const given = options.maxPromptLength;
-  const { maxCompletionLength = given === undefined ? quarter : Math.max(1, Math.min(quarter, maxPositions - given)) } =
-    options;
-  checkInteger('maxCompletionLength', maxCompletionLength, 1);
-  const { maxPromptLength = Math.min(512, maxPositions - maxCompletionLength) } = options;
-  if (given !== undefined) checkInteger('maxPromptLength', given, 1);
-  if (maxPromptLength < marks) {
-    throw new InvalidArgumentError(
-      `a prompt needs ${marks} tokens for the marks of its format, and maxPromptLength leaves ${maxPromptLength}: the model has ${maxPositions} positions, and maxCompletionLength is ${maxCompletionLength}. Increase maxPromptLength, lower maxCompletionLength, or use a model with more positions`,
-    );
-  }
-  if (maxPromptLength + maxCompletionLength > maxPositions) {
-    throw new InvalidArgumentError(
-      `maxPromptLength ${maxPromptLength} and maxCompletionLength ${maxCompletionLength} do not fit into the ${maxPositions} positions of the model; lower one of them`,
-    );
-  }
-  return { maxPromptLength, maxCompletionLength };
 }
 
 async function nextBatch<Prompt>(
@@ -236,14 +268,4 @@ async function nextBatch<Prompt>(
   throw new TrainingError(
     `the sampler ended: it has no prompts for step ${step}; train for ${step - 1} steps, or more epochs`,
   );
-}
-
-function checkReference(reference: CausalLanguageModel, policy: CausalLanguageModel): void {
-  const trained = new Set(Object.values(policy.parameters));
-  if (Object.values(reference.parameters).some((variable) => trained.has(variable))) {
-    throw new InvalidArgumentError(
-      'the reference shares weights with the policy, so it would change with it and the KL divergence would stay 0; give reference: snapshot(policy.model)',
-    );
-  }
-  checkOutputHead(reference);
 }

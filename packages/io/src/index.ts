@@ -29,7 +29,7 @@ export {
 export { checkName, fileExists, insideFolder, isSameFile } from './files/paths.js';
 export { readBytes, sourceName } from './files/read-bytes.js';
 export { checkRows, type RowFile, rowFile } from './files/row-file.js';
-export { type WriteOptions, writeAtomically } from './files/write-atomically.js';
+export { type WriteOptions, writeAtomically, writeOptionNames } from './files/write-atomically.js';
 export {
   BadLine,
   type BadLineReason,
@@ -37,6 +37,7 @@ export {
   type JsonlLine,
   type JsonlOptions,
   type JsonlStats,
+  jsonlOptionNames,
   readJsonl,
   readLines,
 } from './lines/read-jsonl.js';

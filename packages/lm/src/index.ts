@@ -2,7 +2,7 @@
  * Decoder-only language models in TensorFlow.js.
  *
  * - A {@link CausalLanguageModel} has `forward` (logits and hidden states) and tfjs variables. {@link loadLanguageModel} reads
- *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} and {@link fromLayersModel}
+ *   checkpoints of Hugging Face of each {@link ModelFamily}, and GGUF files; {@link fromForwardModel} and {@link fromLayersModel}
  *   wrap a model of your own, and {@link loadWeights} loads its weights again. {@link snapshot} keeps the weights of a model in
  *   training.
  * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.
@@ -33,14 +33,15 @@ export type {
   ModelFamily,
   ModelOutput,
 } from './families/causal-language-model.js';
-export { checkOutputHead, checkTrainable } from './families/check-trainable.js';
+export { checkLoaded, checkModel, checkTokenizer } from './families/check-model.js';
+export { checkOutputHead, checkParameters, checkTrainable } from './families/check-trainable.js';
 export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
 export { fromLayersModel, type LayersModel, type LayersModelOptions } from './families/from-layers-model.js';
 export { initialWeights, languageModel, type WeightValues, weightsDigest } from './families/language-model.js';
 export { type RewardModel, rewardModel } from './families/reward-model.js';
 export { type ModelSnapshot, snapshot } from './families/snapshot.js';
 export { type GeneratedCompletion, type GenerateOptions, generate } from './generate/generate.js';
-export { type SamplingOptions, sampleToken, samplingOptionNames } from './generate/sample-token.js';
+export { checkSampling, type SamplingOptions, sampleToken, samplingOptionNames } from './generate/sample-token.js';
 export type { OutputHead } from './layers/basic-layers.js';
 export {
   type CacheShape,
@@ -51,7 +52,13 @@ export {
 } from './layers/forward-context.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
 export { tokenEntropies, tokenLogProbabilities } from './layers/token-log-probabilities.js';
-export { type ChatFormat, type ChatMessage, type ChatPrompt, promptText } from './tokenizer/chat-format.js';
+export {
+  type ChatFormat,
+  type ChatMessage,
+  type ChatPrompt,
+  checkChatFormat,
+  promptText,
+} from './tokenizer/chat-format.js';
 export { type ChatFormatOptions, chatFormat } from './tokenizer/choose-chat-format.js';
 export { type ChatSettings, type SpecialToken, type Tokenizer, tokenizerFromJson } from './tokenizer/tokenizer.js';
 export { loadTokenizer, saveTokenizer } from './tokenizer/tokenizer-files.js';

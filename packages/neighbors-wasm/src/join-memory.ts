@@ -34,7 +34,25 @@ export interface JoinParameters {
 }
 
 /** The data of a join in one shared memory: the counterpart of `assembly/layout.ts`, which explains it. */
-export type JoinMemory = ReturnType<typeof joinMemory>;
+export interface JoinMemory extends JoinShape {
+  readonly memory: WebAssembly.Memory;
+  readonly addresses: ReturnType<typeof layoutOf>['addresses'];
+  readonly blockRows: number;
+  readonly parametersAt: number;
+  readonly wordsAt: number;
+  readonly words: Int32Array;
+  readonly x: Float32Array;
+  readonly squared: Float64Array;
+  readonly hashes: Uint32Array;
+  readonly ids: Int32Array;
+  readonly centered: Float64Array;
+  readonly center: Float64Array;
+  /** Row of each position, or -1 for padding. */
+  readonly rowAt: Int32Array;
+  /** k pairs per position: id and distance as ordered bits, both 0xffffffff if missing. */
+  readonly lists: Uint32Array;
+  setParameters(parameters: JoinParameters): void;
+}
 
 /** Words that workers share, as indices. */
 export const joinWords = { bad: 2, residual: 3, scans: 4, pool: 5, locks: 16 } as const;
@@ -90,7 +108,7 @@ function layoutOf({ stride, k, rows, crowded }: JoinShape) {
 export const joinBytes = (shape: JoinShape): number => layoutOf(shape).bytes;
 
 /** @throws RarefyError if the memory cannot be allocated. */
-export function joinMemory(shape: JoinShape) {
+export function joinMemory(shape: JoinShape): JoinMemory {
   const { blockRows, cap, poolCap, all, positions, own, addresses, bytes } = layoutOf(shape);
   const { metric, stride, k, crowded } = shape;
   const memory = sharedMemory(bytes, 'set memoryBytes lower');
@@ -118,9 +136,7 @@ export function joinMemory(shape: JoinShape) {
     ids: new Int32Array(buffer, addresses.ids, all),
     centered: new Float64Array(buffer, addresses.centered, all),
     center: new Float64Array(buffer, addresses.center, stride),
-    /** Row of each position, or -1 for padding. */
     rowAt: new Int32Array(buffer, addresses.rowAt, positions),
-    /** k pairs per position: id and distance as ordered bits, both 0xffffffff if missing. */
     lists: new Uint32Array(buffer, addresses.lists, 2 * k * positions),
     setParameters,
   };

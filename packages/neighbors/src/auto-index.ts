@@ -6,7 +6,7 @@ import {
   type Neighbors,
   timeSlices,
 } from '@rarefy/core';
-import { blockwiseMemoryBytes, type ExactEngineOptions } from './exact/engine.js';
+import { blockwiseMemoryBytes, checkEngineOptions, type ExactEngineOptions } from './exact/engine.js';
 import { exactSearch, joinRows } from './exact/join-rows.js';
 import {
   checkSettings,
@@ -54,6 +54,7 @@ export function autoIndex(options: AutoIndexOptions = {}): NeighborIndex {
   const { metric = 'euclidean', workers, engine, native, memoryBytes } = settings;
   if (!(exactUpTo >= 0)) throw new InvalidArgumentError(`exactUpTo must be a number ≥ 0, got ${exactUpTo}`);
   checkSettings(1, settings);
+  checkEngineOptions(metric, { engine, memoryBytes });
 
   const join = async (
     reader: RowReader,

@@ -146,3 +146,19 @@ test('refuses no sources, invalid weights and unknown options', () => {
     'did you mean "weights"?',
   );
 });
+
+test('sources of another form are refused by name', () => {
+  const combine = (sources: unknown) => () => combineUpdates(sources as never);
+  for (const [call, message] of [
+    [combine(undefined), 'combineUpdates needs sources by name, such as { density: { updates } }, got undefined'],
+    [
+      combine({ density: new Subject() }),
+      'source "density" of combineUpdates must be { updates, weights? }, got an object',
+    ],
+    [combine({ density: { updates: 3 } }), 'updates of source "density" of combineUpdates needs an observable'],
+    [combine({ density: { updates: [], weight: [] } }), 'did you mean "weights"?'],
+  ] as const) {
+    expect(call).toThrow(InvalidArgumentError);
+    expect(call).toThrow(message);
+  }
+});

@@ -1,7 +1,7 @@
-import { checkInteger, checkOptions, InvalidArgumentError, type WeightUpdate } from '@rarefy/core';
+import { checkInteger, checkOptions, described, InvalidArgumentError, type WeightUpdate } from '@rarefy/core';
 import { defer, from, merge, mergeMap, type Observable, type ObservableInput } from 'rxjs';
-import { checkedWeight } from './structures/checks.js';
-import { reportsOf, type UpdateReports, updateReportNames } from './update-reports.js';
+import { checkedWeight, checkWeightList } from './structures/checks.js';
+import { checkSource, reportsOf, type UpdateReports, updateReportNames } from './update-reports.js';
 
 /** One of several sources of weights for the same positions. */
 export interface UpdateSource {
@@ -27,7 +27,7 @@ export interface CombineUpdatesOptions extends UpdateReports {
  * ```ts
  * const sampler = await densityAwareSampler(prompts, { embedder, seed: 7 });
  * const updates = combineUpdates({
- *   density: { updates: densityUpdates(policies, options), weights: sampler.weights() },
+ *   density: { updates: densityUpdates(policies, { sampler, embedder: embedderOf }), weights: sampler.weights() },
  *   rewards: { updates: rewards }, // weights that start at 1: below 1 for prompts that are solved
  * });
  * const subscription = followUpdates(sampler, updates);
@@ -37,8 +37,8 @@ export interface CombineUpdatesOptions extends UpdateReports {
  * source or invalid is reported and skipped, and the other ones go on. The stream ends when all sources have ended, and fails if
  * one fails. Each subscription follows the sources anew.
  * @param sources by name; names occur in messages
- * @throws InvalidArgumentError if there are no sources, or an option is unknown or out of range; InvalidWeightsError naming the
- * first invalid weight of a source.
+ * @throws InvalidArgumentError if there are no sources, one is not `{ updates, weights? }`, or an option is unknown or out of
+ * range; InvalidWeightsError naming the first invalid weight of a source.
  */
 export function combineUpdates(
   sources: Readonly<Record<string, UpdateSource>>,
@@ -48,9 +48,20 @@ export function combineUpdates(
   const { after = 0 } = options;
   checkInteger('after', after, 0);
   const { refused, late } = reportsOf('combine-updates', options);
-  const given = Object.entries(sources).map(([name, { updates, ...source }]) => {
-    checkOptions(source, ['weights'], `source ${name} of combineUpdates`);
-    return { name, updates, initial: Float64Array.from(source.weights ?? [], checkedWeight) };
+  if (Object(sources) !== sources) {
+    throw new InvalidArgumentError(
+      `combineUpdates needs sources by name, such as { density: { updates } }, got ${described(sources)}`,
+    );
+  }
+  const given = Object.entries(sources).map(([name, source]) => {
+    const where = `source ${JSON.stringify(name)} of combineUpdates`;
+    const isBare = !('updates' in Object(source)); // a stream where { updates: stream } belongs
+    if (isBare) throw new InvalidArgumentError(`${where} must be { updates, weights? }, got ${described(source)}`);
+    checkOptions(source, ['updates', 'weights'] satisfies (keyof UpdateSource)[], where);
+    const { updates, weights = [] } = source;
+    checkSource(updates, `updates of ${where}`);
+    checkWeightList(weights);
+    return { name, updates, initial: Float64Array.from(weights, checkedWeight) };
   });
   if (given.length === 0) throw new InvalidArgumentError('combineUpdates needs at least one source of updates');
 

@@ -69,9 +69,15 @@ export interface Curriculum extends IterableSampler {
  * out of range.
  */
 export function curriculum(weights: ArrayLike<number>, options: CurriculumOptions): Curriculum {
-  checkOptions(options, optionNames, 'curriculum');
-  const { seed, floor = 0.1, cap = 10, staleness = 1, smoothing = 0.5, name = 'curriculum' } = options;
-  const { passRate = (reward: number) => Math.min(1, Math.max(0, reward)) } = options;
+  const {
+    seed,
+    floor = 0.1,
+    cap = 10,
+    staleness = 1,
+    smoothing = 0.5,
+    name = 'curriculum',
+    passRate = (reward: number) => Math.min(1, Math.max(0, reward)),
+  } = checkOptions(options, optionNames, 'curriculum');
   checkOption('floor', floor, floor > 0 && floor <= 1, 'in (0, 1]');
   checkOption('cap', cap, cap >= 1 && cap < Infinity, 'finite and ≥ 1');
   checkOption('staleness', staleness, staleness >= 0 && staleness < Infinity, 'finite and ≥ 0');

@@ -10,7 +10,7 @@ import {
 import { compose, inverseDensity, knnDistance, rarestPositions, targetEss } from '@rarefy/density';
 import { clusters, letterEmbedder, samplerChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { densityAwareSampler } from './density-aware.js';
 import { weightedSampler } from './weighted.js';
 
@@ -90,7 +90,7 @@ test('a sampler rebuilt from its saved weights takes its state; the weights deci
 
   const otherWeights = await densityAwareSampler(rows, {
     embedder: rowEmbedder,
-    density: knnDistance({ k: 9 }),
+    estimator: knnDistance({ k: 9 }),
     seed: 4,
   });
   for (const other of [otherWeights, weightedSampler(JSON.parse(saved), { seed: 5 })]) {
@@ -100,7 +100,7 @@ test('a sampler rebuilt from its saved weights takes its state; the weights deci
 
 test('takes prompt records as the loader does, and embeds their prompts', async () => {
   const texts = Array.from({ length: 12 }, (_, row) => `${'why '.repeat(row % 7)}is ${row} a number?`);
-  const options = { embedder: letterEmbedder(), density: knnDistance({ k: 3 }), seed: 4 };
+  const options = { embedder: letterEmbedder(), estimator: knnDistance({ k: 3 }), seed: 4 };
   const expected = (await densityAwareSampler(texts, options)).weights();
   const records = texts.map((prompt, row) => ({ id: `p${row}`, prompt }));
   expect((await densityAwareSampler(records, options)).weights()).toEqual(expected);
@@ -127,9 +127,9 @@ test('takes prompt records as the loader does, and embeds their prompts', async 
 test('an unknown option is refused before any work', async () => {
   const base = { embedder: rowEmbedder, seed: 4 };
   for (const [options, message] of [
-    [{ estimator: knnDistance() }, 'densityAwareSampler has no option "estimator"'],
+    [{ density: knnDistance() }, 'densityAwareSampler has no option "density"'],
     [{ weightings: inverseDensity() }, 'did you mean "weighting"?'],
-    [{ strength: { targetEss: 0.5 } }, 'it has the options "embedder", "density", "weighting"'],
+    [{ strength: { targetEss: 0.5 } }, 'it has the options "embedder", "estimator", "weighting"'],
   ] as const) {
     const refused = densityAwareSampler(rows, { ...base, ...options } as typeof base);
     await expect(refused).rejects.toThrow(InvalidArgumentError);
@@ -166,6 +166,17 @@ test('reports its work and its warnings', async () => {
   expect(warnings[0]?.message).toContain('nearly uniform');
 });
 
+test('without onEvent, its warnings go to the console', async () => {
+  const printed = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  try {
+    const weighting = inverseDensity({ exponent: 0 });
+    const { report } = await densityAwareSampler(rows, { embedder: rowEmbedder, seed: 4, weighting });
+    expect(printed.mock.calls).toEqual([[`weigh: ${report.warnings[0]}`]]);
+  } finally {
+    printed.mockRestore();
+  }
+});
+
 test('rejects with the reason of its signal, and with the errors of its parts', async () => {
   const base = { embedder: rowEmbedder, seed: 4 };
   const reason = new Error('enough');
@@ -178,7 +189,7 @@ test('rejects with the reason of its signal, and with the errors of its parts', 
   const short = () => new Float64Array(3).fill(1);
   await expect(densityAwareSampler(rows, { ...base, weighting: short })).rejects.toBeInstanceOf(ShapeError);
   const broken = { ...knnDistance(), fit: async () => new Float64Array(3).fill(1) };
-  await expect(densityAwareSampler(rows, { ...base, density: broken })).rejects.toThrow('3 values for 200 prompts');
+  await expect(densityAwareSampler(rows, { ...base, estimator: broken })).rejects.toThrow('3 values for 200 prompts');
 });
 
 test('refuses an embedder that is none, and prompts that are no list', async () => {

@@ -2,21 +2,21 @@ import {
   type CallOptions,
   callOptionNames,
   checkEmbedder,
-  checkItemList,
+  checkItemArray,
   checkOptions,
   checkSeed,
   type DensityEstimator,
   type Embedder,
   type Weighting,
 } from '@rarefy/core';
-import { type DensityReport, knnDistance, weighPrompts } from '@rarefy/density';
+import { type DensityReport, inverseDensity, knnDistance, weighPrompts } from '@rarefy/density';
 import { type PromptItem, promptItems } from './prompt-items.js';
 import { type WeightedSampler, weightedSampler } from './weighted.js';
 
 export interface DensityAwareOptions<Item> extends CallOptions {
   readonly embedder: Embedder<Item>;
   /** Default `knnDistance({ k: 10 })`. */
-  readonly density?: DensityEstimator;
+  readonly estimator?: DensityEstimator;
   /** From density to weight. Default `inverseDensity()`. */
   readonly weighting?: Weighting;
   /** Any safe integer. */
@@ -27,15 +27,19 @@ export interface DensityAwareOptions<Item> extends CallOptions {
 
 const optionNames = [
   'embedder',
-  'density',
+  'estimator',
   'weighting',
   'seed',
   'batchSize',
   ...callOptionNames,
 ] satisfies (keyof DensityAwareOptions<unknown>)[];
 
-/** A weighted sampler that also has the densities and the report it was built with. */
-export interface DensityAwareSampler extends WeightedSampler {
+/** A weighted sampler that also has what it was built from. `densityUpdates` takes prompts, estimator and weighting from it. */
+export interface DensityAwareSampler<Prompt = unknown> extends WeightedSampler {
+  /** The list that was given, not a copy. */
+  readonly prompts: readonly Prompt[];
+  readonly estimator: DensityEstimator;
+  readonly weighting: Weighting;
   /** One value per prompt; larger is more crowded. */
   readonly density: Float64Array;
   /** What the initial weights do to the draws. */
@@ -44,26 +48,34 @@ export interface DensityAwareSampler extends WeightedSampler {
 
 /**
  * Draws rare prompts more often: weighs the prompts with `weighPrompts` and draws with replacement, in proportion to the weights.
- * Events and errors are those of `weighPrompts`.
+ * Events, warnings and errors are those of `weighPrompts`.
  *
  * Fingerprint and state are those of `weightedSampler(weights, { seed })`: a sampler rebuilt from the saved initial weights takes
  * the state, and one of other weights does not.
+ *
+ * The prompts are embedded once, here. Give a snapshot of a model, such as `snapshot(model)` of `@rarefy/lm`, if it may be trained
+ * meanwhile: the embedders of `@rarefy/embedders/causal-lm` notice changed weights and throw, and others, such as `embedderFrom`
+ * over a function that reads the model, cannot.
  * @param prompts texts, records `{ prompt }` as a loader takes them, or any other items of the embedder. Of a record, only the text
  * `prompt` is embedded.
- * @throws InvalidArgumentError if the seed is not a safe integer, an option is unknown, `embedder` is not an embedder, the prompts
- * are no list, or `weighting` is a weight transform such as `targetEss(0.5)`, which needs a weighting before it:
+ * @throws InvalidArgumentError if the seed is not a safe integer, an option is unknown, `embedder` or `estimator` is not one, the
+ * prompts are no array, or `weighting` is a weight transform such as `targetEss(0.5)`, which needs a weighting before it:
  * `compose(inverseDensity(), targetEss(0.5))`.
  */
 export async function densityAwareSampler<Prompt>(
   prompts: readonly Prompt[],
   options: DensityAwareOptions<PromptItem<Prompt>>,
-): Promise<DensityAwareSampler> {
-  checkOptions(options, optionNames, 'densityAwareSampler');
-  const { density: estimator = knnDistance(), seed, ...work } = options;
+): Promise<DensityAwareSampler<Prompt>> {
+  const {
+    seed,
+    estimator = knnDistance(),
+    weighting = inverseDensity(),
+    ...work
+  } = checkOptions(options, optionNames, 'densityAwareSampler');
   checkSeed(seed);
   checkEmbedder(work.embedder, 'densityAwareSampler');
-  checkItemList(prompts, 'densityAwareSampler');
-  const { density, weights, report } = await weighPrompts(promptItems(prompts), { ...work, estimator });
+  checkItemArray(prompts, 'densityAwareSampler');
+  const { density, weights, report } = await weighPrompts(promptItems(prompts), { ...work, estimator, weighting });
   // Assigned and not spread: weightsVersion is a getter.
-  return Object.assign(weightedSampler(weights, { seed }), { density, report });
+  return Object.assign(weightedSampler(weights, { seed }), { prompts, estimator, weighting, density, report });
 }

@@ -5,15 +5,23 @@ import {
   type Weighting,
   type WeightUpdate,
 } from '@rarefy/core';
-import { knnDistance, targetEss } from '@rarefy/density';
+import { compose, inverseDensity, knnDistance, targetEss } from '@rarefy/density';
 import { lastValueFrom, NEVER, of, Subject, throwError, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { densityUpdates, followUpdates, weightedSampler } from './index.js';
+import {
+  type DensityUpdatesOptions,
+  densityAwareSampler,
+  densityUpdates,
+  followUpdates,
+  weightedSampler,
+} from './index.js';
 
 const prompts = Array.from({ length: 12 }, (_, position) => position);
+const sampler = weightedSampler(new Float64Array(12).fill(1), { seed: 1 });
 const options = {
+  sampler,
   prompts,
-  density: knnDistance({ k: 2 }),
+  estimator: knnDistance({ k: 2 }),
   weighting: ((density) => density.map((value) => 1 / value)) satisfies Weighting,
   sliceSize: 4,
   timeShare: 1,
@@ -226,7 +234,8 @@ test('prompt records are embedded by their prompts', async () => {
     },
   });
   const records = prompts.slice(0, 4).map((count) => ({ prompt: 'x'.repeat(count) }));
-  await lastValueFrom(densityUpdates(of(1), { ...options, prompts: records, embedder }));
+  const small = weightedSampler([1, 1, 1, 1], { seed: 1 });
+  await lastValueFrom(densityUpdates(of(1), { ...options, sampler: small, prompts: records, embedder }));
   expect(seen).toEqual(['', 'x', 'xx', 'xxx']);
 });
 
@@ -328,4 +337,45 @@ test('ends with its source, does not wait for a policy that never arrives, and r
   expect(() => densityUpdates(of(1), unknown)).toThrow('did you mean "sliceSize"?');
   const weighting = targetEss(0.5) as unknown as Weighting;
   expect(() => densityUpdates(of(1), { ...options, embedder: lineEmbedder, weighting })).toThrow('compose(inverse');
+});
+
+describe('updates belong to their sampler', () => {
+  const weighting = compose(inverseDensity(), targetEss(0.5));
+  const estimator = knnDistance({ k: 2 });
+  const aware = (given: readonly number[] = prompts) =>
+    densityAwareSampler(given, { embedder: lineEmbedder(1), estimator, weighting, seed: 1, onEvent: () => {} });
+  const emitted = <Prompt>(more: DensityUpdatesOptions<number, Prompt>) =>
+    lastValueFrom(densityUpdates(of(1, 2), { sliceSize: 4, timeShare: 1, ...more }).pipe(toArray()));
+  const embedder = (scale: number) => lineEmbedder(scale);
+
+  test('prompts, estimator and weighting are those of a density-aware sampler', async () => {
+    const sampler = await aware();
+    const [update] = await emitted({ sampler, embedder: () => lineEmbedder(1) });
+    expect(update!.weights).toEqual(sampler.weights());
+  });
+
+  test('after a resume, versions continue from those of the sampler', async () => {
+    const resumed = weightedSampler(new Float64Array(12).fill(1), { seed: 1 });
+    resumed.update({ version: 40, positions: Int32Array.of(0), weights: Float64Array.of(2) });
+    const updates = await emitted({ ...options, sampler: resumed, embedder });
+    expect(updates.map(({ version }) => version)).toEqual([41, 42]);
+    followUpdates(resumed, updates);
+    expect(resumed.weightsVersion).toBe(42);
+  });
+
+  test('other prompts are refused, and so is a sampler that does not know its weighting', async () => {
+    const sampler = await aware();
+    const swapped = [0, 2, 1, ...prompts.slice(3)];
+    const updatesOf = (more: object) => () => densityUpdates(of(1), { sampler, embedder, ...more } as never);
+    expect(updatesOf({ prompts: swapped })).toThrow(StateMismatchError);
+    expect(updatesOf({ prompts: swapped })).toThrow('prompt 1 is 2, and the sampler was built with 1 there');
+    expect(updatesOf({ prompts: prompts.slice(1) })).toThrow('got 11 prompts, and the sampler has 12 positions');
+    const plain = weightedSampler(new Float64Array(12).fill(1), { seed: 1 });
+    expect(updatesOf({ sampler: plain })).toThrow('needs prompts and weighting of this sampler');
+    expect(updatesOf({ sampler: plain, prompts })).toThrow('needs the weighting of this sampler');
+    expect(updatesOf({ sampler: undefined })).toThrow('needs a sampler whose weights can change, got undefined');
+    expect(updatesOf({ estimator: knnDistance })).toThrow('densityUpdates needs a density estimator, got a function');
+    expect(updatesOf({ embedder: lineEmbedder(1) })).toThrow('embedder must be a function');
+    expect(() => densityUpdates(undefined as never, { ...options, embedder })).toThrow('got undefined');
+  });
 });

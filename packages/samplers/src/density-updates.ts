@@ -1,25 +1,43 @@
 import {
   type CallOptions,
+  checkComponent,
+  checkEmbedder,
+  checkInteger,
+  checkItemArray,
   checkOptions,
   checkWeighting,
   collect,
   type DensityEstimator,
+  described,
   type Embedder,
   embedStream,
   InvalidArgumentError,
   type Matrix,
+  ShapeError,
   StateMismatchError,
   sleep,
   type Weighting,
   type WeightUpdate,
 } from '@rarefy/core';
-import { inverseDensity, knnDistance, weighPrompts } from '@rarefy/density';
+import { knnDistance, weighPrompts } from '@rarefy/density';
 import { from, Observable, type ObservableInput } from 'rxjs';
+import type { DensityAwareSampler } from './density-aware.js';
 import { type PromptItem, promptItems } from './prompt-items.js';
+import { checkSource, checkUpdatable } from './update-reports.js';
+import type { WeightedSampler } from './weighted.js';
+
+/** The sampler that gets the updates: a density-aware one, or any whose weights can change, such as one of saved weights. */
+export type UpdatedSampler<Prompt> = Pick<WeightedSampler, 'update' | 'weights' | 'weightsVersion'> &
+  Partial<Pick<DensityAwareSampler<Prompt>, 'prompts' | 'estimator' | 'weighting'>>;
 
 export interface DensityUpdatesOptions<Policy, Prompt> extends Pick<CallOptions, 'onEvent'> {
-  /** All prompts, in the order of the sampler's positions: texts, records `{ prompt }`, or any other items of the embedder. */
-  readonly prompts: readonly Prompt[];
+  /** Versions continue from its `weightsVersion`, and what it was built from is the default of the options below. */
+  readonly sampler: UpdatedSampler<Prompt>;
+  /**
+   * All prompts, in the order of the sampler's positions: texts, records `{ prompt }`, or any other items of the embedder. Default:
+   * those of a density-aware sampler; required for other samplers.
+   */
+  readonly prompts?: readonly Prompt[];
   /** Makes the embedder of a policy, which must not change during the refresh. It is disposed after the refresh. */
   readonly embedder: (policy: Policy) => Embedder<PromptItem<Prompt>> | Promise<Embedder<PromptItem<Prompt>>>;
   /**
@@ -27,23 +45,27 @@ export interface DensityUpdatesOptions<Policy, Prompt> extends Pick<CallOptions,
    * snapshots: `(policy) => policy[Symbol.dispose]()`.
    */
   readonly dispose?: (policy: Policy) => void;
-  /** Default `knnDistance({ k: 10 })`. */
-  readonly density?: DensityEstimator;
-  /** From density to weight. Default `inverseDensity()`. */
+  /** Default: that of a density-aware sampler; for other samplers `knnDistance({ k: 10 })`. */
+  readonly estimator?: DensityEstimator;
+  /** From density to weight. Default: that of a density-aware sampler; required for other samplers. */
   readonly weighting?: Weighting;
   /** Prompts per slice. Default 32. */
   readonly sliceSize?: number;
   /** Maximum share of the time that refreshing may take, in (0, 1]. Default 0.05. */
   readonly timeShare?: number;
-  /** Version of the update of a policy. Default: its number in the stream, starting at 1. */
+  /**
+   * Version of the update of a policy, from its number in the stream, which starts at 1. Default: the next version of the sampler
+   * at the time of the update.
+   */
   readonly version?: (policy: Policy, number: number) => number;
 }
 
 const optionNames = [
+  'sampler',
   'prompts',
   'embedder',
   'dispose',
-  'density',
+  'estimator',
   'weighting',
   'sliceSize',
   'timeShare',
@@ -61,7 +83,7 @@ const optionNames = [
  * ```ts
  * const policies = new Subject<ModelSnapshot>();
  * const updates = densityUpdates(policies, {
- *   prompts,
+ *   sampler, // of densityAwareSampler
  *   embedder: (model) => logitsEmbedder({ model, tokenizer }),
  *   dispose: (model) => model[Symbol.dispose](),
  * });
@@ -75,22 +97,48 @@ const optionNames = [
  * A refresh always runs to its end. Of the policies that arrive meanwhile, the newest is next and the others are skipped. The
  * stream ends after the last refresh once the source has ended, and fails if the source, an embedder, the estimator or the
  * weighting fails, with its error. Unsubscribing stops the work before the next slice.
- * @throws InvalidArgumentError if an option is unknown, `timeShare` is out of range, or `weighting` is a weight transform.
+ * @throws InvalidArgumentError if an option is unknown, an argument has the wrong type, `timeShare` is out of range, `weighting` is
+ * a weight transform, or the sampler does not know its prompts and weighting and they are not given; ShapeError if there is not one
+ * prompt per position; StateMismatchError naming the first prompt that is not the sampler's.
  */
 export function densityUpdates<Policy, Prompt>(
   policies: ObservableInput<Policy>,
   options: DensityUpdatesOptions<Policy, Prompt>,
 ): Observable<WeightUpdate> {
-  checkOptions(options, optionNames, 'densityUpdates');
-  const { version = (_, number) => number, timeShare = 0.05, weighting = inverseDensity(), dispose } = options;
+  checkSource(policies, 'densityUpdates(policies, options)');
+  const {
+    sampler,
+    timeShare = 0.05,
+    sliceSize = 32,
+    onEvent,
+    dispose,
+  } = checkOptions(options, optionNames, 'densityUpdates');
+  checkUpdatable(sampler, 'the sampler option of densityUpdates');
+  if (typeof options.embedder !== 'function') {
+    throw new InvalidArgumentError(
+      `embedder must be a function that makes the embedder of a policy, got ${described(options.embedder)}; give one, such as (model) => logitsEmbedder({ model, tokenizer })`,
+    );
+  }
+  const { prompts = sampler.prompts, weighting = sampler.weighting } = options;
+  const { estimator = sampler.estimator ?? knnDistance() } = options;
+  if (prompts === undefined || weighting === undefined) {
+    throw new InvalidArgumentError(
+      `densityUpdates needs ${prompts ? 'the weighting' : 'prompts and weighting'} of this sampler, which only a sampler of densityAwareSampler knows; give what its weights were made with`,
+    );
+  }
+  checkInteger('sliceSize', sliceSize, 1);
   if (!(timeShare > 0 && timeShare <= 1)) {
     throw new InvalidArgumentError(`timeShare must be in (0, 1], got ${timeShare}`);
   }
+  checkComponent('density-estimator', estimator, 'densityUpdates');
   checkWeighting(weighting);
+  checkPrompts(prompts, sampler);
+  const work = { embedder: options.embedder, prompts, estimator, weighting, sliceSize, timeShare, onEvent };
   return new Observable((subscriber) => {
     const controller = new AbortController();
-    let waiting: { readonly policy: Policy; readonly version: number } | undefined;
+    let waiting: Waiting<Policy> | undefined;
     let received = 0;
+    let emitted = Number.NEGATIVE_INFINITY; // version of the last update
     let isRefreshing = false;
     let hasEnded = false;
 
@@ -107,11 +155,12 @@ export function densityUpdates<Policy, Prompt>(
           waiting = undefined;
           let weights: Float64Array;
           try {
-            weights = await refresh(next, options, timeShare, controller.signal);
+            weights = await refresh(next, work, controller.signal);
           } finally {
             dispose?.(next.policy);
           }
-          subscriber.next({ version: next.version, positions: Int32Array.from(weights.keys()), weights });
+          emitted = next.version ?? Math.max(emitted, sampler.weightsVersion) + 1;
+          subscriber.next({ version: emitted, positions: Int32Array.from(weights.keys()), weights });
         }
         isRefreshing = false;
         if (hasEnded) subscriber.complete();
@@ -123,9 +172,9 @@ export function densityUpdates<Policy, Prompt>(
       next(policy) {
         try {
           dropWaiting();
-          const next = { policy, version: Number.NaN };
-          waiting = next;
-          next.version = version(policy, ++received);
+          waiting = { policy, number: ++received };
+          const version = options.version?.(policy, received);
+          waiting = { policy, number: received, version };
         } catch (error) {
           subscriber.error(error);
         }
@@ -145,18 +194,44 @@ export function densityUpdates<Policy, Prompt>(
   });
 }
 
+interface Waiting<Policy> {
+  readonly policy: Policy;
+  /** In the stream, from 1. */
+  readonly number: number;
+  /** Undefined if the sampler decides. */
+  readonly version?: number | undefined;
+}
+
+/** @throws ShapeError or StateMismatchError if these are not the prompts of the sampler, as far as it knows them. */
+function checkPrompts<Prompt>(prompts: readonly Prompt[], sampler: UpdatedSampler<Prompt>): void {
+  checkItemArray(prompts, 'densityUpdates');
+  const { length: positions } = sampler.weights();
+  if (prompts.length !== positions) {
+    throw new ShapeError(
+      `densityUpdates got ${prompts.length} prompts, and the sampler has ${positions} positions; give the prompts of the sampler, in its order`,
+    );
+  }
+  if (sampler.prompts === undefined || sampler.prompts === prompts) return;
+  const [given, own] = [promptItems(prompts), promptItems(sampler.prompts)];
+  const differs = given.findIndex((item, at) => Object(item) !== item && item !== own[at]); // objects are not compared
+  if (differs < 0) return;
+  throw new StateMismatchError(
+    `prompt ${differs} is ${JSON.stringify(given[differs])}, and the sampler was built with ${JSON.stringify(own[differs])} there; give its prompts in its order, or leave prompts out`,
+  );
+}
+
+type RefreshWork<Policy, Prompt> = Required<
+  Pick<
+    DensityUpdatesOptions<Policy, Prompt>,
+    'prompts' | 'embedder' | 'estimator' | 'weighting' | 'sliceSize' | 'timeShare'
+  >
+> &
+  Pick<CallOptions, 'onEvent'>;
+
 /** The weights of all prompts under a policy. @throws StateMismatchError if the weights of the embedder move meanwhile. */
 async function refresh<Policy, Prompt>(
-  { policy, version }: { readonly policy: Policy; readonly version: number },
-  {
-    prompts,
-    embedder: embedderOf,
-    density: estimator = knnDistance(),
-    weighting = inverseDensity(),
-    sliceSize = 32,
-    onEvent,
-  }: DensityUpdatesOptions<Policy, Prompt>,
-  timeShare: number,
+  { policy, number }: Waiting<Policy>,
+  { prompts, embedder: embedderOf, estimator, weighting, sliceSize, timeShare, onEvent }: RefreshWork<Policy, Prompt>,
   signal: AbortSignal,
 ): Promise<Float64Array> {
   let resumed = performance.now();
@@ -167,10 +242,11 @@ async function refresh<Policy, Prompt>(
   };
   const items = promptItems(prompts);
   await using embedder = await embedderOf(policy);
+  checkEmbedder(embedder, 'densityUpdates');
   const { fingerprint } = embedder;
   const checkFingerprint = () => {
     if (embedder.fingerprint === fingerprint) return;
-    throw weightsMoved(version, `its fingerprint "${fingerprint}" became "${embedder.fingerprint}"`);
+    throw weightsMoved(number, `its fingerprint "${fingerprint}" became "${embedder.fingerprint}"`);
   };
   async function* slices() {
     const work = { task: 'refresh density', total: items.length, batchSize: sliceSize, signal, onEvent };
@@ -186,7 +262,7 @@ async function refresh<Policy, Prompt>(
   if (embedder.capabilities.deterministic && items.length > inSlice) {
     const { embeddings: again } = await embedder.embedBatch(items.slice(0, inSlice), { signal });
     if (!startsWith(embeddings, again))
-      throw weightsMoved(version, 'the first prompts, embedded again, gave other rows');
+      throw weightsMoved(number, 'the first prompts, embedded again, gave other rows');
   }
   const { weights } = await weighPrompts(embeddings, { estimator, weighting, signal, onEvent });
   await pause(); // before the update is emitted, so that successive refreshes keep their share too
@@ -198,8 +274,8 @@ function startsWith(rows: Matrix, first: Matrix): boolean {
   return first.cols === rows.cols && first.data.every((value, index) => value === rows.data[index]);
 }
 
-function weightsMoved(version: number, evidence: string): StateMismatchError {
+function weightsMoved(number: number, evidence: string): StateMismatchError {
   return new StateMismatchError(
-    `the weights of the embedder of policy ${version} moved during the density refresh: ${evidence}. Its rows would mix versions of the weights; give densityUpdates snapshots of the policy, such as snapshot(model) of @rarefy/lm`,
+    `the weights of the embedder of policy ${number} moved during the density refresh: ${evidence}. Its rows would mix versions of the weights; give densityUpdates snapshots of the policy, such as snapshot(model) of @rarefy/lm`,
   );
 }

@@ -47,9 +47,9 @@ export async function farthestFirst(
 ): Promise<FarthestFirst> {
   checkOptions(options, ['seed', ...callOptionNames] satisfies (keyof FarthestFirstOptions)[], 'farthestFirst');
   const { seed = 0, signal, onEvent } = options;
+  checkMatrix(points, 'points');
   const { data, rows, cols } = points;
   checkInteger('count', count, 0, rows);
-  checkMatrix(points, 'points');
   const nearest = new Float64Array(rows).fill(Number.POSITIVE_INFINITY); // distance to the nearest picked row; -1 once picked
   const owner = new Int32Array(rows); // the pick at that distance
   const positions = new Int32Array(count);

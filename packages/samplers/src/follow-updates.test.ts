@@ -2,6 +2,7 @@ import { InvalidArgumentError, InvalidWeightsError, type WeightUpdate, type Work
 import { from, Subject } from 'rxjs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { followUpdates } from './follow-updates.js';
+import { uniformSampler } from './uniform.js';
 import { weightedSampler } from './weighted.js';
 
 const create = () => weightedSampler([1, 1, 1], { seed: 1 });
@@ -57,8 +58,8 @@ test('an update that comes too late is skipped and reported', () => {
   });
   expect(sampler.weights()[0]).toBe(5);
   expect(events.map((event) => event.type === 'work-warning' && event.message)).toEqual([
-    'update 5 came after update 5 and was skipped',
-    'update 4 came after update 5 and was skipped',
+    'update 5 came after update 5 and was skipped; versions must grow: after a resume, continue from sampler.weightsVersion',
+    'update 4 came after update 5 and was skipped; versions must grow: after a resume, continue from sampler.weightsVersion',
   ]);
   expect(onError).not.toHaveBeenCalled();
 });
@@ -67,7 +68,9 @@ test('by default, the console warns of updates that come too late or are refused
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
   followUpdates(create(), [update(5, 2), update(4, 3), update(6, -1)]);
   expect(warn.mock.calls).toEqual([
-    ['follow-updates: update 4 came after update 5 and was skipped'],
+    [
+      'follow-updates: update 4 came after update 5 and was skipped; versions must grow: after a resume, continue from sampler.weightsVersion',
+    ],
     ['a weight update was refused or its source failed:', expect.any(InvalidWeightsError)],
   ]);
 });
@@ -107,4 +110,19 @@ test('a failure of the source is reported once, nothing is left unhandled, and t
   expect(unhandled).not.toHaveBeenCalled();
   process.off('unhandledRejection', unhandled);
   expect(sampler.draw(3).version).toBe(1);
+});
+
+test('swapped arguments, a sampler that was not awaited and sources that are none are refused', () => {
+  const source = [update(1, 2)];
+  const follow = (sampler: unknown, from: unknown) => () => followUpdates(sampler as never, from as never);
+  for (const [call, message] of [
+    [follow(source, create()), 'needs a sampler whose weights can change, got an array'],
+    [follow(Promise.resolve(create()), source), 'got a promise; did you forget await?'],
+    [follow(uniformSampler(3, { seed: 1 }), source), 'got one whose weights cannot change'],
+    [follow(create(), undefined), 'the source of followUpdates needs an observable, promise, iterable'],
+    [follow(create(), update(1, 2)), 'async iterable, got an object'],
+  ] as const) {
+    expect(call).toThrow(InvalidArgumentError);
+    expect(call).toThrow(message);
+  }
 });

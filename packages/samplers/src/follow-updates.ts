@@ -1,6 +1,6 @@
 import { checkOptions, type WeightUpdate } from '@rarefy/core';
 import { from, type ObservableInput, type Subscription } from 'rxjs';
-import { reportsOf, type UpdateReports, updateReportNames } from './update-reports.js';
+import { checkSource, checkUpdatable, reportsOf, type UpdateReports, updateReportNames } from './update-reports.js';
 import type { WeightedSampler } from './weighted.js';
 
 export type FollowUpdatesOptions = UpdateReports;
@@ -13,7 +13,7 @@ export type FollowUpdatesOptions = UpdateReports;
  * One sampler follows one source: two would overwrite each other's weights, and skip each other's versions. Join several with
  * `combineUpdates`.
  * @param source an observable, promise, iterable or async iterable of updates
- * @throws InvalidArgumentError if an option is unknown.
+ * @throws InvalidArgumentError if an option is unknown, `sampler` cannot be updated, or `source` is none.
  */
 export function followUpdates(
   sampler: Pick<WeightedSampler, 'update' | 'weightsVersion'>,
@@ -21,6 +21,8 @@ export function followUpdates(
   options: FollowUpdatesOptions = {},
 ): Subscription {
   checkOptions(options, updateReportNames, 'followUpdates');
+  checkUpdatable(sampler, 'followUpdates(sampler, source)');
+  checkSource(source, 'the source of followUpdates');
   const { refused, late } = reportsOf('follow-updates', options);
   return from(source).subscribe({
     next(update) {

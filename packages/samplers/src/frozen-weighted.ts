@@ -36,8 +36,11 @@ export function frozenWeightedSampler(
   weights: ArrayLike<number>,
   options: FrozenWeightedSamplerOptions,
 ): FrozenWeightedSampler {
-  checkOptions(options, ['seed'] satisfies (keyof FrozenWeightedSamplerOptions)[], 'frozenWeightedSampler');
-  const { seed } = options;
+  const { seed } = checkOptions(
+    options,
+    ['seed'] satisfies (keyof FrozenWeightedSamplerOptions)[],
+    'frozenWeightedSampler',
+  );
   const frozen = copyWeights(weights);
   const random = counterRandom(seed);
   const table = aliasTable(frozen);

@@ -14,7 +14,7 @@ export { type BalancedDraw, drawBalanced } from './balanced-draw.js';
 export { type CombineUpdatesOptions, combineUpdates, type UpdateSource } from './combine-updates.js';
 export { type Curriculum, type CurriculumOptions, curriculum } from './curriculum.js';
 export { type DensityAwareOptions, type DensityAwareSampler, densityAwareSampler } from './density-aware.js';
-export { type DensityUpdatesOptions, densityUpdates } from './density-updates.js';
+export { type DensityUpdatesOptions, densityUpdates, type UpdatedSampler } from './density-updates.js';
 export { type FarthestFirst, type FarthestFirstOptions, farthestFirst } from './farthest-first.js';
 export { type FollowUpdatesOptions, followUpdates } from './follow-updates.js';
 export {

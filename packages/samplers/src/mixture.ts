@@ -1,5 +1,7 @@
 import {
+  checkComponent,
   checkInteger,
+  checkItemArray,
   checkOptions,
   counterRandom,
   digest,
@@ -40,9 +42,12 @@ export interface MixtureSamplerOptions {
  * InvalidWeightsError if a weight is invalid, or all are zero.
  */
 export function mixtureSampler(parts: readonly MixturePart[], options: MixtureSamplerOptions): IterableSampler {
-  checkOptions(options, ['seed'] satisfies (keyof MixtureSamplerOptions)[], 'mixtureSampler');
-  for (const part of parts) checkOptions(part, ['sampler', 'weight'] satisfies (keyof MixturePart)[], 'a mixture part');
-  const { seed } = options;
+  checkItemArray(parts, 'mixtureSampler');
+  for (const part of parts) {
+    checkOptions(part, ['sampler', 'weight'] satisfies (keyof MixturePart)[], 'a mixture part');
+    checkComponent('sampler', part?.sampler, 'a mixture part');
+  }
+  const { seed } = checkOptions(options, ['seed'] satisfies (keyof MixtureSamplerOptions)[], 'mixtureSampler');
   const samplers = parts.map(({ sampler }) => sampler);
   if (samplers.length === 0) throw new InvalidArgumentError('a mixture needs at least one part');
   if (new Set(samplers).size < samplers.length) {

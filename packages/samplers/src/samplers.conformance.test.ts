@@ -127,6 +127,32 @@ test('every sampler that the package exports is in the list', () => {
   expect(Object.keys(subjects).sort()).toEqual(samplers.sort());
 });
 
+test('missing options, weights that are none and samplers that are none are refused with what to give', () => {
+  const given = weightedSampler(weights, { seed: 1 });
+  const nothing = undefined as never;
+  for (const [call, message] of [
+    [() => weightedSampler(weights, nothing), 'seed must be a safe integer, got undefined'],
+    [() => frozenWeightedSampler(weights, nothing), 'seed must be'],
+    [() => subsetSampler(weights, nothing), 'seed must be'],
+    [() => uniformSampler(3, nothing), 'seed must be'],
+    [() => curriculum(weights, nothing), 'seed must be'],
+    [() => weightedSampler(Promise.resolve(weights) as never, { seed: 1 }), 'got a promise; did you forget await?'],
+    [() => subsetSampler({ weights } as never, { seed: 1 }), 'weights must be an array of numbers, got an object'],
+    [() => curriculum(nothing, { seed: 1 }), 'weights must be an array of numbers, got undefined'],
+    [() => shard(given, nothing), 'worldSize must be an integer ≥ 1, got undefined'],
+    [() => shard(Promise.resolve(given) as never, { rank: 0, worldSize: 2 }), 'shard needs a sampler, got a promise'],
+    [
+      () => mixtureSampler([{ sampler: nothing, weight: 1 }], { seed: 1 }),
+      'a mixture part needs a sampler, got undefined',
+    ],
+    [() => mixtureSampler([given as never], { seed: 1 }), 'a mixture part has no option'],
+    [() => mixtureSampler(nothing, { seed: 1 }), 'mixtureSampler needs a list of items, got undefined'],
+  ] as const) {
+    expect(call).toThrow(InvalidArgumentError);
+    expect(call).toThrow(message);
+  }
+});
+
 test('every function with options refuses unknown names, and suggests the nearest one', async () => {
   const { combineUpdates, densityUpdates, farthestFirst, followUpdates, sampleStream } = exported;
   const untyped = <Value>(value: unknown) => value as Value;

@@ -1,4 +1,5 @@
 import {
+  checkComponent,
   checkInteger,
   checkOptions,
   type Draws,
@@ -23,11 +24,11 @@ export interface ShardOptions {
  * count; at the end of a finite stream the last ranks may get one draw fewer. Every process must give an adaptive sampler the
  * feedback of all ranks, and apply every weight update before the same draw. Draws have no `first`, so anything derived from draw
  * numbers, such as completions, needs a different seed on each rank.
- * @throws InvalidArgumentError if `rank` or `worldSize` is out of range, or an option is unknown.
+ * @throws InvalidArgumentError if `sampler` is not a sampler, `rank` or `worldSize` is out of range, or an option is unknown.
  */
 export function shard(sampler: Sampler, options: ShardOptions): IterableSampler {
-  checkOptions(options, ['rank', 'worldSize'] satisfies (keyof ShardOptions)[], 'shard');
-  const { rank, worldSize } = options;
+  const { rank, worldSize } = checkOptions(options, ['rank', 'worldSize'] satisfies (keyof ShardOptions)[], 'shard');
+  checkComponent('sampler', sampler, 'shard');
   checkInteger('worldSize', worldSize, 1);
   checkInteger('rank', rank, 0, worldSize - 1);
   const { observe, probabilities, capabilities } = sampler;

@@ -9,7 +9,7 @@ import {
   iterableSampler,
 } from '@rarefy/core';
 import { readStreamState, streamState } from './state/sampler-state.js';
-import { checkEnough, checkedWeight, checkTotal } from './structures/checks.js';
+import { checkEnough, checkedWeight, checkTotal, checkWeightList } from './structures/checks.js';
 import { drawWithoutReplacement } from './structures/exponential-keys.js';
 import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
 
@@ -55,9 +55,9 @@ interface Epoch {
  * seed, the budget or the number of epochs is invalid, or an option is unknown.
  */
 export function subsetSampler(weights: ArrayLike<number>, options: SubsetSamplerOptions): SubsetSampler {
-  checkOptions(options, optionNames, 'subsetSampler');
-  const { seed, budget: wanted, epochs = Infinity } = options;
+  const { seed, budget: wanted, epochs = Infinity } = checkOptions(options, optionNames, 'subsetSampler');
   const random = counterRandom(seed);
+  checkWeightList(weights);
   const initial = Float64Array.from(weights, checkedWeight);
   const possible = initial.reduce((sum, weight) => sum + (weight > 0 ? 1 : 0), 0);
   checkTotal(possible, initial.length);

@@ -27,8 +27,7 @@ export interface UniformSampler extends IterableSampler {
  * @throws InvalidArgumentError if the size is out of range, the seed is not a safe integer, or an option is unknown.
  */
 export function uniformSampler(size: number, options: UniformSamplerOptions): UniformSampler {
-  checkOptions(options, ['seed'] satisfies (keyof UniformSamplerOptions)[], 'uniformSampler');
-  const { seed } = options;
+  const { seed } = checkOptions(options, ['seed'] satisfies (keyof UniformSamplerOptions)[], 'uniformSampler');
   checkInteger('size', size, 1, 2 ** 31);
   const random = counterRandom(seed);
   const fingerprint = `uniform-sampler:size=${size},seed=${seed}`;

@@ -72,8 +72,7 @@ export interface WeightedSampler extends IterableSampler {
  * integer or an option is unknown.
  */
 export function weightedSampler(weights: ArrayLike<number>, options: WeightedSamplerOptions): WeightedSampler {
-  checkOptions(options, ['seed'] satisfies (keyof WeightedSamplerOptions)[], 'weightedSampler');
-  const { seed } = options;
+  const { seed } = checkOptions(options, ['seed'] satisfies (keyof WeightedSamplerOptions)[], 'weightedSampler');
   const initial = copyWeights(weights);
   const random = counterRandom(seed);
   const initialDigest = lazily(() => digest(initial));

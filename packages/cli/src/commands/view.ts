@@ -45,7 +45,7 @@ export const view = command({
     }
     const rows = pairs === undefined ? readPrompts(prompts!, context) : readPairs(pairs, context);
     const records = await uniquePrompts(rows);
-    const embeddings = await embeddingsOf(records, file, embedder, context);
+    const embeddings = await embeddingsOf(records, file, { ...embedder, pairs, prompts }, context);
     const layout = projector === 'pca' ? pca() : umap({ seed });
     const built = await buildView(records, embeddings, { ...context, projector: layout });
     for (const exporter of [jsonExporter(), pageExporter()]) {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { InputError, InvalidArgumentError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, nearestName, shown } from '@rarefy/core';
 import { type ComponentKind, type Subject, subjectMembers, suites } from '@rarefy/testing';
-import { type ExportedFunction, exportedFunction } from './factory.js';
+import { called, type ExportedFunction, exportedFunction } from './factory.js';
 import type { ImportedFile } from './import-file.js';
 
 /** Size and seed of the main component; the checks compare it with others. */
@@ -16,7 +16,14 @@ export interface FoundSubject {
   readonly kind: ComponentKind;
   /** The component's fingerprint, for the report. Loaders, loggers and forward models have none. */
   readonly fingerprint: string | undefined;
+  /** Exports that the checks do not know, but whose name is near one that they do. */
+  readonly misspelled: readonly Misspelled[];
   readonly subject: never; // unknown until the checks have run
+}
+
+export interface Misspelled {
+  readonly name: string;
+  readonly near: string;
 }
 
 export interface SubjectOptions {
@@ -31,7 +38,7 @@ export interface SubjectOptions {
 /**
  * Finds the factory that a file exports. Checks call it as `factory(count, seed)`, with only as many arguments as it declares;
  * functions of loaders, loggers and forward models get what `subjectMembers` says. The file can also export the optional members of
- * the subject by their names, such as `read` of an exporter, or `fromWeights(weights, seed)` of a sampler.
+ * the subject by their names, such as `read` of an exporter, `fromWeights(weights, seed)` of a sampler, or a list of `variants`.
  * @throws InputError if there is no such function, if it returns something of an unknown kind, or if the texts are too few.
  */
 export async function findSubject(
@@ -45,23 +52,28 @@ export async function findSubject(
   if (options.kind !== undefined && plainKinds.includes(options.kind)) {
     checkTextsApply(options.kind, options);
     const subject = { create: factory, ...optionalMembers(options.kind, imported) };
-    return { kind: options.kind, fingerprint: undefined, subject: subject as never };
+    const misspelled = misspelledMembers(options.kind, imported, factory);
+    return { kind: options.kind, fingerprint: undefined, misspelled, subject: subject as never };
   }
-  const component = await firstOf(make);
+  const component = await firstOf(factory, file);
   const kind = options.kind ?? component.kind;
   if (typeof kind !== 'string' || !Object.hasOwn(suites, kind)) {
     throw new InputError(
-      `the function returned an object of the kind ${JSON.stringify(kind)}; kinds are ${Object.keys(suites).join(', ')}, and --kind overrides it.`,
+      kind === undefined
+        ? `the function returned an object without a kind; give --kind: ${Object.keys(suites).join(', ')}.`
+        : `the function returned an object of the kind ${JSON.stringify(kind)}; kinds are ${Object.keys(suites).join(', ')}, and --kind overrides it.`,
     );
   }
   checkTextsApply(kind, options);
   const isSampler = kind === 'sampler';
+  const members = optionalMembers(kind as ComponentKind, imported);
+  const { fromWeights, variants: exported = [] } = members;
+  if (!Array.isArray(exported)) throw new InputError(`${file} exports variants, which must be an array of functions.`);
   const variants = [
+    ...exported,
     ...(isSampler && takes >= 1 ? [() => make(count + 1, seed)] : []),
     ...(takes >= 2 ? [() => make(count, seed + 1)] : []),
   ];
-  const members = optionalMembers(kind as ComponentKind, imported);
-  const { fromWeights } = members;
   const subject = {
     ...members,
     create: () => make(count, seed),
@@ -72,13 +84,31 @@ export async function findSubject(
     }),
     ...(options.texts !== undefined && { texts: await readTexts(options.texts) }),
   } satisfies Subject<unknown>;
-  return { kind: kind as ComponentKind, fingerprint: String(component.fingerprint), subject: subject as never };
+  return {
+    kind: kind as ComponentKind,
+    fingerprint: String(component.fingerprint),
+    misspelled: misspelledMembers(kind as ComponentKind, imported, factory),
+    subject: subject as never,
+  };
 }
 
 /** The optional members of a subject that the file exports. */
 function optionalMembers(kind: ComponentKind, { exports }: ImportedFile): Record<string, unknown> {
   const names = Object.keys(subjectMembers[kind].optional).filter((name) => exports[name] !== undefined);
   return Object.fromEntries(names.map((name) => [name, exports[name]]));
+}
+
+function misspelledMembers(
+  kind: ComponentKind,
+  { exports }: ImportedFile,
+  factory: ExportedFunction,
+): readonly Misspelled[] {
+  const known = Object.keys(subjectMembers[kind].optional);
+  return Object.keys(exports).flatMap((name) => {
+    if (known.includes(name) || exports[name] === factory) return [];
+    const near = nearestName(name, known);
+    return near === undefined ? [] : [{ name, near }];
+  });
 }
 
 function checkTextsApply(kind: string, { texts }: SubjectOptions): void {
@@ -93,19 +123,22 @@ async function readTexts(file: string): Promise<string[]> {
   throw new InputError(`${file} holds ${texts.length} different texts, one per line; the checks need at least 3.`);
 }
 
-async function firstOf(make: (count: number, seed: number) => unknown): Promise<Record<string, unknown>> {
-  let component: unknown;
-  try {
-    component = await make(count, seed);
-  } catch (cause) {
-    throw new InputError(
-      `the function failed when it was called with (${count}, ${seed}), a number of items and a seed: ${(cause as Error).message}. A loader, logger or forward model needs --kind.`,
-      { cause },
-    );
-  }
+/** What to do with a function that expects other arguments. */
+const others =
+  'It must return the component. A loader, whose function takes prompts, needs --kind loader; for a function of texts, return embedderFrom({ name, dimensions, embed })';
+
+async function firstOf(factory: ExportedFunction, file: string): Promise<Record<string, unknown>> {
+  const given = [count, seed].slice(0, factory.length);
+  const how =
+    given.length === 0
+      ? 'without arguments'
+      : given.length === 1
+        ? `with ${count}, a number of items`
+        : `with (${count}, ${seed}), a number of items and a seed`;
+  const component = await called(factory, file, given, how, others);
   if (typeof component === 'object' && component !== null) {
     await (component as Partial<AsyncDisposable>)[Symbol.asyncDispose]?.();
     return component as Record<string, unknown>;
   }
-  throw new InputError(`the function returned ${String(component)}, and not a component.`);
+  throw new InputError(`the function returned ${shown(component)}, and not a component.`);
 }

@@ -30,7 +30,12 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
   const model = { embedder: isCodeFile(name) ? 'file' : name, ...opened.model };
   if (cache === undefined) return { ...opened, batchSize, model };
   const { cachedEmbedder } = await import('@rarefy/embedders/cached');
-  return { ...opened, batchSize, model, embedder: await cachedEmbedder(opened.embedder, { folder: cache }, options) };
+  return {
+    ...opened,
+    batchSize,
+    model,
+    embedder: await cachedEmbedder(opened.embedder, { folder: cache, ...options }),
+  };
 }
 
 /** The given options among those that apply only to some embedders. */

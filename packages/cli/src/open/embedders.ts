@@ -134,7 +134,7 @@ export const embedders = {
       }
       const { httpEmbedder } = await import('@rarefy/embedders/http');
       const apiKey = process.env.RAREFY_API_KEY;
-      const embedder = await httpEmbedder({ url, model, ...(apiKey ? { apiKey } : {}) }, options);
+      const embedder = await httpEmbedder({ url, model, ...(apiKey ? { apiKey } : {}), ...options });
       const { maxBatch } = embedder.capabilities;
       return { embedder: fromText(embedder), batchSize: maxBatch, model: { url, model }, name: `${model} of ${url}` };
     },

@@ -3,14 +3,21 @@ import {
   collect,
   embedStream,
   InputError,
+  itemOfError,
   type Matrix,
   NotFiniteError,
   type RowSource,
 } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
-import { type EmbeddingReader, openEmbeddings } from '@rarefy/embeddings';
+import { type EmbeddingReader, openEmbeddings, warnOfOtherData } from '@rarefy/embeddings';
 import { quoted } from '@rarefy/io';
 import { type EmbedderValues, openEmbedder } from './embedder.js';
+
+/** The file that prompts were read from, as the options of a command name it. */
+export interface PromptFile {
+  readonly pairs?: string | undefined;
+  readonly prompts?: string | undefined;
+}
 
 /**
  * One row per prompt, in order: from an embeddings file, by id, or embedded now if no file is given.
@@ -19,12 +26,12 @@ import { type EmbedderValues, openEmbedder } from './embedder.js';
 export async function embeddingsOf(
   prompts: readonly PromptRecord[],
   file: string | undefined,
-  values: EmbedderValues,
+  values: EmbedderValues & PromptFile,
   options: CallOptions,
 ): Promise<Matrix> {
   if (file !== undefined) {
     await using reader = await openEmbeddings(file, options);
-    const rows = await rowsOf(prompts, reader, file, options);
+    const rows = await rowsOf(prompts, reader, file, values, options);
     return 'data' in rows ? rows : await rows.read(0, rows.rows, options);
   }
   options.signal?.throwIfAborted();
@@ -38,21 +45,25 @@ export async function embeddingsOf(
       yield part;
     }
   }
-  const embeddings = await collect(parts());
+  const embeddings = await namingPrompt(prompts, collect(parts()));
   warnOfTruncation(truncated, texts.length, options);
   return embeddings;
 }
 
 /**
  * The rows of some prompts in an open embeddings file, found by id. If the file has just these prompts in this order, its reader.
+ * Warns if it was computed from other data.
  * @throws InputError naming the first prompt that the file lacks.
  */
 export async function rowsOf(
   prompts: readonly PromptRecord[],
   reader: EmbeddingReader,
   file: string,
+  { pairs, prompts: promptFile }: PromptFile,
   options: CallOptions,
 ): Promise<Matrix | RowSource> {
+  const dataFile = pairs ?? promptFile;
+  if (dataFile !== undefined) await warnOfOtherData(file, prompts, dataFile, options);
   const { ids, cols } = reader;
   if (ids.length === prompts.length && prompts.every(({ id }, row) => id === ids[row])) return reader;
   const rowOf = new Map(ids.map((id, row) => [id, row]));
@@ -76,6 +87,19 @@ export function warnOfTruncation(truncated: number, texts: number, { onEvent }: 
   if (truncated === 0) return;
   const message = `${truncated} of ${texts} texts are longer than the model reads and were truncated`;
   onEvent?.({ type: 'work-warning', task: 'embed', code: 'truncated', message });
+}
+
+/** Adds the id of the prompt to an error about one of them. */
+export async function namingPrompt<Result>(prompts: readonly PromptRecord[], work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (cause) {
+    const position = itemOfError(cause);
+    if (position === undefined || !NotFiniteError.isInstance(cause)) throw cause;
+    throw new NotFiniteError(`the prompt ${quoted(prompts[position]!.id)} cannot be embedded: ${cause.message}`, {
+      cause,
+    });
+  }
 }
 
 /** Adds the name of the file to an error about its numbers. */

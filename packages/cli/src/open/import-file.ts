@@ -5,7 +5,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { InputError, importPeer } from '@rarefy/core';
 import { fileExists } from '@rarefy/io';
-import type { Plugin } from 'esbuild';
+import type { BuildFailure, Plugin } from 'esbuild';
 
 export interface ImportedFile {
   readonly exports: Readonly<Record<string, unknown>>;
@@ -69,7 +69,11 @@ async function compile(file: string, path: string): Promise<string> {
     });
     return outputFiles[0]!.text;
   } catch (cause) {
-    throw new InputError(`${path} does not compile: ${messageOf(cause)}`, { cause });
+    const { errors = [] } = cause as Partial<BuildFailure>;
+    const problems = errors.map(({ text, location: at }) =>
+      at ? `${at.file}:${at.line}:${at.column + 1}: ${text}` : text,
+    );
+    throw new InputError(`${path} does not compile: ${problems.join('; ') || messageOf(cause)}`, { cause });
   }
 }
 
@@ -87,7 +91,8 @@ const leavePackagesOut: Plugin = {
       const found = await build.resolve(path, { importer, resolveDir, kind, pluginData: isOurs });
       if (found.errors.length > 0) {
         const own = ownPackage(path);
-        return own === undefined ? { errors: found.errors } : { path: own, external: true };
+        const text = `cannot find ${JSON.stringify(path)}; install it where the file is, or correct the name`;
+        return own === undefined ? { errors: [{ text }] } : { path: own, external: true };
       }
       if (found.external) return { path, external: true }; // a module of Node
       if (/\.[cm]?tsx?$/.test(found.path)) return undefined;

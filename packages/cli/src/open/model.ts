@@ -5,6 +5,7 @@ import { type CallOptions, InputError } from '@rarefy/core';
 import { pulledModelFolder } from '@rarefy/data';
 import { fileExists } from '@rarefy/io';
 import { chatFormat, type LoadedModel, latestCheckpoint, loadLanguageModel } from '@rarefy/lm';
+import { didYouMean } from '../shell/did-you-mean.js';
 
 /** Stages of training, each with a folder of its own below `out`. */
 const stages = ['base', 'sft', 'rm', 'grpo'];
@@ -64,7 +65,7 @@ export async function checkpointFolder(checkpoint: string): Promise<string> {
     ? `train it with: rarefy train ${checkpoint}; or give a folder`
     : 'give a folder';
   throw new InputError(
-    `there is no model in ${folder}; ${fix} with config.json, model.safetensors and tokenizer.json, or a .gguf file.`,
+    `there is no model in ${folder}; ${fix} with config.json, model.safetensors and tokenizer.json, or a .gguf file.${stages.includes(checkpoint) ? '' : didYouMean(checkpoint, stages)}`,
   );
 }
 

@@ -4,7 +4,7 @@ import { type AgreementReport, agreementReport, type PromptWeights, weighPrompts
 import { openEmbeddings } from '@rarefy/embeddings';
 import type { OptionValues } from '../shell/options.js';
 import { type EmbedderValues, openEmbedder } from './embedder.js';
-import { namingFile, rowsOf } from './embeddings.js';
+import { namingFile, namingPrompt, type PromptFile, rowsOf } from './embeddings.js';
 import {
   type EstimatorName,
   type EstimatorValues,
@@ -17,6 +17,7 @@ import { openWeighting, type weightingOptions } from './weighting.js';
 
 /** How prompts are weighed: `rarefy density`, `train grpo` and `train rm` have these options. */
 export type WeighingValues = EmbedderValues &
+  PromptFile &
   EstimatorValues &
   OptionValues<typeof weightingOptions> & {
     /** Embeddings file, in place of an embedder. */
@@ -47,7 +48,7 @@ async function weigh(
   if (values.embeddings !== undefined) {
     const file = values.embeddings;
     await using reader = await openEmbeddings(file, options);
-    const rows = prompts ? await rowsOf(prompts, reader, file, options) : reader;
+    const rows = prompts ? await rowsOf(prompts, reader, file, values, options) : reader;
     // hnsw saves the most memory if it reads even a small file in blocks.
     const memory = values.neighbors === 'hnsw' ? { memoryBytes: 0 } : {};
     const weighed = await namingFile(file, weighPrompts(rows, { estimator, weighting, ...memory, ...options }));
@@ -57,7 +58,8 @@ async function weigh(
   const { embedder, batchSize } = await openEmbedder(values, options);
   await using _ = embedder;
   const texts = records.map(({ prompt }) => prompt);
-  const weighed = await weighPrompts(texts, { embedder, estimator, weighting, batchSize, ...options });
+  const weighing = weighPrompts(texts, { embedder, estimator, weighting, batchSize, ...options });
+  const weighed = await namingPrompt(records, weighing);
   return { ids: records.map(({ id }) => id), ...weighed };
 }
 

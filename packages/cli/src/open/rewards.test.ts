@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseReward } from './rewards.js';
+import { openRewards, parseReward } from './rewards.js';
 
 test.each([
   ['model', 'reward_model', 'model', 1],
@@ -11,4 +11,13 @@ test.each([
   ['./with:colon.ts', 'with:colon', './with:colon.ts', 1],
 ])('--reward %s', (text, name, source, weight) => {
   expect(parseReward(text)).toEqual({ name, source, weight });
+});
+
+test.each([
+  ['lenght:0.5', 'got "lenght". Did you mean length?'],
+  ['Model', 'got "Model". Did you mean model?'],
+  ['reward.py', 'got "reward.py".'],
+])('--reward %s is refused', async (reward, message) => {
+  const failed = openRewards({ reward: [reward], rewardModel: 'rm', rewardWords: 10 });
+  await expect(failed).rejects.toThrow(`--reward must be model, length, or a .ts or .js file; ${message}`);
 });

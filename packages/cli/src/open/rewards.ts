@@ -2,6 +2,8 @@ import { basename, extname } from 'node:path';
 import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
 import { type Completion, lengthReward, type NamedReward, rewardModelReward } from '@rarefy/grpo';
 import { loadLanguageModel, rewardModel, weightsDigest } from '@rarefy/lm';
+import { didYouMean } from '../shell/did-you-mean.js';
+import { isCodeFile } from '../shell/options.js';
 import { exportedFunction } from './factory.js';
 import { importFile } from './import-file.js';
 import { checkpointFolder } from './model.js';
@@ -68,6 +70,11 @@ async function openRewardModel(named: string): Promise<Pick<OpenReward, 'reward'
 }
 
 async function openRewardFile(file: string): Promise<Pick<OpenReward, 'reward' | 'identity'>> {
+  if (!isCodeFile(file)) {
+    throw new InvalidArgumentError(
+      `--reward must be model, length, or a .ts or .js file; got ${JSON.stringify(file)}.${didYouMean(file, ['model', 'length'])}`,
+    );
+  }
   const imported = await importFile(file);
   const score = exportedFunction(imported, file);
   return {

@@ -1,4 +1,4 @@
-import type { Weighting } from '@rarefy/core';
+import { InvalidArgumentError, type Weighting } from '@rarefy/core';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** From densities to weights. */
@@ -21,8 +21,14 @@ export const weightingOptions = under('Sampling', {
 /**
  * The weighting that the options choose: inverse density, then the requested changes.
  * @param epsilon added to every density
+ * @throws InvalidArgumentError for a target of 0, which no weights reach.
  */
 export async function openWeighting(values: OptionValues<typeof weightingOptions>, epsilon = 0): Promise<Weighting> {
+  if (values.targetEss === 0) {
+    throw new InvalidArgumentError(
+      '--target-ess must be above 0: it is the effective share of the prompts, such as 0.5.',
+    );
+  }
   const { cap, compose, inverseDensity, mixUniform, targetEss } = await import('@rarefy/density');
   return compose(
     inverseDensity({ exponent: values.exponent, epsilon }),

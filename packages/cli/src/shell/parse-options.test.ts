@@ -6,6 +6,7 @@ import { parseOptions } from './parse-options.js';
 const definitions = {
   'out-file': { type: 'text', valueHint: 'file', required: true, description: '' },
   k: { type: 'integer', min: 1, max: 100, default: 10, description: '' },
+  share: { type: 'number', min: 0, max: 1, description: '' },
   exponent: { type: 'number', description: '' },
   mode: { type: 'choice', choices: ['stop', 'skip'], default: 'stop', description: '' },
   resume: { type: 'flag', description: '' },
@@ -17,6 +18,7 @@ test('values are typed and named in camelCase; the last of a repeated option cou
   expect(parse('--out-file a --out-file=b')).toEqual({
     outFile: 'b',
     k: 10,
+    share: undefined,
     exponent: undefined,
     mode: 'stop',
     resume: false,
@@ -44,13 +46,18 @@ test.each([
   ['--out-file=', '--out-file needs a value'],
   ['--out-file --resume', '--out-file needs a value'],
   ['--out-file a --outfile b', 'unknown option --outfile. Did you mean --out-file?'],
-  ['--out-file a --constructor', 'unknown option --constructor.'],
+  ['--out-file a --constructor', 'unknown option --constructor. --help lists the options.'],
   ['--out-file a --no-resume', 'unknown option --no-resume'],
   ['--out-file a -k 3', 'unknown option -k'],
   ['--out-file a b', 'unexpected argument "b"'],
   ['--out-file a -- b', 'unexpected argument "b"'],
   ['--out-file a --resume=yes', '--resume takes no value'],
   ['--out-file a --k 2.5', '--k must be an integer, at least 1 and at most 100; got 2.5'],
+  [
+    '--out-file a --share 50',
+    '--share must be a number, at least 0 and at most 1; got 50. Did you mean 0.5? It is a share, not a percentage.',
+  ],
+  ['--out-file a --share -1', '--share must be a number, at least 0 and at most 1; got -1.'],
   ['--out-file a --k 0', 'got 0'],
   ['--out-file a --k 101', 'got 101'],
   ['--out-file a --exponent NaN', '--exponent must be a number; got NaN'],
@@ -64,5 +71,10 @@ test.each([
 test('only near names are suggested', () => {
   expect(didYouMean('embde', ['embed', 'density'])).toBe(' Did you mean embed?');
   expect(didYouMean('x', ['embed', 'density'])).toBe('');
-  expect(didYouMean('', ['a'])).toBe(' Did you mean a?');
+  expect(didYouMean('', ['a'])).toBe('');
+  expect(didYouMean('-o', ['--k', '--out'])).toBe('');
+  expect(didYouMean('-k', ['--k', '--out'])).toBe(' Did you mean --k?');
+  expect(didYouMean('--target', ['--target-ess', '--target-ess-of-all'])).toBe(' Did you mean --target-ess?');
+  expect(didYouMean('--targetEss', ['--target-ess', '--out'])).toBe(' Did you mean --target-ess?');
+  expect(didYouMean('ONNX', ['use', 'onnx'])).toBe(' Did you mean onnx?');
 });

@@ -27,7 +27,9 @@ export function parseOptions<Definitions extends OptionDefinitions>(
     const definition = rawName === `--${name}` && Object.hasOwn(definitions, name) ? definitions[name] : undefined;
     if (!definition) {
       const known = Object.keys(definitions).map((option) => `--${option}`);
-      throw new InvalidArgumentError(`unknown option ${rawName}.${didYouMean(rawName, known)}`);
+      throw new InvalidArgumentError(
+        `unknown option ${rawName}.${didYouMean(rawName, known) || ' --help lists the options.'}`,
+      );
     }
     const takesValue = definition.type !== 'flag';
     if (!takesValue && value !== undefined) throw new InvalidArgumentError(`${rawName} takes no value.`);
@@ -80,7 +82,10 @@ function toValue(name: string, definition: OptionDefinition, texts: readonly str
   const isOfType = type === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value);
   if (isOfType && text.trim() !== '' && value >= min && value <= max) return value;
   const limits = [min > -Infinity ? `at least ${min}` : '', max < Infinity ? `at most ${max}` : ''].filter(Boolean);
+  const isShare = type === 'number' && min >= 0 && max === 1;
+  const percent =
+    isShare && value > 1 && value <= 100 ? ` Did you mean ${value / 100}? It is a share, not a percentage.` : '';
   throw new InvalidArgumentError(
-    `${name} must be ${type === 'integer' ? 'an integer' : 'a number'}${limits.length > 0 ? `, ${limits.join(' and ')}` : ''}; got ${text}.`,
+    `${name} must be ${type === 'integer' ? 'an integer' : 'a number'}${limits.length > 0 ? `, ${limits.join(' and ')}` : ''}; got ${text}.${percent}`,
   );
 }

@@ -10,6 +10,12 @@ const failures: Record<string, () => unknown> = {
   input: () => new InputError('the file\nis \u001b[31modd'),
   argument: () => new InvalidArgumentError('k is odd'),
   bug: () => new TypeError('x is not a function'),
+  disposal: () =>
+    Object.assign(new Error('An error was suppressed during disposal'), {
+      name: 'SuppressedError',
+      error: new TypeError('dispose is not a function'),
+      suppressed: new InputError('the file is gone'),
+    }),
 };
 
 /** Called when the command `wait` starts to wait for the signal. */
@@ -21,7 +27,14 @@ const root = defineCommand({
       command({
         description: 'Fails',
         example: 'rarefy fail --how input',
-        options: { how: { type: 'choice', choices: ['input', 'argument', 'bug'], required: true, description: 'How' } },
+        options: {
+          how: {
+            type: 'choice',
+            choices: ['input', 'argument', 'bug', 'disposal'],
+            required: true,
+            description: 'How',
+          },
+        },
         run: async ({ how }) => {
           throw failures[how]!();
         },
@@ -61,10 +74,12 @@ test('a failure is one line and an exit code', async () => {
   expect(await run('fail', '--how', 'input')).toBe(1);
   expect(await run('fail', '--how', 'argument')).toBe(2);
   expect(await run('fail', '--how', 'bug')).toBe(1);
+  expect(await run('fail', '--how', 'disposal')).toBe(1);
   expect(stderr).toEqual([
     'rarefy: the file is  [31modd',
     'rarefy: k is odd',
     'rarefy: unexpected failure: x is not a function. Run again with --debug to see where.',
+    'rarefy: the file is gone',
   ]);
 });
 
@@ -85,7 +100,7 @@ test('wrong usage is reported with exit code 2', async () => {
   expect(stderr).toEqual([
     'rarefy: unknown command fial. Did you mean fail? rarefy --help lists them.',
     'rarefy: unknown command group okk. Did you mean ok? rarefy group --help lists them.',
-    'rarefy: unknown option --how; rarefy --help lists the commands.',
+    'rarefy: unknown option --how. rarefy --help lists the commands.',
     'rarefy: unknown option --hwo. Did you mean --how?',
   ]);
   expect(await run()).toBe(2);
@@ -102,7 +117,7 @@ test('help and version', async () => {
   expect([await run('--help'), await run('fail', '--help'), await run('--version')]).toEqual([0, 0, 0]);
   expect(stdout[0]).toContain('A group');
   expect(stdout[1]).toContain('rarefy fail --how input');
-  expect(stdout[1]).toContain('--how=<input|argument|bug>');
+  expect(stdout[1]).toContain('--how=<input|argument|bug|disposal>');
   expect(stdout[2]).toBe('1.2.3');
 });
 

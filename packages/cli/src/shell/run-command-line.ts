@@ -36,8 +36,9 @@ export async function runCommandLine(
     const given = rawArguments.filter((argument) => argument !== '--debug');
     await dispatch(root, given, version, { signal: controller.signal, onEvent: report });
     return interrupted ?? exitCodes.success;
-  } catch (error) {
+  } catch (thrown) {
     report.stop();
+    const error = firstOf(thrown);
     if (interrupted !== undefined && (error as Error).name === 'AbortError') return interrupted;
     console.error(debug ? error : `rarefy: ${oneLine(error)}`);
     return InvalidArgumentError.isInstance(error) ? exitCodes.usage : exitCodes.failure;
@@ -76,7 +77,9 @@ async function dispatch(
   } else if (isCommand(current)) {
     await current.execute(rest, context);
   } else if (rest[0] !== undefined) {
-    throw new InvalidArgumentError(`unknown option ${rest[0]}; ${path.join(' ')} --help lists the commands.`);
+    throw new InvalidArgumentError(
+      `unknown option ${rest[0]}.${didYouMean(rest[0], ['--help', ...(current === root ? ['--version'] : [])])} ${path.join(' ')} --help lists the commands.`,
+    );
   } else {
     console.error(await usage());
     throw new InvalidArgumentError('give a command.');
@@ -98,6 +101,12 @@ async function resolved<Value>(resolvable: Value | Promise<Value> | (() => Value
 
 function isCommand(definition: CommandDef): definition is Command {
   return 'execute' in definition;
+}
+
+/** The first error, if another one was thrown while something was disposed because of it. */
+function firstOf(thrown: unknown): unknown {
+  const { name, suppressed } = Object(thrown) as { name?: unknown; suppressed?: unknown };
+  return name === 'SuppressedError' ? firstOf(suppressed) : thrown;
 }
 
 function oneLine(error: unknown): string {

@@ -1,4 +1,4 @@
-import { atPositions, checkEmbedder, checkItemList } from '../check-items.js';
+import { atPositions, checkEmbedder, checkItemList, itemError } from '../check-items.js';
 import { callOptionNames, checkOptions } from '../check-options.js';
 import { checkInteger, firstNotFinite } from '../checks.js';
 import { NotFiniteError, ShapeError } from '../errors.js';
@@ -96,7 +96,8 @@ function checkRows({ data, rows, cols }: Matrix, items: number, dimensions: numb
   }
   const bad = firstNotFinite(data);
   if (bad < 0) return;
-  throw new NotFiniteError(`the embedder returned ${data[bad]} for item ${start + Math.floor(bad / cols)}`);
+  const error = (item: number) => new NotFiniteError(`the embedder returned ${data[bad]} for item ${item}`);
+  throw itemError(start + Math.floor(bad / cols), error);
 }
 
 /**

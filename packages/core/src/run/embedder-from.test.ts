@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { itemOfError } from '../check-items.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
 import type { Matrix } from '../spec/matrix.js';
 import { embed } from './embed.js';
@@ -78,6 +79,29 @@ test('rejects results of the wrong shape, and values that are not finite', async
   await expect(given({ data: Float32Array.of(1, 2, 3, Infinity), rows: 2, cols: 2 })).rejects.toThrow(NotFiniteError);
 });
 
+test('a value that is not finite is reported with its item among all items', async () => {
+  for (const [value, seen] of [
+    [Number.NaN, 'NaN'],
+    [1e39, '1e+39'],
+    ['7', '"7"'],
+    [null, 'null'],
+  ]) {
+    const embedder = embedderFrom({
+      ...options,
+      embed: (items) => items.map((item) => [1, item === 'x' ? (value as number) : 2]),
+    });
+    const error: unknown = await embed(embedder, ['a', 'b', 'c', 'x'], { batchSize: 2 }).catch((thrown) => thrown);
+    expect(error).toEqual(new NotFiniteError(`counts@1 returned ${seen} for item 3, in column 1`));
+    expect(itemOfError(error)).toBe(3);
+  }
+  const flat = embedderFrom({
+    ...options,
+    embed: (items) => ({ data: new Float32Array(2 * items.length).fill(Number.NaN, 3), rows: items.length, cols: 2 }),
+  });
+  await expect(embed(flat, ['a', 'b'])).rejects.toThrow('counts@1 returned NaN for item 1, in column 1');
+  expect([itemOfError(new Error('other')), itemOfError(undefined)]).toEqual([undefined, undefined]);
+});
+
 test('checks that normalized rows have length 1 or 0', async () => {
   const given = (rows: number[][]) =>
     embedderFrom({ ...options, normalized: true, embed: () => rows }).embedBatch(['a', 'b']);
@@ -104,7 +128,14 @@ test('disposes once', async () => {
 
 test('rejects options that are unknown, missing or out of range', () => {
   const wrong = [{ name: '' }, { name: undefined }, { embed: undefined }, { dimensions: 0 }, { maxBatch: 0.5 }];
-  for (const change of [...wrong, { maxConcurrency: 0 }, { batchTolerance: -1 }, { dimension: 2 }]) {
+  for (const change of [
+    ...wrong,
+    { maxConcurrency: 0 },
+    { batchTolerance: -1 },
+    { dimension: 2 },
+    { normalized: 'yes' },
+    { deterministic: 1 },
+  ]) {
     expect(() => embedderFrom({ ...options, ...change } as EmbedderFromOptions)).toThrow(InvalidArgumentError);
   }
   expect(() => embedderFrom({ ...options, max_batch: 2 } as EmbedderFromOptions)).toThrow('did you mean "maxBatch"?');

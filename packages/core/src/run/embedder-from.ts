@@ -1,6 +1,7 @@
+import { itemError } from '../check-items.js';
 import { checkOptions } from '../check-options.js';
-import { checkInteger, checkMatrix } from '../checks.js';
-import { InvalidArgumentError, ShapeError } from '../errors.js';
+import { checkInteger, checkShape, shown } from '../checks.js';
+import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
 import { matrix } from '../matrix.js';
 import type { CallOptions } from '../spec/component.js';
 import type { Embedder } from '../spec/embedder.js';
@@ -75,7 +76,12 @@ export function embedderFrom<Item = string>(options: EmbedderFromOptions<Item>):
   checkInteger('dimensions', dimensions, 1);
   if (maxBatch !== Number.POSITIVE_INFINITY) checkInteger('maxBatch', maxBatch, 1);
   if (maxConcurrency !== Number.POSITIVE_INFINITY) checkInteger('maxConcurrency', maxConcurrency, 1);
-  if (!(batchTolerance >= 0)) throw new InvalidArgumentError(`batchTolerance must be ≥ 0, got ${batchTolerance}`);
+  if (!(typeof batchTolerance === 'number' && batchTolerance >= 0))
+    throw new InvalidArgumentError(`batchTolerance must be a number ≥ 0, got ${shown(batchTolerance)}`);
+  for (const [option, value] of Object.entries({ normalized, deterministic })) {
+    if (typeof value === 'boolean') continue;
+    throw new InvalidArgumentError(`${option} must be true or false, got ${shown(value)}`);
+  }
   let disposed = false;
 
   return {
@@ -113,9 +119,26 @@ function toMatrix(returned: RowsOfItems, items: number, dimensions: number, name
   if (rows !== items || cols !== dimensions) {
     throw new ShapeError(`${name} returned ${rows} x ${cols} for ${items} items, expected ${items} x ${dimensions}`);
   }
-  if (!isMatrix) return matrix(returned, dimensions);
-  checkMatrix(returned, `rows of ${name}`);
-  return { data: returned.data.slice(), rows, cols };
+  if (isMatrix) {
+    checkShape(returned, `rows of ${name}`);
+    checkNumbers(returned.data, cols, 0, name);
+    return { data: returned.data.slice(), rows, cols };
+  }
+  for (let row = 0; row < rows; row++)
+    if (returned[row]?.length === cols) checkNumbers(returned[row]!, cols, row, name);
+  return matrix(returned, dimensions);
+}
+
+/** @param first item of the first number */
+function checkNumbers(numbers: ArrayLike<number>, cols: number, first: number, name: string): void {
+  for (let index = 0; index < numbers.length; index++) {
+    const value = numbers[index]!;
+    if (typeof value === 'number' && Number.isFinite(Math.fround(value))) continue;
+    throw itemError(
+      first + Math.floor(index / cols),
+      (item) => new NotFiniteError(`${name} returned ${shown(value)} for item ${item}, in column ${index % cols}`),
+    );
+  }
 }
 
 function checkLengths({ data, rows, cols }: Matrix, name: string): void {

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { WorkEvent } from '../spec/component.js';
-import { startProgress, withProgress } from './progress.js';
+import { startProgress, warn, withProgress } from './progress.js';
 
 test('events carry the task, the total if known, and the number of finished items', () => {
   const events: WorkEvent[] = [];
@@ -36,4 +36,19 @@ test('work that fails emits no end, and an abort stops a loop at the end of its 
   });
   await expect(endless).rejects.toThrow('stop now');
   await expect(withProgress('late', 1, { signal: controller.signal }, async () => 1)).rejects.toThrow('stop now');
+});
+
+test('a warning goes to the caller who handles events, and otherwise to the console', () => {
+  const printed = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  try {
+    const events: WorkEvent[] = [];
+    const warning = { task: 'weigh', code: 'weights', message: 'nearly uniform' };
+    warn((event) => events.push(event), warning);
+    expect(events).toEqual([{ type: 'work-warning', ...warning }]);
+    expect(printed).not.toHaveBeenCalled();
+    warn(undefined, warning);
+    expect(printed.mock.calls).toEqual([['weigh: nearly uniform']]);
+  } finally {
+    printed.mockRestore();
+  }
 });

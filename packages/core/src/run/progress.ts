@@ -30,6 +30,18 @@ export function startProgress(task: string, total: number | undefined, onEvent: 
 }
 
 /**
+ * Emits a `work-warning`. Without `onEvent`, `console.warn` prints it, so that no warning is lost.
+ * @param warning its `code` is stable, its `message` is for people
+ */
+export function warn(
+  onEvent: CallOptions['onEvent'],
+  { task, code, message }: { readonly task: string; readonly code: string; readonly message: string },
+): void {
+  if (onEvent) onEvent({ type: 'work-warning', task, code, message });
+  else console.warn(`${task}: ${message}`);
+}
+
+/**
  * Keeps a long loop from blocking the event loop: call `due()` often, about every millisecond, and await `pause()` when it returns
  * true, which is every 20 ms.
  */

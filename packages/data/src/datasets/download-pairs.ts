@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { InputError, InvalidArgumentError, startProgress } from '@rarefy/core';
+import { checkItemArray, checkOptions, InputError, InvalidArgumentError, startProgress } from '@rarefy/core';
 import {
   BadLine,
   cacheFolder,
@@ -12,10 +12,10 @@ import {
   writeJsonl,
 } from '@rarefy/io';
 import { downloadFiles } from '../hub/download-files.js';
-import { type HubOptions, openHub } from '../hub/hub.js';
+import { type HubOptions, hubOptionNames, openHub } from '../hub/hub.js';
 import { type HubFile, isRepositoryName, listRepository } from '../hub/list-repository.js';
 import { type Fields, toId, toSource, toTopic } from '../records/fields.js';
-import { type ColumnMap, mappedPair, type Pair, type ToPair } from '../records/pairs.js';
+import { type ColumnMap, columnNames, mappedPair, type Pair, type ToPair } from '../records/pairs.js';
 import { pairSets } from './pair-sets.js';
 import { readRows } from './read-rows.js';
 
@@ -34,6 +34,15 @@ export interface DownloadPairsOptions extends HubOptions {
   /** `skip` (default): a row that is not a pair is skipped and counted. `stop`: it is an error. */
   readonly onBadLine?: 'stop' | 'skip';
 }
+
+const optionNames = [
+  'split',
+  'columns',
+  'files',
+  'limit',
+  'onBadLine',
+  ...hubOptionNames,
+] satisfies (keyof DownloadPairsOptions)[];
 
 /** Origin of the pairs of one data set, and counts of its rows. */
 export interface PairsSource {
@@ -76,14 +85,18 @@ interface Opened {
  * The formats of Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF are
  * known.
  * @param datasets names on the hub, or paths of local jsonl, csv or parquet files
- * @throws InvalidArgumentError if `out` is one of the local files; InputError for a data set without pairs, for one that cannot
- * be read, with file and location, and for two rows with the same id; the signal's reason on abort.
+ * @throws InvalidArgumentError if `datasets` is not an array, or `out` is one of the local files; InputError for a data set without
+ * pairs, for one that cannot be read, with file and location, and for two rows with the same id; the signal's reason on abort.
  */
 export async function downloadPairs(
   out: string,
   datasets: readonly string[],
   options: DownloadPairsOptions = {},
 ): Promise<PairsManifest> {
+  checkOptions(options, optionNames, 'downloadPairs');
+  checkOptions(options.columns, columnNames, 'columns of downloadPairs');
+  checkItemArray(datasets, 'downloadPairs');
+  const { signal } = options;
   if (datasets.length === 0) throw new InvalidArgumentError('give at least one data set');
   const opened: Opened[] = [];
   for (const dataset of datasets) opened.push(await open(dataset, out, options));
@@ -109,15 +122,15 @@ export async function downloadPairs(
       sources.push({ dataset, src, revision, license, files: names, pairs: stats.records, skipped: stats.skipped });
     }
   }
-  const count = await writeJsonl(out, pairs(), options);
+  const count = await writeJsonl(out, pairs(), { signal });
   const manifest = {
     format: 'rarefy-pairs',
     version: 1,
     pairs: count,
-    sha256: await sha256File(out, options),
+    sha256: await sha256File(out, { signal }),
     sources,
   } as const;
-  await writeAtomically(`${out}.manifest.json`, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`), options);
+  await writeAtomically(`${out}.manifest.json`, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`), { signal });
   return manifest;
 }
 
@@ -130,7 +143,7 @@ async function open(dataset: string, out: string, options: DownloadPairsOptions)
     }
     const src = basename(dataset).replace(isTable, '');
     const file = { name: basename(dataset), path: dataset };
-    const revision = await sha256File(dataset, options);
+    const revision = await sha256File(dataset, { signal: options.signal });
     return { dataset, src, toPair: mappedPair(options.columns ?? {}), revision, license: 'unknown', files: [file] };
   }
   if (!isRepositoryName(dataset)) {

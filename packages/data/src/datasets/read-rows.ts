@@ -1,5 +1,5 @@
-import { InputError } from '@rarefy/core';
-import { decodeLine, type JsonlOptions, readBytes, readLines, splitLines } from '@rarefy/io';
+import { checkOptions, InputError } from '@rarefy/core';
+import { decodeLine, type JsonlOptions, jsonlOptionNames, readBytes, readLines, splitLines } from '@rarefy/io';
 import { type Fields, toFields } from '../records/fields.js';
 import { parquetRows } from './parquet-rows.js';
 
@@ -12,15 +12,25 @@ export interface TableRow {
   readonly number: number;
 }
 
+const optionNames = jsonlOptionNames.filter((name) => name !== 'onEvent');
+
 /**
  * The rows of a data file, one at a time. Parquet is recognized by its first bytes, CSV by the extension `.csv`; anything else is
  * JSON Lines. CSV and JSON Lines may be gzip. The first line of a CSV file has the column names; every value is a string.
  * @throws InputError that names the location of a row that cannot be read; CorruptFileError for a damaged Parquet file; the
  * signal's reason on abort.
  */
-export async function* readRows(
+export function readRows(
   path: string,
   options: Omit<JsonlOptions, 'onEvent'> = {},
+): AsyncGenerator<TableRow, void, undefined> {
+  checkOptions(options, optionNames, 'readRows');
+  return rowsOf(path, options);
+}
+
+async function* rowsOf(
+  path: string,
+  options: Omit<JsonlOptions, 'onEvent'>,
 ): AsyncGenerator<TableRow, void, undefined> {
   if (await isParquet(path)) {
     let row = 0;

@@ -29,10 +29,10 @@ export async function downloadFiles(
   commit: string,
   files: readonly HubFile[],
   folder: string,
-  options: CallOptions,
+  { signal, onEvent }: CallOptions,
 ): Promise<string[]> {
   const total = files.reduce((sum, { size }) => sum + size, 0);
-  const progress = startProgress('download', total, options.onEvent);
+  const progress = startProgress('download', total, onEvent);
   let done = 0;
   let reportedAt = 0;
   for (const file of files) {
@@ -43,7 +43,7 @@ export async function downloadFiles(
       reportedAt = performance.now();
       progress.report(before + bytes);
     };
-    await downloadFile(hub, repository, commit, file, join(folder, file.path), { ...options, onBytes });
+    await downloadFile(hub, repository, commit, file, join(folder, file.path), { signal, onEvent, onBytes });
     done = before + file.size;
   }
   progress.end(done);
@@ -145,11 +145,11 @@ async function fetchRest(
 }
 
 /** Whether the file at `path` has the size and checksum that the hub reports. */
-async function isRight(path: string, { size, checksum }: HubFile, options: CallOptions): Promise<boolean> {
+async function isRight(path: string, { size, checksum }: HubFile, { signal }: CallOptions): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || found.size !== size) return false;
   if (checksum === undefined) return true;
   const hash = createHash(checksum.kind === 'sha256' ? 'sha256' : 'sha1');
   if (checksum.kind === 'git-blob') hash.update(`blob ${size}\0`);
-  return (await digestFile(path, hash, options)) === checksum.value.toLowerCase();
+  return (await digestFile(path, hash, { signal })) === checksum.value.toLowerCase();
 }

@@ -1,4 +1,12 @@
-import { type CallOptions, InputError, InvalidArgumentError, RarefyError, retryDelay, sleep } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  InputError,
+  InvalidArgumentError,
+  RarefyError,
+  retryDelay,
+  sleep,
+} from '@rarefy/core';
 
 export interface HubOptions extends CallOptions {
   /** Address of a hub with the API of Hugging Face; default: HF_ENDPOINT, or `https://huggingface.co`. */
@@ -8,6 +16,9 @@ export interface HubOptions extends CallOptions {
   /** Branch, tag or commit; default: `main`. */
   readonly revision?: string | undefined;
 }
+
+/** Names of {@link HubOptions}, for `checkOptions` in functions whose options extend them. */
+export const hubOptionNames = ['endpoint', 'token', 'revision', ...callOptionNames] satisfies (keyof HubOptions)[];
 
 /** A repository on a hub. */
 export interface Repository {

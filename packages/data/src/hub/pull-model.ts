@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError } from '@rarefy/core';
+import { checkOptions, InputError } from '@rarefy/core';
 import {
   cacheFolder,
   modelFolderName,
@@ -11,7 +11,7 @@ import {
   writeAtomically,
 } from '@rarefy/io';
 import { downloadFiles } from './download-files.js';
-import { type HubOptions, openHub } from './hub.js';
+import { type HubOptions, hubOptionNames, openHub } from './hub.js';
 import { type HubFile, listRepository } from './list-repository.js';
 
 /** A downloaded model. */
@@ -29,6 +29,8 @@ export interface PullModelOptions extends HubOptions {
   readonly onnxFile?: string | undefined;
 }
 
+const optionNames = ['onnxFile', ...hubOptionNames] satisfies (keyof PullModelOptions)[];
+
 /**
  * Downloads the files of a model that Rarefy needs into the cache: settings, tokenizer and one ONNX file of a sentence-transformers
  * model; config, tokenizer and safetensors of a language model. A second call continues the first, and downloads nothing if the
@@ -37,6 +39,8 @@ export interface PullModelOptions extends HubOptions {
  * @throws InputError if the hub does not have the model or the model lacks such files; otherwise as {@link downloadFiles}.
  */
 export async function pullModel(name: string, options: PullModelOptions = {}): Promise<PulledModel> {
+  checkOptions(options, optionNames, 'pullModel');
+  const { signal } = options;
   const repository = { type: 'model', name: modelRepository(name) } as const;
   const hub = openHub(options);
   const { commit, license, files } = await listRepository(hub, repository, options.revision ?? 'main');
@@ -57,7 +61,7 @@ export async function pullModel(name: string, options: PullModelOptions = {}): P
     }
   }
   await downloadFiles(hub, repository, commit, wanted, folder, options);
-  await writeAtomically(join(folder, modelManifestName), Buffer.from(text), options);
+  await writeAtomically(join(folder, modelManifestName), Buffer.from(text), { signal });
   return { ...manifest, folder };
 }
 

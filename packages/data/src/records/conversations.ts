@@ -1,4 +1,5 @@
-import { BadLine, type JsonlOptions } from '@rarefy/io';
+import { checkOptions } from '@rarefy/core';
+import { BadLine, type JsonlOptions, jsonlOptionNames } from '@rarefy/io';
 import { type Fields, readRecords, toAnswer, toId, toPrompt, toSource } from './fields.js';
 import { promptAndAnswer, promptOf, transcriptTurns } from './transcript.js';
 
@@ -20,6 +21,7 @@ export function readConversations(
   source: string,
   options: JsonlOptions = {},
 ): AsyncGenerator<Conversation, void, undefined> {
+  checkOptions(options, jsonlOptionNames, 'readConversations');
   return readRecords(source, 'conversations', toConversation, options);
 }
 

@@ -1,5 +1,5 @@
 import { InputError } from '@rarefy/core';
-import { BadLine, describeValue, type JsonlOptions, readLines, sourceName } from '@rarefy/io';
+import { BadLine, describeValue, type JsonlLine, type JsonlOptions, readLines, sourceName } from '@rarefy/io';
 
 /** The fields of a record: a plain JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -10,14 +10,24 @@ export const unknownSource = 'unknown';
  * The records of a JSON Lines file. A file without records is an error, because every caller needs at least one.
  * @param kind a noun in the plural for the message
  */
-export async function* readRecords<Value>(
+export function readRecords<Value>(
   source: string,
   kind: string,
   toRecord: (fields: Fields, line: number) => Value,
-  options: JsonlOptions = {},
+  options: JsonlOptions,
+): AsyncGenerator<Value, void, undefined> {
+  const lines = readLines(source, (value, line) => toRecord(toFields(value), line), options);
+  return recordsOf(lines, source, kind, options);
+}
+
+async function* recordsOf<Value>(
+  lines: AsyncIterable<JsonlLine<Value>>,
+  source: string,
+  kind: string,
+  options: JsonlOptions,
 ): AsyncGenerator<Value, void, undefined> {
   let records = 0;
-  for await (const { value } of readLines(source, (value, line) => toRecord(toFields(value), line), options)) {
+  for await (const { value } of lines) {
     records++;
     yield value;
   }

@@ -1,4 +1,13 @@
-import { type CallOptions, checkSeed, counterRandom, InvalidArgumentError, withProgress } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkItemArray,
+  checkOptions,
+  checkSeed,
+  counterRandom,
+  InvalidArgumentError,
+  withProgress,
+} from '@rarefy/core';
 import type { PromptRecord } from './prompts.js';
 
 export interface NearDuplicateOptions extends CallOptions {
@@ -7,6 +16,8 @@ export interface NearDuplicateOptions extends CallOptions {
   /** Any safe integer; default 0. */
   readonly seed?: number;
 }
+
+const optionNames = ['similarity', 'seed', ...callOptionNames] satisfies (keyof NearDuplicateOptions)[];
 
 const hashes = 128;
 const shingleLength = 5;
@@ -22,12 +33,15 @@ const maxMissRate = 1e-3;
  * Sources: Broder, "On the resemblance and containment of documents", 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive
  * Datasets", section 3.4.
  * @returns the remaining prompts, in order
- * @throws InvalidArgumentError if similarity or seed is out of range; the signal's reason on abort.
+ * @throws InvalidArgumentError if `prompts` is not an array, or similarity or seed is out of range; the signal's reason on abort.
  */
 export async function mergeNearDuplicates(
   prompts: readonly PromptRecord[],
-  { similarity = 0.9, seed = 0, ...options }: NearDuplicateOptions = {},
+  options: NearDuplicateOptions = {},
 ): Promise<PromptRecord[]> {
+  checkOptions(options, optionNames, 'mergeNearDuplicates');
+  checkItemArray(prompts, 'mergeNearDuplicates');
+  const { similarity = 0.9, seed = 0 } = options;
   if (!(similarity > 0 && similarity <= 1)) {
     throw new InvalidArgumentError(`similarity must be in (0, 1], got ${similarity}`);
   }

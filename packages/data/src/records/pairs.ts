@@ -1,4 +1,5 @@
-import { BadLine, type JsonlOptions } from '@rarefy/io';
+import { checkOptions } from '@rarefy/core';
+import { BadLine, type JsonlOptions, jsonlOptionNames } from '@rarefy/io';
 import { type Fields, readRecords, toAnswer, toId, toPrompt, toSource, toTopic } from './fields.js';
 import {
   areMessages,
@@ -44,6 +45,7 @@ export interface ColumnMap {
  * @throws what readJsonl throws; InputError if the file has no pairs.
  */
 export function readPairs(source: string, options: JsonlOptions = {}): AsyncGenerator<Pair, void, undefined> {
+  checkOptions(options, jsonlOptionNames, 'readPairs');
   const toPair = mappedPair({});
   const toRecord = (fields: Fields, line: number) => ({
     id: toId(fields, line),
@@ -53,6 +55,9 @@ export function readPairs(source: string, options: JsonlOptions = {}): AsyncGene
   });
   return readRecords(source, 'pairs', toRecord, options);
 }
+
+/** Names of {@link ColumnMap}. */
+export const columnNames = ['prompt', 'chosen', 'rejected'] satisfies (keyof ColumnMap)[];
 
 /** Converts rows by their column names. */
 export function mappedPair({ prompt = 'prompt', chosen = 'chosen', rejected = 'rejected' }: ColumnMap): ToPair {

@@ -1,5 +1,5 @@
-import { InputError } from '@rarefy/core';
-import { BadLine, describeValue, type JsonlOptions, quoted } from '@rarefy/io';
+import { checkItemList, checkOptions, described, InputError, InvalidArgumentError } from '@rarefy/core';
+import { BadLine, describeValue, type JsonlOptions, jsonlOptionNames, quoted } from '@rarefy/io';
 import type { Conversation } from './conversations.js';
 import { type Fields, readRecords, toId, toPrompt, toSource, toTopic, unknownSource } from './fields.js';
 import type { Pair } from './pairs.js';
@@ -21,6 +21,7 @@ export interface PromptRecord {
  * @throws what readJsonl throws; InputError if the file has no prompts.
  */
 export function readPrompts(source: string, options: JsonlOptions = {}): AsyncGenerator<PromptRecord, void, undefined> {
+  checkOptions(options, jsonlOptionNames, 'readPrompts');
   return readRecords(source, 'prompts', toPromptRecord, options);
 }
 
@@ -29,15 +30,23 @@ export function readPrompts(source: string, options: JsonlOptions = {}): AsyncGe
  * sources in order of first appearance. Prompts are compared character by character, without normalization. Rows of one prompt may
  * share an id.
  * @returns one record per distinct prompt, in order of first appearance
- * @throws InputError if two different prompts have the same id.
+ * @throws InvalidArgumentError if `records` is not a list of such records; InputError if two different prompts have the same id.
  */
 export async function uniquePrompts(
   records: Iterable<Pair | Conversation | PromptRecord> | AsyncIterable<Pair | Conversation | PromptRecord>,
 ): Promise<PromptRecord[]> {
+  checkItemList(records, 'uniquePrompts');
   const merged = new Map<string, { first: Pair | Conversation | PromptRecord; count: number; sources: Set<string> }>();
   const promptOfId = new Map<string, string>();
+  let position = 0;
   for await (const record of records) {
-    const { id, prompt } = record;
+    const { id, prompt } = Object(record) as typeof record;
+    if (typeof id !== 'string' || typeof prompt !== 'string') {
+      const seen =
+        Object(record) === record ? `id ${described(id)} and prompt ${described(prompt)}` : described(record);
+      throw new InvalidArgumentError(`record ${position} must be { id, prompt } with two strings, got ${seen}`);
+    }
+    position++;
     if ((promptOfId.get(id) ?? prompt) !== prompt) {
       throw new InputError(`two different prompts have the id ${quoted(id)}; give every prompt an id of its own`);
     }

@@ -3,6 +3,7 @@ import {
   checkInteger,
   checkOptions,
   checkSeed,
+  checkShape,
   type DensityEstimator,
   InvalidArgumentError,
   type Matrix,
@@ -53,6 +54,7 @@ export function clusterDensity(options: ClusterDensityOptions = {}): ClusterDens
     },
     async fit(points, call = {}) {
       fitted = undefined;
+      checkShape(points, 'points');
       const { rows } = points;
       if (rows < 2) throw new InvalidArgumentError(`a density needs at least 2 rows, got ${rows}`);
       const count = clusters ?? Math.round(Math.sqrt(rows));

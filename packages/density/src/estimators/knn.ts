@@ -13,6 +13,7 @@ import {
   selfJoin,
 } from '@rarefy/core';
 import { autoIndex } from '@rarefy/neighbors/auto';
+import { emptyIndex } from '../numeric/empty-index.js';
 
 export interface KnnDistanceOptions {
   /** Neighbors per row. Default 10. */
@@ -86,7 +87,7 @@ interface NeighborDensity {
 /** A density that is a function of the mean distance to the k nearest other rows. */
 function neighborDensity({ name, k, index, metrics, density }: NeighborDensity): DensityEstimator {
   checkInteger('k', k, 1);
-  const { metric, fingerprint } = index();
+  const { metric, fingerprint } = emptyIndex(index);
   if (!metrics.includes(metric)) {
     throw new InvalidArgumentError(`${name} needs an index with metric ${metrics.join(' or ')}, got ${metric}`);
   }

@@ -157,10 +157,15 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     },
     fit: (points, call = {}) =>
       inTurn(async () => {
+        sketch = emptySketch(); // also after a fit that fails
         await checkPoints(points, timeSlices(call.signal));
         return fitBlocks(points.rows, [{ start: 0, block: points }], call);
       }),
-    fitRows: (points, call = {}) => inTurn(() => fitBlocks(points.rows, readBlocks(points, call), call)),
+    fitRows: (points, call = {}) =>
+      inTurn(() => {
+        sketch = emptySketch();
+        return fitBlocks(points.rows, readBlocks(points, call), call);
+      }),
     score: (points, call = {}) =>
       inTurn(async () => {
         const { size, cols, counters } = sketch;
@@ -176,13 +181,13 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
       }),
     update: (points, call = {}) =>
       inTurn(async () => {
-        await checkPoints(points, timeSlices(call.signal), sketch.cols || points.cols);
+        await checkPoints(points, timeSlices(call.signal), sketch.cols || undefined);
         (await count(points, call))(sketch);
       }),
     remove: (points, call = {}) =>
       inTurn(async () => {
         refuseWindow('remove points');
-        await checkPoints(points, timeSlices(call.signal), sketch.cols || points.cols);
+        await checkPoints(points, timeSlices(call.signal), sketch.cols || undefined);
         const commit = await count(points, call);
         const left = { ...sketch, counters: sketch.counters.slice() };
         commit(left, -1);

@@ -9,11 +9,11 @@ const chunkNumbers = 2 ** 20;
  * @throws InvalidArgumentError if the data is not a Float32Array; ShapeError if the sizes do not agree, or the columns differ from
  * `fittedCols`; NotFiniteError naming row and column of the first NaN or infinity.
  */
-export async function checkPoints(points: Matrix, slices: TimeSlices, fittedCols = points.cols): Promise<void> {
+export async function checkPoints(points: Matrix, slices: TimeSlices, fittedCols?: number): Promise<void> {
   checkShape(points, 'points');
   const { data, cols } = points;
   if (cols === 0) throw new ShapeError('points have 0 columns; give at least one');
-  if (cols !== fittedCols) {
+  if (fittedCols !== undefined && cols !== fittedCols) {
     throw new ShapeError(`points have ${cols} columns and the fit has ${fittedCols}; give points of the same embedder`);
   }
   for (let start = 0; start < data.length; start += chunkNumbers) {

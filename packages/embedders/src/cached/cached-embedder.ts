@@ -12,10 +12,12 @@ import {
   firstNotFinite,
   InvalidArgumentError,
   ShapeError,
+  shown,
 } from '@rarefy/core';
 import { openRowStore } from './row-store.js';
 
-export interface CachedEmbedderOptions {
+/** `signal` and `onEvent` serve the opening of the cache. */
+export interface CachedEmbedderOptions extends CallOptions {
   /**
    * Folder of the cache. Any number of embedders and processes can share it. It is created if missing and can be deleted at any
    * time.
@@ -38,18 +40,18 @@ export interface CachedEmbedderOptions {
 export async function cachedEmbedder<Item = string>(
   embedder: Embedder<Item>,
   options: CachedEmbedderOptions,
-  callOptions: CallOptions = {},
 ): Promise<Embedder<Item>> {
-  checkOptions(options, ['folder'] satisfies (keyof CachedEmbedderOptions)[], 'cachedEmbedder');
-  checkOptions(callOptions, callOptionNames, 'cachedEmbedder, third argument,');
-  if (typeof options?.folder !== 'string') {
-    throw new InvalidArgumentError('cachedEmbedder needs `folder`, the folder of the cache');
+  checkOptions(options, ['folder', ...callOptionNames] satisfies (keyof CachedEmbedderOptions)[], 'cachedEmbedder');
+  if (typeof options?.folder !== 'string' || options.folder === '') {
+    throw new InvalidArgumentError(
+      `cachedEmbedder needs \`folder\`, the folder of the cache, got ${shown(options?.folder)}`,
+    );
   }
   checkEmbedder(embedder, 'cachedEmbedder');
   const { fingerprint, capabilities } = embedder;
   const { dimensions } = capabilities;
   const name = createHash('sha256').update(fingerprint).digest('hex').slice(0, 32);
-  const store = await openRowStore(join(options.folder, `${name}-${dimensions}`), dimensions, callOptions);
+  const store = await openRowStore(join(options.folder, `${name}-${dimensions}`), dimensions, options);
   let canStore = true;
   return {
     specificationVersion: 'v1',

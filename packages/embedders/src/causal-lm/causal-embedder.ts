@@ -1,5 +1,5 @@
 import { checkInteger, checkItems, described, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
-import { type ChatFormat, type ChatPrompt, chatFormat, type LoadedModel, padRight } from '@rarefy/lm';
+import { type ChatFormat, type ChatPrompt, chatFormat, checkChatFormat, type LoadedModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { tokenBudgetRuns } from '../token-budget.js';
 import { modelDigest, watchWeights } from './model-identity.js';
@@ -60,6 +60,7 @@ export async function causalEmbedder(
 ): Promise<TokenCountingEmbedder<ChatText>> {
   checkInteger('maxTokens', maxTokens, 1, model.description.maxPositions);
   checkInteger('batchTokens', batchTokens, 1);
+  checkChatFormat(format, 'the embedder');
   const { dimensions, pool = meanPool, project, maxBatch = 1024, checkWeights = watchWeights(model) } = pooling;
   const identity = await modelDigest(model, tokenizer);
   checkWeights();

@@ -1,7 +1,15 @@
 import type { Matrix } from '@rarefy/core';
 
-/** What is wrong with an answer: the end of a sentence that begins with "the answer". The next attempt may get a valid one. */
-export class BadAnswer extends Error {}
+/** What is wrong with an answer: the end of a sentence that begins with "the answer". */
+export class BadAnswer extends Error {
+  /** @param isForeign whether the answer is in another format, so that its beginning says more than this message */
+  constructor(
+    message: string,
+    readonly isForeign = false,
+  ) {
+    super(message);
+  }
+}
 
 /**
  * Reads the body as text, at most `limit` bytes after decompression, because a small compressed answer can unpack to any size.
@@ -64,10 +72,15 @@ export function parseAnswer(text: string, count: number, dimensions: number | un
 }
 
 function entriesOf(text: string): { readonly index?: unknown; readonly embedding?: unknown }[] {
-  const answer = orBadAnswer('is not JSON', (): unknown => JSON.parse(text));
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw new BadAnswer('is not JSON', true);
+  }
   const data = typeof answer === 'object' && answer !== null && 'data' in answer ? answer.data : undefined;
   if (!Array.isArray(data) || data.some((entry) => typeof entry !== 'object' || entry === null)) {
-    throw new BadAnswer('has no list "data" of embeddings');
+    throw new BadAnswer('has no list "data" of embeddings', true);
   }
   return data;
 }

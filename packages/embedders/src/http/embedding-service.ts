@@ -1,4 +1,4 @@
-import { type CallOptions, InputError, type Matrix, retryDelay, sleep } from '@rarefy/core';
+import { type CallOptions, InputError, type Matrix, retryDelay, sleep, type WorkEvent } from '@rarefy/core';
 import { BadAnswer, parseAnswer, readLimited } from './answer.js';
 
 /** Address and limits of a service. */
@@ -21,6 +21,11 @@ interface Failure {
   readonly retryAfter?: string | null;
 }
 
+interface RequestOptions extends CallOptions {
+  /** Whether the service has not given a valid answer yet. An invalid one is then not retried: it comes from something else. */
+  readonly isFirst?: boolean;
+}
+
 /** Enough for any JSON row: a float32 takes at most 16 characters, and a service may print doubles. */
 const bytesPerValue = 40;
 const bytesPerAnswer = 2 ** 16;
@@ -28,8 +33,8 @@ const bytesPerAnswer = 2 ** 16;
 const firstAnswerBytes = 2 ** 24;
 
 /**
- * Requests the rows of texts. Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not
- * valid; halves the texts on 413.
+ * Requests the rows of texts. Retries after a broken connection, a timeout, status 408, 429 or 5xx (but not 501 and 505), and an
+ * answer that is not valid unless it is the first; halves the texts on 413. Retries are events, or else warnings on the console.
  * @param dimensions expected number of columns; undefined accepts any
  * @returns one row per text, in order
  * @throws InputError if the service refuses permanently, or still fails after the last attempt or the deadline; the signal's
@@ -39,7 +44,7 @@ export async function requestRows(
   service: Service,
   texts: readonly string[],
   dimensions: number | undefined,
-  options: CallOptions,
+  options: RequestOptions,
 ): Promise<Matrix> {
   return requestUntil(performance.now() + service.deadlineMs, service, texts, dimensions, options);
 }
@@ -49,13 +54,14 @@ async function requestUntil(
   service: Service,
   texts: readonly string[],
   dimensions: number | undefined,
-  options: CallOptions,
+  options: RequestOptions,
 ): Promise<Matrix> {
-  const { signal, onEvent } = options;
+  const { signal, onEvent = warn } = options;
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const left = deadline - performance.now();
-    const outcome = await requestOnce(service, texts, dimensions, Math.min(service.attemptTimeoutMs, left), signal);
+    const timeoutMs = Math.min(service.attemptTimeoutMs, left);
+    const outcome = await requestOnce(service, texts, dimensions, timeoutMs, options);
     if ('rows' in outcome) return outcome;
     if (outcome.kind === 'too large' && texts.length > 1) {
       const half = Math.ceil(texts.length / 2);
@@ -73,9 +79,13 @@ async function requestUntil(
         `${problem}; gave up after ${attempts}: the next one, in ${seconds} s, would be after the deadline of ${service.deadlineMs / 1000} s`,
       );
     }
-    onEvent?.({ type: 'work-message', task: 'embed', message: `${problem}; trying again in ${Math.round(wait)} ms` });
+    onEvent({ type: 'work-message', task: 'embed', message: `${problem}; trying again in ${Math.round(wait)} ms` });
     await sleep(wait, signal);
   }
+}
+
+function warn(event: WorkEvent): void {
+  if (event.type === 'work-message') console.warn(event.message);
 }
 
 async function requestOnce(
@@ -83,10 +93,11 @@ async function requestOnce(
   texts: readonly string[],
   dimensions: number | undefined,
   timeoutMs: number,
-  signal: AbortSignal | undefined,
+  { signal, isFirst = false }: RequestOptions,
 ): Promise<Matrix | Failure> {
   const timeout = AbortSignal.timeout(Math.max(0, Math.ceil(timeoutMs)));
   const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
+  let body = '';
   try {
     const response = await fetch(service.endpoint, {
       method: 'POST',
@@ -98,10 +109,19 @@ async function requestOnce(
     if (!response.ok) return await refusal(response, texts, service);
     const limit =
       dimensions === undefined ? firstAnswerBytes : bytesPerAnswer + bytesPerValue * texts.length * dimensions;
-    return parseAnswer(await readLimited(response, limit), texts.length, dimensions);
+    body = await readLimited(response, limit);
+    return parseAnswer(body, texts.length, dimensions);
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof BadAnswer) return { kind: 'temporary', message: `answered, but the answer ${error.message}` };
+    if (error instanceof BadAnswer) {
+      const seen = error.isForeign ? `: ${beginning(body, service.redact) || 'it is empty'}` : '';
+      const message = `answered, but the answer ${error.message}${seen}`;
+      if (!isFirst) return { kind: 'temporary', message };
+      return {
+        kind: 'permanent',
+        message: `${message}; check that url is an API like OpenAI's, such as http://localhost:8080/v1`,
+      };
+    }
     if (timeout.aborted) return { kind: 'temporary', message: `did not answer within ${Math.round(timeoutMs)} ms` };
     const { cause } = error as { cause?: { code?: string; message?: string } };
     const why = cause?.code ?? cause?.message ?? (error as Error).message;
@@ -128,7 +148,7 @@ async function refusal(
     const characters = texts.reduce((sum, text) => sum + text.length, 0);
     return { kind: 'too large', message: `${message}: one text of ${characters} characters is too long; shorten it` };
   }
-  if (status === 408 || status === 429 || status >= 500) {
+  if (status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505)) {
     return { kind: 'temporary', message, retryAfter: response.headers.get('retry-after') };
   }
   return { kind: 'permanent', message: `${message}; check address, model and key` };
@@ -143,15 +163,25 @@ function newAddress({ headers }: Response, endpoint: string, redact: Service['re
   return ` to ${redact(url.origin + url.pathname).slice(0, 200)}`;
 }
 
-/** The service's own message if its answer is JSON: in one line, without secrets, at most 200 characters. */
+/** The service's own message if its answer is JSON, otherwise the beginning of the answer. */
 function reasonOf(body: string, redact: Service['redact']): string {
+  let reason: unknown;
   try {
     const { error } = JSON.parse(body) as { error?: string | { message?: unknown } };
-    const reason = typeof error === 'object' ? error?.message : error;
-    return typeof reason === 'string' ? ` (${redact(reason).replace(/\s+/g, ' ').slice(0, 200)})` : '';
+    reason = typeof error === 'object' ? error?.message : error;
   } catch {
-    return '';
+    // a page, for example
   }
+  const shown = beginning(typeof reason === 'string' ? reason : body, redact);
+  return shown === '' ? '' : ` (${shown})`;
+}
+
+/** The beginning of what a service sent: in one line, without secrets, at most 200 characters. */
+function beginning(text: string, redact: Service['redact']): string {
+  return redact(text)
+    .replace(/[\s\p{C}]+/gu, ' ')
+    .trim()
+    .slice(0, 200);
 }
 
 function joined(first: Matrix, second: Matrix): Matrix {

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { embed, InputError, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
 import { embedderChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import {
   answer,
   dimensions,
@@ -25,7 +25,7 @@ async function served(fault: Fault, options: Partial<HttpEmbedderOptions> = {}) 
     asked.texts[0] === 'dimensions' ? undefined : fault(asked, response),
   );
   open.push(server);
-  const embedder = await httpEmbedder({ url: server.url, model: 'words', ...options });
+  const embedder = await httpEmbedder({ url: server.url, model: 'words', onEvent: () => {}, ...options });
   return { server, embedder };
 }
 
@@ -84,6 +84,79 @@ describe('the next attempt succeeds after a single fault', () => {
     const [message] = events.filter(({ type }) => type === 'work-message');
     expect(message).toMatchObject({ message: expect.stringMatching(/\/v1\/embeddings .+; trying again in \d+ ms$/) });
   });
+});
+
+describe('the first answer shows at once that the address is not that of such a service', () => {
+  const kinds: [name: string, status: number, body: string, message: string][] = [
+    [
+      'an HTML page',
+      200,
+      '<html>\n hello</html>',
+      'answered, but the answer is not JSON: <html> hello</html>; check that url is an API',
+    ],
+    ['nothing', 200, '', 'answered, but the answer is not JSON: it is empty; check that url'],
+    [
+      'other JSON',
+      200,
+      '{"models":["a"]}',
+      'the answer has no list "data" of embeddings: {"models":["a"]}; check that url',
+    ],
+    [
+      'an error with status 200',
+      200,
+      '{"error":"no model"}',
+      'has no list "data" of embeddings: {"error":"no model"}; check',
+    ],
+    [
+      'rows of texts',
+      200,
+      '{"data":[{"index":0,"embedding":["a"]}]}',
+      'has "a" in embedding 0, column 0; check that url',
+    ],
+    [
+      'encoded rows',
+      200,
+      '{"data":[{"index":0,"embedding":"AAAA"}]}',
+      'has no numbers in its first embedding; check that url',
+    ],
+    ['404', 404, '<h1>Not found</h1>', 'answered 404 (<h1>Not found</h1>); check address, model and key'],
+    ['404 of another API', 404, '{"detail":"Not Found"}', 'answered 404 ({"detail":"Not Found"}); check address'],
+    ['501', 501, 'Unsupported method (POST)', 'answered 501 (Unsupported method (POST)); check address'],
+  ];
+  test.each(kinds)('%s', async (_, status, body, message) => {
+    const server = await startEmbeddingServer((__, response) => {
+      response.writeHead(status).end(body);
+      return true;
+    });
+    open.push(server);
+    const failure = httpEmbedder({ url: server.url, model: 'words' });
+    await expect(failure).rejects.toBeInstanceOf(InputError);
+    await expect(failure).rejects.toThrow(message);
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+test('retries are events of the factory and of the call, otherwise warnings on the console', async () => {
+  const warn = vi.spyOn(console, 'warn').mockReturnValue();
+  const server = await startEmbeddingServer(({ earlier }, response) => {
+    if (earlier > 0) return undefined;
+    response.writeHead(503, { 'retry-after': '0' }).end();
+    return true;
+  });
+  open.push(server);
+  const retry = expect.stringMatching(/\/v1\/embeddings answered 503; trying again in \d+ ms$/);
+  const events: WorkEvent[] = [];
+  const quiet = await httpEmbedder({ url: server.url, model: 'words', onEvent: (event) => events.push(event) });
+  expect(events).toEqual([{ type: 'work-message', task: 'embed', message: retry }]);
+  await embed(quiet, ['a']);
+  expect(events).toHaveLength(2);
+  expect(warn).not.toHaveBeenCalled();
+  await embed(await httpEmbedder({ url: server.url, model: 'words' }), ['b']);
+  expect(warn.mock.calls).toEqual([[retry]]);
+  warn.mockRestore();
+  const reason = new Error('enough');
+  const aborted = httpEmbedder({ url: server.url, model: 'words', signal: AbortSignal.abort(reason) });
+  await expect(aborted).rejects.toBe(reason);
 });
 
 test('rows are sorted by their index', async () => {
@@ -171,7 +244,7 @@ test('gives up after the last attempt, before the deadline, and if the service i
     'gave up after 1 attempt: the next one, in 3600.0 s, would be after the deadline of 600 s',
   );
   await late.server.stop();
-  const absent = httpEmbedder({ url: late.server.url, model: 'words', maxAttempts: 2 });
+  const absent = httpEmbedder({ url: late.server.url, model: 'words', maxAttempts: 2, onEvent: () => {} });
   await expect(absent).rejects.toThrow(
     /could not be reached or closed the connection \(ECONNREFUSED\); gave up after 2 attempts$/,
   );

@@ -6,10 +6,12 @@ import {
   checkOptions,
   type Embedder,
   InvalidArgumentError,
+  shown,
 } from '@rarefy/core';
 import { requestRows, type Service } from './embedding-service.js';
 
-export interface HttpEmbedderOptions {
+/** `signal` and `onEvent` serve the request that the factory sends; `onEvent` also the retries of later calls that have none. */
+export interface HttpEmbedderOptions extends CallOptions {
   /** Address of the API, such as `http://localhost:8080/v1`; `/embeddings` is appended if missing. Redirects are errors. */
   readonly url: string;
   /** Name of the model at the service. */
@@ -40,30 +42,29 @@ const optionNames = [
   'maxAttempts',
   'attemptTimeoutMs',
   'deadlineMs',
+  ...callOptionNames,
 ] satisfies (keyof HttpEmbedderOptions)[];
 
 /**
  * Embeds with a service that implements OpenAI's `POST /v1/embeddings`: text-embeddings-inference, infinity, vLLM, Ollama, OpenAI.
  *
- * Retries after a broken connection, a timeout, status 408, 429 or 5xx, and an answer that is not valid. It waits as long as
- * `Retry-After` says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row
- * per text, each index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an
- * empty text, so it is sent as a blank; half a surrogate pair is sent as U+FFFD.
+ * Retries after a broken connection, a timeout, status 408, 429 or 5xx (but not 501 and 505), and an answer that is not valid.
+ * Each retry is a `work-message` event, or a warning on the console if there is no `onEvent`. It waits as long as `Retry-After`
+ * says (seconds or a date), otherwise with exponential backoff and full jitter. An answer is valid if it has one row per text, each
+ * index once, and the same number of finite columns in each row. The rows are sorted by index. Services reject an empty text, so it
+ * is sent as a blank; half a surrogate pair is sent as U+FFFD.
  *
- * The factory sends one text to learn the number of columns. Services do not report which texts they cut, so `truncated` is never
- * set.
+ * The factory sends one text to learn the number of columns. If that answer is not valid, it fails at once: the address is not that
+ * of such a service. Services do not report which texts they cut, so `truncated` is never set.
  * @throws InvalidArgumentError if an option is unknown, missing or out of range; InputError if the service cannot be used.
  * `embedBatch` rejects with InvalidArgumentError for an item that is not a text.
  */
-export async function httpEmbedder(
-  options: HttpEmbedderOptions,
-  callOptions: CallOptions = {},
-): Promise<Embedder<string>> {
+export async function httpEmbedder(options: HttpEmbedderOptions): Promise<Embedder<string>> {
   checkOptions(options, optionNames, 'httpEmbedder');
-  checkOptions(callOptions, callOptionNames, 'httpEmbedder, second argument,');
   if (typeof options?.model !== 'string' || options.model === '') {
     throw new InvalidArgumentError('httpEmbedder needs `model`, the name of the model at the service');
   }
+  const { signal, onEvent } = options;
   const { model, dimensions: wanted, normalize = true, maxBatch = 64, maxAttempts = 10 } = options;
   const { attemptTimeoutMs = 60_000, deadlineMs = 600_000 } = options;
   checkInteger('maxBatch', maxBatch, 1);
@@ -71,8 +72,11 @@ export async function httpEmbedder(
   if (wanted !== undefined) checkInteger('dimensions', wanted, 1);
   for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs })) {
     // Node's timers hold 31 bits; a longer one fires at once.
-    if (!(value > 0 && value < 2 ** 31))
-      throw new InvalidArgumentError(`${name} must be in (0, 2^31) ms, got ${value}`);
+    if (!(typeof value === 'number' && value > 0 && value < 2 ** 31))
+      throw new InvalidArgumentError(`${name} must be in (0, 2^31) ms, got ${shown(value)}`);
+  }
+  if (typeof normalize !== 'boolean') {
+    throw new InvalidArgumentError(`normalize must be true or false, got ${shown(normalize)}`);
   }
   const service: Service = {
     endpoint: endpointOf(options.url),
@@ -83,7 +87,7 @@ export async function httpEmbedder(
     deadlineMs,
     redact: redactor(options.apiKey),
   };
-  const { cols: dimensions } = await requestRows(service, ['dimensions'], wanted, callOptions);
+  const { cols: dimensions } = await requestRows(service, ['dimensions'], wanted, { signal, onEvent, isFirst: true });
 
   return {
     specificationVersion: 'v1',
@@ -97,12 +101,15 @@ export async function httpEmbedder(
       deterministic: false,
       batchTolerance: 1e-3, // for services that compute in half precision, where a row depends on the rest of its batch
     },
-    async embedBatch(items, batchOptions = {}) {
-      batchOptions.signal?.throwIfAborted();
+    async embedBatch(items, call = {}) {
+      call.signal?.throwIfAborted();
       checkItems(items);
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
       const texts = items.map((text) => (text === '' ? ' ' : wellFormed(text)));
-      const embeddings = await requestRows(service, texts, dimensions, batchOptions);
+      const embeddings = await requestRows(service, texts, dimensions, {
+        signal: call.signal,
+        onEvent: call.onEvent ?? onEvent,
+      });
       if (normalize) normalizeRows(embeddings.data, dimensions);
       return { embeddings };
     },
@@ -124,9 +131,9 @@ function endpointOf(text: string): string {
 
 function headersOf(key: string | undefined): Record<string, string> {
   if (key === undefined) return {};
-  if (!/^[\x21-\x7e]+$/.test(key)) {
+  if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) {
     throw new InvalidArgumentError(
-      'apiKey must be printable ASCII characters without blanks; check it for a line break',
+      'apiKey must be a text of printable ASCII characters without blanks; check it for a line break',
     );
   }
   return { authorization: `Bearer ${key}` };

@@ -8,6 +8,7 @@ import {
   InvalidArgumentError,
   importPeers,
   RarefyError,
+  shown,
   type TokenCountingEmbedder,
 } from '@rarefy/core';
 import { sha256File } from '@rarefy/io';
@@ -79,21 +80,23 @@ const batchTolerances = { fp32: 2e-6, fp16: 1e-3 };
  * that `rarefy models pull` downloaded, such as `sentence-transformers/all-MiniLM-L6-v2` or `all-MiniLM-L6-v2` for short. A folder
  * of that name comes first, then the model in the folder RAREFY_MODELS, then the one in the model cache
  * @throws MissingDependencyError if a library is missing; InputError if a file is missing or the model is not supported;
- * CorruptFileError if a file is damaged; InvalidArgumentError if an option is unknown or out of range. `embedBatch` and
- * `countTokens` throw InvalidArgumentError for an item that is not a text.
+ * CorruptFileError if a file is damaged; InvalidArgumentError if the name is missing, or an option is unknown or out of range.
+ * `embedBatch` and `countTokens` throw InvalidArgumentError for an item that is not a text.
  */
 export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = {}): Promise<OnnxEmbedder> {
   checkOptions(options, optionNames, 'onnxEmbedder');
   const { dtype = 'fp32', batchTokens = 1024 } = options;
   if (!Object.hasOwn(dtypeSuffixes, dtype)) {
-    throw new InvalidArgumentError(`dtype must be one of ${Object.keys(dtypeSuffixes).join(', ')}, got ${dtype}`);
+    throw new InvalidArgumentError(
+      `dtype must be one of ${Object.keys(dtypeSuffixes).join(', ')}, got ${shown(dtype)}`,
+    );
   }
   checkInteger('batchTokens', batchTokens, 1);
   const model = await readSentenceModelFolder(await sentenceModelFolder(name), dtype);
   const { normalize, lowercase, truncationSide } = model;
   const { pooling = model.pooling } = options;
   if (!poolings.includes(pooling)) {
-    throw new InvalidArgumentError(`pooling must be one of ${poolings.join(', ')}, got ${pooling}`);
+    throw new InvalidArgumentError(`pooling must be one of ${poolings.join(', ')}, got ${shown(pooling)}`);
   }
   const prompt = choosePrompt(model, options.promptName);
   const { maxTokens = model.maxTokens } = options;
@@ -183,11 +186,23 @@ export async function onnxEmbedder(name: string, options: OnnxEmbedderOptions = 
 }
 
 function tokenizersPeer(lib: OnnxEmbedderOptions['tokenizers']): ImportPeerOptions<Tokenizers> {
-  return { name: '@huggingface/tokenizers', range: '^0.2.0', lib, load: () => import('@huggingface/tokenizers') };
+  return {
+    name: '@huggingface/tokenizers',
+    range: '^0.2.0',
+    lib,
+    load: () => import('@huggingface/tokenizers'),
+    uses: ['Tokenizer'],
+  };
 }
 
 function runtimePeer(lib: OnnxEmbedderOptions['lib']): ImportPeerOptions<OnnxRuntime> {
-  return { name: 'onnxruntime-node', range: '^1.30.0', lib, load: () => import('onnxruntime-node') };
+  return {
+    name: 'onnxruntime-node',
+    range: '^1.30.0',
+    lib,
+    load: () => import('onnxruntime-node'),
+    uses: ['InferenceSession', 'Tensor'],
+  };
 }
 
 /** The prompt with this name, otherwise the model's default prompt, otherwise ''. */
@@ -197,7 +212,7 @@ function choosePrompt({ prompts, defaultPromptName, includePrompt }: SentenceMod
   const prompt = Object.hasOwn(prompts, name) ? prompts[name] : undefined;
   if (typeof prompt !== 'string') {
     const known = Object.keys(prompts).join(', ') || 'none';
-    throw new InvalidArgumentError(`promptName must be a prompt of the model (${known}), got ${name}`);
+    throw new InvalidArgumentError(`promptName must be a prompt of the model (${known}), got ${shown(name)}`);
   }
   if (prompt !== '' && !includePrompt) {
     throw new InputError(

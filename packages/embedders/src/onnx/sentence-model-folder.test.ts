@@ -9,7 +9,7 @@ import {
   stateRuntime,
   writeSentenceModel,
 } from '../../../../tests/support/small-sentence-model.js';
-import { onnxEmbedder } from './onnx-embedder.js';
+import { type OnnxRuntime, onnxEmbedder } from './onnx-embedder.js';
 
 describe('models that cannot be used are rejected with a fix', () => {
   test.each(['modules.json', '1_Pooling/config.json', 'tokenizer.json', 'onnx/model.onnx'])(
@@ -62,12 +62,50 @@ describe('models that cannot be used are rejected with a fix', () => {
   test('options out of range and a missing library', async () => {
     await expect(open({}, { batchTokens: 0 })).rejects.toThrow(InvalidArgumentError);
     await expect(open({}, { dtype: 'fp64' as 'fp32' })).rejects.toThrow('dtype must be one of fp32, fp16, int8');
-    await expect(open({}, { dtype: 'fp16' })).rejects.toThrow('has no onnx/model_fp16.onnx');
+    await expect(open({}, { dtype: 'fp16' })).rejects.toThrow(
+      'has no onnx/model_fp16.onnx for dtype fp16; give a dtype that it has: fp32',
+    );
+    const quantized = { 'onnx/model.onnx': undefined, 'onnx/model_quantized.onnx': '', 'model_q4.onnx': '' };
+    await expect(open(quantized)).rejects.toThrow(
+      'has no onnx/model.onnx for dtype fp32; give a dtype that it has: q8, q4',
+    );
+    await expect(open({}, { pooling: 'last' as 'max' })).rejects.toThrow(
+      'pooling must be one of mean, cls, lasttoken, max, got "last"',
+    );
+    await expect(open({}, { maxTokens: '8' as unknown as number })).rejects.toThrow('got "8"');
+    await expect(open({}, { promptName: 'query' })).rejects.toThrow(
+      'promptName must be a prompt of the model (none), got "query"',
+    );
+    for (const [lib, seen] of [
+      [{}, 'an object without InferenceSession and Tensor'],
+      ['onnxruntime-node', 'a string'],
+    ]) {
+      await expect(open({}, { lib: lib as OnnxRuntime })).rejects.toThrow(
+        new InvalidArgumentError(
+          `the module given for onnxruntime-node is ${seen}; give what \`await import('onnxruntime-node')\` returns, or leave the option out`,
+        ),
+      );
+    }
+    await expect(open({}, { tokenizers: {} as never })).rejects.toThrow(
+      'the module given for @huggingface/tokenizers is an object without Tokenizer',
+    );
     if (isInstalled('onnxruntime-node')) return;
     const missing = onnxEmbedder(writeSentenceModel());
     await expect(missing).rejects.toThrow(MissingDependencyError);
     await expect(missing).rejects.toThrow(/^onnxruntime-node is /);
   });
+});
+
+test.each([
+  [undefined, 'undefined'],
+  ['', '""'],
+  [{ dtype: 'q8' }, 'an object'],
+])('without a name, as %j, the message says what to give', async (name, seen) => {
+  await expect(onnxEmbedder(name as string)).rejects.toThrow(
+    new InvalidArgumentError(
+      `onnxEmbedder needs the name or folder of a model, such as 'sentence-transformers/all-MiniLM-L6-v2'; got ${seen}`,
+    ),
+  );
 });
 
 describe('a model is found by its name', () => {
@@ -105,6 +143,12 @@ describe('a model is found by its name', () => {
     await expect(missing).rejects.toThrow(
       `no model of that name in the model cache (${join(folder, 'rarefy', 'models')}). Get it with: rarefy models pull sentence-transformers/all-MiniLM-L6-v2`,
     );
-    await expect(onnxEmbedder('./all-MiniLM-L6-v2', { lib })).rejects.toThrow('./all-MiniLM-L6-v2 has no modules.json');
+    for (const path of ['./all-MiniLM-L6-v2', '/no/such/model', 'all MiniLM', 'a/b/c']) {
+      await expect(onnxEmbedder(path, { lib })).rejects.toThrow(
+        new InputError(
+          `there is no folder "${path}"; give the folder of a model, or the name of one that \`rarefy models pull\` downloaded, such as 'sentence-transformers/all-MiniLM-L6-v2'`,
+        ),
+      );
+    }
   });
 });

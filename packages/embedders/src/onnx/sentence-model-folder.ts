@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
-import { CorruptFileError, InputError } from '@rarefy/core';
+import { CorruptFileError, InputError, InvalidArgumentError, shown } from '@rarefy/core';
 import { fileExists, findModelFolder, isModelName, modelRoots } from '@rarefy/io';
 import { type Pooling, poolings } from './sentence-graph.js';
 
@@ -36,19 +36,31 @@ export interface SentenceModelFolder {
   readonly defaultPromptName: string | undefined;
 }
 
+const example = "'sentence-transformers/all-MiniLM-L6-v2'";
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
  * The folder of a model, given that folder or the name of a downloaded model.
- * @throws InputError if a model name is neither a folder nor the name of a downloaded model.
+ * @throws InvalidArgumentError if there is no name; InputError if it is neither a folder nor the name of a downloaded model.
  */
 export async function sentenceModelFolder(name: string): Promise<string> {
-  if (!isModelName(name) || (await fileExists(name))) return name;
+  if (typeof name !== 'string' || name === '') {
+    throw new InvalidArgumentError(
+      `onnxEmbedder needs the name or folder of a model, such as ${example}; got ${shown(name)}`,
+    );
+  }
+  if (await fileExists(name)) return name;
+  if (!isModelName(name)) {
+    throw new InputError(
+      `there is no folder ${shown(name)}; give the folder of a model, or the name of one that \`rarefy models pull\` downloaded, such as ${example}`,
+    );
+  }
   const found = await findModelFolder(name);
   if (found) return found.folder;
   const searched = modelRoots().map(({ root, source }) => `${source} (${root})`);
   throw new InputError(
-    `there is no folder ${name}, and no model of that name in ${searched.join(' or ')}. Get it with: rarefy models pull ${name}`,
+    `there is no folder ${shown(name)}, and no model of that name in ${searched.join(' or ')}. Get it with: rarefy models pull ${name}`,
   );
 }
 
@@ -136,15 +148,25 @@ function poolingOf(config: Json, folder: string): Pooling {
 }
 
 async function findOnnxFiles(folders: readonly string[], dtype: OnnxDtype): Promise<string[]> {
+  const path = await findGraph(folders, dtype);
+  if (path !== undefined) return (await fileExists(`${path}_data`)) ? [path, `${path}_data`] : [path];
+  const others: string[] = [];
+  for (const other of Object.keys(dtypeSuffixes) as OnnxDtype[]) {
+    if ((await findGraph(folders, other)) !== undefined) others.push(other);
+  }
+  const fix =
+    others.length > 0
+      ? `give a dtype that it has: ${others.join(', ')}`
+      : 'export the model to ONNX, as `SentenceTransformer(…, backend="onnx")` does';
+  throw new InputError(`${folders[0]} has no onnx/model${dtypeSuffixes[dtype]}.onnx for dtype ${dtype}; ${fix}`);
+}
+
+async function findGraph(folders: readonly string[], dtype: OnnxDtype): Promise<string | undefined> {
   const name = `model${dtypeSuffixes[dtype]}.onnx`;
   for (const folder of new Set(folders)) {
-    for (const path of [join(folder, 'onnx', name), join(folder, name)]) {
-      if (await fileExists(path)) return (await fileExists(`${path}_data`)) ? [path, `${path}_data`] : [path];
-    }
+    for (const path of [join(folder, 'onnx', name), join(folder, name)]) if (await fileExists(path)) return path;
   }
-  throw new InputError(
-    `${folders[0]} has no onnx/${name} for dtype ${dtype}; export the model to ONNX, or choose the dtype of a file that exists (${Object.keys(dtypeSuffixes).join(', ')})`,
-  );
+  return undefined;
 }
 
 async function requiredJson(folder: string, name: string, advice: string): Promise<Json> {

@@ -3,12 +3,14 @@ import {
   checkItems,
   checkOptions,
   type ImportPeerOptions,
+  InvalidArgumentError,
   importPeers,
   MissingDependencyError,
   RarefyError,
+  shown,
   type TokenCountingEmbedder,
 } from '@rarefy/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfjs from '@tensorflow/tfjs-core';
 import { encoderWeights, readEncoderFiles } from './encoder-files.js';
 import { sentencePieces } from './sentence-pieces.js';
 
@@ -47,15 +49,24 @@ export async function universalSentenceEncoder(
     ['batchSize', 'folder', 'converter'] satisfies (keyof typeof options)[],
     'universalSentenceEncoder',
   );
-  const { batchSize = 32 } = options;
+  const { batchSize = 32, folder: given } = options;
   checkInteger('batchSize', batchSize, 1);
+  if (given !== undefined && typeof given !== 'string') {
+    throw new InvalidArgumentError(`folder must be the path of a folder, got ${shown(given)}`);
+  }
+  const core: ImportPeerOptions<typeof tfjs> = {
+    name: '@tensorflow/tfjs-core',
+    range: '^4.22.0',
+    load: () => import('@tensorflow/tfjs-core'),
+  };
   const converter: ImportPeerOptions<Converter> = {
     name: '@tensorflow/tfjs-converter',
     range: '^4.22.0',
     lib: options.converter,
     load: () => import('@tensorflow/tfjs-converter'),
+    uses: ['loadGraphModel'],
   };
-  const [{ loadGraphModel }, { folder }] = await importPeers([converter, encoderWeights(options.folder)]);
+  const [tf, { loadGraphModel }, { folder }] = await importPeers([core, converter, encoderWeights(given)]);
   if (tf.engine().backendNames().length === 0) {
     throw new MissingDependencyError(
       '@tensorflow/tfjs-backend-wasm',
@@ -100,9 +111,9 @@ export async function universalSentenceEncoder(
         indices: tf.tensor2d(indices, [values.length, 2], 'int32'),
         values: tf.tensor1d(values, 'int32'),
       };
-      let output: tf.Tensor | undefined;
+      let output: tfjs.Tensor | undefined;
       try {
-        output = (await model.executeAsync(inputs)) as tf.Tensor;
+        output = (await model.executeAsync(inputs)) as tfjs.Tensor;
         const data = Float32Array.from(await output.data());
         signal?.throwIfAborted();
         const truncated = encoded.flatMap((text, row) => (text.truncated ? [row] : []));

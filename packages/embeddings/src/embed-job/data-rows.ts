@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type CallOptions, InputError, timeSlices } from '@rarefy/core';
+import { type CallOptions, checkItemList, described, InputError, InvalidArgumentError, timeSlices } from '@rarefy/core';
 import { quoted } from '@rarefy/io';
 
 /** A row to embed, with the user's own key. */
@@ -31,7 +31,31 @@ export function rowsDigest() {
   };
 }
 
-/** Reads all rows once. @throws InputError if there are no rows, or two with the same id; what `checkId` throws. */
+/** @throws InvalidArgumentError if the rows are not a list, or can be read only once. */
+export function checkRereadable(rows: unknown, where: string): void {
+  checkItemList(rows, where);
+  if (!('next' in (rows as object))) return;
+  throw new InvalidArgumentError(
+    `${where} reads its rows twice, got an iterator, which can be read only once; collect its rows in an array`,
+  );
+}
+
+/** @throws InvalidArgumentError if `row` is not an {@link EmbedRow}; the message shows the kinds of its fields. */
+export function checkRow(row: unknown, position: number): void {
+  const { id, item } = Object(row) as Readonly<Record<string, unknown>>;
+  if (typeof id === 'string' && !['undefined', 'function', 'symbol', 'bigint'].includes(typeof item)) return;
+  const fields = Object.entries(Object(row)).map(([name, value]) => `${quoted(name)}: ${described(value)}`);
+  const seen = described(row) === 'an object' ? `{ ${fields.slice(0, 5).join(', ')} }` : described(row);
+  throw new InvalidArgumentError(
+    `row ${position} must be { id, item }: the id a string, the item what the embedder takes, got ${seen}`,
+  );
+}
+
+/**
+ * Reads all rows once.
+ * @throws InvalidArgumentError for a row that is not `{ id, item }`; InputError if there are no rows, or two
+ * with the same id; what `checkId` throws.
+ */
 export async function surveyRows<Item>(
   rows: EmbedRows<Item>,
   options: CallOptions,
@@ -40,7 +64,9 @@ export async function surveyRows<Item>(
   const digest = rowsDigest();
   const ids = digestTable();
   let count = 0;
-  for await (const { id, item } of withPauses(rows, options)) {
+  for await (const row of withPauses(rows, options)) {
+    checkRow(row, count);
+    const { id, item } = row;
     checkId?.(id);
     const first = ids.firstOr(textDigest(JSON.stringify(id)), count);
     if (first !== undefined) {

@@ -16,6 +16,9 @@ export interface BatchOptions<Item> {
   readonly countTokens?: ((items: readonly Item[]) => ArrayLike<number>) | undefined;
 }
 
+/** Names of {@link BatchOptions}. */
+export const batchOptionNames = ['batchSize', 'batchTokens', 'countTokens'] satisfies (keyof BatchOptions<unknown>)[];
+
 /** The embedding of an item, or why there is none. */
 export type EmbeddedItem =
   | { readonly row: Float32Array; readonly truncated: boolean }

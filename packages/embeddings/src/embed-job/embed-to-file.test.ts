@@ -312,7 +312,9 @@ test('data without rows, with a repeated id, or that changes between its reading
     'the data changed between its two readings',
   );
   const generator = numbered(9)[Symbol.iterator]();
-  await expect(embedToFile(digestEmbedder(), generator, { out, resume: false })).rejects.toThrow('can be read twice');
+  await expect(embedToFile(digestEmbedder(), generator, { out, resume: false })).rejects.toThrow(
+    'can be read only once',
+  );
 });
 
 test('ids that the format cannot represent are rejected before anything is embedded', async () => {

@@ -1,16 +1,27 @@
 import { basename, dirname, join } from 'node:path';
-import { type CallOptions, checkInteger, type Embedder, RarefyError, startProgress } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkEmbedder,
+  checkInteger,
+  checkOptions,
+  described,
+  type Embedder,
+  InvalidArgumentError,
+  RarefyError,
+  startProgress,
+} from '@rarefy/core';
 import { type FileLock, type FileSystem, lockFile, nodeFileSystem, orFileError, quoted } from '@rarefy/io';
 import { formatToWrite, utf8Formats } from '../files/embedding-format.js';
 import { importArrow } from '../formats/arrow/arrow-decoder.js';
 import { idsPathOf } from '../formats/npy.js';
 import { checkText } from '../table/ids.js';
 import type { WritableDtype } from '../table/table.js';
-import { type EmbedRows, surveyRows } from './data-rows.js';
-import { type BatchOptions, type ItemEmbedder, itemEmbedder } from './embed-items.js';
+import { checkRereadable, type EmbedRows, surveyRows } from './data-rows.js';
+import { type BatchOptions, batchOptionNames, type ItemEmbedder, itemEmbedder } from './embed-items.js';
 import { fillStore } from './fill-store.js';
 import { type EmbeddingManifest, type FailedRow, manifestPath } from './manifest.js';
-import { finishedOutput, type ManifestNotes, writeOutput } from './output.js';
+import { finishedOutput, type ManifestNotes, manifestNoteNames, writeOutput } from './output.js';
 import type { EmbedJob } from './shard-format.js';
 import { openShardStore } from './shard-store.js';
 
@@ -32,6 +43,18 @@ export interface EmbedToFileOptions<Item = string> extends CallOptions, BatchOpt
   readonly fileSystem?: FileSystem;
 }
 
+const optionNames = [
+  'out',
+  'dtype',
+  'shardRows',
+  'resume',
+  'skipFailed',
+  'fileSystem',
+  ...batchOptionNames,
+  ...manifestNoteNames,
+  ...callOptionNames,
+] satisfies (keyof EmbedToFileOptions)[];
+
 export interface EmbedSummary {
   readonly manifest: EmbeddingManifest;
   /** Number of rows from earlier runs, and of items embedded by this one. */
@@ -46,7 +69,8 @@ export interface EmbedSummary {
  * deterministic. A damaged shard is computed again, with a warning.
  *
  * A row that fails alone and three times is reported in a warning; the others continue.
- * @throws InvalidArgumentError for options out of range, and for an id that the format cannot represent; MissingDependencyError
+ * @throws InvalidArgumentError for options out of range, rows that can be read only once, a row that is not `{ id, item }`, and an
+ * id that the format cannot represent; MissingDependencyError
  * for `.arrow` without apache-arrow; LockedError if another run writes this file; StateMismatchError if the output of another job
  * exists; InputError for two rows with the same id, data that changes between its two readings, and if the file system refuses;
  * RarefyError for failed rows; CorruptFileError for a finished file that was changed; what the embedder throws if it fails for
@@ -57,6 +81,14 @@ export async function embedToFile<Item>(
   rows: EmbedRows<Item>,
   options: EmbedToFileOptions<Item>,
 ): Promise<EmbedSummary> {
+  checkOptions(options, optionNames, 'embedToFile');
+  checkEmbedder(embedder, 'embedToFile');
+  checkRereadable(rows, 'embedToFile');
+  if (typeof options?.out !== 'string') {
+    throw new InvalidArgumentError(
+      `embedToFile needs \`out\`, the path of the file to write, such as 'embeddings.safetensors'; got ${described(options?.out)}`,
+    );
+  }
   const { out, dtype = 'float32', shardRows: size = 512, signal, fileSystem = nodeFileSystem } = options;
   const format = formatToWrite(out, dtype);
   checkInteger('shardRows', size, 1);
@@ -88,14 +120,14 @@ async function run<Item>(
   lock: FileLock,
   options: EmbedToFileOptions<Item> & { readonly fileSystem: FileSystem },
 ): Promise<EmbedSummary> {
-  const { out, fileSystem, resume = true } = options;
+  const { out, fileSystem, signal, resume = true, skipFailed = false } = options;
   await removeDrafts(out, fileSystem);
   const parts = { fileSystem, beforeCommit: lock.check };
   const folder = `${out}.parts`;
   if (!resume) await (await openShardStore(folder, job, parts, { ...options, anyJob: true })).clear();
   const store = await openShardStore(folder, job, parts, options);
   if (resume) {
-    const manifest = await finishedOutput(out, job, { ...options, isUnfinished: !store.isEmpty() });
+    const manifest = await finishedOutput(out, job, { signal, fileSystem, skipFailed, isUnfinished: !store.isEmpty() });
     if (manifest) {
       await store.clear(); // left by a run that ended between its last two steps
       return { manifest, resumed: job.rows, computed: 0 };
@@ -105,7 +137,7 @@ async function run<Item>(
   const progress = startProgress('embed', job.rows, options.onEvent);
   const totals = await fillStore(job, rows, embedder, store, progress, options);
   const { failed } = totals;
-  if (failed.length === job.rows || (failed.length > 0 && !options.skipFailed)) throw failedRows(failed, job.rows);
+  if (failed.length === job.rows || (failed.length > 0 && !skipFailed)) throw failedRows(failed, job.rows);
   progress.end();
 
   const manifest = await writeOutput(job, store, totals, { ...options, beforeCommit: lock.check });

@@ -1,7 +1,16 @@
-import { type CallOptions, counterRandom, type Embedder } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkEmbedder,
+  checkInteger,
+  checkItemList,
+  checkOptions,
+  counterRandom,
+  type Embedder,
+} from '@rarefy/core';
 import { dtypeBytes, type WritableDtype } from '../table/table.js';
-import { digestTable, type EmbedRows, itemText, textDigest, withPauses } from './data-rows.js';
-import { type BatchOptions, itemEmbedder } from './embed-items.js';
+import { checkRow, digestTable, type EmbedRows, itemText, textDigest, withPauses } from './data-rows.js';
+import { type BatchOptions, batchOptionNames, itemEmbedder } from './embed-items.js';
 
 export interface EstimateOptions<Item = string> extends CallOptions, BatchOptions<Item> {
   readonly dtype?: WritableDtype;
@@ -9,6 +18,14 @@ export interface EstimateOptions<Item = string> extends CallOptions, BatchOption
   /** Number of items to embed for the measurement; default 64. */
   readonly sample?: number;
 }
+
+const optionNames = [
+  'dtype',
+  'shardRows',
+  'sample',
+  ...batchOptionNames,
+  ...callOptionNames,
+] satisfies (keyof EstimateOptions)[];
 
 export interface EmbedEstimate {
   readonly rows: number;
@@ -30,20 +47,26 @@ export interface EmbedEstimate {
 /**
  * Estimates the work of embedding rows: reads them once and embeds a uniform sample of the distinct items. Nothing is written. The
  * sample is deterministic; the times depend on the machine and its load.
- * @throws what the embedder throws; the signal's reason on abort.
+ * @throws InvalidArgumentError for options out of range, and for a row that is not `{ id, item }`; what the embedder throws; the
+ * signal's reason on abort.
  */
 export async function estimateEmbedding<Item>(
   embedder: Embedder<Item>,
   rows: EmbedRows<Item>,
   options: EstimateOptions<Item> = {},
 ): Promise<EmbedEstimate> {
+  checkOptions(options, optionNames, 'estimateEmbedding');
+  checkEmbedder(embedder, 'estimateEmbedding');
+  checkItemList(rows, 'estimateEmbedding');
   const { countTokens, dtype = 'float32', shardRows = 512, sample = 64 } = options;
+  checkInteger('sample', sample, 1);
   const random = counterRandom(1);
   const seen = digestTable();
   const chosen: Item[] = [];
   let [count, distinct, characters] = [0, 0, 0];
-  for await (const { item } of withPauses(rows, options)) {
-    count++;
+  for await (const row of withPauses(rows, options)) {
+    checkRow(row, count++);
+    const { item } = row;
     const text = itemText(item);
     if (seen.firstOr(textDigest(text), count) !== undefined) continue;
     characters += text.length;

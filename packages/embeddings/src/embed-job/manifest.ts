@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { CorruptFileError } from '@rarefy/core';
-import { checkName, nodeFileSystem, orFileError, quoted, type WriteOptions } from '@rarefy/io';
+import { CorruptFileError, checkOptions } from '@rarefy/core';
+import { checkName, nodeFileSystem, orFileError, quoted, type WriteOptions, writeOptionNames } from '@rarefy/io';
 import type { WritableDtype } from '../table/table.js';
 
 /** Description of an embedding file, stored beside it as `<file>.manifest.json`. */
@@ -103,10 +103,9 @@ export function decodeManifest(bytes: Uint8Array, path: string): EmbeddingManife
  * Reads the manifest beside an embedding file.
  * @throws InputError if it cannot be read; CorruptFileError if it is damaged.
  */
-export async function readEmbeddingManifest(
-  out: string,
-  { fileSystem = nodeFileSystem }: WriteOptions = {},
-): Promise<EmbeddingManifest> {
+export async function readEmbeddingManifest(out: string, options: WriteOptions = {}): Promise<EmbeddingManifest> {
+  checkOptions(options, writeOptionNames, 'readEmbeddingManifest');
+  const { fileSystem = nodeFileSystem } = options;
   const path = manifestPath(out);
   return decodeManifest(Buffer.from(await orFileError('read', path, fileSystem.readText(path))), path);
 }
@@ -116,6 +115,7 @@ export async function readEmbeddingManifest(
  * @throws InputError if one of them cannot be read; CorruptFileError if they do not match, or the manifest describes another file.
  */
 export async function verifyEmbeddings(out: string, options: WriteOptions = {}): Promise<EmbeddingManifest> {
+  checkOptions(options, writeOptionNames, 'verifyEmbeddings');
   const manifest = await readEmbeddingManifest(out, options);
   const [own] = manifest.files;
   if (own?.name !== basename(out)) {

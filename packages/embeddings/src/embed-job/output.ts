@@ -22,6 +22,9 @@ export interface ManifestNotes {
   readonly versions?: Readonly<Record<string, string>>;
 }
 
+/** Names of {@link ManifestNotes}. */
+export const manifestNoteNames = ['model', 'data', 'versions'] satisfies (keyof ManifestNotes)[];
+
 /**
  * Writes the file, then its manifest. The manifest of an older file is removed before, so that a manifest never describes another
  * file than the one beside it.
@@ -76,19 +79,19 @@ export async function finishedOutput(
   job: EmbedJob,
   options: WriteOptions & { readonly isUnfinished: boolean; readonly skipFailed?: boolean },
 ): Promise<EmbeddingManifest | undefined> {
-  const { isUnfinished, skipFailed = false } = options;
+  const { isUnfinished, skipFailed = false, signal, fileSystem } = options;
   const orUnfinished = (error: unknown) => {
     if (isAbsent(error) || (isUnfinished && CorruptFileError.isInstance(error))) return undefined;
     throw error;
   };
-  const manifest = await readEmbeddingManifest(out, options).catch(orUnfinished);
+  const manifest = await readEmbeddingManifest(out, { fileSystem }).catch(orUnfinished);
   if (manifest) {
     const { embedder, dimensions, dtype, shardRows, data } = manifest;
     const there: EmbedJob = { embedder, dimensions, dtype, shardRows, rows: data.rows, rowsSha256: data.sha256 };
     const isSame = Object.entries(job).every(([key, value]) => there[key as keyof EmbedJob] === value);
     if (!isSame && isUnfinished) return undefined;
     if (!isSame) throw otherJob(out, there, job);
-    const whole = await verifyEmbeddings(out, options).catch(orUnfinished);
+    const whole = await verifyEmbeddings(out, { signal, fileSystem }).catch(orUnfinished);
     return whole && (whole.failed.length === 0 || skipFailed) ? whole : undefined;
   }
   if (isUnfinished) return undefined;
@@ -98,7 +101,8 @@ export async function finishedOutput(
   );
 }
 
-function isAbsent(error: unknown): boolean {
+/** Whether an error says that a file does not exist. */
+export function isAbsent(error: unknown): boolean {
   return InputError.isInstance(error) && (error.cause as { code?: unknown } | undefined)?.code === 'ENOENT';
 }
 

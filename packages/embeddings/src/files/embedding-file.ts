@@ -1,5 +1,14 @@
-import { type CallOptions, InputError, type Matrix, type RowSource, ShapeError } from '@rarefy/core';
-import { type ByteSource, openFile, type WriteOptions } from '@rarefy/io';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkItemArray,
+  checkOptions,
+  checkShape,
+  InputError,
+  type Matrix,
+  type RowSource,
+} from '@rarefy/core';
+import { type ByteSource, openFile, type WriteOptions, writeOptionNames } from '@rarefy/io';
 import { openArrowEmbeddings, writeArrowEmbeddings } from '../formats/arrow/arrow-embeddings.js';
 import { idsPathOf, openNpyEmbeddings, writeNpyEmbeddings } from '../formats/npy.js';
 import { openParquetEmbeddings, writeParquetEmbeddings } from '../formats/parquet/parquet-embeddings.js';
@@ -60,6 +69,8 @@ export interface WriteEmbeddingsOptions extends WriteOptions {
   readonly dtype?: WritableDtype | undefined;
 }
 
+const writeEmbeddingsNames = ['dtype', ...writeOptionNames] satisfies (keyof WriteEmbeddingsOptions)[];
+
 /** An open embedding file. Ids are in memory, rows are read on request. Dispose it after use. */
 export interface EmbeddingReader extends RowSource, EmbeddingIds, AsyncDisposable {
   /** Notes of the writer, such as the embedder's fingerprint. */
@@ -71,25 +82,28 @@ export interface EmbeddingReader extends RowSource, EmbeddingIds, AsyncDisposabl
 /**
  * Writes embeddings, completely or not at all. The extension selects the format: `.safetensors`, `.npy` with the ids in
  * `x.ids.json` beside it, `.pt`, `.parquet` or `.arrow`. Equal content gives equal bytes.
- * @throws ShapeError if the numbers of ids and rows differ; InvalidArgumentError for a repeated id, an unknown extension, or a
- * dtype or id that the format does not support; NotFiniteError that names the id of a NaN or infinity; MissingDependencyError for
- * `.arrow` without apache-arrow; what writeAtomically throws.
+ * @throws ShapeError if the numbers of ids and rows differ; InvalidArgumentError for ids that are not an array, a repeated id, an
+ * unknown extension, or a dtype or id that the format does not support; NotFiniteError that names the id of a NaN or infinity;
+ * MissingDependencyError for `.arrow` without apache-arrow; what writeAtomically throws.
  */
 export async function writeEmbeddings(
   path: string,
   file: WritableEmbeddings,
   options: WriteEmbeddingsOptions = {},
 ): Promise<void> {
+  checkOptions(options, writeEmbeddingsNames, 'writeEmbeddings');
   const { ids, integerIds = false, embeddings, metadata = {} } = file;
-  const { dtype = 'float32', ...callOptions } = options;
+  const { dtype = 'float32', ...writeOptions } = options;
   const format = formatToWrite(path, dtype);
-  if ('data' in embeddings && embeddings.data.length !== embeddings.rows * embeddings.cols) {
-    const { data, rows, cols } = embeddings;
-    throw new ShapeError(`embeddings have ${data.length} numbers, which is not ${rows} rows x ${cols} columns`);
-  }
-  checkIds({ ids, integerIds }, embeddings.rows);
-  const values = 'data' in embeddings ? memoryRows(embeddings) : embeddings;
-  await formats[format].write(path, { ids, integerIds, metadata, dtype, values }, callOptions);
+  checkItemArray(ids, 'writeEmbeddings');
+  const values = 'read' in Object(embeddings) ? (embeddings as RowSource) : checkedRows(embeddings as Matrix);
+  checkIds({ ids, integerIds }, values.rows);
+  await formats[format].write(path, { ids, integerIds, metadata, dtype, values }, writeOptions);
+}
+
+function checkedRows(embeddings: Matrix): RowSource {
+  checkShape(embeddings, 'embeddings');
+  return memoryRows(embeddings);
 }
 
 /**
@@ -99,6 +113,7 @@ export async function writeEmbeddings(
  * valid; MissingDependencyError for an Arrow file without apache-arrow; the signal's reason on abort. `read` throws the same.
  */
 export async function openEmbeddings(path: string, options: CallOptions = {}): Promise<EmbeddingReader> {
+  checkOptions(options, callOptionNames, 'openEmbeddings');
   const source = await openFile(path, options);
   try {
     const content = formatOfContent(await source.read(0, Math.min(source.size, formatHeadBytes), options));
@@ -125,6 +140,7 @@ export async function openEmbeddings(path: string, options: CallOptions = {}): P
  * @throws what {@link openEmbeddings} throws.
  */
 export async function readEmbeddings(path: string, options: CallOptions = {}): Promise<EmbeddingFile> {
+  checkOptions(options, callOptionNames, 'readEmbeddings');
   await using reader = await openEmbeddings(path, options);
   const { ids, integerIds, metadata, rows } = reader;
   const embeddings = await reader.read(0, rows, options);
@@ -135,6 +151,8 @@ export interface ConvertEmbeddingsOptions extends CallOptions {
   /** Dtype of the new file; default: that of the old one, or float32 if the new format does not support it. */
   readonly dtype?: WritableDtype | undefined;
 }
+
+const convertOptionNames = ['dtype', ...callOptionNames] satisfies (keyof ConvertEmbeddingsOptions)[];
 
 /**
  * Converts an embedding file of any format to any other, in blocks. Ids and metadata are kept. Numbers are exact unless the new
@@ -148,10 +166,12 @@ export async function convertEmbeddings(
   to: string,
   options: ConvertEmbeddingsOptions = {},
 ): Promise<{ readonly rows: number; readonly cols: number; readonly dtype: WritableDtype }> {
+  checkOptions(options, convertOptionNames, 'convertEmbeddings');
+  const { dtype: asked, ...callOptions } = options;
   const supported = supportedDtypes[formatToWrite(to)];
-  await using reader = await openEmbeddings(from, options);
+  await using reader = await openEmbeddings(from, callOptions);
   const { ids, integerIds, metadata, rows, cols } = reader;
-  const dtype = options.dtype ?? supported.find((candidate) => candidate === reader.dtype) ?? 'float32';
-  await writeEmbeddings(to, { ids, integerIds, metadata, embeddings: reader }, { ...options, dtype });
+  const dtype = asked ?? supported.find((candidate) => candidate === reader.dtype) ?? 'float32';
+  await writeEmbeddings(to, { ids, integerIds, metadata, embeddings: reader }, { ...callOptions, dtype });
   return { rows, cols, dtype };
 }

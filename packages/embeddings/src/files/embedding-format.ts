@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { InvalidArgumentError } from '@rarefy/core';
+import { described, InvalidArgumentError } from '@rarefy/core';
 import { npyMagic } from '../formats/npy.js';
 import { type WritableDtype, writableDtypes } from '../table/table.js';
 
@@ -37,9 +37,12 @@ export function formatOfName(path: string): EmbeddingFormat | undefined {
 /**
  * Format of a file to write, by its extension.
  * @param dtype dtype that the format must support
- * @throws InvalidArgumentError that lists the extensions, or the dtypes that the format supports.
+ * @throws InvalidArgumentError if `path` is not a string; or that lists the extensions, or the dtypes that the format supports.
  */
 export function formatToWrite(path: string, dtype?: WritableDtype): EmbeddingFormat {
+  if (typeof path !== 'string') {
+    throw new InvalidArgumentError(`the path of an embedding file must be a string, got ${described(path)}`);
+  }
   const format = formatOfName(path);
   if (format === undefined) {
     throw new InvalidArgumentError(

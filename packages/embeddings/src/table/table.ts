@@ -51,7 +51,7 @@ export async function* encodedBlocks(
   for (let start = 0; start < rows; start += block) {
     options.signal?.throwIfAborted();
     const end = Math.min(rows, start + block);
-    const { data } = await values.read(start, end, options);
+    const { data } = await values.read(start, end, { signal: options.signal });
     if (data.length !== (end - start) * cols) {
       throw new ShapeError(`rows ${start} to ${end} of ${cols} numbers were requested, got ${data.length} numbers`);
     }

@@ -7,7 +7,15 @@ import type { Dataset } from '@tensorflow/tfjs-data';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { casesOf } from '../../../../tests/support/exhaustive.js';
-import { type GrpoLoader, grpoLoader, type LoaderState, type PromptBatch, promptRows } from './grpo-loader.js';
+import {
+  type GrpoLoader,
+  grpoLoader,
+  type LoaderOptions,
+  type LoaderState,
+  type PromptBatch,
+  promptRows,
+  promptTexts,
+} from './grpo-loader.js';
 import type { BatchDataset } from './to-dataset.js';
 
 const prompts = Array.from({ length: 10 }, (_, index) => `prompt ${index}`);
@@ -326,12 +334,78 @@ describe('grpoLoader', () => {
     );
     const loader = grpoLoader(prompts, { sampler: testSampler(), batchSize: 1 });
     const [batch] = await take(loader, 1);
+    const { prompts: _, ...withoutPrompts } = batch!.state;
     const foreign = { ...batch!.state, sampler: { ...batch!.state.sampler, fingerprint: 'other' } };
     expect(() => loader.restore(foreign)).toThrow(StateMismatchError);
-    for (const state of [null, undefined, 3, {}, { ...batch!.state, step: -1 }, { ...batch!.state, draws: '1' }]) {
+    for (const state of [
+      null,
+      undefined,
+      3,
+      {},
+      withoutPrompts,
+      { ...batch!.state, step: -1 },
+      { ...batch!.state, draws: '1' },
+    ]) {
       expect(() => loader.restore(state as LoaderState), `${state}`).toThrow(StateMismatchError);
     }
     expect((await take(loader, 1))[0]!.step).toBe(2); // a refused state changes nothing
+  });
+
+  test('a sampler that is none, and prompts that are no array, are refused', () => {
+    const sampler = testSampler();
+    for (const [given, options, message] of [
+      [prompts, undefined, 'grpoLoader needs a sampler, got undefined'],
+      [
+        prompts,
+        { sampler: Promise.resolve(sampler) },
+        'grpoLoader needs a sampler, got a promise; did you forget await?',
+      ],
+      [prompts, { sampler: testSampler }, 'got a function; call the function that makes one'],
+      [Promise.resolve(prompts), { sampler }, 'grpoLoader needs a list of items, got a promise'],
+      [new Set(prompts), { sampler }, 'grpoLoader needs an array of items'],
+    ] as const) {
+      const create = () => grpoLoader(given as string[], options as unknown as LoaderOptions);
+      expect(create).toThrow(InvalidArgumentError);
+      expect(create).toThrow(message);
+    }
+  });
+
+  test('a rollout gets texts, and prompts without any are refused', async () => {
+    const textsOf = async (given: readonly unknown[]) => {
+      const loader = grpoLoader(given, { sampler: testSampler(), batchSize: 2 });
+      return promptTexts((await take(loader, 1))[0] as PromptBatch<{ prompt: string }>);
+    };
+    const records = prompts.map((prompt) => ({ prompt }));
+    expect(await textsOf(records)).toEqual([
+      { prompt: 'prompt 0', position: 0 },
+      { prompt: 'prompt 7', position: 7 },
+    ]);
+    await expect(textsOf(prompts)).rejects.toThrow(
+      'the prompt at position 0 is a string in place of a record; give the loader records, such as prompts.map((prompt) => ({ prompt }))',
+    );
+    await expect(textsOf(records.with(7, {} as never))).rejects.toThrow('position 7 has no text `prompt`');
+  });
+
+  test('a state is refused by other prompts, and taken by the same with more added', async () => {
+    const create = (given: readonly unknown[]) => grpoLoader(given, { sampler: testSampler(), batchSize: 2 });
+    const loader = create(prompts);
+    await take(loader, 2);
+    const state = json(loader.state());
+    const [next] = await take(loader, 1);
+    const more = create([...prompts, 'one more']);
+    more.restore(state);
+    expect((await take(more, 1))[0]!.positions).toEqual(next!.positions);
+
+    const [first, second, ...rest] = prompts;
+    const swapped = create([second, first, ...rest]);
+    const before = swapped.state();
+    expect(() => swapped.restore(state)).toThrow(StateMismatchError);
+    expect(() => swapped.restore(state)).toThrow(
+      'the prompts differ from those of the saved run, first at position 0, which now has "prompt 1"; give the loader the same prompts in the same order',
+    );
+    expect(swapped.state()).toEqual(before); // the sampler too
+    expect(() => create(prompts.slice(1)).restore(state)).toThrow('had 10 prompts and the loader has 9');
+    expect(() => create(prompts.with(6, 'other')).restore(state)).toThrow('first at one of the positions 4 to 7;');
   });
 
   test('a state with a changed bit is refused, or gives the same batches', async () => {
@@ -468,6 +542,23 @@ describe('toDataset', () => {
       const failures = await Promise.allSettled([iterator.next(), iterator.next()]);
       expect(failures.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     });
+  });
+
+  test('a batch has its state, and the loader itself, which may have been read ahead of, has none', async () => {
+    const create = () => grpoLoader(prompts, { sampler: testSampler(), batchSize: 2 });
+    const loader = create();
+    const fresh = loader.state();
+    const iterator = await (await loader.toDataset()).prefetch(3).iterator();
+    const trained: PromptBatch<string>[] = [];
+    for (let step = 0; step < 3; step++) trained.push((await iterator.next()).value as PromptBatch<string>);
+    expect(() => loader.state()).toThrow(InvalidArgumentError);
+    expect(() => loader.state()).toThrow('save the `state` of the last batch that you trained on');
+    const resumed = create();
+    resumed.restore(json(trained[1]!.state));
+    expect((await take(resumed, 1))[0]!.positions).toEqual(trained[2]!.positions);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    loader.restore(fresh);
+    expect(loader.state()).toEqual(fresh);
   });
 
   test('uses the given module', async () => {

@@ -1,7 +1,10 @@
 import {
+  checkComponent,
   checkInteger,
+  checkItemArray,
   checkOptions,
   type Draws,
+  described,
   digest,
   InvalidArgumentError,
   type LoadedBatch,
@@ -10,7 +13,9 @@ import {
   type SamplerState,
   StateMismatchError,
 } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
 import { checkImportance, type Importance, importanceWeights } from './importance.js';
+import { type PromptsState, promptsDigest } from './prompts-digest.js';
 import { type BatchDataset, type DatasetOptions, toDataset } from './to-dataset.js';
 
 /** Small JSON. */
@@ -22,6 +27,8 @@ export interface LoaderState {
   readonly draws: number;
   /** Digest of these two numbers. The sampler guards its own state. */
   readonly digest: string;
+  /** The prompts that were drawn from. A loader of others refuses the state. */
+  readonly prompts: PromptsState;
   readonly sampler: SamplerState;
 }
 
@@ -35,7 +42,10 @@ export interface PromptBatch<Prompt> extends LoadedBatch<Prompt> {
   readonly first: number;
   /** Weight version that the batch was drawn with. */
   readonly version: number;
-  /** Weight versions between the draw and the hand-over: updates that came too late for this batch, which was drawn ahead. */
+  /**
+   * Weight versions between the draw and the hand-over: updates that came too late for this batch, which was drawn ahead. Stages of
+   * a data set that read ahead count as hand-over: after them, it is `loader.sampler.weightsVersion - batch.version`.
+   */
   readonly staleness: number;
   /**
    * The state of the loader right after the draws of this batch: restoring it gives the batches that follow. It does not contain
@@ -83,23 +93,36 @@ export interface GrpoLoader<Prompt> extends Loader<PromptBatch<Prompt>> {
   readonly settings: Readonly<Record<string, unknown>>;
   /**
    * The state after the last batch handed over. Without batches drawn ahead it is the current state of the sampler, including
-   * updates and feedback since then; otherwise it equals the `state` of that batch.
+   * updates and feedback since then; otherwise it equals the `state` of that batch. It covers the ids and texts of the prompts: the
+   * first call reads all of them, a million in a fraction of a second.
+   * @throws InvalidArgumentError once a data set has drawn from the loader, since it may have read ahead of the training loop. Save
+   *   the `state` of the last batch trained on.
    */
   state(): LoaderState;
+  /**
+   * Continues after the batches of `state`. Prompts may have been added since.
+   * @throws StateMismatchError naming the first difference if the prompts or their order are others, or if the state belongs to
+   *   another sampler or is damaged. Nothing is restored then.
+   */
   restore(state: LoaderState): void;
-  /** The same batches as a `tf.data.Dataset` of `@tensorflow/tfjs-data`. Both share one stream. */
+  /**
+   * The same batches as a `tf.data.Dataset` of `@tensorflow/tfjs-data`. Both share one stream. Save the `state` of the last batch
+   * trained on, in place of `loader.state()`.
+   */
   toDataset(options?: DatasetOptions): Promise<BatchDataset<PromptBatch<Prompt>>>;
 }
 
 /**
  * Feeds GRPO from any sampler of prompt positions. Ends when the sampler ends; a partial last batch is dropped.
  * @param prompts of any type; position p is `prompts[p]`; not copied
- * @throws InvalidArgumentError if an option is unknown or out of range; while iterating, if the sampler draws a position without a
- *   prompt, or there is a second consumer.
+ * @throws InvalidArgumentError if `prompts` is not an array, there is no sampler, or an option is unknown or out of range; while
+ *   iterating, if the sampler draws a position without a prompt, or there is a second consumer.
  */
 export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOptions): GrpoLoader<Prompt> {
-  checkOptions(options, optionNames, 'grpoLoader');
-  const { sampler, batchSize = 32, groupSize = 8, importance = 'none', target, prefetch = 0, signal } = options;
+  const given = checkOptions(options, optionNames, 'grpoLoader');
+  const { sampler, batchSize = 32, groupSize = 8, importance = 'none', target, prefetch = 0, signal } = given;
+  checkItemArray(prompts, 'grpoLoader');
+  checkComponent('sampler', sampler, 'grpoLoader');
   checkInteger('batchSize', batchSize, 1);
   checkInteger('groupSize', groupSize, 1);
   checkInteger('prefetch', prefetch, 0);
@@ -110,8 +133,16 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
   let newestVersion = 0;
   let finished = false;
   let consumed = false;
+  let feedsDataset = false;
+  const promptsRead = promptsDigest(prompts);
 
-  const snapshot = (): LoaderState => ({ version: 1, ...drawn, digest: digestOf(drawn), sampler: sampler.state() });
+  const snapshot = (): LoaderState => ({
+    version: 1,
+    ...drawn,
+    digest: digestOf(drawn),
+    prompts: promptsRead.state(),
+    sampler: sampler.state(),
+  });
 
   const drawBatch = () => {
     const draws = sampler.draw(batchSize);
@@ -180,16 +211,33 @@ export function grpoLoader<Prompt>(prompts: readonly Prompt[], options: LoaderOp
     },
     settings: { batchSize, groupSize, importance, target: target ? digest(target) : 'uniform' },
     [Symbol.asyncIterator]: iterate,
-    state: () => (ahead.length > 0 ? handedOver! : snapshot()),
+    state() {
+      if (feedsDataset) {
+        throw new InvalidArgumentError(
+          'a data set draws from this loader and may be ahead of your loop, so the loader does not know what you trained on; save the `state` of the last batch that you trained on',
+        );
+      }
+      return ahead.length > 0 ? handedOver! : snapshot();
+    },
     restore(state) {
       const count = countOf(state);
+      promptsRead.check(state.prompts);
       sampler.restore(state.sampler);
+      feedsDataset = false;
       ahead = [];
       drawn = count;
       handedOver = undefined;
       finished = false;
     },
-    toDataset: (datasetOptions) => toDataset(loader, datasetOptions),
+    toDataset(datasetOptions) {
+      const batches = {
+        [Symbol.asyncIterator]() {
+          feedsDataset = true;
+          return iterate();
+        },
+      };
+      return toDataset(batches, datasetOptions);
+    },
   };
   return loader;
 }
@@ -212,6 +260,22 @@ export function promptRows<Prompt>(batch: PromptBatch<Prompt>): PromptRows<Promp
   };
 }
 
+/**
+ * The texts or messages of a batch and their positions, for a rollout.
+ * @throws InvalidArgumentError if a prompt is not a record with a text or messages as `prompt`, such as a text alone.
+ */
+export function promptTexts({ prompts, positions }: PromptBatch<{ readonly prompt: ChatPrompt }>) {
+  return prompts.map((record: unknown, row) => {
+    const { prompt } = Object(record) as { readonly prompt?: ChatPrompt };
+    const position = positions[row]!;
+    if (typeof prompt === 'string' || Array.isArray(prompt)) return { prompt: prompt as ChatPrompt, position };
+    const what = typeof record === 'object' ? 'has no text `prompt`' : `is ${described(record)} in place of a record`;
+    throw new InvalidArgumentError(
+      `the prompt at position ${position} ${what}; give the loader records, such as prompts.map((prompt) => ({ prompt }))`,
+    );
+  });
+}
+
 interface Count {
   readonly step: number;
   readonly draws: number;
@@ -221,10 +285,10 @@ const digestOf = ({ step, draws }: Count) => digest([step, draws]);
 
 /** @throws StateMismatchError if `state` is not the state of a loader, or is damaged. */
 function countOf(state: LoaderState): Count {
-  const { version, step, draws, digest: saved } = (state ?? {}) as Partial<LoaderState>;
-  if (version === 1 && typeof step === 'number' && typeof draws === 'number' && saved === digestOf({ step, draws })) {
-    return { step, draws };
-  }
+  const { version, step, draws, digest: saved, prompts } = (state ?? {}) as Partial<LoaderState>;
+  const isWhole = typeof step === 'number' && typeof draws === 'number' && saved === digestOf({ step, draws });
+  const hasPrompts = Number.isSafeInteger(prompts?.count) && typeof prompts?.prefixes === 'string';
+  if (version === 1 && isWhole && hasPrompts) return { step, draws };
   const seen = String(JSON.stringify(state)).slice(0, 200);
   throw new StateMismatchError(`this is not a valid loader state of version 1: ${seen}`);
 }

@@ -9,7 +9,7 @@ export interface DatasetOptions {
   readonly lib?: TensorFlowData | (() => Promise<TensorFlowData>);
 }
 
-/** The elements are the batches of the loader, unchanged. They contain no tensors. */
+/** The elements are the batches of the loader, unchanged. They contain no tensors. Save the `state` of the last one trained on. */
 export type BatchDataset<Batch> = Dataset<Batch & TensorContainerObject>;
 
 /**

@@ -4,6 +4,8 @@ import {
   type ChatMessage,
   type ChatPrompt,
   chatFormat,
+  checkChatFormat,
+  checkLoaded,
   generate,
   type LoadedModel,
   padLeft,
@@ -75,11 +77,13 @@ export interface Rollout {
  * @throws InvalidArgumentError if an option is unknown or out of range, or the lengths do not fit the model's positions.
  */
 export async function rollout(
-  { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly RolloutPrompt[],
   options: RolloutOptions,
 ): Promise<Rollout> {
   checkOptions(options, optionNames, 'rollout');
+  checkLoaded(loaded, 'rollout');
+  const { model, tokenizer } = loaded;
   const {
     groupSize,
     maxPromptLength,
@@ -88,6 +92,7 @@ export async function rollout(
     format = chatFormat(tokenizer),
     ...generation
   } = options;
+  checkChatFormat(format, 'rollout');
   checkInteger('groupSize', groupSize, 1);
   checkInteger('maxPromptLength', maxPromptLength, format.prompt('').ids.length);
   checkInteger('maxCompletionLength', maxCompletionLength, 1);

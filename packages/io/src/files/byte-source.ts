@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { type CallOptions, CorruptFileError } from '@rarefy/core';
+import { type CallOptions, CorruptFileError, callOptionNames, checkOptions } from '@rarefy/core';
 import { orFileError } from '../messages.js';
 
 /** Random access to bytes. */
@@ -20,6 +20,7 @@ export interface ByteSource {
  * @throws InputError if it cannot be read, also from `read`; the signal's reason on abort.
  */
 export async function openFile(path: string, options: CallOptions = {}): Promise<ByteSource & AsyncDisposable> {
+  checkOptions(options, callOptionNames, 'openFile');
   options.signal?.throwIfAborted();
   const file: FileHandle = await orFileError('read', path, open(path));
   try {

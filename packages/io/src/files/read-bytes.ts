@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { type CallOptions, InputError } from '@rarefy/core';
+import { type CallOptions, callOptionNames, checkOptions, InputError } from '@rarefy/core';
 import { fileError, orFileError } from '../messages.js';
 
 const chunkBytes = 2 ** 18;
@@ -16,11 +16,19 @@ export function sourceName(source: string): string {
  * several gzip members in a row are one stream. With `reuse`, a chunk is valid only until the next one is requested.
  * @throws InputError if it cannot be read, or its gzip data is damaged or truncated; the signal's reason on abort.
  */
-export async function* readBytes(
+export function readBytes(
   source: string,
   options: CallOptions & { readonly reuse?: boolean } = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { signal, reuse = false } = options;
+  checkOptions(options, ['reuse', ...callOptionNames], 'readBytes');
+  return bytesOf(source, options.reuse ?? false, options.signal);
+}
+
+async function* bytesOf(
+  source: string,
+  reuse: boolean,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const buffers = { reuse: false };
   const chunks = source === '-' ? readStandardInput(signal) : readFileChunks(source, buffers, signal);
   let head: Uint8Array = new Uint8Array(0);

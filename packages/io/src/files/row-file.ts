@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type CallOptions,
+  checkInteger,
+  checkOptions,
   InvalidArgumentError,
   type Matrix,
   RarefyError,
@@ -28,9 +30,12 @@ export interface RowFileOptions {
 /**
  * Creates an empty file for rows of `cols` numbers. Where the system allows it, the file is unlinked as soon as it is open, so that
  * it disappears even if the process is killed.
- * @throws InputError if it cannot be created.
+ * @throws InvalidArgumentError if `cols` is not an integer ≥ 0; InputError if the file cannot be created.
  */
-export async function rowFile(cols: number, { folder = tmpdir() }: RowFileOptions = {}): Promise<RowFile> {
+export async function rowFile(cols: number, options: RowFileOptions = {}): Promise<RowFile> {
+  checkOptions(options, ['folder'] satisfies (keyof RowFileOptions)[], 'rowFile');
+  checkInteger('cols', cols, 0);
+  const { folder = tmpdir() } = options;
   const own = await orFileError('write', folder, mkdtemp(join(folder, 'rarefy-rows-')));
   const path = join(own, 'rows.f32');
   const remove = () => rm(own, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import type { CallOptions } from '@rarefy/core';
+import { type CallOptions, callOptionNames, checkOptions } from '@rarefy/core';
 import { orFileError } from '../messages.js';
 import { type FileSystem, nodeFileSystem, type OpenFile } from './file-system.js';
 
@@ -10,6 +10,9 @@ export interface WriteOptions extends CallOptions {
   /** Called when all bytes are written, before the file appears under its name. If it throws, the write fails. */
   readonly beforeCommit?: ((path: string) => Promise<void>) | undefined;
 }
+
+/** Names of {@link WriteOptions}, for `checkOptions` in functions whose options extend them. */
+export const writeOptionNames = ['fileSystem', 'beforeCommit', ...callOptionNames] satisfies (keyof WriteOptions)[];
 
 /**
  * Writes a file completely or not at all: writes to `.<name>.<random>.tmp` in the same folder, then fsync, rename, and fsync of the
@@ -22,6 +25,7 @@ export async function writeAtomically(
   content: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   options: WriteOptions = {},
 ): Promise<void> {
+  checkOptions(options, writeOptionNames, 'writeAtomically');
   const { signal, fileSystem = nodeFileSystem, beforeCommit } = options;
   const folder = dirname(path);
   const unfinished = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);

@@ -6,7 +6,7 @@ import { InputError, type WorkEvent } from '@rarefy/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { quickRandom } from '../../../../tests/support/mutate-bytes.js';
-import { type JsonlLine, type JsonlOptions, type JsonlStats, readJsonl } from './read-jsonl.js';
+import { type JsonlLine, type JsonlOptions, type JsonlStats, readJsonl, readLines } from './read-jsonl.js';
 import { writeJsonl } from './write-jsonl.js';
 
 let folder: string;
@@ -99,9 +99,14 @@ test('a bad line names file, line, byte and reason', async () => {
   const path = await file('{"a":1}\n{"a":\n');
   expect((await failure(path)).message).toMatch(
     new RegExp(
-      `^${path}, line 2 \\(byte 8\\): the line is not JSON: .*onBadLine: 'skip', or --on-bad-line skip\\)\\.$`,
+      `^${path}, line 2 \\(byte 8\\): the line is not JSON: .*Correct the line; in code, onBadLine: 'skip' skips such lines\\.$`,
     ),
   );
+  // Commands with --on-bad-line give onBadLine, others do not: only the first must advise it.
+  const given = await failure(path, { onBadLine: 'stop' });
+  expect(given.message).toMatch(/Correct the line, or skip such lines \(onBadLine: 'skip', or --on-bad-line skip\)\.$/);
+  const lines = readLines(path, String, {}, 'Write it again.');
+  await expect(lines.next().then(() => lines.next())).rejects.toThrow(/JSON.*\. Write it again\.$/);
   const invalid = [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xe2, 0x82], [0xff], [0xf5, 0x80, 0x80, 0x80]];
   for (const bytes of invalid) {
     const broken = await file(Buffer.concat([Buffer.from('1\n"'), Buffer.from(bytes), Buffer.from('"\n')]));

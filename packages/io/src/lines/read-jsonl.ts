@@ -1,4 +1,12 @@
-import { type CallOptions, checkInteger, InputError, InvalidArgumentError, startProgress } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkInteger,
+  checkOptions,
+  InputError,
+  InvalidArgumentError,
+  startProgress,
+} from '@rarefy/core';
 import { readBytes, sourceName } from '../files/read-bytes.js';
 import { type ByteLine, splitLines } from './split-lines.js';
 
@@ -51,11 +59,21 @@ export interface JsonlOptions extends CallOptions {
   readonly stats?: JsonlStats;
 }
 
+/** Names of {@link JsonlOptions}, for `checkOptions` in readers whose options extend them. */
+export const jsonlOptionNames = [
+  'onBadLine',
+  'maxLineBytes',
+  'stats',
+  ...callOptionNames,
+] satisfies (keyof JsonlOptions)[];
+
 const task = 'read';
 const progressEvery = 1000;
 
-function fixFor(source: string): string {
+/** What to do about a bad line. The commands that have `--on-bad-line` always give `onBadLine`; others do not have that option. */
+function fixFor(source: string, { onBadLine }: JsonlOptions): string {
   if (/\.(csv|tsv|parquet)$/i.test(source)) return 'Expected JSON Lines; `rarefy download` converts csv and parquet.';
+  if (onBadLine === undefined) return "Correct the line; in code, onBadLine: 'skip' skips such lines.";
   return "Correct the line, or skip such lines (onBadLine: 'skip', or --on-bad-line skip).";
 }
 
@@ -70,24 +88,38 @@ function fixFor(source: string): string {
  * abort.
  */
 export function readJsonl(source: string, options: JsonlOptions = {}): AsyncGenerator<JsonlLine, void, undefined> {
+  checkOptions(options, jsonlOptionNames, 'readJsonl');
   return readLines(source, (value) => value, options);
 }
 
 /**
  * Reads the lines of a JSON Lines file and converts each; `toValue` throws BadLine to reject one. See {@link readJsonl} for the
  * rules.
+ * @param fix what to do about a bad line, for the message; default: correct or skip it
  * @throws what `toValue` throws; otherwise as {@link readJsonl}.
  */
-export async function* readLines<Value>(
+export function readLines<Value>(
   source: string,
   toValue: (value: unknown, line: number) => Value,
   options: JsonlOptions = {},
+  fix?: string,
 ): AsyncGenerator<JsonlLine<Value>, void, undefined> {
-  const { signal, onEvent, onBadLine = 'stop', maxLineBytes = 2 ** 24, stats } = options;
+  checkOptions(options, jsonlOptionNames, 'readLines');
+  const { onBadLine = 'stop', maxLineBytes = 2 ** 24 } = options;
   checkInteger('maxLineBytes', maxLineBytes, 1);
   if (onBadLine !== 'stop' && onBadLine !== 'skip') {
     throw new InvalidArgumentError(`onBadLine must be 'stop' or 'skip', got ${String(onBadLine)}`);
   }
+  return linesOf(source, toValue, { ...options, onBadLine, maxLineBytes }, fix ?? fixFor(source, options));
+}
+
+async function* linesOf<Value>(
+  source: string,
+  toValue: (value: unknown, line: number) => Value,
+  options: JsonlOptions & { readonly maxLineBytes: number },
+  fix: string,
+): AsyncGenerator<JsonlLine<Value>, void, undefined> {
+  const { signal, onEvent, onBadLine, maxLineBytes, stats } = options;
   const skipped = new Map<BadLineReason, number>();
   let firstSkipped = '';
   let records = 0;
@@ -105,9 +137,7 @@ export async function* readLines<Value>(
       } catch (error) {
         if (!(error instanceof BadLine)) throw error;
         const location = `${sourceName(source)}, line ${raw.line} (byte ${raw.byte}): ${error.message}`;
-        if (onBadLine === 'stop') {
-          throw new InputError(`${location}. ${fixFor(source)}`);
-        }
+        if (onBadLine === 'stop') throw new InputError(`${location}. ${fix}`);
         skipped.set(error.reason, (skipped.get(error.reason) ?? 0) + 1);
         if (stats) stats.skipped[error.reason] = (stats.skipped[error.reason] ?? 0) + 1;
         firstSkipped ||= location;

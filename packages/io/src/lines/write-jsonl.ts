@@ -1,4 +1,4 @@
-import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
+import { type CallOptions, callOptionNames, checkOptions, InvalidArgumentError } from '@rarefy/core';
 import { writeAtomically } from '../files/write-atomically.js';
 
 const chunkCharacters = 2 ** 16;
@@ -13,6 +13,7 @@ export async function writeJsonl(
   values: Iterable<unknown> | AsyncIterable<unknown>,
   options: CallOptions = {},
 ): Promise<number> {
+  checkOptions(options, callOptionNames, 'writeJsonl');
   let count = 0;
   async function* lines(): AsyncGenerator<Uint8Array> {
     let text = '';

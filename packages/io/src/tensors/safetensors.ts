@@ -1,4 +1,4 @@
-import { type CallOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { type CallOptions, callOptionNames, checkOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import { openFile } from '../files/byte-source.js';
 import { writeAtomically } from '../files/write-atomically.js';
 import { toFloat16 } from './float16.js';
@@ -17,6 +17,7 @@ export interface Safetensors {
  * @throws InputError if it cannot be read; CorruptFileError if it is not valid; the signal's reason on abort.
  */
 export async function readSafetensors(path: string, options: CallOptions = {}): Promise<Safetensors> {
+  checkOptions(options, callOptionNames, 'readSafetensors');
   await using file = await openFile(path, options);
   const { name, size } = file;
   const length = safetensorsHeaderLength(await file.read(0, Math.min(8, size), options), size, name);
@@ -86,6 +87,7 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
   options: CallOptions = {},
 ): Promise<void> {
+  checkOptions(options, callOptionNames, 'writeSafetensors');
   await writeAtomically(path, safetensorsChunks(tensors, metadata), options);
 }
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { CallOptions } from '@rarefy/core';
+import { type CallOptions, checkOptions } from '@rarefy/core';
 
 export interface GuardedWorkerOptions<Data> {
   /** URL of the library that the worker imports; see {@link libraryUrl}. */
@@ -15,6 +15,14 @@ export interface GuardedWorkerOptions<Data> {
   /** Makes the error for a request that fails, takes too long, or uses too much memory. */
   readonly toError: (reason: string) => Error;
 }
+
+const optionNames = [
+  'library',
+  'data',
+  'timeMs',
+  'heapMegabytes',
+  'toError',
+] satisfies (keyof GuardedWorkerOptions<unknown>)[];
 
 export interface GuardedWorker<Request, Answer> extends AsyncDisposable {
   /**
@@ -44,8 +52,10 @@ export function libraryUrl(name: string, from: string): string {
  */
 export function guardedWorker<Library, Data, Request, Answer>(
   serve: (library: Library, data: Data) => Promise<(request: Request) => Served<Answer> | Promise<Served<Answer>>>,
-  { library, data, timeMs, heapMegabytes, toError }: GuardedWorkerOptions<Data>,
+  options: GuardedWorkerOptions<Data>,
 ): GuardedWorker<Request, Answer> {
+  checkOptions(options, optionNames, 'guardedWorker');
+  const { library, data, timeMs, heapMegabytes, toError } = options;
   const worker = new Worker(workerText(serve), {
     eval: true,
     workerData: { library, data },

@@ -63,6 +63,7 @@ export async function activate(name: BackendName): Promise<void> {
   try {
     // setBackend resolves to false, and leaves the old backend current, if a backend cannot start.
     computes = (await tf.setBackend(backend)) && tf.getBackend() === backend && smokeTest();
+    if (name === 'wasm') removeWasmErrorHandlers();
   } catch (cause) {
     const hint =
       cause instanceof TypeError && cause.message.includes('isNullOrUndefined')
@@ -71,6 +72,20 @@ export async function activate(name: BackendName): Promise<void> {
     throw new MissingDependencyError(peer, fix, `${peer} loads but fails when it computes.${hint}`, { cause });
   }
   if (!computes) throw new MissingDependencyError(peer, fix, `${peer} loads but does not start.`);
+}
+
+/**
+ * @tensorflow/tfjs-backend-wasm throws every uncaught error again, so that Node prints the line that throws: 60 KB of its code, and
+ * the message below it. Without its handlers, Node prints the error as always.
+ */
+function removeWasmErrorHandlers(): void {
+  if (typeof process === 'undefined' || typeof process.listeners !== 'function') return; // in a browser
+  const emitter: NodeJS.EventEmitter = process;
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    for (const handler of emitter.listeners(event) as (() => void)[]) {
+      if (/ExitStatus|throw reason/.test(String(handler))) emitter.off(event, handler);
+    }
+  }
 }
 
 const loaders: Record<BackendName, { peer: string; backend: string; load: () => Promise<object> }> = {

@@ -159,6 +159,16 @@ export function promptText(prompt: ChatPrompt): string {
   return prompt.map(({ role, content }) => `${role}: ${content}`).join('\n\n');
 }
 
+/** @throws InvalidArgumentError if `format` is not a chat format, such as the name of one. */
+export function checkChatFormat(format: unknown, where: string): void {
+  const { name, stopId, prompt, conversation } = Object(format) as Record<string, unknown>;
+  const hasFunctions = typeof prompt === 'function' && typeof conversation === 'function';
+  if (typeof name === 'string' && Number.isInteger(stopId) && hasFunctions) return;
+  throw new InvalidArgumentError(
+    `${where} needs \`format\` to be a chat format, with name, stopId, prompt and conversation, got ${described(format)}; give chatFormat(tokenizer), or leave it out`,
+  );
+}
+
 function checkLimit(maxTokens: number): void {
   if (Number.isInteger(maxTokens) || maxTokens === Number.POSITIVE_INFINITY) return;
   throw new InvalidArgumentError(`maxTokens must be an integer, got ${maxTokens}`);

@@ -1,5 +1,5 @@
 import { checkOptions, counterRandom, InputError, InvalidArgumentError } from '@rarefy/core';
-import type { ChatFormat, ChatPrompt } from '../tokenizer/chat-format.js';
+import { type ChatFormat, type ChatPrompt, checkChatFormat } from '../tokenizer/chat-format.js';
 
 /** One row of training tokens. Tokens from index `firstTrained` on are predicted; earlier ones are only read. */
 export interface TrainingExample {
@@ -29,7 +29,7 @@ export function windows(tokens: Int32Array, options: { length: number; batchSize
  * conversation that is too long loses the beginning of its prompt, then the end of its answer.
  * @param options.format such as `chatFormat(tokenizer)`, or a format of your own
  * @param options.maxTokens most tokens per example, such as the positions of the model; default: no limit
- * @throws what {@link ChatFormat.conversation} throws; InvalidArgumentError if an option is unknown.
+ * @throws what {@link ChatFormat.conversation} throws; InvalidArgumentError if an option is unknown or `format` is not a format.
  */
 export function answerExamples(
   conversations: Iterable<{ readonly prompt: ChatPrompt; readonly answer: string }>,
@@ -37,6 +37,7 @@ export function answerExamples(
 ): TrainingExample[] {
   checkOptions(options, ['format', 'maxTokens'], 'answerExamples');
   const { format, maxTokens } = options;
+  checkChatFormat(format, 'answerExamples');
   return Array.from(conversations, ({ prompt, answer }) => {
     const { ids, answerStart } = format.conversation(prompt, answer, maxTokens);
     return { ids, firstTrained: answerStart };

@@ -40,8 +40,8 @@ export async function exactNeighbors(
   points: Matrix | RowSource,
   options: ExactNeighborsOptions,
 ): Promise<ExactNeighbors> {
-  checkOptions(options, ['k', 'metric', ...engineOptionNames, ...callOptionNames], 'exactNeighbors');
-  const { metric = 'euclidean', k } = options;
+  const known = ['k', 'metric', ...engineOptionNames, ...callOptionNames];
+  const { metric = 'euclidean', k } = checkOptions(options, known, 'exactNeighbors');
   checkEngineOptions(metric, options);
   const reader = readerOf(points, 'points', options);
   checkCount(k, reader.rows);
@@ -64,6 +64,7 @@ export interface ExactIndexOptions extends ExactEngineOptions {
 export function exactIndex(options: ExactIndexOptions = {}): NeighborIndex {
   checkOptions(options, ['metric', ...engineOptionNames], 'exactIndex');
   const { metric = 'euclidean', ...engine } = options;
+  checkEngineOptions(metric, engine);
   return storedIndex({
     metric,
     fingerprint: `exact-index:metric=${metric}`,

@@ -1,4 +1,4 @@
-import type { CallOptions, MeasuredRecall, Metric, Neighbors } from '@rarefy/core';
+import { type CallOptions, type MeasuredRecall, type Metric, type Neighbors, warn } from '@rarefy/core';
 
 /** A graph whose recall is lower comes with a warning. */
 export const lowRecall = 0.95;
@@ -23,7 +23,10 @@ export function countFound(neighbors: Neighbors, row: number, k: number, farthes
   return found;
 }
 
-/** The graph with its recall, which is reported as a message, or as a warning with the code `low-recall` if it is low. */
+/**
+ * The graph with its recall, which is reported as a message, or as a warning with the code `low-recall` if it is low. Without
+ * `onEvent`, `console.warn` prints the warning.
+ */
 export function withRecall(
   { rows, k, ids, distances }: Neighbors,
   recall: MeasuredRecall,
@@ -33,7 +36,7 @@ export function withRecall(
   const figure = `${(100 * recall.value).toFixed(1)} % of the true neighbors, measured on ${recall.sampledRows} rows`;
   if (recall.value < lowRecall) {
     const message = `the neighbor graph holds ${figure}; densities are less certain: search wider or use an exact index`;
-    onEvent?.({ type: 'work-warning', task, code: 'low-recall', message });
+    warn(onEvent, { task, code: 'low-recall', message });
   } else {
     onEvent?.({ type: 'work-message', task, message: `the neighbor graph holds ${figure}` });
   }

@@ -19,16 +19,17 @@ export interface RowReader {
 /** Numbers per copy: about a millisecond. */
 const chunkNumbers = 2 ** 20;
 
-/** @throws ShapeError if the sizes do not agree; InvalidArgumentError if the data is not a Float32Array. */
+/** @throws ShapeError if the sizes do not agree; InvalidArgumentError if `points` is neither a matrix nor a row source. */
 export function readerOf(points: Matrix | RowSource, name: string, { signal }: CallOptions): RowReader {
-  const { rows, cols } = points;
-  if ('read' in points) {
+  if ('read' in Object(points)) {
+    const { rows, cols } = points as RowSource;
     checkSizes(rows, cols, name);
-    return { rows, cols, name, copy: (...range) => copyFromSource(points, name, signal, ...range) };
+    return { rows, cols, name, copy: (...range) => copyFromSource(points as RowSource, name, signal, ...range) };
   }
-  checkShape(points, name);
-  checkSizes(rows, cols, name);
-  return rowsReader(points, name);
+  const matrix = points as Matrix;
+  checkShape(matrix, name);
+  checkSizes(matrix.rows, matrix.cols, name);
+  return rowsReader(matrix, name);
 }
 
 /** Reads rows that are held in memory and were checked. */

@@ -63,16 +63,16 @@ export function checkDigest(value: unknown, expected: string): void {
 }
 
 /** @throws StateMismatchError if the value is not base64 of float64 numbers. */
-export function decodeDoubles(text: unknown): Float64Array<ArrayBuffer> {
+export function decodeDoubles(text: unknown): Float64Array {
   return new Float64Array(decodeBytes(text, 8));
 }
 
 /** @throws StateMismatchError if the value is not base64 of int32 numbers. */
-export function decodeIntegers(text: unknown): Int32Array<ArrayBuffer> {
+export function decodeIntegers(text: unknown): Int32Array {
   return new Int32Array(decodeBytes(text, 4));
 }
 
-function decodeBytes(text: unknown, bytesPerNumber: number): ArrayBuffer {
+function decodeBytes(text: unknown, bytesPerNumber: number): ArrayBufferLike {
   try {
     if (typeof text !== 'string') throw new TypeError('they are not text');
     const bytes = decodeBase64(text);

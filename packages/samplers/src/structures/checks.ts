@@ -1,4 +1,4 @@
-import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
+import { described, InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
 
 /** No sum of 2^31 weights up to this one overflows, rounding included. */
 const largestWeight = Number.MAX_VALUE / 2 ** 32;
@@ -10,8 +10,17 @@ export function checkedWeight(weight: number, position: number): number {
   throw new InvalidWeightsError(`weight ${weight} at position ${position}: weights must be ${rule}`);
 }
 
-/** A copy, unchecked, with -0 as 0, because JSON has no -0. */
+/** @throws InvalidArgumentError if `weights` is not an array, such as a promise of one, or an object that has weights. */
+export function checkWeightList(weights: ArrayLike<number>): void {
+  if (Array.isArray(weights) || ArrayBuffer.isView(weights)) return;
+  const what = described(weights);
+  const hint = what === 'a promise' ? 'did you forget await?' : 'give an array with one number per position';
+  throw new InvalidArgumentError(`weights must be an array of numbers, got ${what}; ${hint}`);
+}
+
+/** A copy, its numbers unchecked, with -0 as 0, because JSON has no -0. @throws InvalidArgumentError if there is no array. */
 export function copyWeights(weights: ArrayLike<number>): Float64Array {
+  checkWeightList(weights);
   const copy = new Float64Array(weights.length);
   for (let position = 0; position < copy.length; position++) copy[position] = weights[position]! + 0;
   return copy;

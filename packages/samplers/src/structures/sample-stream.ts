@@ -40,8 +40,7 @@ export async function sampleStream<Item>(
   stream: Iterable<Item> | AsyncIterable<Item>,
   options: SampleStreamOptions<Item>,
 ): Promise<Item[]> {
-  checkOptions(options, optionNames, 'sampleStream');
-  const { count, weight: weigh, seed, signal } = options;
+  const { count, weight: weigh, seed, signal } = checkOptions(options, optionNames, 'sampleStream');
   checkInteger('count', count, 0);
   const random = counterRandom(seed);
   let used = 0;

@@ -1,5 +1,6 @@
 import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, type NeighborIndex } from '@rarefy/core';
 import { autoIndex } from '@rarefy/neighbors/auto';
+import { emptyIndex } from '../../numeric/empty-index.js';
 
 /**
  * Smoothing kernel of two rows at distance d. `gaussian`: exp(-d² / 2h²). `exponential`: exp(-d / h). `angular`: (1 - θ / π)^p,
@@ -105,7 +106,7 @@ export function kernelSettings(options: KernelDensityOptions): KernelSettings {
   const width = isAngular ? `power=${power}` : `bandwidth=${bandwidth ?? 'neighbors'}`;
   const name = `kernel-density:kernel=${kernel},${width}`;
   if (method === 'exact') return { kernel, bandwidth, power, index, sampling: undefined, fingerprint: name };
-  const { metric, fingerprint } = index();
+  const { metric, fingerprint } = emptyIndex(index);
   check(metric !== 'dot', `a kernel density needs an index with metric euclidean or cosine, got ${metric}`);
   const sampling = { k, samples, seed };
   const sampled = `near-and-random,k=${k},samples=${samples},seed=${seed}`;
