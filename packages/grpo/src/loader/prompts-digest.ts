@@ -19,7 +19,8 @@ export interface PromptsDigest {
 }
 
 /**
- * Covers texts, and the `id` and `prompt` of records, as far as these are texts, numbers or lists of messages. Of other prompts it covers the number.
+ * Covers texts, and the `id` and `prompt` of records, as far as these are texts, numbers or lists of messages. Of other prompts it
+ * covers the number.
  * @param prompts not copied
  */
 export function promptsDigest(prompts: readonly unknown[]): PromptsDigest {

@@ -21,8 +21,7 @@ const maxShapes = 1000;
 /**
  * The format that a chat template writes, with the ids of transformers' `apply_chat_template`. One difference is by design: the
  * name of a special token inside a text stays text.
- * @throws InputError if the template cannot be compiled, fails on one user turn, leaves the text out, or names no token that ends an
- *   answer.
+ * @throws InputError if the template cannot be compiled, fails on one user turn, leaves the text out, or no token ends an answer.
  */
 export function templateFormat(tokenizer: Tokenizer, { template, variables, date }: TemplateSettings): ChatFormat {
   const special = tokenizer.specialTokens ?? new Map<string, SpecialToken>();

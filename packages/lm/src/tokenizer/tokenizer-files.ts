@@ -6,7 +6,8 @@ import { type ChatSettings, type Tokenizer, tokenizerFromJson } from './tokenize
 
 /**
  * Reads a Hugging Face `tokenizer.json`, and what the files in the same folder say of chats: the chat template in
- * `chat_template.jinja` or `tokenizer_config.json`, and the tokens that end an answer in `generation_config.json` and `config.json`.
+ * `chat_template.jinja` or `tokenizer_config.json`, and the tokens that end an answer in `generation_config.json` and
+ * `config.json`.
  * @param path the file, or its folder
  * @throws InputError if the file is missing or holds an unsupported tokenizer; CorruptFileError if it is not valid JSON.
  */
@@ -40,8 +41,8 @@ const generationFile = 'generation_config.json';
 
 /**
  * Writes `tokenizer.json` and `tokenizer_config.json` for Hugging Face's `AutoTokenizer`, and `chat_template.jinja` and
- * `generation_config.json` if the model has them; old ones are removed. Each file is written whole or not at all. Creates the folder
- * if it is missing.
+ * `generation_config.json` if the model has them; old ones are removed. Each file is written whole or not at all. Creates
+ * the folder if it is missing.
  * @throws InputError if a file cannot be written; the signal's reason on abort.
  */
 export async function saveTokenizer(folder: string, tokenizer: Tokenizer, options: CallOptions = {}): Promise<void> {

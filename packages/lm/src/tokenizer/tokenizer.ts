@@ -32,7 +32,10 @@ export interface SpecialToken {
   readonly stripsRight: boolean;
 }
 
-/** What the files of a model say of chats. To give a model another template: `{ ...tokenizer, chat: { ...tokenizer.chat, template } }`. */
+/**
+ * What the files of a model say of chats. To save a model with another template, give it the tokenizer
+ * `{ ...tokenizer, chat: { ...tokenizer.chat, template } }`.
+ */
 export interface ChatSettings {
   /** Source of the chat template, in Jinja. Default: the model has none. */
   readonly template?: string;
