@@ -3,9 +3,12 @@ import {
   type CounterRandom,
   callOptionNames,
   checkInteger,
+  checkItemArray,
   checkOptions,
   counterRandom,
+  described,
   InvalidArgumentError,
+  shown,
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
@@ -51,8 +54,8 @@ export interface GeneratedCompletion {
  * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
  * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
  * depend on the batch.
- * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty, a prompt and its completion do not fit
- *   the model's positions, or the logits of a model of your own are not those of its head.
+ * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty or not a list of token ids, a prompt and
+ *   its completion do not fit the model's positions, or the logits of a model of your own are not those of its head.
  */
 export async function generate(
   model: CausalLanguageModel,
@@ -63,7 +66,8 @@ export async function generate(
   checkModel(model, 'generate');
   checkSampling(options);
   const { maxNewTokens, stopId, samplesPerPrompt = 1, seed, cache: useCache = true, signal } = options;
-  const stops = new Set(typeof stopId === 'number' ? [stopId] : stopId);
+  checkItemArray(prompts, 'generate');
+  const stops = stopTokens(stopId);
   const [filler = 0] = stops;
   const count = prompts.length * samplesPerPrompt;
   const random = counterRandom(seed);
@@ -102,6 +106,15 @@ export async function generate(
     const end = row.findIndex((id) => stops.has(id));
     return { ids: Int32Array.from(end < 0 ? row : row.slice(0, end + 1)), terminated: end >= 0 };
   });
+}
+
+/** @throws InvalidArgumentError if `stopId` is neither an integer nor a list of integers. */
+function stopTokens(stopId: number | readonly number[]): ReadonlySet<number> {
+  const ids = typeof stopId === 'number' ? [stopId] : stopId;
+  if (Array.isArray(ids) && ids.every(Number.isInteger)) return new Set(ids);
+  throw new InvalidArgumentError(
+    `stopId must be the id of a token or a list of ids, got ${shown(stopId)}; give the stopIds of chatFormat(tokenizer)`,
+  );
 }
 
 interface Steps {
@@ -191,6 +204,13 @@ function checkLengths(
   maxNewTokens: number,
 ): void {
   checkInteger('maxNewTokens', maxNewTokens, 1);
+  for (const [index, prompt] of prompts.entries()) {
+    if (Array.isArray(prompt) || ArrayBuffer.isView(prompt)) continue;
+    const hint = typeof prompt === 'string' ? '; give tokenizer.encode(text)' : '';
+    throw new InvalidArgumentError(
+      `prompt ${index} must be an Int32Array of token ids, got ${described(prompt)}${hint}`,
+    );
+  }
   const empty = prompts.findIndex((prompt) => prompt.length === 0);
   if (empty >= 0) throw new InvalidArgumentError(`prompt ${empty} has no tokens; give it at least one`);
   const { maxPositions } = model.description;
