@@ -21,7 +21,7 @@ test('train uses --chat-template and --transcripts, saves the template, and resu
   writeFileSync(join(folder, 'own.jinja'), template);
   writeFileSync(join(folder, 'other.jinja'), `${template} `);
   const values = {
-    ...{ pairs: join(folder, 'pairs.jsonl'), backend: 'cpu', saveSteps: 1, seed: 1, batchSize: 1 },
+    ...{ pairs: join(folder, 'pairs.jsonl'), backend: 'cpu' as const, saveSteps: 1, seed: 1, batchSize: 1 },
     ...{ model: fileURLToPath(new URL('../../../../examples/models/tiny', import.meta.url)), learningRate: 1e-4 },
     ...{ chatTemplate: join(folder, 'own.jinja'), transcripts: true },
   } as const;
