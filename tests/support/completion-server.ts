@@ -100,7 +100,7 @@ export async function startCompletionServer(
     const temperature = body.temperature as number;
     const prompt = Int32Array.from(body.prompt as number[]);
     const generated = await generate(model, [prompt], {
-      ...{ maxNewTokens: body.max_tokens as number, stopId: (body.stop_token_ids as number[])[0]! },
+      ...{ maxNewTokens: body.max_tokens as number, stopId: body.stop_token_ids as number[] },
       ...{ samplesPerPrompt: body.n as number, seed: body.seed as number, temperature },
       ...{ topP: body.top_p as number, topK: Math.max(0, body.top_k as number) },
     });

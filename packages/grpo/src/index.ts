@@ -59,6 +59,7 @@ export {
   samplingRatio,
 } from './losses/sampling-correction.js';
 export {
+  type PreferencePair,
   preferenceLoss,
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,

@@ -1,6 +1,10 @@
 import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
+  type ChatFormat,
+  type ChatPrompt,
+  chatFormat,
+  checkChatFormat,
   checkLoaded,
   checkSampling,
   checkTrainable,
@@ -79,6 +83,8 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly maxCompletionLength?: number;
   /** Completions per forward pass; default: the whole batch. Fewer need less memory; sums then differ only by rounding. */
   readonly microBatchSize?: number;
+  /** How prompts are written, and which tokens end a completion; default `chatFormat(tokenizer)`: as the model was trained. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /** Density of every prompt, for the `sampling/density_mean` metric. */
   readonly densities?: Float64Array;
@@ -102,6 +108,7 @@ const optionNames = [
   'maxPromptLength',
   'maxCompletionLength',
   'microBatchSize',
+  'format',
   'seed',
   'densities',
 ] as const satisfies readonly (keyof GrpoTrainingOptions)[];
@@ -124,7 +131,7 @@ export interface GrpoTrainingResult {
  *   range, policy, loader, loss or a reward is not one, the loss and `reference` do not fit, the reference shares weights with the
  *   policy, or `checkTrainable` refuses the policy; StateMismatchError if a resumed run has other settings.
  */
-export async function trainGrpo<Prompt extends { readonly prompt: string }>(
+export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   policy: Omit<SavedModel, 'extra'>,
   loader: GrpoLoader<Prompt>,
   givenOptions: GrpoTrainingOptions,
@@ -145,11 +152,13 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   checkTreatments(treatments, multiObjectiveAggregation);
   checkSeed(seed);
   checkSampling(options);
+  const { format = chatFormat(policy.tokenizer) } = options;
+  checkChatFormat(format, 'trainGrpo');
   checkInteger('numIterations', numIterations, 1);
   checkInteger('stepsPerGeneration', stepsPerGeneration, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
-  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, options);
+  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, format, options);
   if (temperature === 0) {
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
   }
@@ -164,6 +173,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   let beforeStep: LoaderState | undefined; // set while a step runs: an abort may cut it short
   const settings = {
     task: 'grpo',
+    format: format.name,
     loader: loader.settings,
     loss: { name: loss.name, ...loss.settings },
     rollouts: { name: rollouts.name, ...rollouts.settings },
@@ -197,7 +207,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   const step: TrainingTask['step'] = async (number, update) => {
     beforeStep = loader.state();
     const sourceMetrics = await rollouts.beforeStep?.(policy, number - 1, {
-      ...{ maxPromptLength, maxCompletionLength, temperature, topK, topP, seed, signal, onEvent },
+      ...{ maxPromptLength, maxCompletionLength, format, temperature, topK, topP, seed, signal, onEvent },
       steps: options.steps,
     });
     const gathered = await gatherGroups(
@@ -208,6 +218,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
           first: batch.first,
           maxPromptLength,
           maxCompletionLength,
+          format,
           temperature,
           topK,
           topP,

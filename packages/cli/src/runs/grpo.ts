@@ -1,4 +1,6 @@
 import type { CallOptions } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
+import { chatOptions } from '../open/chat-options.js';
 import { openRollouts, rolloutOptions } from '../open/rollouts.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
@@ -8,6 +10,7 @@ export const grpoOptions = {
   ...trainOptions,
   ...outOption('grpo'),
   ...modelOption,
+  ...chatOptions,
   ...samplingOptions,
   ...under('Sampling', {
     sampler: {
@@ -78,7 +81,7 @@ export async function trainPolicy(
 ): Promise<{ readonly rareShare: number | undefined }> {
   const { dapoLoss, drawShare, grpoLoader, grpoLoss, trainGrpo } = await import('@rarefy/grpo');
   const { loadLanguageModel } = await import('@rarefy/lm');
-  const { readPairs, uniquePrompts } = await import('@rarefy/data');
+  const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { openRewards } = await import('../open/rewards.js');
@@ -89,7 +92,7 @@ export async function trainPolicy(
       values,
       shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
-        const policy = await openModel(await modelFolder(values.model), options);
+        const policy = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
         const rollouts = await openRollouts(values, given);
@@ -100,6 +103,7 @@ export async function trainPolicy(
           ...{ loaded: policy, prompts, rewards, rollouts, weighed, sampler, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
+            ...(values.transcripts && { transcripts: true }),
             ...weighed?.fixed,
             ...(digest && { sampler: digest }),
             rewards: rewards.map(({ name, identity }) => `${name}: ${identity}`),
@@ -122,7 +126,15 @@ export async function trainPolicy(
         const { maxCompletionLength = Math.min(256, Math.floor(maxPositions / 4)) } = values;
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
-        const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
+        const turns = values.transcripts
+          ? prompts.map((record) => ({ ...record, prompt: transcriptMessages(record.prompt) }))
+          : prompts;
+        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(turns, {
+          sampler,
+          batchSize,
+          groupSize,
+          importance,
+        });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
           ...rollouts,

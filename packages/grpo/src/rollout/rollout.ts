@@ -1,11 +1,17 @@
 import { type CallOptions, callOptionNames, checkInteger, checkOptions } from '@rarefy/core';
 import {
+  type ChatFormat,
+  type ChatMessage,
+  type ChatPrompt,
   chatFormat,
+  checkChatFormat,
   checkLoaded,
+  type GeneratedCompletion,
   generate,
   type LoadedModel,
   padLeft,
   padRight,
+  promptText,
   type SamplingOptions,
   samplingOptionNames,
 } from '@rarefy/lm';
@@ -13,14 +19,17 @@ import type { CompletionBatch } from './completion-log-probabilities.js';
 
 /** One completion of a prompt, as rewards see it. */
 export interface Completion {
+  /** The prompt as text. Several turns are written as `role: content`, with a blank line between them. */
   readonly prompt: string;
+  /** The turns of the prompt, if it was given as messages. */
+  readonly messages?: readonly ChatMessage[];
   /** Text of the completion alone, without special tokens. */
   readonly text: string;
   /** Row number of the prompt in the data set. */
   readonly position: number;
   /** Tokens of the completion, including the stop token if it was generated. */
   readonly ids: Int32Array;
-  /** Whether the stop token was generated before the length limit. */
+  /** Whether a stop token was generated before the length limit. */
   readonly terminated: boolean;
   /** Log-probability of each token under the program that sampled it, if that is not the policy itself; NaN: not known. */
   readonly logProbabilities?: Float32Array;
@@ -33,25 +42,29 @@ export interface RolloutOptions extends SamplingOptions, CallOptions {
   readonly maxPromptLength: number;
   /** Most new tokens per completion, including the stop token. */
   readonly maxCompletionLength: number;
+  /** How prompts are written, and which tokens end a completion; default `chatFormat(tokenizer)`: as the model was trained. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /** Index of the first prompt in the stream of draws. It selects the random streams, so that no two draws share one. */
   readonly first: number;
 }
 
 /** Names of {@link RolloutOptions}. */
-export const rolloutOptionNames = [
+const rolloutOptionNames = [
   ...samplingOptionNames,
   ...callOptionNames,
   'groupSize',
   'maxPromptLength',
   'maxCompletionLength',
+  'format',
   'seed',
   'first',
 ] as const satisfies readonly (keyof RolloutOptions)[];
 
 export interface RolloutPrompt {
   readonly position: number;
-  readonly prompt: string;
+  /** A text, or the turns before the answer. */
+  readonly prompt: ChatPrompt;
 }
 
 /** Completions of a batch of prompts, and the prompt tokens they continue. */
@@ -72,27 +85,49 @@ export async function rollout(
   prompts: readonly RolloutPrompt[],
   options: RolloutOptions,
 ): Promise<Rollout> {
-  checkOptions(options, rolloutOptionNames, 'rollout');
-  checkLoaded(loaded, 'rollout');
-  const { model, tokenizer } = loaded;
-  const { groupSize, maxPromptLength, maxCompletionLength, first, ...generation } = options;
-  const format = chatFormat(tokenizer);
-  checkInteger('groupSize', groupSize, 1);
-  checkInteger('maxPromptLength', maxPromptLength, format.prompt('').ids.length);
-  checkInteger('maxCompletionLength', maxCompletionLength, 1);
-  const promptIds = prompts.map(({ prompt }) => format.prompt(prompt, maxPromptLength).ids);
-  const generated = await generate(model, promptIds, {
+  const { promptIds, stopIds, completionOf } = promptsOfRollout(loaded, prompts, options);
+  const { groupSize, maxPromptLength, maxCompletionLength, first, format, ...generation } = options;
+  const generated = await generate(loaded.model, promptIds, {
     ...generation,
     maxNewTokens: maxCompletionLength,
-    stopId: format.stopId,
+    stopId: stopIds,
     samplesPerPrompt: groupSize,
     streams: Array.from({ length: prompts.length * groupSize }, (_, row) => first * groupSize + row),
   });
-  const completions = generated.map(({ ids, terminated }, row) => {
-    const { prompt, position } = prompts[Math.floor(row / groupSize)]!;
-    return { prompt, position, ids, terminated, text: tokenizer.decode(ids) };
-  });
-  return { completions, promptIds, groupSize };
+  return { completions: generated.map(completionOf), promptIds, groupSize };
+}
+
+/**
+ * The tokens of prompts, those that end a completion, and what makes a completion of generated tokens, given its row.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
+ */
+export function promptsOfRollout(
+  loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  prompts: readonly RolloutPrompt[],
+  options: RolloutOptions,
+) {
+  checkOptions(options, rolloutOptionNames, 'rollout');
+  checkLoaded(loaded, 'rollout');
+  const { tokenizer } = loaded;
+  const { groupSize, maxPromptLength, maxCompletionLength, format = chatFormat(tokenizer) } = options;
+  checkChatFormat(format, 'rollout');
+  checkInteger('groupSize', groupSize, 1);
+  checkInteger('maxPromptLength', maxPromptLength, format.prompt('').ids.length);
+  checkInteger('maxCompletionLength', maxCompletionLength, 1);
+  return {
+    promptIds: prompts.map(({ prompt }) => format.prompt(prompt, maxPromptLength).ids),
+    stopIds: format.stopIds ?? [format.stopId],
+    completionOf(generated: GeneratedCompletion, row: number): Completion {
+      const { prompt, position } = prompts[Math.floor(row / groupSize)]!;
+      const { ids, terminated } = generated;
+      return {
+        prompt: promptText(prompt),
+        ...(typeof prompt !== 'string' && { messages: prompt }),
+        ...{ position, ids, terminated },
+        text: tokenizer.decode(terminated ? ids.subarray(0, -1) : ids),
+      };
+    },
+  };
 }
 
 /** Completions `start` to `end` - 1 of a rollout as tensors, for the loss. Call inside a tidy. */

@@ -10,7 +10,6 @@ import {
   serviceAddress,
   shown,
 } from '@rarefy/core';
-import { chatFormat, checkLoaded } from '@rarefy/lm';
 import {
   type CompletionApiName,
   type CompletionRequest,
@@ -18,7 +17,7 @@ import {
   type ServedCompletion,
   UnusableAnswer,
 } from './completion-apis.js';
-import { type Rollout, type RolloutOptions, type RolloutPrompt, rolloutOptionNames } from './rollout.js';
+import { promptsOfRollout, type Rollout, type RolloutOptions, type RolloutPrompt } from './rollout.js';
 import type { RolloutPolicy, RolloutSource } from './rollout-source.js';
 import { checkHandover, handoverNames, servedWeights, type WeightHandover } from './served-weights.js';
 
@@ -137,15 +136,9 @@ export function serverRollouts(options: ServerRolloutsOptions): RolloutSource {
     prompts: readonly RolloutPrompt[],
     rolloutOptions: RolloutOptions,
   ): Promise<Rollout> {
-    checkOptions(rolloutOptions, rolloutOptionNames, 'rollout');
-    checkLoaded(policy, 'rollout');
-    const { groupSize, maxPromptLength, maxCompletionLength, first, seed, signal, onEvent } = rolloutOptions;
+    const { promptIds, stopIds, completionOf } = promptsOfRollout(policy, prompts, rolloutOptions);
+    const { groupSize, maxCompletionLength, first, seed, signal, onEvent } = rolloutOptions;
     const { temperature = 1, topK = 0, topP = 1 } = rolloutOptions;
-    const format = chatFormat(policy.tokenizer);
-    checkInteger('groupSize', groupSize, 1);
-    checkInteger('maxPromptLength', maxPromptLength, format.prompt('').ids.length);
-    checkInteger('maxCompletionLength', maxCompletionLength, 1);
-    const promptIds = prompts.map(({ prompt }) => format.prompt(prompt, maxPromptLength).ids);
     const perRequest = api.canRepeat ? (completionsPerRequest ?? groupSize) : 1;
     const requests = promptIds.flatMap((ids, index) =>
       Array.from({ length: Math.ceil(groupSize / perRequest) }, (_, part): CompletionRequest => {
@@ -153,17 +146,17 @@ export function serverRollouts(options: ServerRolloutsOptions): RolloutSource {
         return {
           ...{ model, promptIds: ids, count: Math.min(perRequest, groupSize - member), maxTokens: maxCompletionLength },
           ...{ temperature, topK, topP, seed: requestSeed(seed, (first + index) * groupSize + member) },
-          ...{ stopIds: [format.stopId], vocabularySize: policy.model.description.vocabularySize },
+          ...{ stopIds, vocabularySize: policy.model.description.vocabularySize },
         };
       }),
     );
     const answers = await inParallel(requests, maxConcurrency, signal, (request, either) =>
       complete(request, { signal: either, onEvent }),
     );
-    const completions = answers.flat().map(({ ids, terminated, logProbabilities }, row) => {
-      const { prompt, position } = prompts[Math.floor(row / groupSize)]!;
-      return { prompt, position, ids, terminated, logProbabilities, text: policy.tokenizer.decode(ids) };
-    });
+    const completions = answers.flat().map((generated, row) => ({
+      ...completionOf(generated, row),
+      logProbabilities: generated.logProbabilities,
+    }));
     return { completions, promptIds, groupSize };
   }
 
