@@ -181,6 +181,19 @@ describe('a run that is cut short and resumed equals an uninterrupted one', () =
     expect(rest.weights).toEqual(whole.weights);
   });
 
+  test('from a checkpoint before the last one, whose weights stay in the folder', async () => {
+    const plain = await serve();
+    const checkpoint = { folder, saveSteps: 4 };
+    const whole = await run(plain, handingOver(plain, 3), { steps: 8, checkpoint });
+    const kept = (await readdir(join(folder, 'weights'))).sort();
+    expect(kept).toEqual(['weights-of-step-3', 'weights-of-step-6']);
+    await rm(join(folder, 'checkpoints', 'step-000008'), { recursive: true });
+    const fresh = await serve(9);
+    const rest = await run(fresh, handingOver(fresh, 3), { steps: 8, checkpoint: { ...checkpoint, resume: true } });
+    expect(rest.metrics).toHaveLength(4);
+    expect(rest.weights).toEqual(whole.weights);
+  });
+
   test('with a server whose weights stay', async () => {
     const { whole } = await resumed(() => ({ maxStaleness: 4 }), 2);
     const rest = await run(await serve(), { maxStaleness: 4 }, checkpoint());
