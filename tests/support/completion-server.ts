@@ -30,7 +30,7 @@ interface Choice {
 }
 
 /**
- * A loopback server of `POST /v1/completions` (vLLM and llama.cpp) and `POST /generate` (SGLang) that generates with a model, by the
+ * A loopback server of `POST /v1/completions` (vLLM and llama.cpp) and `POST /generate` (SGLang). It generates with a model, by the
  * seed of the request, and loads weights as both servers do. The model should not be that of the policy.
  */
 export async function startCompletionServer(

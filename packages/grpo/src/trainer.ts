@@ -58,7 +58,7 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly reference?: CausalLanguageModel;
   /** Where completions come from, such as `serverRollouts({ url, model })`; default: the policy itself. */
   readonly rollouts?: RolloutSource;
-  /** Corrects for completions that another program sampled; default `{ mode: 'sequence_mask', clipMax: 3 }`. false: no correction. */
+  /** Corrects for completions that another program sampled; default `{ mode: 'sequence_mask', clipMax: 3 }`; false: not. */
   readonly samplingCorrection?: SamplingCorrection | false;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;

@@ -105,7 +105,7 @@ function checkCount(found: number, wanted: number): void {
 const howToGetTokenIds =
   'vLLM sends them if it knows return_token_ids, or started with --return-tokens-as-token-ids; SGLang with api "sglang"';
 
-/** Token ids and log-probabilities, in one of three formats: `token_ids`, `"token_id:5"` as tokens (vLLM), `content` (llama.cpp). */
+/** Token ids and log-probabilities in one of three formats: `token_ids`, tokens as `"token_id:5"` (vLLM), `content` (llama.cpp). */
 function rawChoice({ token_ids, logprobs, finish_reason: finish }: Readonly<Record<string, unknown>>): RawCompletion {
   const { content, tokens, token_logprobs } = Object(logprobs) as Readonly<Record<string, unknown>>;
   if (Array.isArray(content)) {

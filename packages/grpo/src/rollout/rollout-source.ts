@@ -16,8 +16,8 @@ export interface RolloutSource {
   /** What changes completions, as JSON. A run resumes only with equal settings. */
   readonly settings: Readonly<Record<string, unknown>>;
   /**
-   * Generates `groupSize` completions per prompt. Those of another program have `logProbabilities`. A completion depends on weights,
-   * prompt, seed and draw, as far as the program is deterministic.
+   * Generates `groupSize` completions per prompt. Those of another program have `logProbabilities`. A completion depends on
+   * weights, prompt, seed and draw, as far as the program is deterministic.
    */
   rollout(policy: RolloutPolicy, prompts: readonly RolloutPrompt[], options: RolloutOptions): Promise<Rollout>;
   /** Called before the rollouts of each training step, such as to hand over weights. Returns metrics of the step. */

@@ -83,8 +83,8 @@ const probeSeed = 0;
  * the ids of the sampled tokens and their log-probabilities, from which `trainGrpo` corrects for the difference between server and
  * policy.
  *
- * The seed of a completion depends on the run's seed and its draw only. Retries after a broken connection, a timeout, status 408, 429
- * or 5xx (but not 501 and 505), and an answer that is cut off; a retry has the same seed. As deterministic as the server.
+ * The seed of a completion depends on the run's seed and its draw only. Retries after a broken connection, a timeout, status 408,
+ * 429 or 5xx (but not 501 and 505), and an answer that is cut off; a retry has the same seed. As deterministic as the server.
  *
  * Before the first step, and whenever the server gets other weights, the server and the policy must agree on the log-probabilities
  * of completions of a fixed prompt. Metrics: `rollout/staleness`, training steps since the server's weights were those of the

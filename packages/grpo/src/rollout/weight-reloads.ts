@@ -18,7 +18,8 @@ const maxBytes = 2 ** 20;
 
 /**
  * Makes vLLM load a folder: `POST /collective_rpc` with `reload_weights`, then `POST /reset_prefix_cache`. Both are development
- * endpoints: start the server with `VLLM_SERVER_DEV_MODE=1`, in reach of no one else. It reads the folder under its absolute path here.
+ * endpoints: start the server with `VLLM_SERVER_DEV_MODE=1`, in reach of no one else. It reads the folder under its absolute path
+ * here.
  * @throws InvalidArgumentError if the address or key cannot be used. The result throws InputError if the server refuses.
  */
 export function vllmReload(options: WeightReloadOptions): WeightReload {
