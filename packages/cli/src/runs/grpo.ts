@@ -86,6 +86,7 @@ export async function trainPolicy(
   const { modelFolder, openModel } = await import('../open/model.js');
   const { openRewards } = await import('../open/rewards.js');
   const { seed, batchSize, groupSize, beta, maxRefills, temperature, microBatchSize, learningRate } = values;
+  const rollouts = await openRollouts(values, given);
   return runTraining(
     {
       stage: 'grpo',
@@ -95,12 +96,11 @@ export async function trainPolicy(
         const policy = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
-        const rollouts = await openRollouts(values, given);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: policy, isContinued }, options);
         const { sampler, digest } = await policySampler(values, prompts.length, weighed?.weights);
         const reference = beta > 0 ? (await loadLanguageModel(policy.folder)).model : undefined;
         return {
-          ...{ loaded: policy, prompts, rewards, rollouts, weighed, sampler, reference },
+          ...{ loaded: policy, prompts, rewards, weighed, sampler, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
             ...(values.transcripts && { transcripts: true }),
@@ -115,7 +115,7 @@ export async function trainPolicy(
           },
         };
       },
-      async task({ loaded, prompts, rewards, rollouts, weighed, sampler, reference }, trainer) {
+      async task({ loaded, prompts, rewards, weighed, sampler, reference }, trainer) {
         await weighed?.save();
         const { maxPositions } = loaded.model.description;
         const named = rewards.map(({ name, reward, weight }) => ({
