@@ -28,7 +28,8 @@ export {
 export { type Importance, importanceWeights } from './loader/importance.js';
 export type { BatchDataset, DatasetOptions } from './loader/to-dataset.js';
 export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
-export { type JsonlLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
+export { type FileLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
+export { tensorBoardLogger } from './loggers/tensorboard-logger.js';
 export { type GroupAdvantages, groupAdvantages, type ScaleRewards } from './losses/advantages.js';
 export { dapoLoss, grpoLoss, type PolicyLoss } from './losses/policy-losses.js';
 export type { BatchTotals, PolicyBatch, SurrogateOptions } from './losses/surrogate.js';
