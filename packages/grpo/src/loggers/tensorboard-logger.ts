@@ -40,7 +40,7 @@ export function tensorBoardLogger(folder: string, options: FileLoggerOptions = {
     else truncateSync(path, kept[index]);
   });
   const now = () => Date.now() / 1000;
-  const newest = Number(earlier.at(-1)?.match(namePattern)![1] ?? 0);
+  const newest = Number(namePattern.exec(earlier.at(-1) ?? '')?.[1] ?? 0);
   const path = join(folder, fileName(Math.max(Math.floor(now()), newest + 1)));
   let file: number | undefined = openSync(path, 'wx');
   const append = (step: number, content: EventContent) => {
