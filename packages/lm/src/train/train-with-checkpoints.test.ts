@@ -116,7 +116,7 @@ test('evaluations that return no numbers, and evalSteps without evaluate, are re
   for (const [returned, message] of [
     [undefined, 'evaluate returned undefined; return numbers by name'],
     [0.5, 'evaluate returned 0.5'],
-    [{ reward: '1' }, "evaluate returned '1' for reward"],
+    [{ reward: '1' }, 'evaluate returned "1" for reward'],
   ] as const) {
     const { failed } = await train({ evaluate: () => returned });
     expect(failed).toBeInstanceOf(TrainingError);
