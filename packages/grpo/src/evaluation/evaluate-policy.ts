@@ -7,8 +7,11 @@ import {
   startProgress,
 } from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
-import { checkLoaded, type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
-import { namedRewards, type RewardInput, scoreCompletions } from '../rewards/reward-function.js';
+import { checkLoaded, type Evaluate, type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
+import { diversityMetrics } from '../diversity-metrics.js';
+import { meanAndDeviation } from '../losses/advantages.js';
+import { completionMetrics, rewardMetrics } from '../metrics.js';
+import { namedRewards, type RewardInput, type RewardScores, scoreCompletions } from '../rewards/reward-function.js';
 import { type Completion, rollout } from '../rollout/rollout.js';
 
 export interface EvaluatePolicyOptions extends SamplingOptions, CallOptions {
@@ -35,8 +38,10 @@ const optionNames = [
 
 /** How a policy answers a set of prompts. */
 export interface PolicyEvaluation {
+  /** [prompts · groupSize]; completions of the same prompt are adjacent. */
   readonly completions: readonly Completion[];
-  /** Mean of the weighted sum of rewards. */
+  readonly scores: RewardScores;
+  /** Mean of the weighted sum of rewards, over the completions that a reward applies to. */
   readonly rewardMean: number;
   /** Distinct words / all words of all completions together. */
   readonly vocabularyRatio: number;
@@ -66,13 +71,37 @@ export async function evaluatePolicy(
     progress.report(first + batch.length);
   }
   progress.end();
-  const { total } = await scoreCompletions(rewards, completions, { signal });
+  const scores = await scoreCompletions(rewards, completions, { signal });
   const texts = completions.map(({ text }) => text);
   return {
     completions,
-    rewardMean: total.reduce((sum, reward) => sum + reward, 0) / total.length,
+    scores,
+    rewardMean: meanAndDeviation(scores.total).mean,
     vocabularyRatio: vocabularyRatio(texts),
     emDashPer1000Words: emDashPer1000Words(texts),
+  };
+}
+
+/**
+ * An `evaluate` for trainers: answers held-out prompts and measures the answers under the names of the training metrics, which the
+ * log then prefixes with `eval_`: `reward`, `reward_std`, `rewards/<name>/mean` and `…/std`, `completions/*`, `diversity/*`. The
+ * same seed each time, so that evaluations differ only by the weights. `onEvent` and `signal` are those of the run.
+ * @throws InvalidArgumentError if an option is unknown.
+ */
+export function policyEvaluator(
+  policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  prompts: readonly string[],
+  options: Omit<EvaluatePolicyOptions, keyof CallOptions>,
+): Evaluate {
+  checkOptions(options, optionNames, 'policyEvaluator');
+  return async (_step, call) => {
+    const { completions, scores } = await evaluatePolicy(policy, prompts, { ...options, ...call });
+    const texts = completions.map(({ text }) => text);
+    return {
+      ...rewardMetrics(scores),
+      ...completionMetrics(completions),
+      ...diversityMetrics(texts, options.groupSize ?? 1),
+    };
   };
 }
 
