@@ -1,5 +1,6 @@
 import type { CallOptions } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
+import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -11,7 +12,6 @@ export const rewardModelOptions = {
   ...samplingOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
-    'learning-rate': { type: 'number', default: 1e-4, min: 0, description: 'Learning rate' },
     'max-length': {
       type: 'integer',
       min: 8,
@@ -24,6 +24,7 @@ export const rewardModelOptions = {
       description: 'Weight of the term that keeps rewards near 0',
     },
   }),
+  ...optimizerOptions({ learningRate: 1e-4, schedule: 'constant', maxGradNorm: 0 }),
 } as const satisfies OptionDefinitions;
 
 /** Trains a reward model. Returns how many pairs it was trained on, and how many were too long. */
@@ -37,7 +38,7 @@ export async function trainRm(
   const { readPairs, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
-  const { seed, maxSteps, maxLength, batchSize, learningRate, centerRewardsCoefficient } = values;
+  const { seed, maxSteps, maxLength, batchSize, centerRewardsCoefficient } = values;
   return runTraining(
     {
       stage: 'rm',
@@ -63,7 +64,8 @@ export async function trainRm(
         await weighed?.save();
         return trainRewardModel(loaded, reward, pairs, {
           ...trainer,
-          ...{ batchSize, learningRate, centerRewardsCoefficient, seed, steps: maxSteps },
+          ...(await openOptimizer(values)),
+          ...{ batchSize, centerRewardsCoefficient, seed, steps: maxSteps },
           ...(maxLength !== undefined && { maxLength }),
           ...(sampler && { sampler }),
         });

@@ -8,6 +8,7 @@ import {
 } from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
 import { checkLoaded, type Evaluate, type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
+import { completionLengths } from '../check-training.js';
 import { diversityMetrics } from '../diversity-metrics.js';
 import { meanAndDeviation } from '../losses/advantages.js';
 import { completionMetrics, rewardMetrics } from '../metrics.js';
@@ -18,8 +19,9 @@ export interface EvaluatePolicyOptions extends SamplingOptions, CallOptions {
   readonly rewards: readonly RewardInput[];
   /** Completions per prompt; default 1. */
   readonly groupSize?: number;
-  readonly maxPromptLength: number;
-  readonly maxCompletionLength: number;
+  /** Most tokens per prompt and completion; defaults as in `trainGrpo`. */
+  readonly maxPromptLength?: number;
+  readonly maxCompletionLength?: number;
   /** Prompts per batch of generation; default 16. */
   readonly batchSize?: number;
   readonly seed: number;
@@ -62,11 +64,12 @@ export async function evaluatePolicy(
   checkLoaded(policy, 'evaluatePolicy');
   const rewards = namedRewards(options.rewards);
   checkInteger('batchSize', batchSize, 1);
+  const lengths = completionLengths(policy, options);
   const completions: Completion[] = [];
   const progress = startProgress('evaluate', prompts.length, onEvent);
   for (let first = 0; first < prompts.length; first += batchSize) {
     const batch = prompts.slice(first, first + batchSize).map((prompt, index) => ({ prompt, position: first + index }));
-    const written = await rollout(policy, batch, { ...generation, groupSize, seed, first, signal });
+    const written = await rollout(policy, batch, { ...generation, ...lengths, groupSize, seed, first, signal });
     completions.push(...written.completions);
     progress.report(first + batch.length);
   }
