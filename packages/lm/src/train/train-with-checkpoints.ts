@@ -134,8 +134,8 @@ interface SavedRun {
  * Runs the steps of a task with AdamW and saves checkpoints. Adds the metrics `num_tokens` (tokens read so far) and `step_time`
  * (seconds). A run that is killed at any point and resumed gives the same metrics (except times) and weights as an
  * uninterrupted one. If it is aborted or fails, it saves the state after the last finished step before it rejects, so that nothing
- * is lost; the warning `checkpoint-not-saved` says if that was not possible. If an evaluation or a logger is what was cut short, the
- * resumed run begins with it, and no evaluation is repeated.
+ * is lost; the warning `checkpoint-not-saved` says if that was not possible. If an evaluation or a logger is what was cut short,
+ * the resumed run begins with it, and no evaluation is repeated.
  * @param options those of a trainer, which has checked their names; other names are ignored
  * @throws InputError if the folder already holds a run and `resume` is not set; StateMismatchError if the checkpoint belongs to a
  *   run with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of
