@@ -225,6 +225,23 @@ test('draws that end before the checkpoint are an error; without the file, a res
   expect([...(await readDraws(folder)).steps]).toEqual([5, 5, 6, 6]);
 });
 
+test('an evaluator with wrong arguments is refused when it is made, not at the first evaluation', () => {
+  const policy = { model: languageModel(config, initialWeights(config, 1)), tokenizer, config };
+  const good = { rewards, seed: 1 };
+  for (const [call, message] of [
+    [() => policyEvaluator(policy, [], good), 'policyEvaluator has no prompts'],
+    [() => policyEvaluator(policy, 'one' as never, good), 'policyEvaluator'],
+    [() => policyEvaluator({} as never, ['one'], good), 'policyEvaluator'],
+    [() => policyEvaluator(policy, ['one'], { ...good, groupSize: 0 }), 'groupSize'],
+    [() => policyEvaluator(policy, ['one'], { ...good, topP: 2 }), 'topP'],
+    [() => policyEvaluator(policy, ['one'], { ...good, maxCompletionLength: 99 }), '32 positions'],
+    [() => policyEvaluator(policy, ['one'], { ...good, stepss: 1 } as never), 'stepss'],
+  ] as const) {
+    expect(call, message).toThrow(InvalidArgumentError);
+    expect(call, message).toThrow(message);
+  }
+});
+
 test('diversity of completions on cases that can be checked by hand', () => {
   const same = diversityMetrics(['a b c', 'a b c', 'a b c', 'a b c'], 2);
   expect(same).toEqual({

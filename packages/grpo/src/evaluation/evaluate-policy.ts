@@ -2,12 +2,22 @@ import {
   type CallOptions,
   callOptionNames,
   checkInteger,
+  checkItemArray,
   checkOptions,
+  checkSeed,
   counterRandom,
+  InvalidArgumentError,
   startProgress,
 } from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
-import { checkLoaded, type Evaluate, type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
+import {
+  checkLoaded,
+  checkSampling,
+  type Evaluate,
+  type LoadedModel,
+  type SamplingOptions,
+  samplingOptionNames,
+} from '@rarefy/lm';
 import { completionLengths } from '../check-training.js';
 import { diversityMetrics } from '../diversity-metrics.js';
 import { meanAndDeviation } from '../losses/advantages.js';
@@ -59,17 +69,13 @@ export async function evaluatePolicy(
   prompts: readonly string[],
   options: EvaluatePolicyOptions,
 ): Promise<PolicyEvaluation> {
-  checkOptions(options, optionNames, 'evaluatePolicy');
-  const { groupSize = 1, batchSize = 16, seed, signal, onEvent, rewards: _, ...generation } = options;
-  checkLoaded(policy, 'evaluatePolicy');
-  const rewards = namedRewards(options.rewards);
-  checkInteger('batchSize', batchSize, 1);
-  const lengths = completionLengths(policy, options);
+  const { groupSize, batchSize, rewards, ...generation } = checkEvaluation(policy, prompts, options, 'evaluatePolicy');
+  const { seed, signal, onEvent } = options;
   const completions: Completion[] = [];
   const progress = startProgress('evaluate', prompts.length, onEvent);
   for (let first = 0; first < prompts.length; first += batchSize) {
     const batch = prompts.slice(first, first + batchSize).map((prompt, index) => ({ prompt, position: first + index }));
-    const written = await rollout(policy, batch, { ...generation, ...lengths, groupSize, seed, first, signal });
+    const written = await rollout(policy, batch, { ...generation, groupSize, seed, first, signal });
     completions.push(...written.completions);
     progress.report(first + batch.length);
   }
@@ -85,18 +91,38 @@ export async function evaluatePolicy(
   };
 }
 
+/** The options with defaults. @throws InvalidArgumentError */
+function checkEvaluation(
+  policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  prompts: readonly string[],
+  options: EvaluatePolicyOptions,
+  where: string,
+) {
+  checkOptions(options, optionNames, where);
+  checkLoaded(policy, where);
+  checkItemArray(prompts, where);
+  const { groupSize = 1, batchSize = 16, seed: _seed, signal: _signal, onEvent: _onEvent, ...sampling } = options;
+  checkInteger('groupSize', groupSize, 1);
+  checkInteger('batchSize', batchSize, 1);
+  checkSeed(options.seed);
+  checkSampling(options);
+  const rewards = namedRewards(options.rewards);
+  return { ...sampling, ...completionLengths(policy, options), groupSize, batchSize, rewards };
+}
+
 /**
  * An `evaluate` for trainers: answers held-out prompts and measures the answers under the names of the training metrics, which the
  * log then prefixes with `eval_`: `reward`, `reward_std`, `rewards/<name>/mean` and `…/std`, `completions/*`, `diversity/*`. The
  * same seed each time, so that evaluations differ only by the weights. `onEvent` and `signal` are those of the run.
- * @throws InvalidArgumentError if an option is unknown.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or there is no prompt.
  */
 export function policyEvaluator(
   policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly string[],
   options: Omit<EvaluatePolicyOptions, keyof CallOptions>,
 ): Evaluate {
-  checkOptions(options, optionNames, 'policyEvaluator');
+  checkEvaluation(policy, prompts, options, 'policyEvaluator');
+  if (prompts.length === 0) throw new InvalidArgumentError('policyEvaluator has no prompts; give at least one');
   return async (_step, call) => {
     const { completions, scores } = await evaluatePolicy(policy, prompts, { ...options, ...call });
     const texts = completions.map(({ text }) => text);
