@@ -59,6 +59,7 @@ export {
   vespoLoss,
 } from './losses/policy-losses.js';
 export {
+  type PreferencePair,
   preferenceLoss,
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,

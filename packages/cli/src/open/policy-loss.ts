@@ -79,9 +79,17 @@ export const lossOptions = under('Loss', {
   'sapo-temperature-pos': { type: 'number', min: 0, description: 'Gate of sapo for positive advantages; default 1' },
   'sapo-temperature-neg': { type: 'number', min: 0, description: 'Gate of sapo for negative advantages; default 1.05' },
   'vespo-k-pos': { type: 'number', min: 0, description: 'Power k of the weight of vespo, advantage ≥ 0; default 2' },
-  'vespo-lambda-pos': { type: 'number', min: 0, description: 'Decay λ of the weight of vespo, advantage ≥ 0; default 3' },
+  'vespo-lambda-pos': {
+    type: 'number',
+    min: 0,
+    description: 'Decay λ of the weight of vespo, advantage ≥ 0; default 3',
+  },
   'vespo-k-neg': { type: 'number', min: 0, description: 'Power k of the weight of vespo, advantage < 0; default 3' },
-  'vespo-lambda-neg': { type: 'number', min: 0, description: 'Decay λ of the weight of vespo, advantage < 0; default 2' },
+  'vespo-lambda-neg': {
+    type: 'number',
+    min: 0,
+    description: 'Decay λ of the weight of vespo, advantage < 0; default 2',
+  },
 } as const satisfies OptionDefinitions);
 
 export type LossValues = OptionValues<typeof lossOptions>;

@@ -1,5 +1,8 @@
 import { join } from 'node:path';
 import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
+import type { PromptRecord } from '@rarefy/data';
+import type { ChatPrompt } from '@rarefy/lm';
+import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { checkLossOptions, defined, lossOptions, openLoss } from '../open/policy-loss.js';
 import { checkExclusive } from '../shell/check-options.js';
@@ -11,6 +14,7 @@ export const grpoOptions = {
   ...trainOptions,
   ...outOption('grpo'),
   ...modelOption,
+  ...chatOptions,
   ...samplingOptions,
   ...under('Sampling', {
     sampler: {
@@ -137,7 +141,7 @@ export async function trainPolicy(
     '@rarefy/grpo'
   );
   const { loadLanguageModel } = await import('@rarefy/lm');
-  const { readPairs, uniquePrompts } = await import('@rarefy/data');
+  const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { openRewards } = await import('../open/rewards.js');
@@ -148,7 +152,7 @@ export async function trainPolicy(
       values,
       shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
-        const policy = await openModel(await modelFolder(values.model), options);
+        const policy = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: policy, isContinued }, options);
@@ -159,6 +163,7 @@ export async function trainPolicy(
           ...{ loaded: policy, prompts, rewards, weighed, sampler, evaluated, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
+            ...(values.transcripts && { transcripts: true }),
             ...weighed?.fixed,
             ...(digest && { sampler: digest }),
             rewards: rewards.map(({ name, identity }) => `${name}: ${identity}`),
@@ -181,7 +186,14 @@ export async function trainPolicy(
         const generation = { temperature, topK, topP, ...defined({ maxPromptLength, maxCompletionLength }) };
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
-        const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
+        const turnsOf = (record: PromptRecord): Omit<PromptRecord, 'prompt'> & { readonly prompt: ChatPrompt } =>
+          values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
+        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(prompts.map(turnsOf), {
+          sampler,
+          batchSize,
+          groupSize,
+          importance,
+        });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
           ...generation,
@@ -196,7 +208,7 @@ export async function trainPolicy(
           ...(evalPairs !== undefined && {
             evaluate: policyEvaluator(
               loaded,
-              evaluated.map(({ prompt }) => prompt),
+              evaluated.map((record) => turnsOf(record).prompt),
               { ...generation, rewards: named, seed, groupSize: values.numGenerationsEval },
             ),
             evalSteps,

@@ -11,6 +11,10 @@ import {
 } from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
 import {
+  type ChatFormat,
+  type ChatPrompt,
+  chatFormat,
+  checkChatFormat,
   checkLoaded,
   checkSampling,
   type Evaluate,
@@ -34,6 +38,8 @@ export interface EvaluatePolicyOptions extends SamplingOptions, CallOptions {
   readonly maxCompletionLength?: number;
   /** Prompts per batch of generation; default 16. */
   readonly batchSize?: number;
+  /** How prompts are written, and which tokens end a completion; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
   readonly seed: number;
 }
 
@@ -45,6 +51,7 @@ const optionNames = [
   'maxPromptLength',
   'maxCompletionLength',
   'batchSize',
+  'format',
   'seed',
 ] as const satisfies readonly (keyof EvaluatePolicyOptions)[];
 
@@ -66,7 +73,7 @@ export interface PolicyEvaluation {
  */
 export async function evaluatePolicy(
   policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  prompts: readonly string[],
+  prompts: readonly ChatPrompt[],
   options: EvaluatePolicyOptions,
 ): Promise<PolicyEvaluation> {
   const { groupSize, batchSize, rewards, ...generation } = checkEvaluation(policy, prompts, options, 'evaluatePolicy');
@@ -94,7 +101,7 @@ export async function evaluatePolicy(
 /** The options with defaults. @throws InvalidArgumentError */
 function checkEvaluation(
   policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  prompts: readonly string[],
+  prompts: readonly ChatPrompt[],
   options: EvaluatePolicyOptions,
   where: string,
 ) {
@@ -106,8 +113,10 @@ function checkEvaluation(
   checkInteger('batchSize', batchSize, 1);
   checkSeed(options.seed);
   checkSampling(options);
+  const { format = chatFormat(policy.tokenizer) } = options;
+  checkChatFormat(format, where);
   const rewards = namedRewards(options.rewards);
-  return { ...sampling, ...completionLengths(policy, options), groupSize, batchSize, rewards };
+  return { ...sampling, ...completionLengths(policy.model, format, options), format, groupSize, batchSize, rewards };
 }
 
 /**
@@ -118,7 +127,7 @@ function checkEvaluation(
  */
 export function policyEvaluator(
   policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  prompts: readonly string[],
+  prompts: readonly ChatPrompt[],
   options: Omit<EvaluatePolicyOptions, keyof CallOptions>,
 ): Evaluate {
   checkEvaluation(policy, prompts, options, 'policyEvaluator');

@@ -54,7 +54,8 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
  * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Weights are
  * saved in float32, and config.json says so, whatever their type was in the file that they come from. Each file is written whole or
  * not at all.
- * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family has
+ * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family
+ * has
  *   no `config`.
  */
 export async function saveLanguageModel(folder: string, saved: SavedModel): Promise<void> {
