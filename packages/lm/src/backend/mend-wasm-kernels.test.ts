@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
+import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
+import { gradientNorm } from '../train/gradients.js';
 import { activate } from './choose-backend.js';
 
 /** Runs the same program on wasm and on the cpu backend, which has every tfjs kernel. */
@@ -68,4 +70,55 @@ test('views of operands do not free memory of the whole tensor', async () => {
     tf.tidy(() => tf.matMul(a, values([3, 50, 40], round), false, true).dataSync());
   expect([...a.dataSync()]).toEqual(expected);
   a.dispose();
+});
+
+test.each([
+  [[5, 7, 3], [1], false],
+  [[5, 7, 3], [-1], true],
+  [[5, 7, 3], [0, 1], false],
+  [[5, 7, 3], [0, 2], true],
+  [[5, 7, 3], undefined, false],
+  [[4, 1], [0], true],
+  [[0, 3], [0], false],
+])('sum and mean of %j over %j, dimensions kept: %s', async (shape, axes, keepDims) => {
+  const shapes: number[][] = [];
+  for (const reduce of [tf.sum, tf.mean]) {
+    const [wasm, cpu] = await onBoth(() => {
+      const result = reduce(values(shape, 4), axes, keepDims);
+      shapes.push(result.shape);
+      return result;
+    });
+    expect(shapes.at(-1)).toEqual(shapes.at(-2));
+    if (shape.includes(0) && reduce === tf.mean) continue; // 0 / 0
+    if (cpu.length > 0) expectClose(wasm, cpu, 1e-5);
+  }
+});
+
+test('sums of integers stay integers', async () => {
+  const [wasm, cpu] = await onBoth(() => tf.sum(tf.tensor2d([1, 2, 3, 4], [2, 2], 'int32'), 1));
+  expect(wasm).toEqual(cpu);
+});
+
+test('a sum over 97 million numbers is as exact as float32 can be', async () => {
+  await activate('wasm');
+  const row = values([1, 640], 3);
+  const expected = Array.from(row.dataSync()).reduce((sum, value) => sum + value * value, 0) * 151_936;
+  const norm = tf.tidy(() => gradientNorm([tf.tile(row, [151_936, 1])]));
+  expect(Math.abs(norm / Math.sqrt(expected) - 1)).toBeLessThan(1e-6);
+  row.dispose();
+});
+
+test('log-probabilities over 151,936 words differ from float64 by less than 1e-5', async () => {
+  await activate('wasm');
+  const [rows, words] = [3, 151_936];
+  const logits = tf.randomNormal<tf.Rank.R2>([rows, words], 0, 3, 'float32', 6);
+  const ids = tf.tensor1d([5, 70_000, 151_935], 'int32');
+  const found = tokenLogProbabilities(logits, ids);
+  const numbers = logits.dataSync();
+  found.dataSync().forEach((value, row) => {
+    const scores = numbers.subarray(row * words, (row + 1) * words);
+    const exact = scores[ids.dataSync()[row]!]! - Math.log(scores.reduce((sum, score) => sum + Math.exp(score), 0));
+    expect(Math.abs(value - exact)).toBeLessThan(1e-5);
+  });
+  tf.dispose([logits, ids, found]);
 });

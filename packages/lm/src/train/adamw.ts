@@ -7,6 +7,7 @@ import {
   TrainingError,
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { gradientNorm } from './gradients.js';
 
 export interface AdamWOptions {
   readonly learningRate: number;
@@ -162,14 +163,6 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
 
 function zeroMoment(parameter: tf.Variable): tf.Variable {
   return tf.tidy(() => tf.variable(tf.zerosLike(parameter), false));
-}
-
-/** Square root of the sum of squares over all gradients, with one read from the device. */
-function gradientNorm(gradients: readonly tf.Tensor[]): number {
-  const squares = tf.tidy(() => tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
-  const sum = squares.dataSync<'float32'>().reduce((total, square) => total + square, 0);
-  squares.dispose();
-  return Math.sqrt(sum);
 }
 
 function orderGradients(slots: readonly Slot[], gradients: Readonly<Record<string, tf.Tensor>>): tf.Tensor[] {
