@@ -124,7 +124,6 @@ export async function trainPolicy(
           ...trainer,
           ...{ rewards: named, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },
           steps: values.maxSteps,
-          weightDecay: 0,
           maxGradNorm: 1,
           loss: (values.loss === 'dapo' ? dapoLoss : grpoLoss)({ beta }),
           ...(weighed && { densities: weighed.density }),

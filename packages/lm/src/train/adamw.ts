@@ -15,7 +15,7 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   /** Default 1e-8. */
   readonly epsilon?: number;
-  /** Decoupled weight decay of every parameter; default 0.01. */
+  /** Decoupled weight decay of matrices; norms and biases (rank below 2) are not decayed, as in transformers. Default 0, as in TRL. */
   readonly weightDecay?: number;
   /** If the norm of all gradients together is larger, they are scaled down to it; default: no clipping. */
   readonly maxGradNorm?: number;
@@ -36,7 +36,7 @@ export const adamWOptionNames = [
  */
 export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
   checkOptions(options, adamWOptionNames, 'adamW');
-  const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = Infinity } = options;
+  const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0, maxGradNorm = Infinity } = options;
   checkNumber('learningRate', learningRate, 0);
   checkNumber('epsilon', epsilon, 0);
   checkNumber('weightDecay', weightDecay, 0);
@@ -88,7 +88,7 @@ interface Slot {
 }
 
 /**
- * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch. Deterministic: the same gradients on the same
+ * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch; weight decay reaches matrices alone. Deterministic: the same gradients on the same
  * backend give the same bytes.
  * @param parameters trainable variables, by the names that the state uses
  * @throws InvalidArgumentError if an option is out of range or unknown, or there are no parameters.
@@ -124,7 +124,7 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
           average.assign(tf.add(tf.mul(average, beta1), tf.mul(gradient, 1 - beta1)));
           averageSquare.assign(tf.add(tf.mul(averageSquare, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
           const denominator = tf.add(tf.div(tf.sqrt(averageSquare), correction2), epsilon);
-          const decayed = tf.mul(parameter, 1 - rate * weightDecay);
+          const decayed = parameter.rank < 2 ? parameter : tf.mul(parameter, 1 - rate * weightDecay);
           parameter.assign(tf.sub(decayed, tf.mul(tf.div(average, denominator), rate / correction1)));
         });
       });
