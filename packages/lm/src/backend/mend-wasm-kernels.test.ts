@@ -36,6 +36,10 @@ test.each([
   [[2, 3, 70, 40], [2, 3, 40, 50], false, false],
   [[2, 3, 4, 5], [2, 3, 5, 4], false, false],
   [[2, 1, 4], [2, 5, 4], false, true],
+  [[30, 900], [30, 20], true, false],
+  [[2, 30, 900], [2, 30, 20], true, false],
+  [[20, 30], [900, 30], false, true],
+  [[1, 1, 30, 900], [1, 1, 20, 30], true, true],
 ])('matMul of %j and %j, transposed %s and %s', async (a, b, transposeA, transposeB) => {
   const [wasm, cpu] = await onBoth(() => tf.matMul(values(a, 1), values(b, 2), transposeA, transposeB));
   expectClose(wasm, cpu, 1e-4);
@@ -121,4 +125,50 @@ test('log-probabilities over 151,936 words differ from float64 by less than 1e-5
     expect(Math.abs(value - exact)).toBeLessThan(1e-5);
   });
   tf.dispose([logits, ids, found]);
+});
+
+test.each([
+  [
+    [6, 5],
+    [1, 2],
+    [3, 3],
+  ],
+  [
+    [6, 5],
+    [2, 0],
+    [3, 5],
+  ],
+  [
+    [4, 6, 5],
+    [1, 2, 0],
+    [2, 3, 5],
+  ],
+  [
+    [3, 4, 6, 5],
+    [1, 0, 2, 1],
+    [2, 4, 1, 3],
+  ],
+  [[7], [2], [4]],
+  [
+    [3, 4],
+    [1, 1],
+    [0, 2],
+  ],
+])('a slice of %j from %j of size %j', async (shape, begin, size) => {
+  const [wasm, cpu] = await onBoth(() => tf.slice(values(shape, 3), begin, size));
+  expect(wasm).toEqual(cpu);
+});
+
+test('copies of a tensor share its memory, and it is freed with the last of them', async () => {
+  await activate('wasm');
+  const buffers = tf.memory().numDataBuffers;
+  const first = values([10, 10], 1);
+  const second = tf.clone(first);
+  expect(tf.memory().numDataBuffers - buffers).toBe(1);
+  const numbers = [...first.dataSync()];
+  first.dispose();
+  tf.tidy(() => void tf.zeros([10, 10])); // would take the memory if it were free
+  expect([...second.dataSync()]).toEqual(numbers);
+  second.dispose();
+  expect(tf.memory().numDataBuffers).toBe(buffers);
 });

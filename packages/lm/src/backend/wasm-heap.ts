@@ -6,6 +6,7 @@ export interface WasmBackend {
   readonly dataIdMap: { get(dataId: object): { id: number; memoryOffset: number }; delete(dataId: object): void };
   makeOutput(shape: number[], dtype: tf.DataType, memoryOffset?: number): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
+  incRef(dataId: object): void;
   disposeData(dataId: object): boolean;
 }
 
