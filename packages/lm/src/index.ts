@@ -50,7 +50,7 @@ export {
   keyValueCache,
 } from './layers/forward-context.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
-export { tokenEntropies, tokenLogProbabilities } from './layers/token-log-probabilities.js';
+export { type TokenStatistics, tokenLogProbabilities, tokenStatistics } from './layers/token-log-probabilities.js';
 export { type ChatFormat, chatFormat } from './tokenizer/chat-format.js';
 export { type Tokenizer, tokenizerFromJson } from './tokenizer/tokenizer.js';
 export { loadTokenizer, saveTokenizer } from './tokenizer/tokenizer-files.js';
