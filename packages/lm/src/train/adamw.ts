@@ -118,14 +118,18 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
       taken++;
       const correction1 = 1 - beta1 ** taken;
       const correction2 = Math.sqrt(1 - beta2 ** taken);
+      // The same numbers as in PyTorch but for rounding; constants are combined, because each operation is a pass over the weights.
+      const stepSize = (rate * correction2) / correction1;
       slots.forEach(({ parameter, average, averageSquare }, index) => {
         tf.tidy(() => {
-          const gradient = scale < 1 ? tf.mul(ordered[index]!, scale) : ordered[index]!;
-          average.assign(tf.add(tf.mul(average, beta1), tf.mul(gradient, 1 - beta1)));
-          averageSquare.assign(tf.add(tf.mul(averageSquare, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
-          const denominator = tf.add(tf.div(tf.sqrt(averageSquare), correction2), epsilon);
-          const decayed = parameter.rank < 2 ? parameter : tf.mul(parameter, 1 - rate * weightDecay);
-          parameter.assign(tf.sub(decayed, tf.mul(tf.div(average, denominator), rate / correction1)));
+          const gradient = ordered[index]!;
+          average.assign(tf.add(tf.mul(average, beta1), tf.mul(gradient, scale * (1 - beta1))));
+          const square = tf.mul(tf.square(gradient), scale ** 2 * (1 - beta2));
+          averageSquare.assign(tf.add(tf.mul(averageSquare, beta2), square));
+          const denominator = tf.add(tf.sqrt(averageSquare), epsilon * correction2);
+          const decay = parameter.rank < 2 ? 0 : rate * weightDecay;
+          const decayed = decay === 0 ? parameter : tf.mul(parameter, 1 - decay);
+          parameter.assign(tf.sub(decayed, tf.mul(tf.div(average, denominator), stepSize)));
         });
       });
       return norm;
