@@ -2,7 +2,7 @@
 
 Reads one request per line from stdin: first {"config", "tokens", "advantages", "rows", "promptLength"}, then {} per step, and answers
 each step with one line {"ms"}, its CPU time. Attention and loss are those that transformers and TRL run: scaled_dot_product_attention,
-log-probabilities of the completions alone, DAPO's mean over tokens, clipping to norm 1, AdamW.
+log-probabilities and entropies of the completions alone, DAPO's mean over tokens, clipping to norm 1, AdamW.
 """
 
 import json
@@ -62,13 +62,16 @@ first = setup["promptLength"]
 def step():
     logits = model(ids, first)
     log_probabilities = torch.log_softmax(logits, -1).gather(-1, ids[:, first:].unsqueeze(-1)).squeeze(-1)
+    with torch.no_grad():  # for the log of the run
+        logs = torch.log_softmax(logits, -1)
+        entropy = -(logs.exp() * logs).sum(-1).mean()
     ratio = torch.exp(log_probabilities - log_probabilities.detach())
     loss = -torch.min(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages).mean()
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return loss.item()
+    return loss.item(), entropy.item()
 
 
 for _ in sys.stdin:

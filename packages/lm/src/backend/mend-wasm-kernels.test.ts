@@ -118,7 +118,7 @@ test('log-probabilities over 151,936 words differ from float64 by less than 1e-5
   const logits = tf.randomNormal<tf.Rank.R2>([rows, words], 0, 3, 'float32', 6);
   const ids = tf.tensor1d([5, 70_000, 151_935], 'int32');
   const found = tokenLogProbabilities(logits, ids);
-  const numbers = logits.dataSync();
+  const numbers = logits.dataSync<'float32'>();
   found.dataSync().forEach((value, row) => {
     const scores = numbers.subarray(row * words, (row + 1) * words);
     const exact = scores[ids.dataSync()[row]!]! - Math.log(scores.reduce((sum, score) => sum + Math.exp(score), 0));

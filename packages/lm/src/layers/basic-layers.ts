@@ -56,9 +56,9 @@ export function headLogits(hiddenStates: tf.Tensor2D, { weight, bias, scale, sof
 
 /** x / rms(x) over the last axis, times `weight` [width] if given (Zhang & Sennrich 2019). One differentiable op. */
 export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.Tensor {
-  return tf.customGrad((x, ...rest) => {
-    const [weight, save] =
-      rest.length === 2 ? (rest as [tf.Tensor, tf.GradSaveFunc]) : [undefined, rest[0] as tf.GradSaveFunc];
+  return tf.customGrad((...inputs) => {
+    const save = inputs.at(-1) as tf.GradSaveFunc;
+    const [x, weight] = inputs.slice(0, -1) as [tf.Tensor, tf.Tensor?];
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
     const normed = tf.mul(x, inverse);
     save(weight ? [normed, inverse, weight] : [normed, inverse]);

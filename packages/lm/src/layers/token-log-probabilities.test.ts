@@ -101,7 +101,7 @@ describeOnBackends('token log-probabilities', () => {
       const logits = tf.tensor2d(values, [rows, vocabulary]);
       const ids = tf.tensor1d(tokens, 'int32');
       const slope = (pick: (statistics: TokenStatistics) => tf.Tensor) =>
-        tf.grad((x: tf.Tensor2D) => tf.sum(tf.mul(pick(tokenStatistics(x, ids, 0.9)), weights)))(logits);
+        tf.grad((x) => tf.sum(tf.mul(pick(tokenStatistics(x as tf.Tensor2D, ids, 0.9)), weights)))(logits);
       const both = slope(({ logProbabilities, entropies }) => tf.add(logProbabilities, entropies));
       const sum = tf.add(
         slope(({ entropies }) => entropies),
