@@ -5,7 +5,7 @@ import { config, problem, promptLength, rows } from './grpo/problem.mjs';
 import { findPeer } from './peers/python.mjs';
 
 const rounds = 12;
-const generations = 3;
+const generations = 1;
 const flatSteps = 100;
 
 /**
