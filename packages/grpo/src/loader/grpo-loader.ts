@@ -13,6 +13,7 @@ import {
   type SamplerState,
   StateMismatchError,
 } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
 import { checkImportance, type Importance, importanceWeights } from './importance.js';
 import { type PromptsState, promptsDigest } from './prompts-digest.js';
 import { type BatchDataset, type DatasetOptions, toDataset } from './to-dataset.js';
@@ -247,9 +248,15 @@ export interface PromptRows<Prompt> {
   readonly positions: Int32Array;
 }
 
-/** Repeats each prompt of the batch `groupSize` times; copies are adjacent, as `groupAdvantages` expects them. */
+/**
+ * Repeats each prompt of the batch `groupSize` times; copies are adjacent, as `groupAdvantages` expects them.
+ * @throws InvalidArgumentError if `batch` is not a batch, but for example the loader.
+ */
 export function promptRows<Prompt>(batch: PromptBatch<Prompt>): PromptRows<Prompt> {
-  const { prompts, positions, groupSize } = batch;
+  const { prompts, positions, groupSize } = Object(batch) as PromptBatch<Prompt>;
+  if (!Array.isArray(prompts)) {
+    throw new InvalidArgumentError(`promptRows needs a batch of a loader, got ${described(batch)}`);
+  }
   return {
     prompts: prompts.flatMap((prompt) => Array<Prompt>(groupSize).fill(prompt)),
     positions: Int32Array.from(
@@ -260,14 +267,14 @@ export function promptRows<Prompt>(batch: PromptBatch<Prompt>): PromptRows<Promp
 }
 
 /**
- * The texts of a batch and their positions, for a rollout.
- * @throws InvalidArgumentError if a prompt is not a record with a text `prompt`, such as a text alone.
+ * The texts or messages of a batch and their positions, for a rollout.
+ * @throws InvalidArgumentError if a prompt is not a record with a text or messages as `prompt`, such as a text alone.
  */
-export function promptTexts({ prompts, positions }: PromptBatch<{ readonly prompt: string }>) {
+export function promptTexts({ prompts, positions }: PromptBatch<{ readonly prompt: ChatPrompt }>) {
   return prompts.map((record: unknown, row) => {
-    const { prompt } = Object(record) as { readonly prompt?: unknown };
+    const { prompt } = Object(record) as { readonly prompt?: ChatPrompt };
     const position = positions[row]!;
-    if (typeof prompt === 'string') return { prompt, position };
+    if (typeof prompt === 'string' || Array.isArray(prompt)) return { prompt: prompt as ChatPrompt, position };
     const what = typeof record === 'object' ? 'has no text `prompt`' : `is ${described(record)} in place of a record`;
     throw new InvalidArgumentError(
       `the prompt at position ${position} ${what}; give the loader records, such as prompts.map((prompt) => ({ prompt }))`,
@@ -289,7 +296,8 @@ function countOf(state: LoaderState): Count {
   const hasPrompts = Number.isSafeInteger(prompts?.count) && typeof prompts?.prefixes === 'string';
   if (version === 1 && isWhole && hasPrompts) return { step, draws };
   const seen = String(JSON.stringify(state)).slice(0, 200);
-  throw new StateMismatchError(`this is not a valid loader state of version 1: ${seen}`);
+  const hint = typeof state === 'string' ? '; parse it with JSON.parse' : '';
+  throw new StateMismatchError(`this is not a valid loader state of version 1: ${seen}${hint}`);
 }
 
 function checkPositions({ positions }: Draws, batchSize: number, prompts: number): void {
