@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { config, problem, promptLength, rows } from './grpo/problem.mjs';
 import { findPeer } from './peers/python.mjs';
 
-const rounds = 12;
+const rounds = 8;
 const generations = 1;
-const flatSteps = 100;
+const flatSteps = 20;
 
 /**
- * CPU time of one GRPO step of gpt2 (4 layers, width 256, 8 rows of 128 tokens, vocabulary 8,192) on one thread: tfjs-node and wasm,
- * in turns with PyTorch, where RAREFY_PYTHON names a Python with torch. Then 128 new tokens with and without a cache, and the tensors
- * that 100 steps leave behind.
+ * CPU time of one GRPO step of gpt2 (4 layers, width 256, 8 rows of 128 tokens, vocabulary 8,192) on one thread: tfjs-node and
+ * wasm, in turns with PyTorch, where RAREFY_PYTHON names a Python with torch. Then 128 new tokens with and without a cache, and
+ * the tensors that 20 steps leave behind.
  */
 export async function bench() {
   const peer = findPeer('grpo.py', 'torch');

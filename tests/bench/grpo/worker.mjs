@@ -1,5 +1,5 @@
-// One tfjs backend in a process of its own, on one thread, for grpo.bench.mjs: `node worker.mjs wasm`. Reads one JSON request per line
-// from stdin and answers each with one line; see `answers`.
+// One tfjs backend in a process of its own, on one thread, for grpo.bench.mjs: `node worker.mjs wasm`. Reads one JSON request per
+// line from stdin and answers each with one line; see `answers`.
 import { createInterface } from 'node:readline';
 import { dapoLoss } from '@rarefy/grpo';
 import {

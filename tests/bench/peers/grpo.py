@@ -1,8 +1,9 @@
 """One GRPO step of the same GPT-2 in PyTorch on one thread, for grpo.bench.mjs.
 
-Reads one request per line from stdin: first {"config", "tokens", "advantages", "rows", "promptLength"}, then {} per step, and answers
-each step with one line {"ms"}, its CPU time. Attention and loss are those that transformers and TRL run: scaled_dot_product_attention,
-log-probabilities and entropies of the completions alone, DAPO's mean over tokens, clipping to norm 1, AdamW.
+Reads one request per line from stdin: first {"config", "tokens", "advantages", "rows", "promptLength"}, then {} per step. Answers
+the first with {} and each step with one line {"ms"}, its CPU time. Attention and loss are those that transformers and TRL run:
+scaled_dot_product_attention, log-probabilities and entropies of the completions alone, DAPO's mean over tokens, clipping to norm 1,
+AdamW.
 """
 
 import json
@@ -57,6 +58,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0)
 ids = torch.tensor(setup["tokens"]).view(setup["rows"], -1)
 advantages = torch.tensor(setup["advantages"]).unsqueeze(1)
 first = setup["promptLength"]
+print("{}", flush=True)
 
 
 def step():

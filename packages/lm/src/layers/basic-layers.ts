@@ -109,7 +109,7 @@ export function activation(name: string): (x: tf.Tensor) => tf.Tensor {
 }
 
 /**
- * x · sigmoid(x · (a + b · x²)) as one differentiable op that keeps x and the sigmoid. Silu has a = 1 and b = 0; the tanh form of
+ * x · sigmoid(x · (a + b · x²)) as one differentiable op that keeps x and the sigmoid. Silu has a = 1, b = 0. The tanh form of
  * GELU (Hendrycks & Gimpel 2016) is written this way with tanh(v) = 2 · sigmoid(2v) - 1.
  */
 function sigmoidGated(x: tf.Tensor, a: number, b: number): tf.Tensor {

@@ -16,7 +16,7 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   /** Default 1e-8. */
   readonly epsilon?: number;
-  /** Decoupled weight decay of matrices; norms and biases (rank below 2) are not decayed, as in transformers. Default 0, as in TRL. */
+  /** Decoupled weight decay of parameters of rank 2 and more: as in transformers, not of norms and biases. Default 0, as in TRL. */
   readonly weightDecay?: number;
   /** If the norm of all gradients together is larger, they are scaled down to it; default: no clipping. */
   readonly maxGradNorm?: number;
@@ -89,8 +89,8 @@ interface Slot {
 }
 
 /**
- * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch; weight decay reaches matrices alone. Deterministic: the same gradients on the same
- * backend give the same bytes.
+ * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch; weight decay reaches matrices alone.
+ * Deterministic: the same gradients on the same backend give the same bytes.
  * @param parameters trainable variables, by the names that the state uses
  * @throws InvalidArgumentError if an option is out of range or unknown, there are no parameters, or one is not a variable.
  */
