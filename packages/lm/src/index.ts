@@ -51,7 +51,7 @@ export {
   keyValueCache,
 } from './layers/forward-context.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
-export { tokenEntropies, tokenLogProbabilities } from './layers/token-log-probabilities.js';
+export { type TokenStatistics, tokenLogProbabilities, tokenStatistics } from './layers/token-log-probabilities.js';
 export {
   type ChatFormat,
   type ChatMessage,

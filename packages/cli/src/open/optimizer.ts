@@ -14,7 +14,7 @@ interface OptimizerDefaults<Type extends ScheduleType> {
 
 /** Options of AdamW and its learning rate, with the names of Hugging Face's `TrainingArguments`. */
 export function optimizerOptions<Type extends ScheduleType>(defaults: OptimizerDefaults<Type>) {
-  const { learningRate, schedule, warmup = 'none', weightDecay = 0.01, beta2 = 0.999, maxGradNorm = 1 } = defaults;
+  const { learningRate, schedule, warmup = 'none', weightDecay = 0, beta2 = 0.999, maxGradNorm = 1 } = defaults;
   return under('Optimizer', {
     'learning-rate': { type: 'number', default: learningRate, min: 0, description: 'Highest learning rate' },
     'lr-scheduler-type': {
@@ -28,7 +28,12 @@ export function optimizerOptions<Type extends ScheduleType>(defaults: OptimizerD
       min: 0,
       description: `Steps in which the learning rate rises; default ${warmup}`,
     },
-    'weight-decay': { type: 'number', default: weightDecay, min: 0, description: 'Decoupled weight decay' },
+    'weight-decay': {
+      type: 'number',
+      default: weightDecay,
+      min: 0,
+      description: 'Decoupled weight decay, not of norms and biases',
+    },
     'max-grad-norm': {
       type: 'number',
       default: maxGradNorm,

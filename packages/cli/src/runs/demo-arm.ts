@@ -63,7 +63,6 @@ export async function runArm(arm: ArmOptions): Promise<ArmReport> {
           task: name,
           steps: maxSteps,
           learningRate: 1e-4,
-          weightDecay: 0,
           maxGradNorm: 1,
         });
         const evaluation = { signal, onEvent, ...lengths, rewards, batchSize: 64, groupSize: 2, seed };

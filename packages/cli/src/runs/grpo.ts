@@ -100,7 +100,7 @@ export const grpoOptions = {
       description: 'Leave completions out of the loss that reach the length limit',
     },
   }),
-  ...optimizerOptions({ learningRate: 1e-5, schedule: 'constant', weightDecay: 0 }),
+  ...optimizerOptions({ learningRate: 1e-5, schedule: 'constant' }),
   ...under('Training', {
     'batch-size': { type: 'integer', default: 32, min: 1, description: 'Prompts per step' },
     'micro-batch-size': { type: 'integer', default: 64, min: 1, description: 'Completions per forward pass' },
