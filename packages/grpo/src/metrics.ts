@@ -6,15 +6,19 @@ import { type GroupAdvantages, meanAndDeviation } from './losses/advantages.js';
 import type { RewardScores } from './rewards/reward-function.js';
 import type { Completion } from './rollout/rollout.js';
 
-/** TRL's `reward`, `reward_std` (mean of the group deviations), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`. */
+/**
+ * TRL's `reward`, `reward_std` (mean of the group deviations), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`, and what
+ * the reward functions logged.
+ */
 export function rewardMetrics(
-  { rewards }: RewardScores,
+  { rewards, metrics: logged }: RewardScores,
   { means, deviations, zeroSpread }: GroupAdvantages,
 ): StepMetrics {
   const metrics: StepMetrics = {
     reward: meanAndDeviation(means).mean,
     reward_std: meanAndDeviation(deviations).mean,
     frac_reward_zero_std: zeroSpread,
+    ...logged,
   };
   for (const [name, values] of Object.entries(rewards)) {
     const { mean, deviation } = meanAndDeviation(values);

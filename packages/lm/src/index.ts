@@ -63,7 +63,9 @@ export { type LanguageModelTrainingOptions, trainLanguageModel } from './train/t
 export {
   type CheckpointOptions,
   type StepMetrics,
+  type StepReview,
   type TrainingOptions,
+  type TrainingRun,
   type TrainingTask,
   trainingOptionNames,
   trainWithCheckpoints,

@@ -36,7 +36,7 @@ const optionNames = [
 /** How a policy answers a set of prompts. */
 export interface PolicyEvaluation {
   readonly completions: readonly Completion[];
-  /** Mean of the weighted sum of rewards. */
+  /** Mean of the weighted sum of rewards, over the completions that a reward applies to; NaN if there are none. */
   readonly rewardMean: number;
   /** Distinct words / all words of all completions together. */
   readonly vocabularyRatio: number;
@@ -67,10 +67,11 @@ export async function evaluatePolicy(
   }
   progress.end();
   const { total } = await scoreCompletions(rewards, completions, { signal });
+  const applying = total.filter((reward) => !Number.isNaN(reward));
   const texts = completions.map(({ text }) => text);
   return {
     completions,
-    rewardMean: total.reduce((sum, reward) => sum + reward, 0) / total.length,
+    rewardMean: applying.reduce((sum, reward) => sum + reward, 0) / applying.length,
     vocabularyRatio: vocabularyRatio(texts),
     emDashPer1000Words: emDashPer1000Words(texts),
   };

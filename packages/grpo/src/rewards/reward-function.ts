@@ -9,11 +9,25 @@ import {
 } from '@rarefy/core';
 import type { Completion } from '../rollout/rollout.js';
 
-/** Scores completions: one finite reward each, in order; larger is better. Completions of the same prompt are adjacent. */
+/**
+ * Scores completions: one finite reward each, in order; larger is better. null: the reward does not apply to this completion,
+ * which then does not count in its mean. Completions of the same prompt are adjacent.
+ */
 export type RewardFunction = (
   completions: readonly Completion[],
-  options?: CallOptions,
-) => Promise<Float64Array> | Float64Array;
+  options?: RewardOptions,
+) => Promise<RewardValues> | RewardValues;
+
+export type RewardValues = Float64Array | readonly (number | null)[];
+
+/** What a reward function receives besides the completions. */
+export interface RewardOptions extends CallOptions {
+  /**
+   * Logs a number of this call with the metrics of the step, as `rewards/<name of the reward>/<name>`; TRL's `log_metric`. Several
+   * values of a step are averaged. The names `mean` and `std` are taken.
+   */
+  readonly logMetric?: ((name: string, value: number) => void) | undefined;
+}
 
 /** A reward function with its name in logs and errors. */
 export interface NamedReward {
@@ -29,10 +43,12 @@ const rewardNames = ['name', 'reward', 'weight'] as const satisfies readonly (ke
 export type RewardInput = NamedReward | RewardFunction;
 
 export interface RewardScores {
-  /** Weighted sum of the rewards: one per completion. */
+  /** Weighted sum of the rewards that apply: one per completion; NaN if none applies. */
   readonly total: Float64Array;
-  /** The values of each reward function before its weight, by name. */
+  /** The values of each reward function before its weight, by name; NaN where it does not apply. */
   readonly rewards: Readonly<Record<string, Float64Array>>;
+  /** What the reward functions logged, by name: see {@link RewardOptions.logMetric}. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -80,8 +96,9 @@ function namedReward(given: RewardInput, where: string): Required<NamedReward> {
 
 /**
  * Scores completions with several reward functions, which run concurrently.
- * @throws TrainingError naming the function and row if a reward is missing, NaN or infinite; InvalidArgumentError if `rewards`
- *   is empty, a name is repeated or missing, or a weight is not finite; the signal's reason on abort.
+ * @throws TrainingError naming the function and row if a reward is undefined, NaN or infinite, or there is not one per completion;
+ *   InvalidArgumentError if `rewards` is empty, a name is repeated or missing, or a weight is not finite; the signal's reason on
+ *   abort.
  */
 export async function scoreCompletions(
   rewards: readonly RewardInput[],
@@ -90,34 +107,83 @@ export async function scoreCompletions(
 ): Promise<RewardScores> {
   checkOptions(options, callOptionNames, 'scoreCompletions');
   const named = namedRewards(rewards);
+  const logged = loggedMetrics();
   const columns = await Promise.all(
     named.map(async ({ name, reward }) => {
       options.signal?.throwIfAborted();
-      const values = await reward(completions, options);
-      checkValues(name, values, completions.length);
-      return values;
+      const logMetric = (metric: string, value: number) => logged.add(name, metric, value);
+      const values = await reward(completions, { ...options, logMetric });
+      return checkedColumn(name, values, completions.length);
     }),
   );
-  const total = new Float64Array(completions.length);
-  const byName: Record<string, Float64Array> = {};
-  for (const [index, { name, weight }] of named.entries()) {
-    const values = columns[index]!;
-    byName[name] = values;
-    for (let row = 0; row < total.length; row++) total[row]! += weight * values[row]!;
-  }
-  return { total, rewards: byName };
+  const byName = Object.fromEntries(named.map(({ name }, index) => [name, columns[index]!]));
+  const total = weightedSum(
+    columns,
+    named.map(({ weight }) => weight),
+    completions.length,
+  );
+  return { total, rewards: byName, metrics: logged.means() };
+}
+
+/** Weighted sum of the values that are not NaN: one per row, NaN if a row has none. */
+function weightedSum(columns: readonly Float64Array[], weights: readonly number[], rows: number): Float64Array {
+  return Float64Array.from({ length: rows }, (_, row) => {
+    const applying = columns.flatMap((values, index) => {
+      const value = values[row]!;
+      return Number.isNaN(value) ? [] : [weights[index]! * value];
+    });
+    return applying.length === 0 ? Number.NaN : applying.reduce((sum, value) => sum + value, 0);
+  });
 }
 
 /**
- * Combines several rewards into one: their weighted sum. The result throws what {@link scoreCompletions} throws.
+ * Combines several rewards into one: the weighted sum of those that apply, or null. The result throws what
+ * {@link scoreCompletions} throws.
  * @throws InvalidArgumentError as `scoreCompletions`, if a reward of the list is not valid.
  */
 export function combineRewards(rewards: readonly RewardInput[]): RewardFunction {
   const named = namedRewards(rewards);
-  return async (completions, options) => (await scoreCompletions(named, completions, options)).total;
+  return async (completions, { logMetric, ...options } = {}) => {
+    const { total, metrics = {} } = await scoreCompletions(named, completions, options);
+    for (const [name, value] of Object.entries(metrics)) logMetric?.(name.replace(/^rewards\//, ''), value);
+    return total.some(Number.isNaN) ? Array.from(total, (value) => (Number.isNaN(value) ? null : value)) : total;
+  };
 }
 
-function checkValues(name: string, values: Float64Array, rows: number): void {
+/** Collects what reward functions log, and refuses what could not be logged. */
+function loggedMetrics() {
+  const values = new Map<string, number[]>();
+  return {
+    add(reward: string, metric: string, value: number) {
+      if (typeof metric !== 'string' || metric === '' || metric === 'mean' || metric === 'std') {
+        throw new TrainingError(
+          `reward '${reward}' logged a metric named ${shown(metric)}; use another name than mean and std`,
+        );
+      }
+      if (!Number.isFinite(value)) {
+        throw new TrainingError(
+          `reward '${reward}' logged ${shown(value)} as '${metric}'; metrics must be finite numbers`,
+        );
+      }
+      const name = `rewards/${reward}/${metric}`;
+      values.set(name, [...(values.get(name) ?? []), value]);
+    },
+    means: () => Object.fromEntries(Array.from(values, ([name, list]) => [name, mean(list)])),
+  };
+}
+
+/** The mean of each metric over the calls that logged it. */
+export function meanMetrics(calls: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const names = new Set(calls.flatMap((metrics) => Object.keys(metrics)));
+  return Object.fromEntries(Array.from(names, (name) => [name, mean(calls.flatMap((metrics) => metrics[name] ?? []))]));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The values of a reward, NaN for null. @throws TrainingError naming the reward and the row. */
+function checkedColumn(name: string, values: RewardValues, rows: number): Float64Array {
   if (!ArrayBuffer.isView(values) && !Array.isArray(values)) {
     throw new TrainingError(
       `reward '${name}' returned ${described(values)}; return a Float64Array with one number per completion (${rows})`,
@@ -128,10 +194,11 @@ function checkValues(name: string, values: Float64Array, rows: number): void {
       `reward '${name}' returned ${values.length} values for ${rows} completions; return one per completion`,
     );
   }
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
+  return Float64Array.from(values as ArrayLike<number | null>, (value, row) => {
+    if (value === null) return Number.NaN;
+    if (Number.isFinite(value)) return value;
     throw new TrainingError(
-      `reward '${name}' returned ${shown(values[bad])} for row ${bad}; rewards must be finite numbers`,
+      `reward '${name}' returned ${shown(value)} for row ${row}; rewards must be finite numbers, or null if they do not apply`,
     );
-  }
+  });
 }

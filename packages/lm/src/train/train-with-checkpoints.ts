@@ -16,10 +16,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkpointsName } from '../checkpoint/checkpoint-folders.js';
 import { assignWeights, type LoadedModel, type SavedModel } from '../checkpoint/model-folder.js';
 import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from './adamw.js';
+import { bestWeights } from './best-weights.js';
 import { accumulateGradients } from './gradients.js';
 import { changedSettings, type RunSettings, scheduledRates, scheduleSetting } from './run-settings.js';
 import type { Schedule } from './schedule.js';
-import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from './training-checkpoint.js';
+import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint, stepFolder } from './training-checkpoint.js';
 
 /** Metrics of one step by name. NaN: not measured in this step. */
 export type StepMetrics = Record<string, number>;
@@ -30,7 +31,7 @@ export interface CheckpointOptions {
   readonly folder: string;
   /** Steps between two checkpoints; default 50. The last step is always saved. */
   readonly saveSteps?: number;
-  /** Number of newest checkpoints to keep; default 2. */
+  /** Number of newest checkpoints to keep, besides that of the best evaluation; default 2. */
   readonly keep?: number;
   /** Whether to continue from the newest checkpoint, if there is one; default false. */
   readonly resume?: boolean;
@@ -77,6 +78,16 @@ const checkpointNames = [
   'resume',
 ] as const satisfies readonly (keyof CheckpointOptions)[];
 
+/** What a trainer says about the weights after a step, for example after an evaluation. */
+export interface StepReview {
+  /** Added to the metrics of the step. */
+  readonly metrics: StepMetrics;
+  /** Whether these weights are the best so far. They are kept, and the model has the best ones after the run. */
+  readonly isBest?: boolean;
+  /** Whether the run ends with this step. */
+  readonly isLast?: boolean;
+}
+
 /** One kind of training: what a step does, and what must be kept between steps. */
 export interface TrainingTask {
   /** Name of the work in events. */
@@ -98,6 +109,11 @@ export interface TrainingTask {
     step: number,
     update: (microBatches: Iterable<() => tf.Scalar>) => Promise<StepMetrics>,
   ): Promise<{ readonly metrics: StepMetrics; readonly tokens: number }>;
+  /**
+   * Called after each step, before its metrics are logged. Changes no weights. It may fail or be aborted: the step counts as
+   * finished, and a resumed run begins with its review.
+   */
+  readonly review?: (step: number) => Promise<StepReview>;
   /** What else a resumed run needs, as JSON: the state after the last finished step. */
   readonly state?: () => unknown;
   readonly restore?: (state: unknown) => void;
@@ -109,6 +125,20 @@ interface SavedRun {
   readonly steps: number;
   readonly tokens: number;
   readonly task: unknown;
+  /** The best step by the reviews. */
+  readonly best?: number;
+  /** Whether a review has ended the run. */
+  readonly isEnded?: boolean;
+  /** Metrics of the last step, if it has no review yet; null for NaN. */
+  readonly unreviewed?: Readonly<Record<string, number | null>>;
+}
+
+/** What a run has done. */
+export interface TrainingRun {
+  /** Steps done, including those before a resume. Fewer than `steps` only if a review has ended the run. */
+  readonly steps: number;
+  /** The step whose weights the model has, if that is not the last one. */
+  readonly best?: number;
 }
 
 /**
@@ -121,7 +151,7 @@ interface SavedRun {
  *   run with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of
  *   range.
  */
-export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<void> {
+export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<TrainingRun> {
   checkTraining(options);
   const { steps, schedule = () => 1, checkpoint, signal, onEvent, task: name = task.name } = options;
   const { saveSteps = 50 } = checkpoint ?? {};
@@ -135,9 +165,13 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     maxGradNorm: Number.isFinite(adamWValues.maxGradNorm) ? adamWValues.maxGradNorm : undefined, // JSON has no infinity
     schedule: scheduleSetting(schedule, runSteps),
   });
+  const weights = { ...task.loaded.model.frozen, ...task.parameters };
+  const best = bestWeights(weights, folder === undefined ? undefined : (step) => join(folder, stepFolder(step)));
   let loggers: readonly MetricLogger[] = [];
   let done = 0;
   let tokens = 0;
+  let isEnded = false;
+  let unreviewed: StepMetrics | undefined;
 
   const resume = async (latest: string) => {
     const saved = await loadTrainingState(latest);
@@ -151,18 +185,28 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         `${latest} belongs to a run with other settings: ${changes.join('; ')}. Use the same, or another checkpoint.folder`,
       );
     }
-    await assignWeights(latest, { ...task.loaded.model.frozen, ...task.parameters });
+    await assignWeights(latest, weights);
     optimizer.restore(saved.optimizer);
     task.restore?.(run.task);
     done = saved.step;
     tokens = run.tokens;
+    best.resume(run.best);
+    isEnded = run.isEnded ?? false;
+    const revived = Object.entries(run.unreviewed ?? {}).map(([name, value]) => [name, value ?? Number.NaN]);
+    unreviewed = run.unreviewed && Object.fromEntries(revived);
   };
 
   const save = async () => {
     if (!folder) return;
     const model = { ...task.loaded, ...(task.extra ? { extra: await task.extra() } : {}) };
-    const state: SavedRun = { settings: settingsOf(steps), steps, tokens, task: task.state?.() ?? null };
-    await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, checkpoint?.keep);
+    const state: SavedRun = {
+      ...{ settings: settingsOf(steps), steps, tokens, task: task.state?.() ?? null },
+      ...(best.step !== undefined && { best: best.step }),
+      ...(isEnded && { isEnded }),
+      ...(unreviewed && task.review && { unreviewed }),
+    };
+    const kept = { keep: checkpoint?.keep, best: best.step };
+    await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, kept);
   };
 
   try {
@@ -179,30 +223,38 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     let savedAt = done;
     let isUpdated = false; // by the step that is running
     try {
-      while (done < steps) {
+      while ((done < steps || unreviewed) && !isEnded) {
         signal?.throwIfAborted();
-        const started = performance.now();
-        const learningRate = options.learningRate * schedule(done + 1, steps);
-        const result = await task.step(done + 1, async (microBatches) => {
-          const { loss, gradients } = await accumulateGradients(task.parameters, microBatches);
-          const norm = optimizer.step(gradients, learningRate);
-          isUpdated = true;
-          tf.dispose(gradients);
-          return { loss, grad_norm: norm, learning_rate: learningRate };
-        });
-        done++;
-        isUpdated = false;
-        tokens += result.tokens;
-        const seconds = (performance.now() - started) / 1000;
-        const metrics = { ...result.metrics, num_tokens: tokens, step_time: seconds };
+        if (unreviewed === undefined) {
+          const started = performance.now();
+          const learningRate = options.learningRate * schedule(done + 1, steps);
+          const result = await task.step(done + 1, async (microBatches) => {
+            const { loss, gradients } = await accumulateGradients(task.parameters, microBatches);
+            const norm = optimizer.step(gradients, learningRate);
+            isUpdated = true;
+            tf.dispose(gradients);
+            return { loss, grad_norm: norm, learning_rate: learningRate };
+          });
+          done++;
+          isUpdated = false;
+          tokens += result.tokens;
+          const seconds = (performance.now() - started) / 1000;
+          unreviewed = { ...result.metrics, num_tokens: tokens, step_time: seconds };
+        }
+        const review = await task.review?.(done);
+        const metrics = { ...unreviewed, ...review?.metrics };
+        unreviewed = undefined;
+        isEnded = review?.isLast ?? false;
+        if (review?.isBest) best.keep(done);
         await eachLogger(loggers, `failed at step ${done}`, (logger) => logger.log(done, metrics));
         await options.onStep?.(done, metrics);
         progress.report(done);
-        if (done % saveSteps === 0 || done === steps) {
+        if (done % saveSteps === 0 || done === steps || isEnded || review?.isBest) {
           await save();
           savedAt = done;
         }
       }
+      await best.restore(done);
     } catch (error) {
       if (done > savedAt) {
         // A step that failed between two updates leaves weights that belong to no finished step.
@@ -214,12 +266,14 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
       }
       throw error;
     }
-    progress.end();
+    progress.end(done);
     const open = loggers;
     loggers = [];
     await eachLogger(open, 'failed to close', (logger) => logger.close());
+    return { steps: done, ...(best.step !== undefined && best.step !== done && { best: best.step }) };
   } finally {
     optimizer.dispose();
+    best.dispose();
     await Promise.allSettled(loggers.map(async (logger) => logger.close())); // the error of the run is the one to report
   }
 }
