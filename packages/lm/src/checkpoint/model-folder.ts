@@ -5,7 +5,7 @@ import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetenso
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
-import { rewardHeadName } from '../families/reward-model.js';
+import { classificationConfig, outputHeadName, rewardHeadName } from '../families/reward-model.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { loadTokenizer, saveTokenizer } from '../tokenizer/tokenizer-files.js';
 import { runFolderHint } from './checkpoint-folders.js';
@@ -49,17 +49,21 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
 
 /**
  * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Each file
- * is written whole or not at all.
+ * is written whole or not at all. With a reward head among `extra`, config.json is that of a sequence classification model with one
+ * label, and an untied output head is left out, as transformers saves it.
  * @throws InvalidArgumentError if a model of a built-in family has no `config`.
  */
 export async function saveLanguageModel(
   folder: string,
   { model, tokenizer, config = ownConfig(model), extra = new Map() }: SavedModel,
 ): Promise<void> {
-  await writeAtomically(join(folder, 'config.json'), Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
+  const isReward = extra.has(rewardHeadName);
+  const saved = isReward ? classificationConfig(config, tokenizer) : config;
+  await writeAtomically(join(folder, 'config.json'), Buffer.from(`${JSON.stringify(saved, null, 2)}\n`));
   await saveTokenizer(folder, tokenizer);
   const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
   for (const [name, variable] of Object.entries({ ...model.frozen, ...model.parameters })) {
+    if (isReward && name === outputHeadName) continue;
     tensors[name] = { dtype: 'F32', shape: variable.shape, data: (await variable.data()) as Float32Array };
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
