@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, counterRandom, InputError, RarefyError } from '@rarefy/core';
 import { readEmbeddingManifest, readEmbeddings } from '@rarefy/embeddings';
-import { readSafetensors, toFloat32 } from '@rarefy/io';
-import { activate, loadLanguageModel } from '@rarefy/lm';
+import { readSafetensors, toFloat32, toInt32 } from '@rarefy/io';
+import { activate, languageModel, loadLanguageModel } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dequantize, storedBytes } from '../packages/lm/src/checkpoint/gguf/dequantize.js';
 import { casesOf } from './support/exhaustive.js';
-import { goldenModel, goldenPath, goldenTensors } from './support/golden.js';
+import { goldenModel, goldenPath, goldenTensors, relativeError } from './support/golden.js';
 import { rarefy } from './support/rarefy.js';
 import { type GgufTensor, type GgufValue, writeGguf } from './support/write-gguf.js';
 
@@ -27,23 +27,31 @@ const names: Readonly<Record<string, string>> = {
   'self_attn.k_proj': 'attn_k',
   'self_attn.v_proj': 'attn_v',
   'self_attn.o_proj': 'attn_output',
+  'self_attn.q_norm': 'attn_q_norm',
+  'self_attn.k_norm': 'attn_k_norm',
   post_attention_layernorm: 'ffn_norm',
   'mlp.gate_proj': 'ffn_gate',
   'mlp.up_proj': 'ffn_up',
   'mlp.down_proj': 'ffn_down',
 };
 
-/** The reference Llama as the converter of llama.cpp writes it: query and key rows in the order of its rotary positions. */
-async function referenceFile() {
-  const config = JSON.parse(readFileSync(goldenPath('llama/config.json'), 'utf8'));
-  const { tensors } = await readSafetensors(goldenPath('llama/model.safetensors'));
+/**
+ * A reference model as the converter of llama.cpp writes it: that of llama reorders query and key rows by its rotary positions.
+ * @param folder of the reference model
+ */
+async function referenceFile(folder = 'llama') {
+  const config = JSON.parse(readFileSync(goldenPath(`${folder}/config.json`), 'utf8'));
+  const architecture: string = config.model_type;
+  const { tensors } = await readSafetensors(goldenPath(`${folder}/model.safetensors`));
   const written: Record<string, GgufTensor> = {};
   for (const [name, tensor] of tensors) {
-    const [, layer, part] = /^model\.layers\.(\d+)\.(.+)\.weight$/.exec(name) ?? [];
-    const ggufName = layer === undefined ? names[name]! : `blk.${layer}.${names[part!]}.weight`;
+    const [, layer, part, kind] = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+    const ggufName = layer === undefined ? names[name]! : `blk.${layer}.${names[part!]}.${kind}`;
     let data = toFloat32(tensor);
     const heads = /q_proj/.test(name) ? config.num_attention_heads : config.num_key_value_heads;
-    if (/[qk]_proj/.test(name)) data = interleaved(data, tensor.shape[0]!, tensor.shape[1]!, heads);
+    if (architecture === 'llama' && /[qk]_proj/.test(name)) {
+      data = interleaved(data, tensor.shape[0]!, tensor.shape[1]!, heads);
+    }
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     written[ggufName] = { shape: tensor.shape.toReversed(), type: 0, bytes };
   }
@@ -53,15 +61,15 @@ async function referenceFile() {
   const tokens = ['<|end|>', 'ab', ...letters.slice(0, 150)];
   while (tokens.length < config.vocab_size) tokens.push(`filler${tokens.length}`);
   const metadata: Record<string, GgufValue> = {
-    'general.architecture': 'llama',
-    'llama.block_count': config.num_hidden_layers,
-    'llama.context_length': config.max_position_embeddings,
-    'llama.embedding_length': config.hidden_size,
-    'llama.feed_forward_length': config.intermediate_size,
-    'llama.attention.head_count': config.num_attention_heads,
-    'llama.attention.head_count_kv': config.num_key_value_heads,
-    'llama.attention.layer_norm_rms_epsilon': { float: config.rms_norm_eps },
-    'llama.rope.freq_base': { float: config.rope_parameters?.rope_theta ?? config.rope_theta },
+    'general.architecture': architecture,
+    [`${architecture}.block_count`]: config.num_hidden_layers,
+    [`${architecture}.context_length`]: config.max_position_embeddings,
+    [`${architecture}.embedding_length`]: config.hidden_size,
+    [`${architecture}.feed_forward_length`]: config.intermediate_size,
+    [`${architecture}.attention.head_count`]: config.num_attention_heads,
+    [`${architecture}.attention.head_count_kv`]: config.num_key_value_heads,
+    [`${architecture}.attention.layer_norm_rms_epsilon`]: { float: config.rms_norm_eps },
+    [`${architecture}.rope.freq_base`]: { float: config.rope_parameters?.rope_theta ?? config.rope_theta },
     'tokenizer.ggml.model': 'gpt2',
     'tokenizer.ggml.pre': 'smollm',
     'tokenizer.ggml.tokens': tokens,
@@ -122,6 +130,74 @@ test('a GGUF file of the reference model gives the same logits as the model fold
   model.dispose();
 });
 
+test.each(['qwen2', 'qwen3'])('a GGUF file of %s gives the logits of transformers', async (family) => {
+  const { metadata, tensors } = await referenceFile(`families/${family}`);
+  writeFileSync(path, writeGguf({ ...metadata, 'tokenizer.ggml.pre': 'qwen2' }, tensors));
+  const { model, tokenizer, config } = await loadLanguageModel(path);
+  expect(config.model_type).toBe(family);
+  const { tensors: expected } = await readSafetensors(goldenPath(`families/${family}/expected.safetensors`));
+  const [rows, length] = expected.get('ids')!.shape as [number, number];
+  const integers = (name: string) => tf.tensor2d(toInt32(expected.get(name)!), [rows, length], 'int32');
+  const { logits, ...rest } = model.forward(integers('ids'), integers('mask'));
+  // The first row has no padding.
+  const first = (values: Float32Array) => values.subarray(0, values.length / rows);
+  expect(toInt32(expected.get('mask')!).subarray(0, length)).not.toContain(0);
+  expect(relativeError(first(logits.dataSync<'float32'>()), first(toFloat32(expected.get('logits')!)))).toBeLessThan(
+    1e-5,
+  );
+  expect([...tokenizer.encode('a\u0301b')]).toEqual([...tokenizer.encode('\u00e1b')]);
+  tf.dispose([logits, rest]);
+  model.dispose();
+});
+
+test.each(['linear', 'yarn', 'llama3'])('rotary positions scaled by %s are those of the model folder', async (type) => {
+  const { metadata, tensors } = await referenceFile();
+  const config = JSON.parse(readFileSync(goldenPath('llama/config.json'), 'utf8'));
+  const scaling = { rope_type: type, factor: 4, original_max_position_embeddings: type === 'llama3' ? 8192 : 16 };
+  const { original_max_position_embeddings: original, ...linear } = scaling;
+  const parameters = {
+    ...(type === 'linear' ? linear : scaling),
+    ...(type === 'llama3' ? { low_freq_factor: 1, high_freq_factor: 4 } : {}),
+    rope_theta: 500_000,
+  };
+  const base = { 'llama.rope.freq_base': { float: 500_000 } };
+  const keys = {
+    'llama.rope.scaling.type': type,
+    'llama.rope.scaling.factor': { float: 4 },
+    ...(type === 'yarn' ? { 'llama.rope.scaling.original_context_length': original } : {}),
+  };
+  // As in convert_hf_to_gguf.py: the factor by which each frequency is divided.
+  const size = config.head_dim ?? config.hidden_size / config.num_attention_heads;
+  const divisors = Float32Array.from({ length: size / 2 }, (_, i) => {
+    const wavelength = 2 * Math.PI * 500_000 ** ((2 * i) / size);
+    if (wavelength < original / 4) return 1;
+    if (wavelength > original) return 4;
+    const smooth = (original / wavelength - 1) / 3;
+    return 1 / ((1 - smooth) / 4 + smooth);
+  });
+  expect(new Set(divisors).size).toBeGreaterThan(type === 'llama3' ? 1 : 0);
+  const divided = { 'rope_freqs.weight': { shape: [size / 2], type: 0, bytes: new Uint8Array(divisors.buffer) } };
+  const isLlama3 = type === 'llama3';
+  writeFileSync(
+    path,
+    writeGguf({ ...metadata, ...base, ...(isLlama3 ? {} : keys) }, { ...tensors, ...(isLlama3 ? divided : {}) }),
+  );
+  const loaded = await loadLanguageModel(path);
+  const { tensors: stored } = await readSafetensors(goldenPath('llama/model.safetensors'));
+  const weights = new Map(
+    [...stored].map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor) }]),
+  );
+  const model = languageModel({ ...config, rope_parameters: parameters }, weights);
+  const plain = languageModel({ ...config, rope_parameters: { rope_theta: 500_000 } }, weights);
+  const golden = await goldenTensors('llama');
+  const [ids, mask] = [golden.ints('embed.input_ids'), golden.ints('embed.attention_mask')];
+  const [own, other, unscaled] = [loaded.model, model, plain].map((each) => each.hiddenStates(ids, mask));
+  expect(own!.dataSync()).toEqual(other!.dataSync());
+  expect(own!.dataSync()).not.toEqual(unscaled!.dataSync());
+  tf.dispose([ids, mask, own!, other!, unscaled!]);
+  for (const each of [loaded.model, model, plain]) each.dispose();
+});
+
 test('rarefy embed takes a GGUF file as --ckpt', async () => {
   const { metadata, tensors } = await referenceFile();
   const tokens = ['<|endoftext|>', ...(metadata['tokenizer.ggml.tokens'] as string[]).slice(1)];
@@ -147,9 +223,16 @@ test('errors for unsupported files say what is supported', async () => {
     return loadLanguageModel(path);
   };
   await expect(load({ 'general.architecture': 'mamba' })).rejects.toThrow(
-    'architecture "mamba"; only llama is supported',
+    'architecture "mamba"; only llama, qwen2, qwen3 are supported',
   );
-  await expect(load({ 'llama.rope.scaling.type': 'yarn' })).rejects.toThrow("scaled by 'yarn'");
+  await expect(load({ 'llama.rope.scaling.type': 'longrope' })).rejects.toThrow("scaled by 'longrope'");
+  await expect(load({ 'llama.attention.sliding_window': 512 })).rejects.toThrow(
+    "'llama.attention.sliding_window' is 512, which is not honored",
+  );
+  await expect(load({ 'split.count': 3 })).rejects.toThrow('is one of 3 parts');
+  await expect(load({ 'llama.rope.dimension_count': 4 })).rejects.toThrow('llama.rope.dimension_count is 4, and only');
+  const sink = { ...tensors, 'blk.0.attn_sinks.weight': tensors['output_norm.weight']! };
+  await expect(load({}, sink)).rejects.toThrow('does not use: blk.0.attn_sinks.weight');
   for (const heads of [5, 1000, 0.5]) {
     await expect(load({ 'llama.attention.head_count': { float: heads } })).rejects.toBeInstanceOf(RarefyError);
   }
@@ -164,8 +247,8 @@ test('errors for unsupported files say what is supported', async () => {
     "the pre-tokenizer 'tekken'; only gpt-2, smollm",
   );
   await expect(load({ 'tokenizer.ggml.token_type': [{ int: 1 }] })).rejects.toBeInstanceOf(CorruptFileError);
-  const scaled = { ...tensors, 'rope_freqs.weight': { shape: [4], type: 0, bytes: new Uint8Array(16) } };
-  await expect(load({}, scaled)).rejects.toThrow('scaled rotary positions');
+  const scaled = { ...tensors, 'rope_freqs.weight': { shape: [4], type: 0, bytes: new Uint8Array(16).fill(64) } };
+  await expect(load({}, scaled)).rejects.toThrow('that are not those of Llama 3');
   const quantized = { ...tensors, 'output_norm.weight': { ...tensors['output_norm.weight']!, type: 16 } };
   await expect(load({}, quantized)).rejects.toThrow(
     /'output_norm.weight' has an unsupported quantization \(ggml type 16\); use F32, F16/,

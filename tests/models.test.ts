@@ -4,7 +4,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { meanLogits, meanPool } from '../packages/embedders/src/causal-lm/pooling.js';
 import { vocabularyIsometry } from '../packages/embedders/src/causal-lm/vocabulary-isometry.js';
 import { describeOnBackends } from './support/backends.js';
-import { goldenFamilies, goldenJson, goldenModel, goldenTensors, relativeError } from './support/golden.js';
+import {
+  goldenFamilies,
+  goldenJson,
+  goldenModel,
+  goldenTensors,
+  pairDistances,
+  relativeError,
+} from './support/golden.js';
 
 const { models: reference } = goldenJson();
 
@@ -55,7 +62,9 @@ for (const family of goldenFamilies) {
         const weight = model.head.weight.dataSync<'float32'>();
         const isometry = await vocabularyIsometry({ weight, vocabulary: vocabularySize, hidden: hiddenSize });
         const short = unit(Float32Array.from(isometry.apply(states, 4)), hiddenSize);
-        expect(relativeError(distances(short, hiddenSize), distances(expected, vocabularySize))).toBeLessThan(1e-4);
+        expect(relativeError(pairDistances(short, hiddenSize), pairDistances(expected, vocabularySize))).toBeLessThan(
+          1e-4,
+        );
       }
       expect(relativeError(unit(states, hiddenSize), golden.floats('embed.mean_hidden_l2'))).toBeLessThan(1e-4);
       tf.dispose([ids, mask, hidden, pooled, logits]);
@@ -100,18 +109,4 @@ for (const family of goldenFamilies) {
       expect(alone).toEqual(together[3]);
     });
   });
-}
-
-/** Distances of all pairs of rows. */
-function distances(data: Float32Array, width: number): Float64Array {
-  const rows = data.length / width;
-  const all = new Float64Array(rows * rows);
-  for (let a = 0; a < rows; a++) {
-    for (let b = 0; b < rows; b++) {
-      let squares = 0;
-      for (let i = 0; i < width; i++) squares += (data[a * width + i]! - data[b * width + i]!) ** 2;
-      all[a * rows + b] = Math.sqrt(squares);
-    }
-  }
-  return all;
 }

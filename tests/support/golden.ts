@@ -10,7 +10,7 @@ export const goldenPath = (name: string) => fileURLToPath(new URL(`../golden/${n
 
 export const goldenJson = () => JSON.parse(readFileSync(goldenPath('golden.json'), 'utf8'));
 
-export const goldenFamilies: readonly ModelFamily[] = ['gpt2', 'llama', 'nanochat'];
+export const goldenFamilies = ['gpt2', 'llama', 'nanochat'] as const satisfies readonly ModelFamily[];
 
 /** The reference tensors of one family: `floats` and `ints` by name. */
 export async function goldenTensors(family: ModelFamily) {
@@ -43,4 +43,18 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     scale = Math.max(scale, Math.abs(expected[i]!));
   }
   return difference / scale;
+}
+
+/** Distances of all pairs of rows of `width` numbers. */
+export function pairDistances(data: ArrayLike<number>, width: number): Float64Array {
+  const rows = data.length / width;
+  const all = new Float64Array(rows * rows);
+  for (let a = 0; a < rows; a++) {
+    for (let b = 0; b < rows; b++) {
+      let squares = 0;
+      for (let i = 0; i < width; i++) squares += (data[a * width + i]! - data[b * width + i]!) ** 2;
+      all[a * rows + b] = Math.sqrt(squares);
+    }
+  }
+  return all;
 }

@@ -2,7 +2,7 @@
  * Decoder-only language models in TensorFlow.js.
  *
  * - A {@link CausalLanguageModel} has `forward` (logits and hidden states) and tfjs variables. {@link loadLanguageModel} reads
- *   GPT-2, Llama and nanochat checkpoints of Hugging Face, and GGUF files; {@link fromForwardModel} and {@link fromLayersModel}
+ *   checkpoints of Hugging Face of each {@link ModelFamily}, and GGUF files; {@link fromForwardModel} and {@link fromLayersModel}
  *   wrap a model of your own, and {@link loadWeights} loads its weights again. {@link snapshot} keeps the weights of a model in
  *   training.
  * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.

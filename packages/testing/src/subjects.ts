@@ -121,6 +121,8 @@ export interface ForwardModelUnderTest<Tensor extends TestedTensor> {
     readonly weight: TestedTensor;
     /** [vocabulary]. */
     readonly bias?: TestedTensor;
+    /** Factor of the logits, before the cap; default 1. */
+    readonly scale?: number;
     /** If set, logits are softCap * tanh(x / softCap). */
     readonly softCap?: number;
   };

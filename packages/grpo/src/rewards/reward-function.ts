@@ -7,6 +7,7 @@ import {
   shown,
   TrainingError,
 } from '@rarefy/core';
+import { weightedSum } from '../losses/advantages.js';
 import type { Completion } from '../rollout/rollout.js';
 
 /**
@@ -96,9 +97,8 @@ function namedReward(given: RewardInput, where: string): Required<NamedReward> {
 
 /**
  * Scores completions with several reward functions, which run concurrently.
- * @throws TrainingError naming the function and row if a reward is undefined, NaN or infinite, or there is not one per completion;
- *   InvalidArgumentError if `rewards` is empty, a name is repeated or missing, or a weight is not finite; the signal's reason on
- *   abort.
+ * @throws TrainingError naming the function and row if a reward is missing, NaN or infinite; InvalidArgumentError if `rewards`
+ *   is empty, a name is repeated or missing, or a weight is not finite; the signal's reason on abort.
  */
 export async function scoreCompletions(
   rewards: readonly RewardInput[],
@@ -107,33 +107,36 @@ export async function scoreCompletions(
 ): Promise<RewardScores> {
   checkOptions(options, callOptionNames, 'scoreCompletions');
   const named = namedRewards(rewards);
-  const logged = loggedMetrics();
+  const logged = new Map<string, number[]>();
   const columns = await Promise.all(
     named.map(async ({ name, reward }) => {
       options.signal?.throwIfAborted();
-      const logMetric = (metric: string, value: number) => logged.add(name, metric, value);
+      const logMetric = (metric: string, value: number) => {
+        checkMetric(name, metric, value);
+        const key = `rewards/${name}/${metric}`;
+        logged.set(key, [...(logged.get(key) ?? []), value]);
+      };
       const values = await reward(completions, { ...options, logMetric });
-      return checkedColumn(name, values, completions.length);
+      checkValues(name, values, completions.length);
+      return Float64Array.from(values, (value) => value ?? Number.NaN);
     }),
   );
-  const byName = Object.fromEntries(named.map(({ name }, index) => [name, columns[index]!]));
-  const total = weightedSum(
-    columns,
-    named.map(({ weight }) => weight),
-    completions.length,
-  );
-  return { total, rewards: byName, metrics: logged.means() };
+  const weights = named.map(({ weight }) => weight);
+  return {
+    total: weightedSum(columns, weights),
+    rewards: Object.fromEntries(named.map(({ name }, index) => [name, columns[index]!])),
+    metrics: Object.fromEntries(Array.from(logged, ([name, values]) => [name, mean(values)])),
+  };
 }
 
-/** Weighted sum of the values that are not NaN: one per row, NaN if a row has none. */
-function weightedSum(columns: readonly Float64Array[], weights: readonly number[], rows: number): Float64Array {
-  return Float64Array.from({ length: rows }, (_, row) => {
-    const applying = columns.flatMap((values, index) => {
-      const value = values[row]!;
-      return Number.isNaN(value) ? [] : [weights[index]! * value];
-    });
-    return applying.length === 0 ? Number.NaN : applying.reduce((sum, value) => sum + value, 0);
-  });
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The mean of each metric over the calls that logged it. */
+export function meanMetrics(calls: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const names = new Set(calls.flatMap((metrics) => Object.keys(metrics)));
+  return Object.fromEntries(Array.from(names, (name) => [name, mean(calls.flatMap((metrics) => metrics[name] ?? []))]));
 }
 
 /**
@@ -150,43 +153,21 @@ export function combineRewards(rewards: readonly RewardInput[]): RewardFunction 
   };
 }
 
-/** Collects what reward functions log, and refuses what could not be logged. */
-function loggedMetrics() {
-  const values = new Map<string, number[]>();
-  return {
-    add(reward: string, metric: string, value: number) {
-      if (typeof metric !== 'string' || metric === '' || metric === 'mean' || metric === 'std') {
-        throw new TrainingError(
-          `reward '${reward}' logged a metric named ${shown(metric)}; use another name than mean and std`,
-        );
-      }
-      if (!Number.isFinite(value)) {
-        throw new TrainingError(
-          `reward '${reward}' logged ${shown(value)} as '${metric}'; metrics must be finite numbers`,
-        );
-      }
-      const name = `rewards/${reward}/${metric}`;
-      values.set(name, [...(values.get(name) ?? []), value]);
-    },
-    means: () => Object.fromEntries(Array.from(values, ([name, list]) => [name, mean(list)])),
-  };
+function checkMetric(reward: string, name: string, value: number): void {
+  if (typeof name !== 'string' || name === '' || name === 'mean' || name === 'std') {
+    throw new TrainingError(
+      `reward '${reward}' logged a metric named ${shown(name)}; use another name than mean and std`,
+    );
+  }
+  if (!Number.isFinite(value)) {
+    throw new TrainingError(`reward '${reward}' logged ${shown(value)} as '${name}'; metrics must be finite numbers`);
+  }
 }
 
-/** The mean of each metric over the calls that logged it. */
-export function meanMetrics(calls: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const names = new Set(calls.flatMap((metrics) => Object.keys(metrics)));
-  return Object.fromEntries(Array.from(names, (name) => [name, mean(calls.flatMap((metrics) => metrics[name] ?? []))]));
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** The values of a reward, NaN for null. @throws TrainingError naming the reward and the row. */
-function checkedColumn(name: string, values: RewardValues, rows: number): Float64Array {
+function checkValues(name: string, values: RewardValues, rows: number): void {
   if (!ArrayBuffer.isView(values) && !Array.isArray(values)) {
     throw new TrainingError(
-      `reward '${name}' returned ${described(values)}; return a Float64Array with one number per completion (${rows})`,
+      `reward '${name}' returned ${described(values)}; return a Float64Array with one number per completion (${rows}), or an array with null where the reward does not apply`,
     );
   }
   if (values.length !== rows) {
@@ -194,11 +175,10 @@ function checkedColumn(name: string, values: RewardValues, rows: number): Float6
       `reward '${name}' returned ${values.length} values for ${rows} completions; return one per completion`,
     );
   }
-  return Float64Array.from(values as ArrayLike<number | null>, (value, row) => {
-    if (value === null) return Number.NaN;
-    if (Number.isFinite(value)) return value;
+  const bad = Array.from(values).findIndex((value) => value !== null && !Number.isFinite(value));
+  if (bad >= 0) {
     throw new TrainingError(
-      `reward '${name}' returned ${shown(value)} for row ${row}; rewards must be finite numbers, or null if they do not apply`,
+      `reward '${name}' returned ${shown(values[bad])} for row ${bad}; rewards must be finite numbers, or null where they do not apply`,
     );
-  });
+  }
 }

@@ -32,10 +32,11 @@ export interface SavedModel {
 }
 
 /**
- * Loads a model on the current tfjs backend. Half-precision and quantized weights become float32.
+ * Loads a model on the current tfjs backend. Weights in float16, bfloat16 and the quantized types of GGUF become float32.
  * @param folder a Hugging Face folder with `config.json`, `model.safetensors` (or shards with `model.safetensors.index.json`) and
- *   `tokenizer.json`; or the path of a GGUF file of the llama architecture, ending in `.gguf`
- * @throws InputError naming a file that is missing or not supported; CorruptFileError if a file is damaged.
+ *   `tokenizer.json`; or the path of a GGUF file of a llama, qwen2 or qwen3 model, ending in `.gguf`
+ * @throws InputError naming a file, a weight or a field of `config.json` that is missing or not supported; CorruptFileError if a
+ *   file is damaged.
  */
 export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
   if (folder.endsWith('.gguf')) return { ...(await loadGguf(folder)), extra: new Map() };
@@ -48,9 +49,10 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
 }
 
 /**
- * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Each file
- * is written whole or not at all. With a reward head among `extra`, config.json is that of a sequence classification model with one
- * label, and an untied output head is left out, as transformers saves it.
+ * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Weights are
+ * saved in float32, and config.json says so, whatever their type was in the file that they come from. With a reward head among
+ * `extra`, the folder is that of a sequence classification model with one label, without an untied output head. Each file is
+ * written whole or not at all.
  * @throws InvalidArgumentError if a model of a built-in family has no `config`.
  */
 export async function saveLanguageModel(
@@ -59,7 +61,7 @@ export async function saveLanguageModel(
 ): Promise<void> {
   const isReward = extra.has(rewardHeadName);
   const saved = isReward ? classificationConfig(config, tokenizer) : config;
-  await writeAtomically(join(folder, 'config.json'), Buffer.from(`${JSON.stringify(saved, null, 2)}\n`));
+  await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(saved)));
   await saveTokenizer(folder, tokenizer);
   const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
   for (const [name, variable] of Object.entries({ ...model.frozen, ...model.parameters })) {
@@ -68,6 +70,20 @@ export async function saveLanguageModel(
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+}
+
+/** Fields that transformers accepts only as floating-point numbers: JavaScript would write 15.0 as 15. */
+const floatFields = [
+  ...['final_logit_softcapping', 'attn_logit_softcapping', 'initializer_range', 'layer_norm_epsilon', 'rms_norm_eps'],
+  ...['rope_theta', 'factor', 'low_freq_factor', 'high_freq_factor', 'attention_factor', 'partial_rotary_factor'],
+  ...['beta_fast', 'beta_slow', 'mscale', 'mscale_all_dim'],
+];
+
+/** A config.json that transformers reads. It names the type of the saved weights, since transformers rounds them to that type. */
+function configText(config: Readonly<Record<string, unknown>>): string {
+  const types = ['dtype', 'torch_dtype'].filter((name) => name in config).map((name) => [name, 'float32']);
+  const text = JSON.stringify({ ...config, ...Object.fromEntries(types) }, null, 2);
+  return `${text.replace(new RegExp(`^( *"(?:${floatFields.join('|')})": -?\\d+)(?=,?$)`, 'gm'), '$1.0')}\n`;
 }
 
 function ownConfig({ description: { family, ...sizes } }: CausalLanguageModel): Readonly<Record<string, unknown>> {
@@ -144,7 +160,15 @@ async function readWeights(folder: string): Promise<Map<string, WeightValues>> {
 
 async function weightFiles(folder: string): Promise<readonly string[]> {
   const index = join(folder, 'model.safetensors.index.json');
-  if (!(await fileExists(index))) return ['model.safetensors'];
+  if (!(await fileExists(index))) {
+    const hasPickle = await fileExists(join(folder, 'pytorch_model.bin'));
+    if (hasPickle && !(await fileExists(join(folder, 'model.safetensors')))) {
+      throw new InputError(
+        `${folder} has its weights in pytorch_model.bin, which is not read; save the model with transformers as safetensors`,
+      );
+    }
+    return ['model.safetensors'];
+  }
   const map = parseWeightMap(await readFile(index, 'utf8'));
   const files = [...new Set(Object.values(map ?? {}))];
   const bad = files.find((file) => typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file));

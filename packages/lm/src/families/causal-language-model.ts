@@ -16,7 +16,19 @@ export interface ForwardModel {
   forward(ids: Tensor2D, mask: Tensor2D): ModelOutput;
 }
 
-export type ModelFamily = 'gpt2' | 'llama' | 'nanochat';
+/** The families that are built in, by the `model_type` of their config.json. */
+export type ModelFamily =
+  | 'gemma3_text'
+  | 'gpt2'
+  | 'granite'
+  | 'llama'
+  | 'mistral'
+  | 'nanochat'
+  | 'olmo2'
+  | 'phi3'
+  | 'qwen2'
+  | 'qwen3'
+  | 'smollm3';
 
 export interface ModelDescription {
   /** `custom` for a model that the user brings. */
@@ -41,6 +53,7 @@ export interface CausalLanguageModel extends ForwardModel {
   readonly parameters: Readonly<Record<string, Variable>>;
   /** Weights that are saved with the parameters and never trained. Default: none. */
   readonly frozen?: Readonly<Record<string, Variable>>;
+  /** @throws InvalidArgumentError, on access and in `forward` and `logits`, if a reward model was saved without an output head. */
   readonly head: OutputHead;
   forward(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): ModelOutput;
   /** Only the last hidden states, after the final norm: [batch, T, hidden]. */

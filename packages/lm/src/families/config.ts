@@ -11,6 +11,8 @@ export interface ConfigReader {
   text(name: string, fallback?: string): string;
   /** The value as it is; undefined if the field is missing. */
   raw(name: string): unknown;
+  /** The fields of the file that were not read so far. */
+  unread(): readonly [name: string, value: unknown][];
   /** All fields that were read so far, with their values or defaults, as JSON. Equal for configs that make the same model. */
   fieldsRead(): string;
 }
@@ -49,15 +51,7 @@ export function configReader(config: unknown, source = 'config.json'): ConfigRea
       read.set(name, fields.get(name));
       return fields.get(name);
     },
+    unread: () => [...fields].filter(([name]) => !read.has(name)),
     fieldsRead: () => JSON.stringify([...read].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
-}
-
-/** Base of the rotary angles. @throws InputError for scaled rotary positions, which are not supported. */
-export function rotaryBase(config: ConfigReader): number {
-  const parameters = (config.raw('rope_parameters') ?? config.raw('rope_scaling') ?? {}) as Record<string, unknown>;
-  const type = parameters.rope_type ?? parameters.type ?? 'default';
-  if (type !== 'default')
-    throw new InputError(`rotary positions of type '${type}' are not supported; only 'default' is`);
-  return typeof parameters.rope_theta === 'number' ? parameters.rope_theta : config.number('rope_theta', 10_000);
 }

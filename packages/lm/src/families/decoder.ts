@@ -8,27 +8,33 @@ import type { ConfigReader } from './config.js';
 export type Parameters = Readonly<Record<string, tf.Tensor>>;
 
 /** The sizes of a model, including those that only its layers need. */
-interface FamilyDescription extends ModelDescription, CacheShape {
+export interface FamilyDescription extends ModelDescription, CacheShape {
   readonly heads: number;
+  /** Name of the output head's weight [vocabulary, hidden]. */
+  readonly headName: string;
+  /** {@link OutputHead.scale} */
+  readonly headScale?: number;
 }
 
 /** Everything that differs between model families. {@link decoderHiddenStates} and `languageModel` are the shared rest. */
 export interface Family {
-  /** Reads config.json. @throws InputError naming a field that is missing or not supported. */
+  /** Reads every field of config.json that the family honors. @throws InputError naming one that is missing or not supported. */
   describe(config: ConfigReader): FamilyDescription;
   /** Name and shape of every weight, in a fixed order: the order decides the random initial weights. */
   parameterShapes(config: ConfigReader): Record<string, readonly number[]>;
-  /** Name of the output head's weight [vocabulary, hidden]. */
-  headName(config: ConfigReader): string;
   /** Weights that write into the residual stream: they start smaller, by 1 / √(2 · layers). */
   readonly residualWeights: RegExp;
-  /** The name of a file's tensor as used here; undefined if it is not a weight (a buffer, or the copy of a tied head). */
+  /** Initial value of the weights of norms: 1, or 0 where the norm adds 1. */
+  readonly initialNorm: 0 | 1;
+  /** The name of a file's tensor as used here; undefined if it is a buffer that older versions of transformers saved. */
   canonicalName(name: string): string | undefined;
   /** Prepares what is constant (tables), once per model. */
   build(config: ConfigReader): Decoder;
 }
 
 export interface Decoder {
+  /** The different windows of its layers, in columns. */
+  readonly windows: readonly number[];
   /** Embeds the tokens `ids`, int32 [batch, T], and binds the weights for one forward pass. */
   start(parameters: Parameters, ids: tf.Tensor2D, context: ForwardContext): DecoderPass;
   /** Frees the tables. */
@@ -42,16 +48,21 @@ interface DecoderPass {
   finalNorm(x: tf.Tensor): tf.Tensor;
 }
 
-/** The parts of one layer. Both norms are inside the parts. */
+/** The parts of one layer. All norms and factors are inside the parts. */
 interface DecoderLayer {
+  /** Factor of the attention scores. */
+  readonly scale: number;
+  /** How many columns back the layer attends to, itself included. Default: all. */
+  readonly window?: number | undefined;
   /** Query [batch, heads, T, headSize], key and value [batch, keyValueHeads, T, headSize], with rotary positions applied. */
   queryKeyValue(x: tf.Tensor): readonly [query: tf.Tensor, key: tf.Tensor, value: tf.Tensor];
-  /** Output projection of the attention: [batch, T, heads · headSize] → [batch, T, hidden]. */
+  /** What the attention adds to its input: [batch, T, heads · headSize] → [batch, T, hidden]. */
   project(attended: tf.Tensor): tf.Tensor;
+  /** What the feed-forward part adds to its input. */
   feedForward(x: tf.Tensor): tf.Tensor;
 }
 
-/** The pre-norm decoder that all families share: [batch, T, hidden] after the final norm. Call inside a tidy. */
+/** The decoder that all families share: [batch, T, hidden] after the final norm. Call inside a tidy. */
 export function decoderHiddenStates(
   decoder: Decoder,
   layers: number,
@@ -67,7 +78,8 @@ export function decoderHiddenStates(
       const layer = pass.layer(index);
       const [query, key, value] = layer.queryKeyValue(input);
       const [keys, values] = context.remember(index, key, value);
-      const attended = tf.add(input, layer.project(attention(query, keys, values, context.bias)));
+      const mixed = attention(query, keys, values, context.bias(layer.window), layer.scale);
+      const attended = tf.add(input, layer.project(mixed));
       return tf.add(attended, layer.feedForward(attended));
     });
   }

@@ -26,7 +26,7 @@ const optionNames = [
   'frozen',
   'name',
 ] as const satisfies readonly (keyof ForwardModelOptions)[];
-const headNames = ['weight', 'bias', 'softCap'] as const satisfies readonly (keyof OutputHead)[];
+const headNames = ['weight', 'bias', 'scale', 'softCap'] as const satisfies readonly (keyof OutputHead)[];
 
 /**
  * Makes a language model of your own tfjs model, for embedders, generation and training. It has no key/value cache. Disposing

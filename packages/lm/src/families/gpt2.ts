@@ -1,28 +1,47 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { splitHeads } from '../layers/attention.js';
 import { activation, embedding, layerNorm, linearTransposed } from '../layers/basic-layers.js';
-import type { Family } from './decoder.js';
+import type { ConfigReader } from './config.js';
+import type { Family, FamilyDescription } from './decoder.js';
 
-/** GPT-2 (Radford et al. 2019): learned positions, layer norm, fused query/key/value projection, tied head. */
+/** The values of a config.json that the decoder needs. */
+interface Gpt2Description extends FamilyDescription {
+  readonly inner: number;
+  readonly epsilon: number;
+  readonly activate: (x: tf.Tensor) => tf.Tensor;
+  /** Factor of the attention scores of a layer. */
+  scale(layer: number): number;
+}
+
+function describe(config: ConfigReader): Gpt2Description {
+  const heads = config.integer('n_head');
+  const hiddenSize = config.integer('n_embd');
+  const headSize = hiddenSize / heads;
+  const scale = config.boolean('scale_attn_weights', true) ? 1 / Math.sqrt(headSize) : 1;
+  const isScaledByLayer = config.boolean('scale_attn_by_inverse_layer_idx', false);
+  return {
+    family: 'gpt2',
+    vocabularySize: config.integer('vocab_size'),
+    hiddenSize,
+    layers: config.integer('n_layer'),
+    heads,
+    keyValueHeads: heads,
+    headSize,
+    maxPositions: config.integer('n_positions', 1024),
+    headName: config.boolean('tie_word_embeddings', true) ? 'transformer.wte.weight' : 'lm_head.weight',
+    inner: config.integer('n_inner', 4 * hiddenSize),
+    epsilon: config.number('layer_norm_epsilon', 1e-5),
+    activate: activation(config.text('activation_function', 'gelu_new')),
+    scale: (layer) => (isScaledByLayer ? scale / (layer + 1) : scale),
+  };
+}
+
+/** GPT-2 (Radford et al. 2019): learned positions, layer norm, fused query/key/value projection, head tied or not. */
 export const gpt2: Family = {
-  describe(config) {
-    const heads = config.integer('n_head');
-    const hiddenSize = config.integer('n_embd');
-    return {
-      family: 'gpt2',
-      vocabularySize: config.integer('vocab_size'),
-      hiddenSize,
-      layers: config.integer('n_layer'),
-      heads,
-      keyValueHeads: heads,
-      headSize: hiddenSize / heads,
-      maxPositions: config.integer('n_positions', 1024),
-    };
-  },
+  describe,
 
   parameterShapes(config) {
-    const { vocabularySize, hiddenSize: width, layers, maxPositions } = gpt2.describe(config);
-    const inner = config.integer('n_inner', 4 * width);
+    const { vocabularySize, hiddenSize: width, layers, maxPositions, headName, inner } = describe(config);
     const shapes: Record<string, readonly number[]> = {
       'transformer.wte.weight': [vocabularySize, width],
       'transformer.wpe.weight': [maxPositions, width],
@@ -46,22 +65,22 @@ export const gpt2: Family = {
         shapes[`${prefix}.${name}.bias`] = [shape[1]];
       }
     }
+    shapes[headName] = [vocabularySize, width];
     return shapes;
   },
 
-  headName: () => 'transformer.wte.weight',
   residualWeights: /\.c_proj\.weight$/,
+  initialNorm: 1,
 
   canonicalName(name) {
-    const canonical = name.startsWith('transformer.') || name === 'lm_head.weight' ? name : `transformer.${name}`;
-    return /\.attn\.(masked_)?bias$|^lm_head\.weight$/.test(canonical) ? undefined : canonical;
+    if (/\bh\.\d+\.attn\.(masked_)?bias$/.test(name)) return undefined;
+    return /^(wte|wpe|h|ln_f)\./.test(name) ? `transformer.${name}` : name; // saved without an output head
   },
 
   build(config) {
-    const { heads } = gpt2.describe(config);
-    const epsilon = config.number('layer_norm_epsilon', 1e-5);
-    const activate = activation(config.text('activation_function', 'gelu_new'));
+    const { heads, epsilon, activate, scale } = describe(config);
     return {
+      windows: [],
       start(parameters, ids, { positions }) {
         const weight = (name: string) => parameters[`transformer.${name}`]!;
         const norm = (x: tf.Tensor, name: string) =>
@@ -71,6 +90,7 @@ export const gpt2: Family = {
         return {
           embedded: tf.add(embedding(weight('wte.weight'), ids), embedding(weight('wpe.weight'), positions)),
           layer: (index) => ({
+            scale: scale(index),
             queryKeyValue: (x) =>
               tf
                 .split(project(norm(x, `h.${index}.ln_1`), `h.${index}.attn.c_attn`), 3, 2)

@@ -9,19 +9,26 @@ const maxScores = 2 ** 25;
  *
  * query [batch, heads, T, headSize], key and value [batch, keyValueHeads, S, headSize], bias [batch, 1, T, S]
  * → [batch, T, heads · headSize].
+ * @param scale factor of the scores before the bias is added; most families take 1 / √headSize
  */
-export function attention(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+export function attention(
+  query: tf.Tensor,
+  key: tf.Tensor,
+  value: tf.Tensor,
+  bias: tf.Tensor,
+  scale: number,
+): tf.Tensor {
   const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
   const columns = key.shape[2]!;
   const step = Math.max(1, Math.floor(maxScores / (batch * heads * columns)));
-  if (step >= length) return attentionOfQueries(query, key, value, bias);
+  if (step >= length) return attentionOfQueries(query, key, value, bias, scale);
   const parts: tf.Tensor[] = [];
   for (let start = 0; start < length; start += step) {
     const count = Math.min(step, length - start);
     const part = tf.tidy(() => {
       const queries = tf.slice(query, [0, 0, start, 0], [batch, heads, count, headSize]);
       const biases = tf.slice(bias, [0, 0, start, 0], [batch, 1, count, columns]);
-      return attentionOfQueries(queries, key, value, biases);
+      return attentionOfQueries(queries, key, value, biases, scale);
     });
     parts.push(part);
   }
@@ -29,12 +36,18 @@ export function attention(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bi
 }
 
 /** Folds query heads that share a key head into its rows, so that keys and values are not copied. */
-function attentionOfQueries(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+function attentionOfQueries(
+  query: tf.Tensor,
+  key: tf.Tensor,
+  value: tf.Tensor,
+  bias: tf.Tensor,
+  scale: number,
+): tf.Tensor {
   const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
   const [, keyValueHeads, columns] = key.shape as [number, number, number, number];
   const folded = [batch, keyValueHeads, (heads / keyValueHeads) * length];
   const scores = tf.matMul(tf.reshape(query, [...folded, headSize]), key, false, true);
-  const scaled = tf.mul(tf.reshape(scores, [batch, heads, length, columns]), 1 / Math.sqrt(headSize));
+  const scaled = tf.mul(tf.reshape(scores, [batch, heads, length, columns]), scale);
   const shares = tf.reshape(tf.softmax(tf.add(scaled, bias)), [...folded, columns]);
   const mixed = tf.reshape(tf.matMul(shares, value), [batch, heads, length, headSize]);
   return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, length, heads * headSize]);

@@ -33,20 +33,23 @@ export function embedding(table: tf.Tensor, indices: tf.Tensor2D): tf.Tensor {
   return tf.reshape(tf.gather(table, flat), [batch, length, table.shape[1]!]);
 }
 
-/** The output head: logits = softCap(hidden · weightᵀ + bias), weight [vocabulary, hidden]. */
+/** The output head: logits = softCap(scale · (hidden · weightᵀ + bias)), weight [vocabulary, hidden]. */
 export interface OutputHead {
   readonly weight: tf.Tensor2D;
-  /** [vocabulary]; the three built-in families have none. */
+  /** [vocabulary]; the built-in families have none. */
   readonly bias?: tf.Tensor1D;
+  /** Factor of the logits, before the cap; default 1. Granite has one. */
+  readonly scale?: number;
   /** If set, logits are softCap * tanh(x / softCap). */
   readonly softCap?: number;
 }
 
 /** Logits of hidden states: [n, hidden] → [n, vocabulary]. */
-export function headLogits(hiddenStates: tf.Tensor2D, { weight, bias, softCap }: OutputHead): tf.Tensor2D {
+export function headLogits(hiddenStates: tf.Tensor2D, { weight, bias, scale, softCap }: OutputHead): tf.Tensor2D {
   return tf.tidy(() => {
     const product = tf.matMul(hiddenStates, weight, false, true);
-    const linear = bias === undefined ? product : tf.add(product, bias);
+    const sum = bias === undefined ? product : tf.add(product, bias);
+    const linear = scale === undefined ? sum : tf.mul(sum, scale);
     return (softCap === undefined ? linear : tf.mul(tf.tanh(tf.div(linear, softCap)), softCap)) as tf.Tensor2D;
   });
 }

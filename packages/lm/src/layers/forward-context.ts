@@ -46,14 +46,21 @@ export interface ForwardOptions {
 export interface ForwardContext {
   /** int32 [batch, T]: the position of each token among the real tokens of its row. */
   readonly positions: tf.Tensor2D;
-  /** [batch, 1, T, S]: 0 where a token may attend, -1e9 where it may not (later columns, padding). */
-  readonly bias: tf.Tensor;
+  /** All positions are smaller than this. */
+  readonly positionLimit: number;
+  /**
+   * [batch, 1, T, S]: 0 where a token may attend, -1e9 where it may not: later columns, padding, and columns that are `window` or
+   * more before its own.
+   * @param window one of the `windows` that the context was made for; none: all earlier columns
+   */
+  bias(window?: number): tf.Tensor;
   /** Appends the keys and values of a layer to the cache. Returns those of all columns. */
   remember(layer: number, key: tf.Tensor, value: tf.Tensor): readonly [tf.Tensor, tf.Tensor];
 }
 
 /**
  * Call inside a tidy.
+ * @param windows how many columns back layers attend to, itself included, where they do not attend to all
  * @param ids int32 [batch, T]
  * @param mask int32 [batch, T], 1 for real tokens
  * @throws ShapeError if `ids` and `mask` have different shapes; InvalidArgumentError if the row does not fit into the cache or
@@ -61,6 +68,7 @@ export interface ForwardContext {
  */
 export function forwardContext(
   maxPositions: number,
+  windows: readonly number[],
   ids: tf.Tensor2D,
   mask: tf.Tensor2D,
   { positions, cache }: ForwardOptions,
@@ -84,9 +92,17 @@ export function forwardContext(
   }
   const keyMask = cache ? tf.add(cache.mask, padColumns(mask, 1, filled, cache.length)) : mask;
   if (cache) replaceMask(cache, keyMask as tf.Tensor2D);
+  const whole = attentionBias(keyMask, length, filled, filled + length);
+  const narrow = new Map(
+    windows.map((window) => [
+      window,
+      window >= filled + length ? whole : attentionBias(keyMask, length, filled, window),
+    ]),
+  );
   return {
     positions: positions ?? realPositions(mask, keyMask),
-    bias: attentionBias(keyMask, length, filled),
+    positionLimit: positions ? maxPositions : filled + length,
+    bias: (window) => (window === undefined ? whole : narrow.get(window)!),
     remember(layer, key, value) {
       if (!cache) return [key, value];
       // Columns that are not filled yet are zero, so adding the padded new columns is exact.
@@ -123,11 +139,13 @@ function realPositions(mask: tf.Tensor2D, keyMask: tf.Tensor): tf.Tensor2D {
   return tf.cast(tf.maximum(tf.sub(tf.add(before, here), 1), 0), 'int32') as tf.Tensor2D;
 }
 
-function attentionBias(keyMask: tf.Tensor, length: number, filled: number): tf.Tensor {
+function attentionBias(keyMask: tf.Tensor, length: number, filled: number, window: number): tf.Tensor {
   const [batch, columns] = keyMask.shape as [number, number];
   const causal = new Float32Array(length * columns);
-  for (let row = 0; row < length; row++)
-    causal.fill(1, row * columns, row * columns + Math.min(columns, filled + row + 1));
+  for (let row = 0; row < length; row++) {
+    const end = filled + row + 1;
+    causal.fill(1, row * columns + Math.max(0, end - window), row * columns + Math.min(columns, end));
+  }
   const allowed = tf.mul(
     tf.reshape(tf.cast(keyMask, 'float32'), [batch, 1, 1, columns]),
     tf.tensor4d(causal, [1, 1, length, columns]),

@@ -38,8 +38,8 @@ interface Library {
 }
 
 /**
- * Builds a tokenizer from the content of a `tokenizer.json` with byte-pair encoding, as the gpt2, llama and nanochat families
- * use it. Special tokens are the added tokens marked `special` and those named in `config`. `encode` adds no token before or
+ * Builds a tokenizer from the content of a `tokenizer.json` with byte-pair encoding, as all built-in families use
+ * it. Special tokens are the added tokens marked `special` and those named in `config`. `encode` adds no token before or
  * after a text.
  * @param config content of a `tokenizer_config.json`
  * @param source where the content comes from, for messages

@@ -132,7 +132,7 @@ export function forwardModelChecks<Tensor extends TestedTensor>(subject: Forward
         for (const [row, { length }] of tokens.entries()) {
           for (let token = 0; token < length; token++) {
             const { logits, hidden } = at(right, row * longest + token);
-            const expected = headLogits(hidden, weight, bias, model.head.softCap);
+            const expected = headLogits(hidden, weight, bias, model.head);
             compare(
               logits,
               expected,
@@ -245,13 +245,14 @@ function headLogits(
   hidden: readonly number[],
   weight: ArrayLike<number>,
   bias: ArrayLike<number> | undefined,
-  softCap: number | undefined,
+  { scale = 1, softCap }: { readonly scale?: number; readonly softCap?: number },
 ): number[] {
   return Array.from({ length: weight.length / hidden.length }, (_, token) => {
-    const linear = hidden.reduce(
+    const sum = hidden.reduce(
       (sum, value, column) => sum + value * weight[token * hidden.length + column]!,
       bias?.[token] ?? 0,
     );
+    const linear = scale * sum;
     return softCap === undefined ? linear : softCap * Math.tanh(linear / softCap);
   });
 }

@@ -24,6 +24,8 @@ const layerNames: Readonly<Record<string, string>> = {
   attn_k: 'self_attn.k_proj',
   attn_v: 'self_attn.v_proj',
   attn_output: 'self_attn.o_proj',
+  attn_q_norm: 'self_attn.q_norm',
+  attn_k_norm: 'self_attn.k_norm',
   ffn_norm: 'post_attention_layernorm',
   ffn_gate: 'mlp.gate_proj',
   ffn_up: 'mlp.up_proj',
@@ -34,10 +36,12 @@ const otherNames: Readonly<Record<string, string>> = {
   'output_norm.weight': 'model.norm.weight',
   'output.weight': 'lm_head.weight',
 };
+/** Divisors of the rotary frequencies of Llama 3. */
+const divisorsName = 'rope_freqs.weight';
 
 /**
- * Loads a GGUF file of the llama architecture on the current tfjs backend. Quantized weights become float32. A `tokenizer.json`
- * in the same folder replaces the tokenizer of the file.
+ * Loads a GGUF file of a llama, qwen2 or qwen3 model on the current tfjs backend. Quantized weights become float32. A
+ * `tokenizer.json` in the same folder replaces the tokenizer of the file.
  * @throws InputError if the file is missing or its content is not supported; CorruptFileError if it is damaged.
  */
 export async function loadGguf(path: string): Promise<{
@@ -51,14 +55,22 @@ export async function loadGguf(path: string): Promise<{
   });
   try {
     const { metadata, tensors, start } = await readHeader(path);
+    if (Number(metadata['split.count'] ?? 1) > 1) {
+      throw new InputError(
+        `${path} is one of ${metadata['split.count']} parts; join them with llama-gguf-split --merge`,
+      );
+    }
     const embedding = tensors.find(({ name }) => name === 'token_embd.weight');
     if (embedding === undefined) throw new CorruptFileError(`${path} has no token_embd.weight`);
-    if (tensors.some(({ name }) => name === 'rope_freqs.weight')) {
-      throw new InputError(`${path} has scaled rotary positions, which are not supported`);
-    }
-    const isTied = !tensors.some(({ name }) => name === 'output.weight');
-    const vocabularySize = Number(embedding.shape[1]);
-    const config = configFromMetadata(metadata, { vocabularySize, isTied, source: path });
+    const has = (name: string) => tensors.some((tensor) => tensor.name === name);
+    const divisors = tensors.find(({ name }) => name === divisorsName);
+    const facts = {
+      vocabularySize: Number(embedding.shape[1]),
+      isTied: !has('output.weight'),
+      hasAttentionBias: has('blk.0.attn_q.bias'),
+      frequencyDivisors: divisors && (await readTensor(file, divisors, start, path)).data,
+    };
+    const config = configFromMetadata(metadata, facts, path);
     const beside = join(dirname(path), 'tokenizer.json');
     const tokenizer = (await fileExists(beside))
       ? await loadTokenizer(beside)
@@ -66,10 +78,14 @@ export async function loadGguf(path: string): Promise<{
     const heads = { q: Number(config.num_attention_heads), k: Number(config.num_key_value_heads) };
     const weights = new Map<string, WeightValues>();
     for (const tensor of tensors) {
-      const name = huggingFaceName(tensor.name);
-      if (name === undefined) continue;
+      if (tensor.name === divisorsName) continue;
+      const name = huggingFaceName(tensor.name) ?? tensor.name; // languageModel refuses a name that it does not know
       const values = await readTensor(file, tensor, start, path);
-      const paired = /\.attn_([qk])\./.exec(tensor.name)?.[1] as keyof typeof heads | undefined;
+      // Only the converter of llama reorders the rows.
+      const isReordered = config.model_type === 'llama';
+      const paired = (isReordered ? /\.attn_([qk])\./.exec(tensor.name)?.[1] : undefined) as
+        | keyof typeof heads
+        | undefined;
       weights.set(name, paired ? unpaired(values, heads[paired], tensor.name, path) : values);
     }
     return { model: languageModel(config, weights), tokenizer, config };
