@@ -13,7 +13,7 @@ import { preferenceLoss } from './preference/preference-loss.js';
 import { trainRewardModel } from './reward-model-trainer.js';
 import { rewardModelReward } from './rewards/built-in-rewards.js';
 
-beforeAll(() => activate('cpu'));
+beforeAll(() => activate('wasm'));
 
 test('the Bradley-Terry loss equals that of TRL', () => {
   const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/golden.json', import.meta.url), 'utf8'));
@@ -59,6 +59,7 @@ test('a reward model learns what chosen answers share, with a tied and an untied
       {
         steps: 30,
         batchSize: 8,
+        microBatchSize: 8,
         learningRate: 0.01,
         seed: 1,
         maxLength: 30,

@@ -90,7 +90,7 @@ export function splitPairs(pairs: readonly Pair[], share: number, seed = 0): Spl
 
 /** The prompts that are held out: those with the smallest random numbers, which depend on the seed and the text alone. */
 export function heldOutPrompts(pairs: readonly Pair[], share: number, seed: number): ReadonlySet<string> {
-  if (!(share > 0 && share < 1)) {
+  if (!(typeof share === 'number' && share > 0 && share < 1)) {
     throw new InvalidArgumentError(`share must be > 0 and < 1, got ${shown(share)}`);
   }
   const random = counterRandom(seed);
