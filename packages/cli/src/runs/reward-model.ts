@@ -1,5 +1,6 @@
-import type { CallOptions } from '@rarefy/core';
+import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
+import type { HeldOutOptions, RewardModelTrainingResult } from '@rarefy/grpo';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -11,7 +12,32 @@ export const rewardModelOptions = {
   ...samplingOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
+    'micro-batch-size': {
+      type: 'integer',
+      default: 1,
+      min: 1,
+      description: 'Pairs per forward pass; more need more memory, and change numbers only by rounding',
+    },
     'learning-rate': { type: 'number', default: 1e-4, min: 0, description: 'Learning rate' },
+    schedule: {
+      type: 'choice',
+      choices: ['constant', 'linear', 'cosine'],
+      default: 'constant',
+      description: 'How the learning rate falls to 0 over the run',
+    },
+    'warmup-steps': {
+      type: 'integer',
+      default: 0,
+      min: 0,
+      description: 'Steps in which the learning rate rises from 0',
+    },
+    'weight-decay': { type: 'number', default: 0, min: 0, description: 'Weight decay of AdamW' },
+    'max-grad-norm': {
+      type: 'number',
+      default: 1,
+      min: 0,
+      description: 'Gradients with a larger norm are scaled down to it; 0: none are',
+    },
     'max-length': {
       type: 'integer',
       min: 8,
@@ -24,46 +50,79 @@ export const rewardModelOptions = {
       description: 'Weight of the term that keeps rewards near 0',
     },
   }),
+  ...under('Evaluation', {
+    'eval-share': {
+      type: 'number',
+      min: 0,
+      max: 1,
+      description: 'Share of the prompts whose pairs are held out, to evaluate on while the model trains',
+    },
+    'eval-pairs': {
+      type: 'text',
+      valueHint: 'file',
+      description: 'JSON Lines of pairs to evaluate on, in place of --eval-share',
+    },
+    'eval-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two evaluations' },
+    'eval-metric': {
+      type: 'choice',
+      choices: ['eval_loss', 'eval_accuracy'],
+      default: 'eval_loss',
+      description: 'What decides which weights are best; the run ends with the best ones',
+    },
+    patience: {
+      type: 'integer',
+      min: 1,
+      description: 'End the run after this many evaluations without a better one',
+    },
+  }),
 } as const satisfies OptionDefinitions;
 
-/** Trains a reward model. Returns how many pairs it was trained on, and how many were too long. */
+type RewardModelValues = OptionValues<typeof rewardModelOptions>;
+
+/** Trains a reward model. */
 export async function trainRm(
-  values: OptionValues<typeof rewardModelOptions>,
+  values: RewardModelValues,
   options: CallOptions,
   given: ReadonlySet<string>,
-): Promise<{ readonly pairs: number; readonly tooLong: number }> {
+): Promise<RewardModelTrainingResult> {
+  checkEvaluation(values, given);
   const { trainRewardModel } = await import('@rarefy/grpo');
-  const { rewardModel } = await import('@rarefy/lm');
+  const { learningRateSchedule, rewardModel } = await import('@rarefy/lm');
   const { readPairs, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
-  const { seed, maxSteps, maxLength, batchSize, learningRate, centerRewardsCoefficient } = values;
+  const { seed, maxLength, batchSize, microBatchSize, learningRate, weightDecay, centerRewardsCoefficient } = values;
   return runTraining(
     {
       stage: 'rm',
       values,
-      shown: ['loss', 'accuracy', 'margin'],
+      shown: ['loss', 'accuracy', 'margin', 'eval_loss', 'eval_accuracy'],
       async open(isContinued) {
         const loaded = await openModel(await modelFolder(values.model), options);
         const pairs: Pair[] = [];
         for await (const pair of readPairs(values.pairs, options)) pairs.push(pair);
+        const evaluation = await openEvaluation(values, options);
         const prompts = await uniquePrompts(pairs);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: loaded, isContinued }, options);
         const sampler = weighed && weightedSampler(pairWeights(pairs, prompts, weighed.weights), { seed });
         const reward = rewardModel(loaded.model, loaded.extra);
         return {
-          ...{ loaded, pairs, weighed, sampler, reward },
+          ...{ loaded, pairs, evaluation, weighed, sampler, reward },
           extra: () => reward.head(),
           settings: { ...values, model: loaded.folder },
           ...(weighed && { fixed: weighed.fixed }),
           dispose: () => reward.dispose(),
         };
       },
-      async task({ loaded, reward, pairs, weighed, sampler }, trainer) {
+      async task({ loaded, reward, pairs, evaluation, weighed, sampler }, trainer) {
         await weighed?.save();
         return trainRewardModel(loaded, reward, pairs, {
           ...trainer,
-          ...{ batchSize, learningRate, centerRewardsCoefficient, seed, steps: maxSteps },
+          ...{ batchSize, microBatchSize, learningRate, weightDecay, centerRewardsCoefficient, seed },
+          steps: values.maxSteps,
+          schedule: learningRateSchedule(values.schedule, { warmupSteps: values.warmupSteps }),
+          ...(values.maxGradNorm > 0 && { maxGradNorm: values.maxGradNorm }),
+          ...(evaluation && { evaluation }),
           ...(maxLength !== undefined && { maxLength }),
           ...(sampler && { sampler }),
         });
@@ -71,6 +130,29 @@ export async function trainRm(
     },
     options,
   );
+}
+
+/** Evaluation options that were given need pairs to evaluate on, from one place. */
+function checkEvaluation({ evalShare, evalPairs }: RewardModelValues, given: ReadonlySet<string>): void {
+  if (evalShare !== undefined && evalPairs !== undefined) {
+    throw new InvalidArgumentError(
+      '--eval-share and --eval-pairs exclude each other: both choose the pairs to evaluate on',
+    );
+  }
+  if (evalShare !== undefined || evalPairs !== undefined) return;
+  const name = ['eval-steps', 'eval-metric', 'patience'].find((option) => given.has(option));
+  if (name !== undefined) throw new InvalidArgumentError(`--${name} needs --eval-share or --eval-pairs`);
+}
+
+async function openEvaluation(values: RewardModelValues, options: CallOptions): Promise<HeldOutOptions | undefined> {
+  const { evalShare: share, evalPairs, evalSteps: everySteps, evalMetric: metric, patience } = values;
+  if (share === undefined && evalPairs === undefined) return undefined;
+  const common = { everySteps, metric, ...(patience !== undefined && { patience }) };
+  if (evalPairs === undefined) return { share: share!, ...common };
+  const { readPairs } = await import('@rarefy/data');
+  const pairs: Pair[] = [];
+  for await (const pair of readPairs(evalPairs, options)) pairs.push(pair);
+  return { pairs, ...common };
 }
 
 /** A prompt is drawn in proportion to its weight, and then each of its pairs is equally likely. */
