@@ -32,24 +32,46 @@ export async function bench() {
 
   const reward = rewardModel(loaded.model);
   const cpuBefore = process.cpuUsage();
-  const { evaluation, step, pairs: trained, tooLong } = await trainRewardModel(loaded, reward, train, {
-    ...{ steps, batchSize: 16, learningRate: 5e-4, weightDecay: 0, maxGradNorm: 1, centerRewardsCoefficient: 0.01, seed: 7 },
+  const {
+    evaluation,
+    step,
+    pairs: trained,
+    tooLong,
+  } = await trainRewardModel(loaded, reward, train, {
+    ...{
+      steps,
+      batchSize: 16,
+      learningRate: 5e-4,
+      weightDecay: 0,
+      maxGradNorm: 1,
+      centerRewardsCoefficient: 0.01,
+      seed: 7,
+    },
     evaluation: { pairs: heldOut, everySteps },
     onEvent() {},
     onStep(number, metrics) {
-      if (number % everySteps === 0) console.error(number, metrics.loss, metrics.accuracy, metrics.eval_loss, metrics.eval_accuracy);
+      if (number % everySteps === 0)
+        console.error(number, metrics.loss, metrics.accuracy, metrics.eval_loss, metrics.eval_accuracy);
     },
   });
   const { user, system } = process.cpuUsage(cpuBefore);
-  const again = await evaluateRewardModel({ reward, tokenizer: loaded.tokenizer }, heldOut, { centerRewardsCoefficient: 0.01, onEvent() {} });
-  if (Math.abs(again.accuracy - evaluation.accuracy) > 0.01) throw new Error('the model does not have its best weights');
+  const again = await evaluateRewardModel({ reward, tokenizer: loaded.tokenizer }, heldOut, {
+    centerRewardsCoefficient: 0.01,
+    onEvent() {},
+  });
+  if (Math.abs(again.accuracy - evaluation.accuracy) > 0.01)
+    throw new Error('the model does not have its best weights');
 
   const [low, high] = evaluation.accuracyInterval.map((value) => 100 * value);
   const accuracy = 100 * evaluation.accuracy;
   const results = [
     { name: `pairs that fit in ${maxPositions} tokens`, value: (100 * trained) / (trained + tooLong), unit: '%' },
     { name: `held-out pairs that fit`, value: evaluation.pairs, unit: 'pairs' },
-    { name: `CPU time of ${steps} steps and their evaluations, ${backend.name}`, value: (user + system) / 1e6, unit: 's' },
+    {
+      name: `CPU time of ${steps} steps and their evaluations, ${backend.name}`,
+      value: (user + system) / 1e6,
+      unit: 's',
+    },
     { name: `accuracy on held-out pairs, best weights (step ${step})`, value: accuracy, unit: '%' },
     { name: '95 % interval, low', value: low, unit: '%' },
     { name: '95 % interval, high', value: high, unit: '%' },

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, StateMismatchError, shown } from '@rarefy/core';
 import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { checkLoaded, checkModel } from '../families/check-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
 import { classificationConfig, outputHeadName, rewardHeadName } from '../families/reward-model.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -36,9 +37,10 @@ export interface SavedModel {
  * @param folder a Hugging Face folder with `config.json`, `model.safetensors` (or shards with `model.safetensors.index.json`) and
  *   `tokenizer.json`; or the path of a GGUF file of a llama, qwen2 or qwen3 model, ending in `.gguf`
  * @throws InputError naming a file, a weight or a field of `config.json` that is missing or not supported; CorruptFileError if a
- *   file is damaged.
+ *   file is damaged; InvalidArgumentError if `folder` is not a path.
  */
 export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
+  checkFolder(folder, 'loadLanguageModel');
   if (folder.endsWith('.gguf')) return { ...(await loadGguf(folder)), extra: new Map() };
   const config = await readConfig(folder);
   const weights = await readWeights(folder);
@@ -53,15 +55,16 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
  * saved in float32, and config.json says so, whatever their type was in the file that they come from. With a reward head among
  * `extra`, the folder is that of a sequence classification model with one label, without an untied output head. Each file is
  * written whole or not at all.
- * @throws InvalidArgumentError if a model of a built-in family has no `config`.
+ * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family has
+ *   no `config`.
  */
-export async function saveLanguageModel(
-  folder: string,
-  { model, tokenizer, config = ownConfig(model), extra = new Map() }: SavedModel,
-): Promise<void> {
+export async function saveLanguageModel(folder: string, saved: SavedModel): Promise<void> {
+  checkFolder(folder, 'saveLanguageModel');
+  checkLoaded(saved, 'saveLanguageModel');
+  const { model, tokenizer, config = ownConfig(model), extra = new Map() } = saved;
   const isReward = extra.has(rewardHeadName);
-  const saved = isReward ? classificationConfig(config, tokenizer) : config;
-  await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(saved)));
+  const written = isReward ? classificationConfig(config, tokenizer) : config;
+  await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(written)));
   await saveTokenizer(folder, tokenizer);
   const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
   for (const [name, variable] of Object.entries({ ...model.frozen, ...model.parameters })) {
@@ -70,6 +73,11 @@ export async function saveLanguageModel(
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+}
+
+function checkFolder(folder: string, where: string): void {
+  if (typeof folder === 'string') return;
+  throw new InvalidArgumentError(`${where} needs the path of a folder, got ${shown(folder)}`);
 }
 
 /** Fields that transformers accepts only as floating-point numbers: JavaScript would write 15.0 as 15. */
@@ -101,6 +109,8 @@ function ownConfig({ description: { family, ...sizes } }: CausalLanguageModel): 
  *   that is missing or has another shape. The model is then unchanged.
  */
 export async function loadWeights(model: CausalLanguageModel, folder: string): Promise<void> {
+  checkModel(model, 'loadWeights');
+  checkFolder(folder, 'loadWeights');
   const listed = { ...model.frozen, ...model.parameters };
   const unknown = [...(await readWeights(folder)).keys()].filter(
     (name) => name !== rewardHeadName && !Object.hasOwn(listed, name),
