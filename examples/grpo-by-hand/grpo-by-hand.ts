@@ -118,7 +118,7 @@ async function rollOut(
   const promptIds = prompts.map((prompt) => format.prompt(prompt, maxPromptLength).ids);
   const generated = await generate(model, promptIds, {
     maxNewTokens: maxCompletionLength,
-    stopId: format.stopId,
+    stopId: format.stopIds ?? format.stopId,
     samplesPerPrompt: groupSize,
     seed,
     streams: Array.from({ length: prompts.length * groupSize }, (_, row) => first * groupSize + row),

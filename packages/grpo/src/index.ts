@@ -59,7 +59,7 @@ export {
   type RewardModelEvaluation,
 } from './preference/evaluate-reward-model.js';
 export type { HeldOutOptions } from './preference/held-out.js';
-export { type SplitPairs, splitPairs } from './preference/pair-rows.js';
+export { type PreferencePair, type SplitPairs, splitPairs } from './preference/pair-rows.js';
 export { type PreferenceLossOptions, preferenceLoss } from './preference/preference-loss.js';
 export {
   type RewardModelTrainingOptions,

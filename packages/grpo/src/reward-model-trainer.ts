@@ -7,8 +7,10 @@ import {
   type Sampler,
   type SamplerState,
 } from '@rarefy/core';
-import type { Pair } from '@rarefy/data';
 import {
+  type ChatFormat,
+  chatFormat,
+  checkChatFormat,
   checkLoaded,
   checkParameters,
   type RewardModel,
@@ -21,7 +23,14 @@ import {
 import { evaluateRows, type RewardModelEvaluation } from './preference/evaluate-reward-model.js';
 import { checkHeldOut, type HeldOutOptions, type HeldOutState, review } from './preference/held-out.js';
 import { pairDraws } from './preference/pair-draws.js';
-import { checkPairs, digestOfRows, fittingPairs, heldOutPrompts, type PairRows } from './preference/pair-rows.js';
+import {
+  checkPairs,
+  digestOfRows,
+  fittingPairs,
+  heldOutTest,
+  type PairRows,
+  type PreferencePair,
+} from './preference/pair-rows.js';
 import { type PairRewards, pairLoss, partsOf, preferenceMetrics } from './preference/preference-loss.js';
 import { checkRewardModel } from './rewards/built-in-rewards.js';
 
@@ -37,6 +46,8 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   readonly maxLength?: number;
   /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;
+  /** How prompts and answers are written; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /**
    * Draws the pairs of each step, by position in `pairs`; skips pairs that are left out or held out. Default: each pair once per
@@ -53,6 +64,7 @@ const optionNames = [
   'microBatchSize',
   'maxLength',
   'centerRewardsCoefficient',
+  'format',
   'seed',
   'sampler',
   'evaluation',
@@ -93,14 +105,15 @@ interface SavedState {
 export async function trainRewardModel(
   loaded: Omit<SavedModel, 'extra'>,
   reward: RewardModel,
-  pairs: readonly Pair[],
+  pairs: readonly PreferencePair[],
   options: RewardModelTrainingOptions,
 ): Promise<RewardModelTrainingResult> {
   checkOptions(options, optionNames, 'trainRewardModel');
   checkLoaded(loaded, 'trainRewardModel');
   const { maxPositions } = loaded.model.description;
   const { batchSize = 16, microBatchSize = 1, maxLength = maxPositions, centerRewardsCoefficient = 0 } = options;
-  const { seed, sampler, signal, onEvent, task = 'rm' } = options;
+  const { seed, sampler, signal, onEvent, task = 'rm', format = chatFormat(loaded.tokenizer) } = options;
+  checkChatFormat(format, 'trainRewardModel');
   checkRewardModel(reward, 'trainRewardModel');
   checkParameters(reward.parameters);
   checkPairs(pairs, 'trainRewardModel');
@@ -111,17 +124,15 @@ export async function trainRewardModel(
   checkSeed(seed);
   const heldOut = options.evaluation && checkHeldOut(options.evaluation);
 
-  const { tokenizer } = loaded;
-  const held = heldOut?.share === undefined ? new Set<string>() : heldOutPrompts(pairs, heldOut.share, 0);
-  const fitting = (given: readonly Pair[], what: string) =>
-    fittingPairs(tokenizer, given, { maxLength, what, task, signal, onEvent });
-  const positions = Array.from(pairs.keys()).filter((position) => !held.has(pairs[position]!.prompt));
+  const isHeldOut = heldOut?.share === undefined ? () => false : heldOutTest(pairs, heldOut.share, 0);
+  const fitting = (given: readonly PreferencePair[], what: string) =>
+    fittingPairs(format, given, { maxLength, what, task, signal, onEvent });
+  const positions = Array.from(pairs.keys()).filter((position) => !isHeldOut(pairs[position]!));
   const train = await fitting(
     positions.map((position) => pairs[position]!),
     'pairs',
   );
-  const evaluated =
-    heldOut && (await fitting(heldOut.pairs ?? pairs.filter(({ prompt }) => held.has(prompt)), 'held-out pairs'));
+  const evaluated = heldOut && (await fitting(heldOut.pairs ?? pairs.filter(isHeldOut), 'held-out pairs'));
   for (const [name, found] of Object.entries({ 'to train on': train, 'held out': evaluated })) {
     if (found === undefined || found.rows.length > 0) continue;
     throw new InputError(
@@ -151,7 +162,8 @@ export async function trainRewardModel(
       parameters: reward.parameters,
       extra: () => reward.head(),
       settings: {
-        ...{ task: 'rm', pairs: digestOfRows(rows), batchSize, maxLength, centerRewardsCoefficient, seed },
+        ...{ task: 'rm', format: format.name, pairs: digestOfRows(rows), batchSize, maxLength },
+        ...{ centerRewardsCoefficient, seed },
         ...(sampler && { sampler: sampler.fingerprint }),
         ...(heldOut && evaluated && { evaluation: evaluationSettings(heldOut, digestOfRows(evaluated.rows)) }),
       },

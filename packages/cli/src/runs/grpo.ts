@@ -1,4 +1,6 @@
 import type { CallOptions } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
+import { chatOptions } from '../open/chat-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -7,6 +9,7 @@ export const grpoOptions = {
   ...trainOptions,
   ...outOption('grpo'),
   ...modelOption,
+  ...chatOptions,
   ...samplingOptions,
   ...under('Sampling', {
     sampler: {
@@ -76,7 +79,7 @@ export async function trainPolicy(
 ): Promise<{ readonly rareShare: number | undefined }> {
   const { dapoLoss, drawShare, grpoLoader, grpoLoss, trainGrpo } = await import('@rarefy/grpo');
   const { loadLanguageModel } = await import('@rarefy/lm');
-  const { readPairs, uniquePrompts } = await import('@rarefy/data');
+  const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { openRewards } = await import('../open/rewards.js');
@@ -87,7 +90,7 @@ export async function trainPolicy(
       values,
       shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
-        const policy = await openModel(await modelFolder(values.model), options);
+        const policy = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: policy, isContinued }, options);
@@ -97,6 +100,7 @@ export async function trainPolicy(
           ...{ loaded: policy, prompts, rewards, weighed, sampler, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
+            ...(values.transcripts && { transcripts: true }),
             ...weighed?.fixed,
             ...(digest && { sampler: digest }),
             rewards: rewards.map(({ name, identity }) => `${name}: ${identity}`),
@@ -119,7 +123,15 @@ export async function trainPolicy(
         const { maxCompletionLength = Math.min(256, Math.floor(maxPositions / 4)) } = values;
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
-        const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
+        const turns = values.transcripts
+          ? prompts.map((record) => ({ ...record, prompt: transcriptMessages(record.prompt) }))
+          : prompts;
+        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(turns, {
+          sampler,
+          batchSize,
+          groupSize,
+          importance,
+        });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
           ...{ rewards: named, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },

@@ -1,6 +1,7 @@
 import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
-import type { HeldOutOptions, RewardModelTrainingResult } from '@rarefy/grpo';
+import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '@rarefy/grpo';
+import { chatOptions } from '../open/chat-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -9,6 +10,7 @@ export const rewardModelOptions = {
   ...trainOptions,
   ...outOption('rm'),
   ...modelOption,
+  ...chatOptions,
   ...samplingOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
@@ -88,7 +90,7 @@ export async function trainRm(
   checkEvaluation(values, given);
   const { trainRewardModel } = await import('@rarefy/grpo');
   const { learningRateSchedule, rewardModel } = await import('@rarefy/lm');
-  const { readPairs, uniquePrompts } = await import('@rarefy/data');
+  const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { seed, maxLength, batchSize, microBatchSize, learningRate, weightDecay, centerRewardsCoefficient } = values;
@@ -98,7 +100,7 @@ export async function trainRm(
       values,
       shown: ['loss', 'accuracy', 'margin', 'eval_loss', 'eval_accuracy'],
       async open(isContinued) {
-        const loaded = await openModel(await modelFolder(values.model), options);
+        const loaded = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const pairs: Pair[] = [];
         for await (const pair of readPairs(values.pairs, options)) pairs.push(pair);
         const evaluation = await openEvaluation(values, options);
@@ -110,19 +112,23 @@ export async function trainRm(
           ...{ loaded, pairs, evaluation, weighed, sampler, reward },
           extra: () => reward.head(),
           settings: { ...values, model: loaded.folder },
-          ...(weighed && { fixed: weighed.fixed }),
+          fixed: { ...(values.transcripts && { transcripts: true }), ...weighed?.fixed },
           dispose: () => reward.dispose(),
         };
       },
       async task({ loaded, reward, pairs, evaluation, weighed, sampler }, trainer) {
         await weighed?.save();
-        return trainRewardModel(loaded, reward, pairs, {
+        const asTurns = (given: readonly Pair[]): readonly PreferencePair[] =>
+          values.transcripts ? given.map((pair) => ({ ...pair, prompt: transcriptMessages(pair.prompt) })) : given;
+        return trainRewardModel(loaded, reward, asTurns(pairs), {
           ...trainer,
           ...{ batchSize, microBatchSize, learningRate, weightDecay, centerRewardsCoefficient, seed },
           steps: values.maxSteps,
           schedule: learningRateSchedule(values.schedule, { warmupSteps: values.warmupSteps }),
           ...(values.maxGradNorm > 0 && { maxGradNorm: values.maxGradNorm }),
-          ...(evaluation && { evaluation }),
+          ...(evaluation && {
+            evaluation: { ...evaluation.options, ...(evaluation.pairs && { pairs: asTurns(evaluation.pairs) }) },
+          }),
           ...(maxLength !== undefined && { maxLength }),
           ...(sampler && { sampler }),
         });
@@ -144,15 +150,19 @@ function checkEvaluation({ evalShare, evalPairs }: RewardModelValues, given: Rea
   if (name !== undefined) throw new InvalidArgumentError(`--${name} needs --eval-share or --eval-pairs`);
 }
 
-async function openEvaluation(values: RewardModelValues, options: CallOptions): Promise<HeldOutOptions | undefined> {
+/** The options of the evaluation, and the pairs of `--eval-pairs`. */
+async function openEvaluation(
+  values: RewardModelValues,
+  options: CallOptions,
+): Promise<{ readonly options: HeldOutOptions; readonly pairs?: readonly Pair[] } | undefined> {
   const { evalShare: share, evalPairs, evalSteps: everySteps, evalMetric: metric, patience } = values;
   if (share === undefined && evalPairs === undefined) return undefined;
   const common = { everySteps, metric, ...(patience !== undefined && { patience }) };
-  if (evalPairs === undefined) return { share: share!, ...common };
+  if (evalPairs === undefined) return { options: { share: share!, ...common } };
   const { readPairs } = await import('@rarefy/data');
   const pairs: Pair[] = [];
   for await (const pair of readPairs(evalPairs, options)) pairs.push(pair);
-  return { pairs, ...common };
+  return { options: common, pairs };
 }
 
 /** A prompt is drawn in proportion to its weight, and then each of its pairs is equally likely. */

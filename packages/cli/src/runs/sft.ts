@@ -1,4 +1,6 @@
 import { type CallOptions, digest } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
+import { chatOptions } from '../open/chat-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { concatenated } from './base.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
@@ -7,6 +9,7 @@ export const sftOptions = {
   ...trainOptions,
   ...outOption('sft'),
   ...modelOption,
+  ...chatOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
     'learning-rate': {
@@ -20,8 +23,8 @@ export const sftOptions = {
 
 /** Fine-tunes a model on the chosen answers. */
 export async function trainSft(values: OptionValues<typeof sftOptions>, options: CallOptions): Promise<void> {
-  const { chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
-  const { readPairs } = await import('@rarefy/data');
+  const { answerExamples, chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
+  const { readPairs, transcriptMessages } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { maxSteps, seed, batchSize, learningRate } = values;
   await runTraining(
@@ -30,14 +33,15 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
       values,
       shown: ['loss'],
       async open() {
-        const loaded = await openModel(await modelFolder(values.model), options);
-        const format = chatFormat(loaded.tokenizer);
-        const { maxPositions } = loaded.model.description;
-        const examples: { ids: Int32Array; firstTrained: number }[] = [];
+        const loaded = await openModel(await modelFolder(values.model), options, values.chatTemplate);
+        const conversations: { prompt: ChatPrompt; answer: string }[] = [];
         for await (const { prompt, chosen } of readPairs(values.pairs, options)) {
-          const { ids, answerStart } = format.conversation(prompt, chosen, maxPositions);
-          examples.push({ ids, firstTrained: answerStart });
+          conversations.push({ prompt: values.transcripts ? transcriptMessages(prompt) : prompt, answer: chosen });
         }
+        const examples = answerExamples(conversations, {
+          format: chatFormat(loaded.tokenizer),
+          maxTokens: loaded.model.description.maxPositions,
+        });
         const settings = { ...values, model: loaded.folder };
         return { loaded, examples, settings, dispose: () => loaded.model.dispose() };
       },

@@ -7,10 +7,16 @@ import {
   InputError,
   startProgress,
 } from '@rarefy/core';
-import type { Pair } from '@rarefy/data';
-import { checkTokenizer, type RewardModel, type Tokenizer } from '@rarefy/lm';
+import {
+  type ChatFormat,
+  chatFormat,
+  checkChatFormat,
+  checkTokenizer,
+  type RewardModel,
+  type Tokenizer,
+} from '@rarefy/lm';
 import { checkRewardModel } from '../rewards/built-in-rewards.js';
-import { checkPairs, fittingPairs, type PairRows } from './pair-rows.js';
+import { checkPairs, fittingPairs, type PairRows, type PreferencePair } from './pair-rows.js';
 import { pairLoss, partsOf, preferenceMetrics } from './preference-loss.js';
 
 export interface EvaluateRewardModelOptions extends CallOptions {
@@ -20,11 +26,14 @@ export interface EvaluateRewardModelOptions extends CallOptions {
   readonly centerRewardsCoefficient?: number;
   /** Pairs per forward pass; default 4. It changes the numbers only by rounding. */
   readonly batchSize?: number;
+  /** How prompts and answers are written, the same as in training; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
 }
 
 const optionNames = [
   ...callOptionNames,
   'maxLength',
+  'format',
   'centerRewardsCoefficient',
   'batchSize',
 ] as const satisfies readonly (keyof EvaluateRewardModelOptions)[];
@@ -55,20 +64,22 @@ export interface RewardModelEvaluation {
  */
 export async function evaluateRewardModel(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },
-  pairs: readonly Pair[],
+  pairs: readonly PreferencePair[],
   options: EvaluateRewardModelOptions = {},
 ): Promise<RewardModelEvaluation> {
   checkOptions(options, optionNames, 'evaluateRewardModel');
   checkRewardModel(reward, 'evaluateRewardModel');
   checkTokenizer(tokenizer, 'evaluateRewardModel');
   checkPairs(pairs, 'evaluateRewardModel');
+  const { format = chatFormat(tokenizer) } = options;
+  checkChatFormat(format, 'evaluateRewardModel');
   const { maxLength = reward.model.description.maxPositions, centerRewardsCoefficient = 0, batchSize = 4 } = options;
   checkInteger('maxLength', maxLength, 1);
   checkInteger('batchSize', batchSize, 1);
   checkNumber('centerRewardsCoefficient', centerRewardsCoefficient, 0);
   const { signal, onEvent } = options;
   const task = 'evaluate';
-  const { rows, tooLong } = await fittingPairs(tokenizer, pairs, { maxLength, what: 'pairs', task, signal, onEvent });
+  const { rows, tooLong } = await fittingPairs(format, pairs, { maxLength, what: 'pairs', task, signal, onEvent });
   if (rows.length === 0)
     throw new InputError(`none of the ${pairs.length} pairs fits in ${maxLength} tokens; increase maxLength`);
   const progress = startProgress(task, rows.length, onEvent);

@@ -1,13 +1,12 @@
 import { checkInteger, checkOptions, described, InvalidArgumentError, shown } from '@rarefy/core';
-import type { Pair } from '@rarefy/data';
 import type { StepMetrics, StepReview } from '@rarefy/lm';
 import type { RewardModelEvaluation } from './evaluate-reward-model.js';
-import { checkPairs } from './pair-rows.js';
+import { checkPairs, type PreferencePair } from './pair-rows.js';
 
 /** Evaluation on held-out pairs while a reward model trains. Give either `pairs` or `share`. */
 export interface HeldOutOptions {
   /** Pairs that are not among those to train on. */
-  readonly pairs?: readonly Pair[];
+  readonly pairs?: readonly PreferencePair[];
   /** Share of the distinct prompts whose pairs are held out, in (0, 1): see `splitPairs`, with the seed 0. */
   readonly share?: number;
   /** Steps between two evaluations; default 50. The last step is always evaluated. */

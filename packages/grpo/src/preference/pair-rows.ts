@@ -9,7 +9,12 @@ import {
   warn,
 } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
-import { chatFormat, type Tokenizer } from '@rarefy/lm';
+import type { ChatFormat, ChatPrompt } from '@rarefy/lm';
+
+/**
+ * A prompt with a better and a worse answer, and by how much it is better. The prompt is a text, or the turns before the answer.
+ */
+export type PreferencePair = Pick<Pair, 'chosen' | 'rejected' | 'margin'> & { readonly prompt: ChatPrompt };
 
 /** The token rows of a pair. */
 export interface PairRows {
@@ -32,11 +37,10 @@ export interface FittingPairs {
  * @throws InvalidArgumentError if `pairs` is not a list of pairs, or a margin is not finite.
  */
 export async function fittingPairs(
-  tokenizer: Tokenizer,
-  pairs: readonly Pair[],
+  format: ChatFormat,
+  pairs: readonly PreferencePair[],
   { maxLength, what, task, signal, onEvent }: CallOptions & { maxLength: number; what: string; task: string },
 ): Promise<FittingPairs> {
-  const format = chatFormat(tokenizer);
   const slices = timeSlices(signal);
   const rows: PairRows[] = [];
   for (const [position, { prompt, chosen, rejected, margin = 0 }] of pairs.entries()) {
@@ -69,9 +73,9 @@ export function digestOfRows(rows: readonly PairRows[]): string {
 }
 
 /** Pairs to train on and pairs to evaluate on, each in their order. */
-export interface SplitPairs {
-  readonly train: readonly Pair[];
-  readonly heldOut: readonly Pair[];
+export interface SplitPairs<Kind> {
+  readonly train: readonly Kind[];
+  readonly heldOut: readonly Kind[];
 }
 
 /**
@@ -80,22 +84,28 @@ export interface SplitPairs {
  * @param share of the distinct prompts, in (0, 1); rounded to whole prompts, at least one on each side
  * @throws InvalidArgumentError if `share` is not in (0, 1), or the pairs have fewer than 2 distinct prompts.
  */
-export function splitPairs(pairs: readonly Pair[], share: number, seed = 0): SplitPairs {
-  const held = heldOutPrompts(pairs, share, seed);
-  return {
-    train: pairs.filter(({ prompt }) => !held.has(prompt)),
-    heldOut: pairs.filter(({ prompt }) => held.has(prompt)),
-  };
+export function splitPairs<Kind extends PreferencePair>(
+  pairs: readonly Kind[],
+  share: number,
+  seed = 0,
+): SplitPairs<Kind> {
+  const isHeldOut = heldOutTest(pairs, share, seed);
+  return { train: pairs.filter((pair) => !isHeldOut(pair)), heldOut: pairs.filter(isHeldOut) };
 }
 
-/** The prompts that are held out: those with the smallest random numbers, which depend on the seed and the text alone. */
-export function heldOutPrompts(pairs: readonly Pair[], share: number, seed: number): ReadonlySet<string> {
+/** Tells held-out pairs: those of the prompts with the smallest random numbers, which depend on the seed and the text alone. */
+export function heldOutTest(
+  pairs: readonly PreferencePair[],
+  share: number,
+  seed: number,
+): (pair: PreferencePair) => boolean {
   if (!(typeof share === 'number' && share > 0 && share < 1)) {
     throw new InvalidArgumentError(`share must be > 0 and < 1, got ${shown(share)}`);
   }
   const random = counterRandom(seed);
   const encoder = new TextEncoder();
-  const numbers = [...new Set(pairs.map(({ prompt }) => prompt))].map((prompt) => {
+  const textOf = ({ prompt }: PreferencePair) => (typeof prompt === 'string' ? prompt : JSON.stringify(prompt));
+  const numbers = [...new Set(pairs.map(textOf))].map((prompt) => {
     const key = Number.parseInt(digest(encoder.encode(prompt)).slice(0, 13), 16);
     return { prompt, number: random.uniform(key) };
   });
@@ -104,7 +114,8 @@ export function heldOutPrompts(pairs: readonly Pair[], share: number, seed: numb
   }
   numbers.sort((a, b) => a.number - b.number || (a.prompt < b.prompt ? -1 : 1));
   const count = Math.min(numbers.length - 1, Math.max(1, Math.round(share * numbers.length)));
-  return new Set(numbers.slice(0, count).map(({ prompt }) => prompt));
+  const held = new Set(numbers.slice(0, count).map(({ prompt }) => prompt));
+  return (pair) => held.has(textOf(pair));
 }
 
 /** @throws InvalidArgumentError if `pairs` is not an array. */

@@ -1,6 +1,14 @@
 import { checkInteger, checkOptions, described, InputError, InvalidArgumentError, shown, warn } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
-import { chatFormat, checkTokenizer, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
+import {
+  type ChatFormat,
+  chatFormat,
+  checkChatFormat,
+  checkTokenizer,
+  padRight,
+  type RewardModel,
+  type Tokenizer,
+} from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RewardFunction } from './reward-function.js';
 
@@ -29,6 +37,8 @@ export interface RewardModelRewardOptions {
    * case. Default `cut`.
    */
   readonly tooLong?: 'cut' | 'null' | 'error';
+  /** How prompts and answers are written, the same as in training; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
 }
 
 /**
@@ -42,7 +52,7 @@ export function rewardModelReward(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },
   options: RewardModelRewardOptions = {},
 ): RewardFunction {
-  checkOptions(options, ['batchSize', 'tooLong'], 'rewardModelReward');
+  checkOptions(options, ['batchSize', 'tooLong', 'format'], 'rewardModelReward');
   const { batchSize = 32, tooLong = 'cut' } = options;
   checkInteger('batchSize', batchSize, 1);
   if (tooLong !== 'cut' && tooLong !== 'null' && tooLong !== 'error') {
@@ -50,13 +60,14 @@ export function rewardModelReward(
   }
   checkRewardModel(reward, 'rewardModelReward');
   checkTokenizer(tokenizer, 'rewardModelReward');
-  const format = chatFormat(tokenizer);
+  const { format = chatFormat(tokenizer) } = options;
+  checkChatFormat(format, 'rewardModelReward');
   const { maxPositions } = reward.model.description;
   let isWarned = false;
   const rewardModel: RewardFunction = async (completions, { signal, onEvent, logMetric } = {}) => {
-    const rows = completions.map(({ prompt, text }) => {
-      const { ids, truncated } = format.conversation(prompt, text, maxPositions);
-      return { ids, truncated, isCut: ids.at(-1) !== format.stopId }; // a whole answer ends with the stop token
+    const rows = completions.map(({ prompt, messages, text }) => {
+      const { ids, truncated } = format.conversation(messages ?? prompt, text, maxPositions);
+      return { ids, truncated, isCut: truncated && ids.at(-1) !== format.stopId }; // a whole answer ends with the stop token
     });
     const cut = rows.filter(({ isCut }) => isCut).length;
     if (cut > 0 && tooLong === 'error') {
