@@ -38,8 +38,8 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Pairs per step; default 16. */
   readonly batchSize?: number;
   /**
-   * Pairs per forward pass; default 1, which needs the least memory. Gradients are summed, so the step is that of the whole batch
-   * except for rounding. More pairs may be faster on a GPU.
+   * Pairs per forward pass; default 1, which needs the least memory and no padding between pairs. Gradients are summed, so the step
+   * is that of the whole batch except for rounding. More pairs may be faster on a GPU.
    */
   readonly microBatchSize?: number;
   /** Most tokens per row; default: the model's positions. Pairs with a longer row are left out, as in TRL, not cut. */

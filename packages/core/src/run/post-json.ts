@@ -41,7 +41,8 @@ interface Failure {
  * Posts JSON and returns the answer. Retries after a broken connection, a timeout, status 408, 429 or 5xx (but not 501 and 505),
  * and an answer that is not valid. It waits as long as `Retry-After` says, otherwise with exponential backoff and full jitter. Each
  * retry is a `work-message` event, or a warning on the console. Redirects are not followed, so that no other server gets the key.
- * @throws InputError if the service refuses permanently, or still fails after the last attempt or the deadline; the signal's reason.
+ * @throws InputError if the service refuses permanently, or still fails after the last attempt or the deadline; the signal's
+ * reason.
  */
 export async function postJson<Answer>(service: JsonService, request: JsonRequest<Answer>): Promise<Answer> {
   const { url, apiKey, maxAttempts, attemptTimeoutMs, deadlineMs } = service;

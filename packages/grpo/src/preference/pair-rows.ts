@@ -79,8 +79,8 @@ export interface SplitPairs<Kind> {
 }
 
 /**
- * Holds out a share of the prompts with all their pairs, so that no prompt is on both sides. The order of the pairs does not matter,
- * and prompts that are added later move few others. Deterministic for a seed.
+ * Holds out a share of the prompts with all their pairs, so that no prompt is on both sides. The order of the pairs does not
+ * matter, and prompts that are added later move few others. Deterministic for a seed.
  * @param share of the distinct prompts, in (0, 1); rounded to whole prompts, at least one on each side
  * @throws InvalidArgumentError if `share` is not in (0, 1), or the pairs have fewer than 2 distinct prompts.
  */

@@ -12,8 +12,8 @@ export interface PreferenceLossOptions {
 }
 
 /**
- * Bradley-Terry loss of rewards [n] and [n], as `RewardTrainer` of TRL computes it: mean of -log σ(chosen - rejected - margin), plus
- * the centering term. softplus(-x) is -log σ(x) without overflow.
+ * Bradley-Terry loss of rewards [n] and [n], as `RewardTrainer` of TRL computes it: mean of -log σ(chosen - rejected - margin),
+ * plus the centering term. softplus(-x) is -log σ(x) without overflow.
  */
 export function preferenceLoss(
   chosen: tf.Tensor1D,

@@ -28,8 +28,9 @@ const padNames = ['<pad>', '<|pad|>', '[PAD]', '<|endoftext|>', '<|end_of_text|>
 
 /**
  * The config.json with which transformers' `AutoModelForSequenceClassification` loads a reward model: one label, its architecture
- * (unchanged for a family without one), and a `pad_token_id`. transformers scores the last token that is not `pad_token_id`, so that
- * must not be the token that ends an answer: it is the one of the config, or else a special token that no answer ends with.
+ * (unchanged for a family without one), and a `pad_token_id`. transformers scores the last token that is not `pad_token_id`, so
+ * that must not be the token that ends an answer: it is the one of the config, or else a special token that no answer ends
+ * with.
  */
 export function classificationConfig(
   config: Readonly<Record<string, unknown>>,
