@@ -93,7 +93,7 @@ export async function trainByHand(
     let loss = 0;
     for (let iteration = 0; iteration < iterations; iteration++) {
       const { value, grads } = tf.variableGrads(() => dapoLoss(model, batch), Object.values(model.parameters));
-      if (iteration === 0) loss = (await value.data())[0]!;
+      loss += (await value.data())[0]! / iterations;
       optimizer.step(grads);
       tf.dispose([value, grads]);
     }

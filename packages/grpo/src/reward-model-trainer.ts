@@ -21,7 +21,13 @@ import {
   trainWithCheckpoints,
 } from '@rarefy/lm';
 import { evaluateRows, type RewardModelEvaluation } from './preference/evaluate-reward-model.js';
-import { checkHeldOut, type HeldOutOptions, type HeldOutState, review } from './preference/held-out.js';
+import {
+  checkHeldOut,
+  type HeldOutOptions,
+  type HeldOutState,
+  reviewOf,
+  withEvaluation,
+} from './preference/held-out.js';
 import { pairDraws } from './preference/pair-draws.js';
 import {
   checkPairs,
@@ -147,12 +153,12 @@ export async function trainRewardModel(
   const evaluate = async (step: number) => {
     if (!(heldOut && evaluated) || (step % heldOut.everySteps !== 0 && step !== options.steps)) return { metrics: {} };
     const { tooLong } = evaluated;
+    if (state.last?.step === step) return reviewOf(state, heldOut); // a logger failed after the evaluation
     const evaluation = await evaluateRows(reward, evaluated.rows, {
       ...{ tooLong, centerRewardsCoefficient, batchSize: microBatchSize, signal },
     });
-    const reviewed = review(state, { step, evaluation }, heldOut);
-    state = reviewed.state;
-    return reviewed.review;
+    state = withEvaluation(state, { step, evaluation }, heldOut);
+    return reviewOf(state, heldOut);
   };
 
   const run = await trainWithCheckpoints(

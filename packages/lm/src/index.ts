@@ -70,6 +70,7 @@ export { learningRateSchedule, type Schedule, type ScheduleType } from './train/
 export { type LanguageModelTrainingOptions, trainLanguageModel } from './train/train-language-model.js';
 export {
   type CheckpointOptions,
+  type Evaluate,
   type StepMetrics,
   type StepReview,
   type TrainingOptions,

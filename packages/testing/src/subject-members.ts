@@ -62,7 +62,10 @@ export const subjectMembers: Readonly<Record<ComponentKind, SubjectMembers>> = {
   },
   'metric-logger': {
     create: '() => { logger, read }; read() returns the steps written so far',
-    optional: { precision: 'largest relative error of a value that is read back' },
+    optional: {
+      precision: 'largest relative error of a value that is read back',
+      stored: 'the number that the logger stores for a value, such as Math.fround',
+    },
   },
   'forward-model': {
     create: '() => { forward, head, tensor, parameters?, gradientNorms? }',
@@ -75,7 +78,10 @@ export function needed(kind: ComponentKind, member: string): string {
   return `\`${member}\` in the subject: ${subjectMembers[kind].optional[member]}`;
 }
 
-/** @throws InvalidArgumentError if the subject has no function `create`, or a member that its suite does not know or of another type. */
+/**
+ * @throws InvalidArgumentError if the subject has no function `create`, or a member that its suite does not know or of another
+ * type.
+ */
 export function checkSubject(kind: ComponentKind, subject: { readonly create: unknown }): void {
   const { create, optional } = subjectMembers[kind];
   checkOptions(subject, ['create', ...Object.keys(optional)], `the subject of ${kind} checks`);

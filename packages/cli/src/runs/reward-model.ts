@@ -2,6 +2,7 @@ import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
 import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '@rarefy/grpo';
 import { chatOptions } from '../open/chat-options.js';
+import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -19,26 +20,6 @@ export const rewardModelOptions = {
       default: 1,
       min: 1,
       description: 'Pairs per forward pass; more need more memory, and change numbers only by rounding',
-    },
-    'learning-rate': { type: 'number', default: 1e-4, min: 0, description: 'Learning rate' },
-    schedule: {
-      type: 'choice',
-      choices: ['constant', 'linear', 'cosine'],
-      default: 'constant',
-      description: 'How the learning rate falls to 0 over the run',
-    },
-    'warmup-steps': {
-      type: 'integer',
-      default: 0,
-      min: 0,
-      description: 'Steps in which the learning rate rises from 0',
-    },
-    'weight-decay': { type: 'number', default: 0, min: 0, description: 'Weight decay of AdamW' },
-    'max-grad-norm': {
-      type: 'number',
-      default: 1,
-      min: 0,
-      description: 'Gradients with a larger norm are scaled down to it; 0: none are',
     },
     'max-length': {
       type: 'integer',
@@ -77,6 +58,7 @@ export const rewardModelOptions = {
       description: 'End the run after this many evaluations without a better one',
     },
   }),
+  ...optimizerOptions({ learningRate: 1e-4, schedule: 'constant', weightDecay: 0 }),
 } as const satisfies OptionDefinitions;
 
 type RewardModelValues = OptionValues<typeof rewardModelOptions>;
@@ -89,11 +71,11 @@ export async function trainRm(
 ): Promise<RewardModelTrainingResult> {
   checkEvaluation(values, given);
   const { trainRewardModel } = await import('@rarefy/grpo');
-  const { learningRateSchedule, rewardModel } = await import('@rarefy/lm');
+  const { rewardModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
-  const { seed, maxLength, batchSize, microBatchSize, learningRate, weightDecay, centerRewardsCoefficient } = values;
+  const { seed, maxLength, batchSize, microBatchSize, centerRewardsCoefficient } = values;
   return runTraining(
     {
       stage: 'rm',
@@ -122,10 +104,8 @@ export async function trainRm(
           values.transcripts ? given.map((pair) => ({ ...pair, prompt: transcriptMessages(pair.prompt) })) : given;
         return trainRewardModel(loaded, reward, asTurns(pairs), {
           ...trainer,
-          ...{ batchSize, microBatchSize, learningRate, weightDecay, centerRewardsCoefficient, seed },
-          steps: values.maxSteps,
-          schedule: learningRateSchedule(values.schedule, { warmupSteps: values.warmupSteps }),
-          ...(values.maxGradNorm > 0 && { maxGradNorm: values.maxGradNorm }),
+          ...(await openOptimizer(values)),
+          ...{ batchSize, microBatchSize, centerRewardsCoefficient, seed, steps: values.maxSteps },
           ...(evaluation && {
             evaluation: { ...evaluation.options, ...(evaluation.pairs && { pairs: asTurns(evaluation.pairs) }) },
           }),

@@ -45,22 +45,25 @@ export interface HeldOutState {
   readonly misses: number;
 }
 
-/** The state after an evaluation, and what it means for the run. */
-export function review(
+type Rules = Required<Pick<HeldOutOptions, 'metric' | 'patience' | 'keepBest'>>;
+
+/** The state after an evaluation. */
+export function withEvaluation(
   state: HeldOutState,
-  reviewed: ReviewedStep,
-  { metric, patience, keepBest }: Required<Pick<HeldOutOptions, 'metric' | 'patience' | 'keepBest'>>,
-): { readonly state: HeldOutState; readonly review: StepReview } {
+  last: ReviewedStep,
+  { metric }: Pick<Rules, 'metric'>,
+): HeldOutState {
   const value = ({ evaluation: { loss, accuracy } }: ReviewedStep) => (metric === 'eval_loss' ? -loss : accuracy);
-  const isBetter = state.best === undefined || value(reviewed) > value(state.best);
-  const misses = isBetter ? 0 : state.misses + 1;
+  const isBetter = state.best === undefined || value(last) > value(state.best);
+  return { best: isBetter ? last : state.best!, last, misses: isBetter ? 0 : state.misses + 1 };
+}
+
+/** What the last evaluation means for the run. */
+export function reviewOf({ best, last, misses }: HeldOutState, { patience, keepBest }: Rules): StepReview {
   return {
-    state: { best: isBetter ? reviewed : state.best!, last: reviewed, misses },
-    review: {
-      metrics: evaluationMetrics(reviewed.evaluation),
-      isBest: isBetter && keepBest,
-      isLast: misses >= patience,
-    },
+    metrics: evaluationMetrics(last!.evaluation),
+    isBest: best!.step === last!.step && keepBest,
+    isLast: misses >= patience,
   };
 }
 

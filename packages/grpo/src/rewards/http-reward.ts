@@ -50,8 +50,8 @@ const bytesPerAnswer = 2 ** 16;
  * Retries after a broken connection, a timeout, status 408, 429 or 5xx (but not 501 and 505), and an answer with a wrong number of
  * rewards or one that is not a finite number, with the waits of `Retry-After` or exponential backoff. Each retry is a
  * `work-message` event. As deterministic as the service.
- * @throws InvalidArgumentError if an option is unknown, missing or out of range. The reward throws InputError if the service refuses
- *   or still fails after the last attempt or the deadline, and the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown, missing or out of range. The reward throws InputError if the service
+ *   refuses or still fails after the last attempt or the deadline, and the signal's reason on abort.
  */
 export function httpReward(options: HttpRewardOptions): RewardFunction {
   checkOptions(options, optionNames, 'httpReward');

@@ -55,8 +55,8 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
  * saved in float32, and config.json says so, whatever their type was in the file that they come from. With a reward head among
  * `extra`, the folder is that of a sequence classification model with one label, without an untied output head. Each file is
  * written whole or not at all.
- * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in
- * family has
+ * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family
+ * has
  *   no `config`.
  */
 export async function saveLanguageModel(folder: string, saved: SavedModel): Promise<void> {
