@@ -64,18 +64,27 @@ export {
   samplingRatio,
 } from './losses/sampling-correction.js';
 export {
-  type PreferencePair,
-  preferenceLoss,
+  type EvaluateRewardModelOptions,
+  evaluateRewardModel,
+  type RewardModelEvaluation,
+} from './preference/evaluate-reward-model.js';
+
+export type { HeldOutOptions } from './preference/held-out.js';
+export { type PreferencePair, type SplitPairs, splitPairs } from './preference/pair-rows.js';
+export { type PreferenceLossOptions, preferenceLoss } from './preference/preference-loss.js';
+export {
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,
   trainRewardModel,
 } from './reward-model-trainer.js';
-export { lengthReward, rewardModelReward } from './rewards/built-in-rewards.js';
+export { lengthReward, type RewardModelRewardOptions, rewardModelReward } from './rewards/built-in-rewards.js';
+export { type HttpRewardOptions, httpReward } from './rewards/http-reward.js';
 export {
   combineRewards,
   type NamedReward,
   type RewardFunction,
   type RewardInput,
+  type RewardOptions,
   type RewardScores,
   type RewardValues,
   scoreCompletions,

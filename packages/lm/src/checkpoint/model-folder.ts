@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { checkLoaded, checkModel } from '../families/check-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
-import { rewardHeadName } from '../families/reward-model.js';
+import { classificationConfig, outputHeadName, rewardHeadName } from '../families/reward-model.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { loadTokenizer, saveTokenizer } from '../tokenizer/tokenizer-files.js';
 import { runFolderHint } from './checkpoint-folders.js';
@@ -52,8 +52,9 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
 
 /**
  * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Weights are
- * saved in float32, and config.json says so, whatever their type was in the file that they come from. Each file is written whole or
- * not at all.
+ * saved in float32, and config.json says so, whatever their type was in the file that they come from. With a reward head among
+ * `extra`, the folder is that of a sequence classification model with one label, without an untied output head. Each file is
+ * written whole or not at all.
  * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family
  * has
  *   no `config`.
@@ -62,10 +63,13 @@ export async function saveLanguageModel(folder: string, saved: SavedModel): Prom
   checkFolder(folder, 'saveLanguageModel');
   checkLoaded(saved, 'saveLanguageModel');
   const { model, tokenizer, config = ownConfig(model), extra = new Map() } = saved;
-  await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(config)));
+  const isReward = extra.has(rewardHeadName);
+  const written = isReward ? classificationConfig(config, tokenizer) : config;
+  await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(written)));
   await saveTokenizer(folder, tokenizer);
   const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
   for (const [name, variable] of Object.entries({ ...model.frozen, ...model.parameters })) {
+    if (isReward && name === outputHeadName) continue;
     tensors[name] = { dtype: 'F32', shape: variable.shape, data: (await variable.data()) as Float32Array };
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
