@@ -92,6 +92,27 @@ describe('weights go from one command to the next', { timeout: 300_000 }, () => 
     expect(second.num_tokens).toBe(2 * first.num_tokens); // the same pair again and again
   });
 
+  test('train rm holds out pairs, evaluates on them, and saves a classification model', async () => {
+    const { code, stdout } = await rm(
+      'rm-evaluated',
+      '--eval-share 0.25 --eval-steps 1 --patience 2 --micro-batch-size 2',
+    );
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^reward model in rm-evaluated, trained on 30 pairs\n\d+\.\d % of 10 held-out pairs ranked right after step [12] of 2; 95 % interval \d+\.\d to \d+\.\d %\n$/,
+      ),
+    ]);
+    expect(metrics('rm-evaluated').match(/"eval_accuracy"/g)).toHaveLength(2);
+    expect(JSON.parse(read('rm-evaluated/config.json'))).toMatchObject({
+      ...{ architectures: ['LlamaForSequenceClassification'], num_labels: 1 },
+    });
+    const first = read('pairs.jsonl').split('\n').slice(0, 5);
+    write('held-out.jsonl', `${first.join('\n')}\n`);
+    const apart = await rm('rm-apart', '--eval-pairs held-out.jsonl');
+    expect(apart).toMatchObject({ code: 0, stdout: expect.stringContaining('of 5 held-out pairs ranked right') });
+  });
+
   test('a weights file of other prompts, and a resume with other weights, are refused', async () => {
     const lines = read('w.jsonl').split('\n');
     write('cut.jsonl', `${lines.slice(2).join('\n')}{"id":"stranger","density":1,"weight":1}\n`);
@@ -197,6 +218,8 @@ test.each([
   ['rm', '--weights w.jsonl --embeddings e.npy', '--weights and --embeddings exclude each other'],
   ['rm', '--embeddings e.npy --ckpt base', '--embeddings and --ckpt exclude each other: the file already has the rows'],
   ['grpo', '--reward length', 'two rewards have the name length'],
+  ['rm', '--patience 2', '--patience needs --eval-share or --eval-pairs'],
+  ['rm', '--eval-share 0.2 --eval-pairs pairs.jsonl', '--eval-share and --eval-pairs exclude each other'],
   ['grpo', '--reward absent.ts', 'cannot read absent.ts: it does not exist'],
   ['grpo', '--embedder hash --race-rows 9', '--race-rows applies only to race; the estimator is knn-distance'],
   ['rm', '--density-aware --rows-as int8', '--rows-as applies only to hnsw; the neighbor search is auto'],
