@@ -86,6 +86,20 @@ test('a file that exports fromWeights is checked with weights too', async () => 
   expect(code).toBe(1);
 });
 
+test('an export with a name near one of the checks is reported, and a skipped check says what it needs', async () => {
+  write(
+    'misspelled.ts',
+    `import { rouletteSampler } from '${reference}';
+    export default (size: number) => rouletteSampler(new Float64Array(size).fill(1), { seed: 1 });
+    export const fromWeight = (weights: Float64Array) => rouletteSampler(weights, { seed: 1 });`,
+  );
+  const { stdout } = await check('misspelled.ts');
+  expect(stdout).toContain('ignored  the export "fromWeight"; did you mean "fromWeights"?');
+  expect(stdout).toMatch(
+    /^skipped {2}rejects invalid weights: needs `fromWeights` in the subject: \(weights, seed\) =>/m,
+  );
+});
+
 test('the command ends even if the file leaves work running', async () => {
   write('endless.ts', `${sampler('restore() {},')} setInterval(() => {}, 1000);`);
   const { code, stdout } = await check('endless.ts');
@@ -107,12 +121,15 @@ test('JavaScript, a named function and a given kind', async () => {
     export { embedder as first, embedder as second };`;
   write('sums.mjs', plain('embedder'));
   const { code, stdout } = await check('sums.mjs', '--export', 'second');
-  expect([code, stdout]).toEqual([0, expect.stringContaining('embedder sums\npassed   declares its version')]);
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringContaining('embedder sums\npassed   has the methods of its interface'),
+  ]);
   write('unkind.mjs', plain('encoder'));
   expect((await check('unkind.mjs', '--export', 'first')).stderr).toContain('the kind "encoder"');
   const overridden = await check('unkind.mjs', '--export', 'first', '--kind', 'embedder');
   expect(overridden.stdout).toContain(
-    "failed   declares its version, kind, fingerprint and capabilities: expected kind 'embedder', got 'encoder'.",
+    "failed   declares its version, kind and fingerprint: expected kind 'embedder', got 'encoder'.",
   );
 });
 

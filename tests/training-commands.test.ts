@@ -193,6 +193,7 @@ describe('components of other people', { timeout: 300_000 }, () => {
 test.each([
   ['grpo', '--weights w.jsonl --embedder hash', '--weights and --embedder exclude each other: the file already has'],
   ['grpo', '--weights w.jsonl --cap 3', '--weights and --cap exclude each other'],
+  ['grpo', '--weights w.jsonl --density-aware', '--weights and --density-aware exclude each other'],
   ['rm', '--weights w.jsonl --embeddings e.npy', '--weights and --embeddings exclude each other'],
   ['rm', '--embeddings e.npy --ckpt base', '--embeddings and --ckpt exclude each other: the file already has the rows'],
   ['grpo', '--reward length', 'two rewards have the name length'],

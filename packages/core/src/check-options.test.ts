@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callOptionNames, checkOptions } from './check-options.js';
+import { callOptionNames, checkOptions, nearestName } from './check-options.js';
 import { InvalidArgumentError } from './errors.js';
 
 const known = ['k', 'neighbors', 'minDistance', ...callOptionNames];
@@ -47,4 +47,9 @@ test('rejects values that are not objects', () => {
       `the options of umap must be an object, got ${JSON.stringify(options)}`,
     );
   }
+});
+
+test('the nearest name is found for a text with few other letters, and for no other', () => {
+  expect(nearestName('fromWeight', ['read', 'fromWeights'])).toBe('fromWeights');
+  expect(nearestName('prompts', ['read', 'fromWeights'])).toBeUndefined();
 });

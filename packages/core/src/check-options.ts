@@ -37,7 +37,7 @@ function listed(known: readonly string[]): string {
 /**
  * The known name with the fewest edits, if those are at most a third of the longer name's letters. Ignores upper and lower case.
  */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = Number.POSITIVE_INFINITY;
   for (const candidate of known) {

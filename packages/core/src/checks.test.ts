@@ -3,6 +3,7 @@ import {
   checkFinite,
   checkInteger,
   checkMatrix,
+  checkNumber,
   checkSeed,
   checkShape,
   checkWeighting,
@@ -23,6 +24,27 @@ test('rejects integers outside the range and values that are not safe integers, 
   checkInteger('epochs', 0, 0);
   expect(() => checkSeed(0.5)).toThrow('seed must be a safe integer, got 0.5');
   checkSeed(-(2 ** 53) + 1);
+});
+
+test('messages quote texts, and name other values that are no numbers by their kind', () => {
+  const wrong: [value: unknown, text: string][] = [
+    ['3', '"3"'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [[3], 'an array'],
+    [{}, 'an object'],
+    [() => 3, 'a function'],
+    [3n, '3'],
+  ];
+  for (const [value, text] of wrong) {
+    expect(() => checkInteger('steps', value as number, 1)).toThrow(`steps must be an integer ≥ 1, got ${text}`);
+    expect(() => checkSeed(value as number)).toThrow(`seed must be a safe integer, got ${text}`);
+    expect(() => checkNumber('beta', value as number, 0)).toThrow(`beta must be finite and ≥ 0, got ${text}`);
+  }
+  expect(() => checkFinite(['1'] as never, 'weight')).toThrow('weight "1" at position 0 must be finite');
+  expect(() => checkNumber('epsilon', 1.5, 0, 1)).toThrow('epsilon must be a number in [0, 1], got 1.5');
+  expect(() => checkNumber('beta', Number.NaN, 0)).toThrow('got NaN');
+  checkNumber('epsilon', 1, 0, 1);
 });
 
 test('the error names the first NaN or infinity by position, or by row and column', () => {

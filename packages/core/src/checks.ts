@@ -16,6 +16,13 @@ export function checkInteger(name: string, value: number, least: number, most = 
   throw new InvalidArgumentError(`${name} must be an integer ${range}, got ${shown(value)}`);
 }
 
+/** @throws InvalidArgumentError if `value` is not a finite number in [least, most]. The message starts with `name`. */
+export function checkNumber(name: string, value: number, least: number, most = Number.POSITIVE_INFINITY): void {
+  if (Number.isFinite(value) && value >= least && value <= most) return;
+  const range = most === Number.POSITIVE_INFINITY ? `finite and ≥ ${least}` : `a number in [${least}, ${most}]`;
+  throw new InvalidArgumentError(`${name} must be ${range}, got ${shown(value)}`);
+}
+
 /** @throws InvalidArgumentError if `seed` is not a safe integer. */
 export function checkSeed(seed: number): void {
   if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed must be a safe integer, got ${shown(seed)}`);
@@ -33,7 +40,7 @@ export function firstNotFinite(values: ArrayLike<number>, start = 0, end = value
  */
 export function checkFinite(values: ArrayLike<number>, name: string): void {
   const bad = firstNotFinite(values);
-  if (bad >= 0) throw new NotFiniteError(`${name} ${values[bad]} at position ${bad} must be finite`);
+  if (bad >= 0) throw new NotFiniteError(`${name} ${shown(values[bad])} at position ${bad} must be finite`);
 }
 
 /**

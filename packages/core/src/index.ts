@@ -19,11 +19,12 @@ export {
   described,
   itemOfError,
 } from './check-items.js';
-export { callOptionNames, checkOptions } from './check-options.js';
+export { callOptionNames, checkOptions, nearestName } from './check-options.js';
 export {
   checkFinite,
   checkInteger,
   checkMatrix,
+  checkNumber,
   checkSeed,
   checkShape,
   checkWeighting,

@@ -43,6 +43,7 @@ export {
   combineRewards,
   type NamedReward,
   type RewardFunction,
+  type RewardInput,
   type RewardScores,
   scoreCompletions,
 } from './rewards/reward-function.js';

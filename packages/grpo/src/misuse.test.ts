@@ -195,6 +195,89 @@ test('options that nobody knows are refused, with the nearest known one', async 
   }
 });
 
+test('arguments and nested options of another kind are refused in words', async () => {
+  const policy = newPolicy();
+  const { model } = policy;
+  const run = (of: unknown, loader: unknown = newLoader(), options: object = {}) =>
+    trainGrpo(of as never, loader as never, { rewards, seed: 1, steps: 1, learningRate: 0.01, ...options });
+  const reward = rewards[0]!.reward;
+  const evaluation = { rewards: reward, maxPromptLength: 16, maxCompletionLength: 4, seed: 1 };
+  const wrong: [call: () => unknown, message: string][] = [
+    [() => run(model), 'trainGrpo needs { model, tokenizer }, got a model'],
+    [() => run({ model }), 'trainGrpo needs a tokenizer, got undefined'],
+    [() => run(Promise.resolve(policy)), 'got a promise; did you forget await?'],
+    [() => run({ model: { forward() {} }, tokenizer }), 'make it with fromForwardModel'],
+    [() => run(policy, weightedSampler([1], { seed: 1 })), 'got a sampler; give grpoLoader(prompts, { sampler })'],
+    [() => run(policy, prompts), 'trainGrpo needs a loader, got an array'],
+    [() => train({ steps: '3' }), 'steps must be an integer ≥ 0, got "3"'],
+    [() => train({ seed: undefined }), 'seed must be a safe integer, got undefined'],
+    [() => train({ loss: 'grpo' }), 'loss must be a loss, such as grpoLoss(), got "grpo"'],
+    [() => train({ loss: grpoLoss }), 'got a function; call the function that makes one'],
+    [() => train({ reference: policy, loss: grpoLoss({ beta: 1 }) }), 'an object that holds one; give its `model`'],
+    [() => train({ reference: model }), "the loss 'dapo' has beta 0, which ignores it"],
+    [
+      () => train({ loss: grpoLoss({ beta: 0.04 }) }),
+      "the loss 'grpo' has beta 0.04, so trainGrpo needs the option `reference`",
+    ],
+    [() => train({ rewards: reward }), 'rewards must be an array of rewards, got a function; give [the function]'],
+    [() => train({ rewards: undefined }), 'rewards must be an array of rewards, got undefined'],
+    [() => train({ rewards: [] }), 'rewards is empty'],
+    [() => train({ rewards: [() => 1] }), "rewards[0] is a function without a name; give { name: 'short'"],
+    [() => train({ rewards: ['length'] }), 'rewards[0] must be { name, reward }, got a string'],
+    [() => train({ rewards: [{ reward }] }), 'rewards[0] needs a name'],
+    [
+      () => train({ rewards: [{ name: 'a', reward: 3 }] }),
+      "the reward of 'a' must be a function of completions, got 3",
+    ],
+    [() => train({ rewards: [{ name: 'a', reward, wieght: 2 }] }), 'rewards[0] has no option "wieght"'],
+    [() => train({ rewards: [{ name: 'a', reward, weight: '2' }] }), 'must be finite, got "2"'],
+    [() => train({ checkpoint: { foldr: folder } }), 'checkpoint has no option "foldr"; did you mean "folder"?'],
+    [() => train({ optimizer: { lr: 1 } }), 'trainGrpo has no option "optimizer"'],
+    [() => train({ schedule: 'cosine' }), 'such as learningRateSchedule(\'cosine\'), got "cosine"'],
+    [() => train({ temperature: '1' }), 'temperature must be finite and ≥ 0, got "1"'],
+    [() => train({ topP: 0 }), 'topP must be a number in (0, 1], got 0'],
+    [() => train({ topK: 1.5 }), 'topK must be an integer ≥ 0, got 1.5'],
+    [() => grpoLoss({ epsilon: '0.2' as never }), 'epsilon must be a number in [0, 1], got "0.2"'],
+    [() => rollout(model as never, [], {} as never), 'rollout needs { model, tokenizer }, got a model'],
+    [() => evaluatePolicy(policy, [], evaluation as never), 'rewards must be an array of rewards'],
+    [
+      () => rewardModelReward({ reward: model as never, tokenizer }),
+      'rewardModelReward needs a reward model, got an object',
+    ],
+    [
+      () => rewardModelReward({ reward: rewardModel(model) } as never),
+      'rewardModelReward needs a tokenizer, got undefined',
+    ],
+    [() => trainRewardModel(policy, model as never, [], {} as never), 'trainRewardModel needs a reward model'],
+    [() => train({}, { ...policy, model: snapshot(model) }), 'train the model that it was taken from'],
+  ];
+  for (const [call, message] of wrong) {
+    const attempt = async () => call();
+    await expect(attempt(), message).rejects.toThrow(message);
+    await expect(attempt(), message).rejects.toThrow(InvalidArgumentError);
+  }
+});
+
+test('a function names its reward, and what a reward returns is checked', async () => {
+  const seen: string[] = [];
+  function brevity(completions: readonly unknown[]) {
+    return new Float64Array(completions.length);
+  }
+  const onStep = (_: number, metrics: object) => seen.push(...Object.keys(metrics));
+  await train({ steps: 1, rewards: [brevity, lengthReward({ target: 3 })], onStep });
+  expect(seen).toEqual(expect.arrayContaining(['rewards/brevity/mean', 'rewards/length/mean']));
+  const returning = (value: unknown) => train({ steps: 1, rewards: [{ name: 'judge', reward: () => value }] });
+  for (const [value, message] of [
+    [undefined, "reward 'judge' returned undefined; return a Float64Array with one number per completion (2)"],
+    [3, "reward 'judge' returned a number; return"],
+    [Float64Array.of(1), "reward 'judge' returned 1 values for 2 completions"],
+    [['1', '2'], 'reward \'judge\' returned "1" for row 0; rewards must be finite numbers'],
+  ] as const) {
+    await expect(returning(value), message).rejects.toThrow(TrainingError);
+    await expect(returning(value), message).rejects.toThrow(message);
+  }
+});
+
 test('a model of one’s own trains without a config, and its checkpoint loads again', async () => {
   const own = () => {
     const { model: inner } = newPolicy();

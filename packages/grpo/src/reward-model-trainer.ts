@@ -1,14 +1,21 @@
 import {
   type CallOptions,
   checkInteger,
+  checkNumber,
   checkOptions,
+  checkSeed,
+  described,
+  digest,
   InputError,
+  InvalidArgumentError,
   type Sampler,
   type SamplerState,
 } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
 import {
   chatFormat,
+  checkLoaded,
+  checkParameters,
   type LoadedModel,
   padRight,
   type RewardModel,
@@ -20,6 +27,7 @@ import {
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { pairDraws } from './pair-draws.js';
+import { checkRewardModel } from './rewards/built-in-rewards.js';
 
 export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Pairs per step; default 16. */
@@ -60,7 +68,8 @@ interface PairRows {
  * Metrics under TRL's names: `loss`, `grad_norm`, `learning_rate`, `accuracy`, `margin`, `min_reward`, `mean_reward`, `max_reward`,
  * `num_tokens`, `step_time`.
  * @throws InputError if every pair has a row longer than `maxLength`, or the folder of `checkpoint` already holds a run and
- *   `resume` is not set; InvalidArgumentError if an option is unknown or out of range.
+ *   `resume` is not set; InvalidArgumentError if an option is unknown or out of range, or an argument is of another kind;
+ *   StateMismatchError if a resumed run has other settings or pairs.
  */
 export async function trainRewardModel(
   loaded: Omit<SavedModel, 'extra'>,
@@ -69,14 +78,18 @@ export async function trainRewardModel(
   options: RewardModelTrainingOptions,
 ): Promise<RewardModelTrainingResult> {
   checkOptions(options, optionNames, 'trainRewardModel');
-  const {
-    batchSize = 16,
-    maxLength = loaded.model.description.maxPositions,
-    centerRewardsCoefficient = 0,
-    seed,
-    learningRate,
-  } = options;
+  checkLoaded(loaded, 'trainRewardModel');
+  const { maxPositions } = loaded.model.description;
+  const { batchSize = 16, maxLength = maxPositions, centerRewardsCoefficient = 0, seed } = options;
+  checkRewardModel(reward, 'trainRewardModel');
+  checkParameters(reward.parameters);
+  if (!Array.isArray(pairs)) {
+    throw new InvalidArgumentError(`trainRewardModel needs an array of pairs, got ${described(pairs)}`);
+  }
   checkInteger('batchSize', batchSize, 1);
+  checkInteger('maxLength', maxLength, 1);
+  checkNumber('centerRewardsCoefficient', centerRewardsCoefficient, 0);
+  checkSeed(seed);
   const rows = tokenPairs(loaded, pairs, maxLength, options);
   if (rows.length === 0)
     throw new InputError(`all ${pairs.length} pairs have a row longer than ${maxLength} tokens; increase maxLength`);
@@ -89,7 +102,7 @@ export async function trainRewardModel(
       parameters: reward.parameters,
       extra: () => reward.head(),
       settings: {
-        ...{ task: 'rm', pairs: rows.length, batchSize, maxLength, centerRewardsCoefficient, seed, learningRate },
+        ...{ task: 'rm', pairs: digestOf(rows), batchSize, maxLength, centerRewardsCoefficient, seed },
         ...(options.sampler && { sampler: options.sampler.fingerprint }),
       },
       async step(step, update) {
@@ -105,6 +118,12 @@ export async function trainRewardModel(
     options,
   );
   return { pairs: rows.length, tooLong: pairs.length - rows.length };
+}
+
+function digestOf(rows: readonly PairRows[]): string {
+  const chained = (chain: string, { position, chosen, rejected }: PairRows) =>
+    digest(rejected, digest(chosen, digest([position], chain)));
+  return rows.reduce(chained, '0'.repeat(16));
 }
 
 /** Loss of a batch. Appends the rewards to `scores`: those of all chosen rows, then those of all rejected rows. */

@@ -1,8 +1,8 @@
-import { checkInteger, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
+import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
-  chatFormat,
-  checkOutputHead,
+  checkLoaded,
+  checkSampling,
   checkTrainable,
   type SamplingOptions,
   type SavedModel,
@@ -11,7 +11,9 @@ import {
   type TrainingTask,
   trainingOptionNames,
   trainWithCheckpoints,
+  weightsDigest,
 } from '@rarefy/lm';
+import { checkLoader, checkLoss, checkReference, completionLengths } from './check-training.js';
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
@@ -19,16 +21,17 @@ import { type GrpoLoader, type LoaderState, type PromptBatch, promptTexts } from
 import type { ScaleRewards } from './losses/advantages.js';
 import { dapoLoss, type PolicyLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
-import { type NamedReward, scoreCompletions } from './rewards/reward-function.js';
+import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';
 
 export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
-  readonly rewards: readonly NamedReward[];
+  /** Each `{ name, reward, weight }`, or a function, whose name then names it. */
+  readonly rewards: readonly RewardInput[];
   /** Default `dapoLoss()`. */
   readonly loss?: PolicyLoss;
   /**
-   * Frozen policy that a loss with `beta` > 0 stays near, such as `snapshot(policy.model)`. It must not share weights with the
-   * policy.
+   * Frozen policy that a loss with `beta` > 0 stays near, such as `snapshot(policy.model)`. Required by such a loss, and refused if
+   * `beta` is 0, which would ignore it. It must not share weights with the policy.
    */
   readonly reference?: CausalLanguageModel;
   /** Default `group`. */
@@ -79,7 +82,8 @@ export interface GrpoTrainingResult {
  * `onStep`, until the checkpoint was saved or the next step began.
  * @throws TrainingError if a reward or the loss is not finite, a logger fails, or the sampler ends before `steps`; InputError if
  *   the folder of `checkpoint` already holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of
- *   range, the reference shares weights with the policy, or `checkTrainable` refuses the policy.
+ *   range, policy, loader, loss or a reward is not one, the loss and `reference` do not fit, the reference shares weights with the
+ *   policy, or `checkTrainable` refuses the policy; StateMismatchError if a resumed run has other settings.
  */
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   policy: Omit<SavedModel, 'extra'>,
@@ -87,8 +91,14 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   options: GrpoTrainingOptions,
 ): Promise<GrpoTrainingResult> {
   checkOptions(options, optionNames, 'trainGrpo');
-  const { seed, learningRate, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
-  const { loss = dapoLoss(), numIterations = 1, maxRefills = 0, microBatchSize } = options;
+  const { seed, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
+  const { loss = dapoLoss(), reference, numIterations = 1, maxRefills = 0, microBatchSize } = options;
+  checkLoaded(policy, 'trainGrpo');
+  checkLoader(loader);
+  checkLoss(loss);
+  const rewards = namedRewards(options.rewards);
+  checkSeed(seed);
+  checkSampling(options);
   checkInteger('numIterations', numIterations, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
@@ -98,7 +108,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   }
 
   checkTrainable(policy.model, policy.tokenizer);
-  if (options.reference) checkReference(options.reference, policy.model);
+  checkReference(reference, loss, policy.model);
 
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
@@ -107,10 +117,10 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   const settings = {
     task: 'grpo',
     loader: loader.settings,
-    loss: loss.name,
-    rewards: options.rewards.map(({ name, weight = 1 }) => [name, weight]),
+    loss: { name: loss.name, ...loss.settings },
+    reference: reference && options.checkpoint && (await weightsDigest(reference)),
+    rewards: Object.fromEntries(rewards.map(({ name, weight }) => [name, weight])),
     seed,
-    learningRate,
     temperature,
     topK,
     topP,
@@ -140,7 +150,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
         return {
           batch,
           written,
-          scores: await scoreCompletions(options.rewards, written.completions, { signal, onEvent }),
+          scores: await scoreCompletions(rewards, written.completions, { signal, onEvent }),
         };
       },
       { maxRefills, scaleRewards },
@@ -190,33 +200,6 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   return { drawCounts: counts.counts };
 }
 
-/** The two length limits with defaults that fit the model. @throws InvalidArgumentError naming the option to change. */
-function completionLengths(
-  { model, tokenizer }: Omit<SavedModel, 'extra'>,
-  options: Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>,
-): Required<Pick<GrpoTrainingOptions, 'maxPromptLength' | 'maxCompletionLength'>> {
-  const { maxPositions } = model.description;
-  const marks = chatFormat(tokenizer).prompt('').ids.length;
-  const quarter = Math.max(1, Math.min(256, Math.floor(maxPositions / 4)));
-  const given = options.maxPromptLength;
-  const { maxCompletionLength = given === undefined ? quarter : Math.max(1, Math.min(quarter, maxPositions - given)) } =
-    options;
-  checkInteger('maxCompletionLength', maxCompletionLength, 1);
-  const { maxPromptLength = Math.min(512, maxPositions - maxCompletionLength) } = options;
-  if (given !== undefined) checkInteger('maxPromptLength', given, 1);
-  if (maxPromptLength < marks) {
-    throw new InvalidArgumentError(
-      `a prompt needs ${marks} tokens for the marks of its format, and maxPromptLength leaves ${maxPromptLength}: the model has ${maxPositions} positions, and maxCompletionLength is ${maxCompletionLength}. Increase maxPromptLength, lower maxCompletionLength, or use a model with more positions`,
-    );
-  }
-  if (maxPromptLength + maxCompletionLength > maxPositions) {
-    throw new InvalidArgumentError(
-      `maxPromptLength ${maxPromptLength} and maxCompletionLength ${maxCompletionLength} do not fit into the ${maxPositions} positions of the model; lower one of them`,
-    );
-  }
-  return { maxPromptLength, maxCompletionLength };
-}
-
 async function nextBatch<Prompt>(
   batches: AsyncIterator<PromptBatch<Prompt>>,
   step: number,
@@ -226,14 +209,4 @@ async function nextBatch<Prompt>(
   throw new TrainingError(
     `the sampler ended: it has no prompts for step ${step}; train for ${step - 1} steps, or more epochs`,
   );
-}
-
-function checkReference(reference: CausalLanguageModel, policy: CausalLanguageModel): void {
-  const trained = new Set(Object.values(policy.parameters));
-  if (Object.values(reference.parameters).some((variable) => trained.has(variable))) {
-    throw new InvalidArgumentError(
-      'the reference shares weights with the policy, so it would change with it and the KL divergence would stay 0; give reference: snapshot(policy.model)',
-    );
-  }
-  checkOutputHead(reference);
 }

@@ -32,14 +32,15 @@ export type {
   ModelFamily,
   ModelOutput,
 } from './families/causal-language-model.js';
-export { checkOutputHead, checkTrainable } from './families/check-trainable.js';
+export { checkLoaded, checkModel, checkTokenizer } from './families/check-model.js';
+export { checkOutputHead, checkParameters, checkTrainable } from './families/check-trainable.js';
 export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
 export { fromLayersModel, type LayersModel, type LayersModelOptions } from './families/from-layers-model.js';
 export { initialWeights, languageModel, type WeightValues, weightsDigest } from './families/language-model.js';
 export { type RewardModel, rewardModel } from './families/reward-model.js';
 export { type ModelSnapshot, snapshot } from './families/snapshot.js';
 export { type GeneratedCompletion, type GenerateOptions, generate } from './generate/generate.js';
-export { type SamplingOptions, sampleToken, samplingOptionNames } from './generate/sample-token.js';
+export { checkSampling, type SamplingOptions, sampleToken, samplingOptionNames } from './generate/sample-token.js';
 export type { OutputHead } from './layers/basic-layers.js';
 export {
   type CacheShape,

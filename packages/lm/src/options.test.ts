@@ -30,7 +30,7 @@ test('options that nobody knows are refused, with the nearest known one', async 
       { head, maxPositions: 3, parameter: {} },
     ],
     'the head of fromForwardModel has no option "softcap"; did you mean "softCap"?': [
-      (o) => fromForwardModel({} as never, o),
+      (o) => fromForwardModel({ forward: () => ({}) as never }, o),
       { head: { ...head, softcap: 3 }, maxPositions: 3 },
     ],
   };

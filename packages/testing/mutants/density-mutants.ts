@@ -2,7 +2,7 @@ import type { DensityEstimator, Matrix } from '@rarefy/core';
 import { naiveDensity } from '../src/reference/naive-density.js';
 import type { DensitySubject } from '../src/subjects.js';
 import { localOutlierFactor } from './local-outlier-factor.js';
-import { altered, hidingReason, identityMutants, ignoringSignal, type Mutant } from './mutant.js';
+import { altered, hidingReason, identityMutants, ignoringSignal, type Mutant, returning } from './mutant.js';
 
 type Change = (right: DensityEstimator) => Partial<DensityEstimator>;
 
@@ -34,6 +34,7 @@ let fits = 0;
 
 export const densityMutants: readonly Mutant<DensitySubject>[] = [
   ...identityMutants(right),
+  returning(right, 'fit', async () => Array<number>(100).fill(1)),
   mutant(
     'returns NaN for one row',
     'returns one finite density per row',
@@ -119,6 +120,41 @@ export const densityMutants: readonly Mutant<DensitySubject>[] = [
       fit: async (given, options) => (await estimator.fit(given, options)).map((value) => value + 1e-3 * seen++),
     };
   }),
+  mutant(
+    'keeps its earlier fit if a fit fails',
+    'does not score by an earlier fit after a fit that failed',
+    (estimator) => {
+      let kept: DensityEstimator | undefined;
+      return {
+        async fit(given, options) {
+          const next = right();
+          const density = await next.fit(given, options);
+          kept = next;
+          return density;
+        },
+        score: async (given, options) => (kept ?? estimator).score!(given, options),
+        update: async (given, options) => (kept ?? estimator).update!(given, options),
+      };
+    },
+  ),
+  mutant(
+    'stays broken after a fit that failed',
+    'does not score by an earlier fit after a fit that failed',
+    (estimator) => {
+      let isFitted = false;
+      let broken = false;
+      return {
+        async fit(given, options) {
+          const density = await estimator.fit(given, options).catch((error: unknown) => {
+            broken ||= isFitted && given.data.some((value) => Number.isNaN(value));
+            throw error;
+          });
+          isFitted = true;
+          return broken ? density.map((value) => value + 1e-3) : density;
+        },
+      };
+    },
+  ),
   mutant(
     'normalizes the points in place',
     'does not modify its input',

@@ -8,6 +8,7 @@ import {
   identityMutants,
   ignoringSignal,
   type Mutant,
+  returning,
   sharingInput,
 } from './mutant.js';
 
@@ -39,11 +40,31 @@ const items =
   (given, options) =>
     right(change(given), options);
 
+/** Keeps results by their texts and does not copy them. */
+const memo =
+  (what: 'every batch' | 'the last batch' | 'every batch that comes again' | 'every text alone') =>
+  (right: Batch): Batch => {
+    const kept = new Map<string, Awaited<ReturnType<Batch>>>();
+    return async (given, options) => {
+      options?.signal?.throwIfAborted();
+      const key = given.join('|');
+      const found = kept.get(key);
+      if (found) return found;
+      const result = await right(given, options);
+      if (what === 'every text alone' && given.length !== 1) return result;
+      if (what === 'the last batch') kept.clear();
+      kept.set(key, result);
+      if (what !== 'every batch that comes again') return result;
+      return { ...result, embeddings: { ...result.embeddings, data: result.embeddings.data.slice() } };
+    };
+  };
+
 let noise = 0;
 let tensors = 0;
 
 export const embedderMutants: readonly Mutant<EmbedderSubject>[] = [
   ...identityMutants(letterEmbedder),
+  returning(letterEmbedder, 'embedBatch', async () => ({ embeddings: [[1, 0]] })),
   {
     name: 'declares a maxConcurrency of 0',
     caughtBy: 'declares valid limits',
@@ -169,6 +190,19 @@ export const embedderMutants: readonly Mutant<EmbedderSubject>[] = [
           return { embeddings: { ...embeddings, data: buffer } };
         });
       },
+    },
+  },
+  ...(['every batch', 'the last batch', 'every batch that comes again', 'every text alone'] as const).map((what) => ({
+    name: `hands out the arrays of its memo of ${what}`,
+    caughtBy: 'does not reuse the arrays that it returns',
+    subject: { create: () => broken(memo(what)) },
+  })),
+  {
+    name: 'ignores its seed',
+    caughtBy: 'returns other rows for another option',
+    subject: {
+      create: letterEmbedder,
+      variants: [() => altered(letterEmbedder(), { fingerprint: 'letter-embedder:seed=1' })],
     },
   },
   {

@@ -2,7 +2,7 @@ import type { EmbeddingView, Exporter } from '@rarefy/core';
 import { hostilePrompts } from '../src/checks/exported-text.js';
 import { naiveExporter, type naiveFormats } from '../src/reference/naive-exporter.js';
 import type { ExportedFiles, ExporterSubject } from '../src/subjects.js';
-import { altered, identityMutants, type Mutant, turn } from './mutant.js';
+import { altered, identityMutants, type Mutant, returning, turn } from './mutant.js';
 
 type Format = keyof typeof naiveFormats;
 type File = { readonly path: string; readonly bytes: Uint8Array };
@@ -77,6 +77,11 @@ let written = 0;
 
 export const exporterMutants: readonly Mutant<ExporterSubject>[] = [
   ...identityMutants(() => naiveExporter('json')),
+  returning(
+    () => naiveExporter('json'),
+    'export',
+    async () => [{ path: 'view.json', bytes: new Uint8Array(1) }],
+  ),
   mutant(
     'writes outside its folder',
     'writes files inside its folder',

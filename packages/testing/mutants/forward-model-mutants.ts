@@ -1,3 +1,4 @@
+import { formCheck } from '../src/component-checks.js';
 import type { ForwardModelSubject, ForwardModelUnderTest, TestedTensor } from '../src/subjects.js';
 import { type ModelParts, meanModel } from './mean-model.js';
 import type { Mutant } from './mutant.js';
@@ -16,6 +17,13 @@ const mutant = (name: string, caughtBy: string, changes: Partial<ModelParts>): M
 });
 
 export const forwardModelMutants: readonly Mutant<ForwardModelSubject>[] = [
+  {
+    name: 'has no function tensor',
+    caughtBy: formCheck,
+    subject: {
+      create: () => ({ ...meanModel(), tensor: undefined }) as unknown as ForwardModelUnderTest<TestedTensor>,
+    },
+  },
   mutant('returns NaN for padding on the left', 'returns finite logits and hidden states for every token', {
     readsNothing: Number.NaN,
   }),

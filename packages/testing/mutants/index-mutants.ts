@@ -8,6 +8,7 @@ import {
   identityMutants,
   ignoringSignal,
   type Mutant,
+  returning,
   sharingInput,
 } from './mutant.js';
 
@@ -43,6 +44,7 @@ const mutant = (name: string, caughtBy: string, create: () => NeighborIndex): Mu
 
 export const indexMutants: readonly Mutant<Subject<NeighborIndex>>[] = [
   ...identityMutants(naiveIndex),
+  returning(naiveIndex, 'search', async () => [{ id: 0, distance: 0 }]),
   mutant('returns squared distances', 'returns known distances, smaller for nearer rows', () =>
     withSearch((index) => async (queries, options) => {
       const found = await index.search(queries, options);

@@ -1,4 +1,5 @@
 import type { LoadedBatch, Loader, SamplerState } from '@rarefy/core';
+import { formCheck } from '../src/component-checks.js';
 import { naiveLoader } from '../src/reference/naive-loader.js';
 import type { LoaderSetting, LoaderSubject } from '../src/subjects.js';
 import { altered, type Mutant } from './mutant.js';
@@ -89,6 +90,9 @@ export const prefetchingLoader: Make = ahead({});
 let tensors = 0;
 
 export const loaderMutants: readonly Mutant<LoaderSubject>[] = [
+  mutant('has no state', formCheck, (prompts, setting) =>
+    altered(naiveLoader(prompts, setting), { state: undefined } as unknown as Partial<Loader<Batch>>),
+  ),
   mutant(
     'sorts every eighth batch',
     'yields what the sampler draws, in the same order',

@@ -1,4 +1,5 @@
 import type { MetricLogger } from '@rarefy/core';
+import { formCheck } from '../src/component-checks.js';
 import type { LoggedStep, LoggerSubject, LoggerUnderTest } from '../src/subjects.js';
 import { loggedStep, memoryLogger } from './memory-logger.js';
 import { altered, type Mutant, turn } from './mutant.js';
@@ -26,6 +27,11 @@ const metrics = (name: string, caughtBy: string, change: (name: string, value: n
   }));
 
 export const loggerMutants: readonly Mutant<LoggerSubject>[] = [
+  {
+    name: 'is returned alone',
+    caughtBy: formCheck,
+    subject: { create: () => memoryLogger().logger as unknown as LoggerUnderTest },
+  },
   mutant('writes every tenth step', 'writes every metric of every step, in order', ({ log }) => ({
     log: (step, metrics) => (step < 4 || step % 10 === 0 ? log(step, metrics) : undefined),
   })),

@@ -1,4 +1,5 @@
 import type { CallOptions, Component } from '@rarefy/core';
+import { formCheck } from '../src/component-checks.js';
 import type { Subject } from '../src/subjects.js';
 
 /** A subject that is broken on purpose, in one way, to prove that a check catches it. */
@@ -23,10 +24,17 @@ export function identityMutants<Tested extends Component<string, object>>(
   create: () => Tested,
 ): Mutant<Subject<Tested>>[] {
   let made = 0;
+  const shared = create();
   return [
+    { name: 'is the same at every call of create', caughtBy: formCheck, subject: { create: () => shared } },
+    {
+      name: 'has no capabilities',
+      caughtBy: formCheck,
+      subject: { create: () => altered(create(), { capabilities: undefined } as unknown as Partial<Tested>) },
+    },
     {
       name: 'declares another kind',
-      caughtBy: 'declares its version, kind, fingerprint and capabilities',
+      caughtBy: 'declares its version, kind and fingerprint',
       subject: { create: () => altered(create(), { kind: 'weighting' } as Partial<Tested>) },
     },
     {
@@ -47,6 +55,19 @@ export function identityMutants<Tested extends Component<string, object>>(
       subject: { create, variants: [create] },
     },
   ];
+}
+
+/** A component whose method `name` returns what `result` makes, whatever its type. */
+export function returning<Tested extends object>(
+  create: () => Tested,
+  name: keyof Tested & string,
+  result: () => unknown,
+): Mutant<Subject<Tested>> {
+  return {
+    name: `returns a wrong type from ${name}`,
+    caughtBy: formCheck,
+    subject: { create: () => altered(create(), { [name]: result } as Partial<Tested>) },
+  };
 }
 
 type Call<Input, Options, Result> = (input: Input, options: Options) => Promise<Result>;

@@ -1,7 +1,7 @@
 import { counterRandom, type Matrix, type ProjectOptions, type Projector } from '@rarefy/core';
 import { landmarkProjector } from '../src/reference/landmark-projector.js';
 import type { Subject } from '../src/subjects.js';
-import { altered, identityMutants, type Mutant, turn } from './mutant.js';
+import { altered, identityMutants, type Mutant, returning, turn } from './mutant.js';
 
 type Project = (points: Matrix, options: ProjectOptions) => AsyncIterable<Matrix>;
 
@@ -42,6 +42,7 @@ let runs = 0;
 
 export const projectorMutants: readonly Mutant<Subject<Projector>>[] = [
   ...identityMutants(landmarkProjector),
+  returning(landmarkProjector, 'project', async () => ({ data: new Float32Array(180), rows: 90, cols: 2 })),
   mutant(
     'always returns two dimensions',
     'lays out every point in two and in three dimensions',
@@ -77,6 +78,13 @@ export const projectorMutants: readonly Mutant<Subject<Projector>>[] = [
     'shows its first axis twice',
     'spreads points along every axis',
     numbers((value, index, { data, cols }) => (index % cols === 1 ? 2 - 3 * data[index - 1]! : value)),
+  ),
+  mutant(
+    'shows the sum of its other axes as its last',
+    'spreads points along every axis',
+    numbers((value, index, { data, cols }) =>
+      cols === 3 && index % 3 === 2 ? data[index - 2]! - 2 * data[index - 1]! : value,
+    ),
   ),
   mutant(
     'writes every round to one buffer',

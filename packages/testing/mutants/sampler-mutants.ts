@@ -1,7 +1,7 @@
 import type { IterableSampler, Sampler, SamplerState } from '@rarefy/core';
 import { deckSampler, learningSampler, rouletteSampler } from '../src/reference/samplers.js';
 import type { SamplerSubject } from '../src/subjects.js';
-import { altered, identityMutants, type Mutant } from './mutant.js';
+import { altered, identityMutants, type Mutant, returning } from './mutant.js';
 
 const weights = [4, 0, 1, 2, 3];
 const seed = 3;
@@ -74,6 +74,8 @@ let shared = 0;
 
 export const samplerMutants: readonly Mutant<SamplerSubject>[] = [
   ...identityMutants(right),
+  returning(right, 'draw', async () => right().draw(1)),
+  { ...returning(right, 'draw', () => ({ positions: [0] })), name: 'returns positions in a plain array' },
   mutant('returns at most 50 draws', 'returns as many draws as requested', ({ draw }) => ({
     draw: (count) => draw(Math.min(count, 50)),
   })),

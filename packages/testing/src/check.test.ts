@@ -63,3 +63,22 @@ test('a component that cannot be made fails the checks that need it', async () =
   const requires = { capability: 'x', met: () => Promise.reject(new Error('no model')) };
   expect(await runChecks([{ ...passing, requires }])).toMatchObject({ failed: 1 });
 });
+
+test('after a failure that stops the run, the later checks are skipped with its name', async () => {
+  const first = { ...failing, name: 'first', stopsIfFailed: true };
+  const report = await runChecks([passing, first, failing, passing]);
+  expect(report).toMatchObject({ passed: 1, failed: 1, skipped: 2 });
+  expect(report.results[2]).toEqual({ name: 'failing', status: 'skipped', reason: '"first" failed' });
+  expect(await runChecks([{ ...passing, stopsIfFailed: true }, failing])).toMatchObject({ passed: 1, failed: 1 });
+  const known = { expectedFailures: { first: 'issue 7' } };
+  expect(await runChecks([first, passing], known)).toMatchObject({ passed: 1, skipped: 1 });
+});
+
+test('an error of JavaScript itself keeps its class in the message', async () => {
+  const run = () => void (undefined as unknown as number[]).length;
+  const { results } = await runChecks([{ ...passing, run }]);
+  expect(results[0]).toHaveProperty(
+    'error.message',
+    expect.stringContaining('the component threw TypeError: Cannot read'),
+  );
+});

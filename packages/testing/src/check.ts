@@ -10,6 +10,8 @@ export interface Check {
   readonly requires?: Requirement;
   /** Seed of the check's random inputs, if any. It never changes, and is part of the message when the check fails. */
   readonly seed?: number;
+  /** Whether the checks after it are skipped if it fails, because they would fail for the same reason. */
+  readonly stopsIfFailed?: boolean;
   run(): void | Promise<void>;
 }
 
@@ -36,7 +38,7 @@ export interface RunOptions extends CheckOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Outcome of one check. `reason` says why it was skipped. */
+/** Outcome of one check. `reason` says why it was skipped: what the check needs, or which earlier check failed. */
 export type Outcome =
   | { readonly status: 'passed' }
   | { readonly status: 'skipped'; readonly reason: string }
@@ -47,25 +49,25 @@ export type CheckResult = { readonly name: string } & Outcome;
 export interface CheckReport {
   readonly passed: number;
   readonly failed: number;
-  /** Checks whose requirement is not met, and expected failures. */
+  /** Checks whose requirement is not met, expected failures, and checks after a failed one that stops the rest. */
   readonly skipped: number;
   /** In the order of the checks. */
   readonly results: readonly CheckResult[];
 }
 
 /**
- * Runs all checks one after the other, without a test runner. A failure does not stop the run.
+ * Runs all checks one after the other, without a test runner. A failure does not stop the run, unless the check says so.
  * @throws CheckFailedError if `expectedFailures` has a name that no check has; the signal's reason on abort.
  */
 export async function runChecks(
   checks: readonly Check[],
   { expectedFailures = {}, onResult, signal }: RunOptions = {},
 ): Promise<CheckReport> {
-  checkExpectedFailures(checks, expectedFailures);
+  const perform = checkPerformer(checks, expectedFailures);
   const results: CheckResult[] = [];
   for (const check of checks) {
     signal?.throwIfAborted();
-    const result = { name: check.name, ...(await performCheck(check, expectedFailures[check.name])) };
+    const result = { name: check.name, ...(await perform(check)) };
     results.push(result);
     onResult?.(result);
   }
@@ -74,28 +76,44 @@ export async function runChecks(
 }
 
 /**
- * Runs one check.
- * @param expectedFailure why this component is known to fail it. If given, a failure counts as skipped and a pass as failed.
+ * A function that performs one check after the other, and skips the rest after a failure of one that stops it.
+ * @param expectedFailures if a check is named there, its failure counts as skipped and its pass as failed
+ * @throws CheckFailedError if `expectedFailures` has a name that no check has.
  */
-export async function performCheck(check: Check, expectedFailure?: string): Promise<Outcome> {
+export function checkPerformer(
+  checks: readonly Check[],
+  expectedFailures: Readonly<Record<string, string>>,
+): (check: Check) => Promise<Outcome> {
+  const unknown = Object.keys(expectedFailures).find((name) => !checks.some((check) => check.name === name));
+  if (unknown !== undefined) {
+    throw new CheckFailedError(`expectedFailures names "${unknown}", but no check has this name`);
+  }
+  let stopped: string | undefined;
+  return async (check) => {
+    if (stopped !== undefined) return { status: 'skipped', reason: `"${stopped}" failed` };
+    const outcome = await performCheck(check, expectedFailures[check.name]);
+    if (check.stopsIfFailed && outcome.status === 'failed') stopped = check.name;
+    return outcome;
+  };
+}
+
+async function performCheck(check: Check, expectedFailure: string | undefined): Promise<Outcome> {
   const { name, why, requires, seed } = check;
   try {
     if (requires && !(await requires.met())) return { status: 'skipped', reason: `needs ${requires.capability}` };
     await check.run();
   } catch (cause) {
     if (expectedFailure !== undefined) return { status: 'skipped', reason: `expected to fail: ${expectedFailure}` };
-    const seen = cause instanceof Error ? cause.message : String(cause);
     const inputs = seed === undefined ? '' : ` (random inputs of seed ${seed})`;
-    return { status: 'failed', error: new CheckFailedError(`${name}: ${seen}${inputs}. ${why}`, { cause }) };
+    return { status: 'failed', error: new CheckFailedError(`${name}: ${seen(cause)}${inputs}. ${why}`, { cause }) };
   }
   if (expectedFailure === undefined) return { status: 'passed' };
   const message = `${name}: passed, but was expected to fail (${expectedFailure}); remove it from expectedFailures`;
   return { status: 'failed', error: new CheckFailedError(message) };
 }
 
-/** @throws CheckFailedError if `expected` has a name that no check has. */
-export function checkExpectedFailures(checks: readonly Check[], expected: Readonly<Record<string, string>>): void {
-  const unknown = Object.keys(expected).find((name) => !checks.some((check) => check.name === name));
-  if (unknown === undefined) return;
-  throw new CheckFailedError(`expectedFailures names "${unknown}", but no check has this name`);
+/** What a check saw. The errors of JavaScript itself come from the component, so they keep their class. */
+function seen(cause: unknown): string {
+  if (cause instanceof TypeError || cause instanceof ReferenceError) return `the component threw ${cause}`;
+  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,4 +1,4 @@
-import type { RarefyError } from '@rarefy/core';
+import { described, type Matrix, type RarefyError } from '@rarefy/core';
 
 type ErrorType = { readonly code: string; isInstance(error: unknown): boolean };
 
@@ -49,6 +49,54 @@ export function ensureUnchanged(actual: unknown, original: unknown, what: string
   const length = before.length;
   ensure(entries.length === length, `${what} changed: ${path} had ${length} entries and has ${entries.length}`);
   for (const [key, value] of before) ensureUnchanged(Reflect.get(actual as object, key), value, what, `${path}/${key}`);
+}
+
+/** @throws Error unless `value` is an object with these methods. @param what noun phrase for the message, such as `the loader` */
+export function ensureMethods(value: unknown, methods: readonly (string | symbol)[], what: string): void {
+  const hint = typeof value === 'function' ? '; return what the function makes' : '';
+  ensure(
+    typeof value === 'object' && value !== null,
+    `expected ${what} to be an object, got ${described(value)}${hint}`,
+  );
+  for (const method of methods) {
+    const found: unknown = Reflect.get(value, method);
+    const name = typeof method === 'symbol' ? `[${method.description}]` : method;
+    ensure(typeof found === 'function', `expected ${what} to have a method ${name}, got ${described(found)}`);
+  }
+}
+
+/** @throws Error unless `value` is an object but not a promise: the result of a method that is synchronous. */
+export function ensureNoPromise(value: unknown, method: string): void {
+  const what = described(value);
+  if (what === 'a promise') (value as Promise<unknown>).then(undefined, () => {}); // its rejection is not what is wrong
+  const hint = what === 'a promise' ? `; ${method} is synchronous` : '';
+  const isObject = typeof value === 'object' && value !== null && what !== 'a promise';
+  ensure(isObject, `expected ${method} to return an object, got ${what}${hint}`);
+}
+
+type ArrayName = 'Float32Array' | 'Float64Array' | 'Int32Array' | 'Uint32Array' | 'Uint8Array';
+
+/** @throws Error unless `value` is an array of this type. */
+export function ensureTyped(value: unknown, type: ArrayName, what: string): void {
+  const seen = Object.prototype.toString.call(value).slice(8, -1); // instanceof fails for arrays of another realm
+  const isTyped = seen === type || (type === 'Uint8Array' && value instanceof Uint8Array); // a Buffer is one
+  const got = ArrayBuffer.isView(value) ? `a ${seen}` : described(value);
+  const hint = Array.isArray(value) ? `; ${type}.from makes one` : '';
+  ensure(isTyped, `expected ${what} to be a ${type}, got ${got}${hint}`);
+}
+
+/** @throws Error unless `value` is a matrix: its fields only, not its numbers. */
+export function ensureMatrix(value: unknown, what: string): asserts value is Matrix {
+  const hint = Array.isArray(value) ? '; matrix(rows) of @rarefy/core makes one from an array of rows' : '';
+  const form = '{ data: Float32Array, rows, cols }';
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  ensure(isObject, `expected ${what} to be a matrix ${form}, got ${described(value)}${hint}`);
+  const { data, rows, cols } = value as Matrix;
+  ensureTyped(data, 'Float32Array', `data of ${what}`);
+  ensure(
+    data.length === rows * cols,
+    `expected ${what} to have rows * cols numbers, got ${rows} * ${cols} and ${data.length} numbers`,
+  );
 }
 
 /** Awaits a call that must fail and returns the error. @throws Error if the call succeeds. */

@@ -34,6 +34,7 @@ export { naiveLoader } from './reference/naive-loader.js';
 export { clusters, normalPoints, rowsOf } from './reference/points.js';
 export { type DeckOptions, deckSampler, rouletteSampler } from './reference/samplers.js';
 export { trustworthiness } from './reference/trustworthiness.js';
+export { type ComponentKind, type SubjectMembers, subjectMembers } from './subject-members.js';
 export type {
   DensitySubject,
   EmbedderSubject,
@@ -50,4 +51,4 @@ export type {
   Subject,
   TestedTensor,
 } from './subjects.js';
-export { type ComponentKind, type SubjectMembers, subjectMembers, suites } from './suites.js';
+export { suites } from './suites.js';

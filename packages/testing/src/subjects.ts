@@ -45,9 +45,9 @@ export interface SamplerSubject extends Subject<Sampler> {
   /**
    * Makes a sampler of the same kind from these weights, if its draws follow weights. With replacement, each position must be drawn
    * in proportion to its weight; without, the first draw of each epoch, and every epoch must hold all positions. Checked for
-   * samplers that do not adapt, by a chi-square test at level 1e-6.
+   * samplers that do not adapt, by a chi-square test at level 1e-6. `seed` is an integer, always the same.
    */
-  readonly fromWeights?: (weights: Float64Array) => Sampler | Promise<Sampler>;
+  readonly fromWeights?: (weights: Float64Array, seed: number) => Sampler | Promise<Sampler>;
 }
 
 /** Exported files by path. */
@@ -74,10 +74,7 @@ export interface LoaderSetting {
 /** What `loaderChecks` takes. */
 export interface LoaderSubject {
   /** Makes a fresh loader that feeds these prompts in the order of the sampler. */
-  readonly create: (
-    prompts: readonly string[],
-    setting: LoaderSetting,
-  ) => Loader<LoadedBatch<string>> | Promise<Loader<LoadedBatch<string>>>;
+  readonly create: (prompts: readonly string[], setting: LoaderSetting) => Loader | Promise<Loader>;
   /** The rows of a training step: every prompt of the batch `groupSize` times. */
   rows?(batch: LoadedBatch<string>): readonly string[];
   /** Number of tensors in memory, such as `tf.memory().numTensors`. */

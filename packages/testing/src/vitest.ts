@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { type Check, type CheckOptions, checkExpectedFailures, performCheck } from './check.js';
+import { type Check, type CheckOptions, checkPerformer } from './check.js';
 
 /** Defines one vitest test per check, in a `describe` block of this name. */
 export function describeChecks(
@@ -7,11 +7,11 @@ export function describeChecks(
   checks: readonly Check[],
   { expectedFailures = {} }: CheckOptions = {},
 ): void {
-  checkExpectedFailures(checks, expectedFailures);
+  const perform = checkPerformer(checks, expectedFailures);
   describe(name, () => {
     for (const check of checks) {
       test(check.name, async ({ skip }) => {
-        const outcome = await performCheck(check, expectedFailures[check.name]);
+        const outcome = await perform(check);
         if (outcome.status === 'failed') throw outcome.error;
         if (outcome.status === 'skipped') skip(outcome.reason);
       });

@@ -52,6 +52,9 @@ export const check = command({
     try {
       const found = await findSubject(await importFile(file), file, { name, kind, texts });
       console.log([found.kind, found.fingerprint].filter(Boolean).join(' '));
+      for (const { name: unknown, near } of found.misspelled) {
+        console.log(`ignored  the export "${unknown}"; did you mean "${near}"?`);
+      }
       const { passed, failed, skipped } = await runChecks(suites[found.kind](found.subject), {
         signal,
         onResult(result) {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { InputError, InvalidArgumentError, shown } from '@rarefy/core';
+import { InputError, InvalidArgumentError, nearestName, shown } from '@rarefy/core';
 import { type ComponentKind, type Subject, subjectMembers, suites } from '@rarefy/testing';
 import { called, type ExportedFunction, exportedFunction } from './factory.js';
 import type { ImportedFile } from './import-file.js';
@@ -16,7 +16,14 @@ export interface FoundSubject {
   readonly kind: ComponentKind;
   /** The component's fingerprint, for the report. Loaders, loggers and forward models have none. */
   readonly fingerprint: string | undefined;
+  /** Exports that the checks do not know, but whose name is near one that they do. */
+  readonly misspelled: readonly Misspelled[];
   readonly subject: never; // unknown until the checks have run
+}
+
+export interface Misspelled {
+  readonly name: string;
+  readonly near: string;
 }
 
 export interface SubjectOptions {
@@ -31,7 +38,7 @@ export interface SubjectOptions {
 /**
  * Finds the factory that a file exports. Checks call it as `factory(count, seed)`, with only as many arguments as it declares;
  * functions of loaders, loggers and forward models get what `subjectMembers` says. The file can also export the optional members of
- * the subject by their names, such as `read` of an exporter, or `fromWeights(weights, seed)` of a sampler.
+ * the subject by their names, such as `read` of an exporter, `fromWeights(weights, seed)` of a sampler, or a list of `variants`.
  * @throws InputError if there is no such function, if it returns something of an unknown kind, or if the texts are too few.
  */
 export async function findSubject(
@@ -45,7 +52,8 @@ export async function findSubject(
   if (options.kind !== undefined && plainKinds.includes(options.kind)) {
     checkTextsApply(options.kind, options);
     const subject = { create: factory, ...optionalMembers(options.kind, imported) };
-    return { kind: options.kind, fingerprint: undefined, subject: subject as never };
+    const misspelled = misspelledMembers(options.kind, imported, factory);
+    return { kind: options.kind, fingerprint: undefined, misspelled, subject: subject as never };
   }
   const component = await firstOf(factory, file);
   const kind = options.kind ?? component.kind;
@@ -58,12 +66,14 @@ export async function findSubject(
   }
   checkTextsApply(kind, options);
   const isSampler = kind === 'sampler';
+  const members = optionalMembers(kind as ComponentKind, imported);
+  const { fromWeights, variants: exported = [] } = members;
+  if (!Array.isArray(exported)) throw new InputError(`${file} exports variants, which must be an array of functions.`);
   const variants = [
+    ...exported,
     ...(isSampler && takes >= 1 ? [() => make(count + 1, seed)] : []),
     ...(takes >= 2 ? [() => make(count, seed + 1)] : []),
   ];
-  const members = optionalMembers(kind as ComponentKind, imported);
-  const { fromWeights } = members;
   const subject = {
     ...members,
     create: () => make(count, seed),
@@ -74,13 +84,31 @@ export async function findSubject(
     }),
     ...(options.texts !== undefined && { texts: await readTexts(options.texts) }),
   } satisfies Subject<unknown>;
-  return { kind: kind as ComponentKind, fingerprint: String(component.fingerprint), subject: subject as never };
+  return {
+    kind: kind as ComponentKind,
+    fingerprint: String(component.fingerprint),
+    misspelled: misspelledMembers(kind as ComponentKind, imported, factory),
+    subject: subject as never,
+  };
 }
 
 /** The optional members of a subject that the file exports. */
 function optionalMembers(kind: ComponentKind, { exports }: ImportedFile): Record<string, unknown> {
   const names = Object.keys(subjectMembers[kind].optional).filter((name) => exports[name] !== undefined);
   return Object.fromEntries(names.map((name) => [name, exports[name]]));
+}
+
+function misspelledMembers(
+  kind: ComponentKind,
+  { exports }: ImportedFile,
+  factory: ExportedFunction,
+): readonly Misspelled[] {
+  const known = Object.keys(subjectMembers[kind].optional);
+  return Object.keys(exports).flatMap((name) => {
+    if (known.includes(name) || exports[name] === factory) return [];
+    const near = nearestName(name, known);
+    return near === undefined ? [] : [{ name, near }];
+  });
 }
 
 function checkTextsApply(kind: string, { texts }: SubjectOptions): void {

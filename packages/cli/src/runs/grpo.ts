@@ -111,13 +111,18 @@ export async function trainPolicy(
       async task({ loaded, prompts, rewards, weighed, sampler, reference }, trainer) {
         await weighed?.save();
         const { maxPositions } = loaded.model.description;
+        const named = rewards.map(({ name, reward, weight }) => ({
+          name,
+          reward,
+          ...(weight !== undefined && { weight }),
+        }));
         const { maxCompletionLength = Math.min(256, Math.floor(maxPositions / 4)) } = values;
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
         const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
-          ...{ rewards, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },
+          ...{ rewards: named, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },
           steps: values.maxSteps,
           weightDecay: 0,
           maxGradNorm: 1,

@@ -76,7 +76,7 @@ export async function openRunWeights(
   if (!Object.keys(samplingOptions).some((name) => given.has(name))) return undefined;
   const embedding = Object.keys(embedderOptions);
   const measuring = [...embedding, ...Object.keys({ ...estimatorOptions, ...weightingOptions })];
-  checkExclusive(given, 'weights', ['embeddings', ...measuring], 'the file already has the weights');
+  checkExclusive(given, 'weights', ['density-aware', 'embeddings', ...measuring], 'the file already has the weights');
   checkExclusive(given, 'embeddings', embedding, 'the file already has the rows');
   checkEstimatorOptions(given, values);
 

@@ -16,7 +16,10 @@ export interface DensityCapabilities {
 
 /** Measures how crowded the neighborhood of each point is. Larger is denser; densities are always finite. */
 export interface DensityEstimator extends Component<'density-estimator', DensityCapabilities> {
-  /** Leave-one-out density of every row among all rows, in order: [rows]. Replaces an earlier fit. */
+  /**
+   * Leave-one-out density of every row among all rows, in order: [rows]. Forgets an earlier fit, even if it fails: `score` then
+   * throws NotFittedError until a fit succeeds.
+   */
   fit(points: Matrix, options?: CallOptions): Promise<Float64Array>;
   /** As `fit`, for rows that do not fit in memory and are read in blocks. `score` is not available afterwards. */
   fitRows?(points: RowSource, options?: CallOptions): Promise<Float64Array>;

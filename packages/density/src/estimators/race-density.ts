@@ -157,10 +157,15 @@ export function raceDensity(options: RaceDensityOptions = {}): RaceDensity {
     },
     fit: (points, call = {}) =>
       inTurn(async () => {
+        sketch = emptySketch(); // also after a fit that fails
         await checkPoints(points, timeSlices(call.signal));
         return fitBlocks(points.rows, [{ start: 0, block: points }], call);
       }),
-    fitRows: (points, call = {}) => inTurn(() => fitBlocks(points.rows, readBlocks(points, call), call)),
+    fitRows: (points, call = {}) =>
+      inTurn(() => {
+        sketch = emptySketch();
+        return fitBlocks(points.rows, readBlocks(points, call), call);
+      }),
     score: (points, call = {}) =>
       inTurn(async () => {
         const { size, cols, counters } = sketch;

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { embed, type WorkEvent } from '@rarefy/core';
+import { embed, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
 import {
   activate,
   type CausalLanguageModel,
@@ -236,10 +236,14 @@ test('a custom model with a bias in its head keeps the distances of its mean log
   const { llama } = models;
   const bias = tf.randomNormal<tf.Rank.R1>([llama.description.vocabularySize], 0, 0.2, 'float32', 4);
   const head = { weight: llama.head.weight, bias };
-  const custom = fromForwardModel(
-    { forward: (ids, mask) => llama.forward(ids, mask) },
-    { head, maxPositions: 64, name: 'biased' },
-  );
+  const forward = (ids: tf.Tensor2D, mask: tf.Tensor2D) =>
+    tf.tidy(() => {
+      const { logits, hiddenStates } = llama.forward(ids, mask);
+      return { logits: tf.add<tf.Tensor3D>(logits, bias), hiddenStates };
+    });
+  const custom = fromForwardModel({ forward }, { head, maxPositions: 64, name: 'biased' });
+  const lying = fromForwardModel(llama, { head, maxPositions: 64, name: 'lying' });
+  await expect(logitsEmbedder({ model: lying, tokenizer })).rejects.toThrow('are not those of the head');
   const embedder = await logitsEmbedder({ model: custom, tokenizer });
   expect(embedder.capabilities.dimensions).toBe(25);
   const { data } = await embed(embedder, items);
@@ -252,6 +256,24 @@ test('a custom model with a bias in its head keeps the distances of its mean log
   const short = { weight: head.weight, bias: tf.zeros<tf.Rank.R1>([3]) };
   expect(() => fromForwardModel(custom, { head: short, maxPositions: 64 })).toThrow('the head has 3 biases');
   tf.dispose([bias, short.bias]);
+});
+
+test('a model without its tokenizer, a promise and a plain model are refused in words', async () => {
+  const { llama } = models;
+  const wrong: [loaded: unknown, message: string][] = [
+    [llama, 'needs { model, tokenizer }, got a model'],
+    [{ model: llama }, 'needs a tokenizer, got undefined'],
+    [{ tokenizer }, 'and its model is undefined'],
+    [Promise.resolve({ model: llama, tokenizer }), 'got a promise; did you forget await?'],
+    [undefined, 'got undefined'],
+  ];
+  for (const [loaded, message] of wrong) {
+    for (const create of [hiddenStateEmbedder, logitsEmbedder]) {
+      await expect(create(loaded as never), message).rejects.toThrow(`${create.name} needs`);
+      await expect(create(loaded as never), message).rejects.toThrow(message);
+      await expect(create(loaded as never), message).rejects.toThrow(InvalidArgumentError);
+    }
+  }
 });
 
 function distance(data: Float32Array, cols: number, a: number, b: number): number {

@@ -5,7 +5,7 @@ import {
   InvalidArgumentError,
   type TokenCountingEmbedder,
 } from '@rarefy/core';
-import type { LoadedModel } from '@rarefy/lm';
+import { checkLoaded, checkOutputHead, type LoadedModel } from '@rarefy/lm';
 import { type CausalEmbedderOptions, type ChatText, causalEmbedder, causalOptionNames } from './causal-embedder.js';
 import { watchWeights } from './model-identity.js';
 import { lastTokenPool, maxPool, meanLogits, meanPool } from './pooling.js';
@@ -29,13 +29,15 @@ export interface HiddenStateEmbedderOptions extends CausalEmbedderOptions {
  *
  * The embedder records which weights it was created from. If training changes them, `embedBatch` throws StateMismatchError: give a
  * `snapshot` of a model in training, and create a new embedder from each new snapshot.
- * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name.
+ * @throws InvalidArgumentError if an option is unknown or out of range, `loaded` is not a model with its tokenizer, or the model
+ *   has neither parameters nor a name.
  */
 export async function hiddenStateEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   options: HiddenStateEmbedderOptions = {},
 ): Promise<TokenCountingEmbedder<ChatText>> {
   checkOptions(options, [...causalOptionNames, 'pooling'], 'hiddenStateEmbedder');
+  checkLoaded(loaded, 'hiddenStateEmbedder');
   const { pooling = 'mean' } = options;
   if (!Object.hasOwn(pools, pooling)) {
     throw new InvalidArgumentError(`pooling must be one of ${Object.keys(pools).join(', ')}, got ${pooling}`);
@@ -61,17 +63,19 @@ export interface LogitsEmbedderOptions extends CausalEmbedderOptions, WideRowsOp
  * Deterministic. Disposing the embedder does not dispose the model.
  *
  * The embedder records which weights it was created from, as {@link hiddenStateEmbedder} does.
- * @throws InvalidArgumentError if an option is unknown or out of range, or the model has neither parameters nor a name; the
- * signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown or out of range, `loaded` is not a model with its tokenizer, the model has
+ *   neither parameters nor a name, or the logits of a model of your own are not those of its head; the signal's reason on abort.
  */
 export async function logitsEmbedder(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   allOptions: LogitsEmbedderOptions = {},
 ): Promise<TokenCountingEmbedder<ChatText>> {
   checkOptions(allOptions, [...causalOptionNames, ...wideOptionNames, ...callOptionNames], 'logitsEmbedder');
+  checkLoaded(loaded, 'logitsEmbedder');
   const { signal, onEvent, ...options } = allOptions;
   checkWideRows(options);
   const { model } = loaded;
+  checkOutputHead(model);
   const checkWeights = watchWeights(model); // before the head is read
   const { vocabularySize: vocabulary, hiddenSize: hidden, softCap } = model.description;
   if (softCap !== undefined) {

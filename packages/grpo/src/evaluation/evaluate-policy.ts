@@ -7,12 +7,12 @@ import {
   startProgress,
 } from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
-import { type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
-import { type NamedReward, scoreCompletions } from '../rewards/reward-function.js';
+import { checkLoaded, type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
+import { namedRewards, type RewardInput, scoreCompletions } from '../rewards/reward-function.js';
 import { type Completion, rollout } from '../rollout/rollout.js';
 
 export interface EvaluatePolicyOptions extends SamplingOptions, CallOptions {
-  readonly rewards: readonly NamedReward[];
+  readonly rewards: readonly RewardInput[];
   /** Completions per prompt; default 1. */
   readonly groupSize?: number;
   readonly maxPromptLength: number;
@@ -53,7 +53,9 @@ export async function evaluatePolicy(
   options: EvaluatePolicyOptions,
 ): Promise<PolicyEvaluation> {
   checkOptions(options, optionNames, 'evaluatePolicy');
-  const { rewards, groupSize = 1, batchSize = 16, seed, signal, onEvent, ...generation } = options;
+  const { groupSize = 1, batchSize = 16, seed, signal, onEvent, rewards: _, ...generation } = options;
+  checkLoaded(policy, 'evaluatePolicy');
+  const rewards = namedRewards(options.rewards);
   checkInteger('batchSize', batchSize, 1);
   const completions: Completion[] = [];
   const progress = startProgress('evaluate', prompts.length, onEvent);

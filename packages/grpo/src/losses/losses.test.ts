@@ -280,7 +280,7 @@ describeOnBackends('policy losses', () => {
 
 test('invalid options and shapes are refused with the value seen', async () => {
   await tf.setBackend('cpu');
-  expect(() => dapoLoss({ epsilon: 1.5 })).toThrow('epsilon must be in [0, 1], got 1.5');
+  expect(() => dapoLoss({ epsilon: 1.5 })).toThrow('epsilon must be a number in [0, 1], got 1.5');
   expect(() => dapoLoss({ epsilonHigh: -1 })).toThrow(InvalidArgumentError);
   expect(() => grpoLoss({ beta: Number.NaN })).toThrow('beta must be finite and ≥ 0, got NaN');
   tf.tidy(() => {

@@ -14,6 +14,11 @@ import {
  */
 export interface PolicyLoss {
   readonly name: string;
+  /**
+   * The options of the loss with defaults filled in, as JSON. A run resumes only with the same ones, and `trainGrpo` reads from
+   * `beta` whether the loss needs a reference policy.
+   */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** @throws ShapeError if shapes do not match; InvalidArgumentError if `beta` is not 0 and reference values are missing. */
   loss(batch: PolicyBatch, totals: BatchTotals): tf.Scalar;
   /** Means over the tokens of the whole batch, under TRL's names. Not differentiable; call it outside the gradient. */
@@ -28,6 +33,7 @@ export function dapoLoss(options: SurrogateOptions = {}): PolicyLoss {
   const resolved = surrogateOptions(options, 'dapoLoss');
   return {
     name: 'dapo',
+    settings: { ...resolved },
     loss: (batch, totals) =>
       tf.tidy(() => tf.div<tf.Scalar>(tf.sum(surrogate(batch, resolved)), Math.max(1, totals.tokens))),
     metrics: (batch, totals) => surrogateMetrics(batch, totals, resolved),
@@ -43,6 +49,7 @@ export function grpoLoss(options: SurrogateOptions = {}): PolicyLoss {
   const resolved = surrogateOptions(options, 'grpoLoss');
   return {
     name: 'grpo',
+    settings: { ...resolved },
     loss: (batch, totals) =>
       tf.tidy(() => {
         const lengths = tf.maximum(tf.sum(tf.cast(batch.mask, 'float32'), 1), 1); // [B]

@@ -1,4 +1,4 @@
-import { checkOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { checkNumber, checkOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Completions of one micro-batch: B sequences, padded to T tokens. Values at padding never count, whatever they are. */
@@ -53,11 +53,9 @@ const optionNames = [
 export function surrogateOptions(options: SurrogateOptions, where: string): Required<SurrogateOptions> {
   checkOptions(options, optionNames, where);
   const { epsilon = 0.2, epsilonHigh = epsilon, beta = 0, useBiasCorrectionKl = true } = options;
-  if (!(epsilon >= 0 && epsilon <= 1)) throw new InvalidArgumentError(`epsilon must be in [0, 1], got ${epsilon}`);
-  for (const [name, value] of Object.entries({ epsilonHigh, beta })) {
-    if (!(value >= 0 && value < Infinity))
-      throw new InvalidArgumentError(`${name} must be finite and ≥ 0, got ${value}`);
-  }
+  checkNumber('epsilon', epsilon, 0, 1);
+  checkNumber('epsilonHigh', epsilonHigh, 0);
+  checkNumber('beta', beta, 0);
   return { epsilon, epsilonHigh, beta, useBiasCorrectionKl };
 }
 

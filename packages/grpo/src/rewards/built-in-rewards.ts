@@ -1,6 +1,6 @@
-import { checkInteger, checkOptions, InvalidArgumentError } from '@rarefy/core';
+import { checkInteger, checkOptions, described, InvalidArgumentError, shown } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
-import { chatFormat, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
+import { chatFormat, checkTokenizer, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RewardFunction } from './reward-function.js';
 
@@ -13,18 +13,19 @@ import type { RewardFunction } from './reward-function.js';
 export function lengthReward(options: { readonly target: number }): RewardFunction {
   checkOptions(options, ['target'], 'lengthReward');
   const { target } = options;
-  if (!(target > 0 && target < Infinity)) {
-    throw new InvalidArgumentError(`target must be a number of words > 0, got ${target}`);
+  if (!(Number.isFinite(target) && target > 0)) {
+    throw new InvalidArgumentError(`target must be a number of words > 0, got ${shown(target)}`);
   }
-  return (completions) =>
+  const length: RewardFunction = (completions) =>
     Float64Array.from(completions, ({ text }) => 1 - Math.abs(words(text).length - target) / target);
+  return length;
 }
 
 /**
  * Rewards completions with a trained reward model, which reads each as the complete answer to its prompt, in its own tokens.
  * If a row is longer than the model's positions, the prompt loses its beginning. Deterministic.
  * @param options.batchSize rows per forward pass; default 32
- * @throws InvalidArgumentError if an option is unknown or out of range.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the model or its tokenizer is missing.
  */
 export function rewardModelReward(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },
@@ -33,9 +34,11 @@ export function rewardModelReward(
   checkOptions(options, ['batchSize'], 'rewardModelReward');
   const { batchSize = 32 } = options;
   checkInteger('batchSize', batchSize, 1);
+  checkRewardModel(reward, 'rewardModelReward');
+  checkTokenizer(tokenizer, 'rewardModelReward');
   const format = chatFormat(tokenizer);
   const { maxPositions } = reward.model.description;
-  return async (completions, { signal } = {}) => {
+  const rewardModel: RewardFunction = async (completions, { signal } = {}) => {
     const rewards = new Float64Array(completions.length);
     for (let start = 0; start < completions.length; start += batchSize) {
       signal?.throwIfAborted();
@@ -51,4 +54,14 @@ export function rewardModelReward(
     }
     return rewards;
   };
+  return rewardModel;
+}
+
+/** @throws InvalidArgumentError if `reward` is not a reward model, but for example a language model. */
+export function checkRewardModel(reward: unknown, where: string): void {
+  const { score, parameters, model } = Object(reward) as Record<string, unknown>;
+  if (typeof score === 'function' && Object(parameters) === parameters && Object(model) === model) return;
+  throw new InvalidArgumentError(
+    `${where} needs a reward model, got ${described(reward)}; make it with rewardModel(model)`,
+  );
 }

@@ -1,4 +1,12 @@
-import { type CallOptions, callOptionNames, checkOptions, InvalidArgumentError, TrainingError } from '@rarefy/core';
+import {
+  type CallOptions,
+  callOptionNames,
+  checkOptions,
+  described,
+  InvalidArgumentError,
+  shown,
+  TrainingError,
+} from '@rarefy/core';
 import type { Completion } from '../rollout/rollout.js';
 
 /** Scores completions: one finite reward each, in order; larger is better. Completions of the same prompt are adjacent. */
@@ -15,6 +23,11 @@ export interface NamedReward {
   readonly weight?: number;
 }
 
+const rewardNames = ['name', 'reward', 'weight'] as const satisfies readonly (keyof NamedReward)[];
+
+/** A reward, or a function that has a name of its own: `[lengthReward({ target: 20 })]`. */
+export type RewardInput = NamedReward | RewardFunction;
+
 export interface RewardScores {
   /** Weighted sum of the rewards: one per completion. */
   readonly total: Float64Array;
@@ -23,19 +36,62 @@ export interface RewardScores {
 }
 
 /**
+ * The rewards with names and weights.
+ * @throws InvalidArgumentError if `rewards` is not a list, is empty, repeats a name, or holds what is no reward.
+ */
+export function namedRewards(rewards: readonly RewardInput[]): Required<NamedReward>[] {
+  if (!Array.isArray(rewards)) {
+    const hint = typeof rewards === 'function' ? '; give [the function]' : '';
+    throw new InvalidArgumentError(`rewards must be an array of rewards, got ${described(rewards)}${hint}`);
+  }
+  if (rewards.length === 0) throw new InvalidArgumentError('rewards is empty; give at least one');
+  const named = rewards.map((given: RewardInput, index) => namedReward(given, `rewards[${index}]`));
+  for (const [index, { name }] of named.entries()) {
+    if (named.findIndex((other) => other.name === name) === index) continue;
+    throw new InvalidArgumentError(`two rewards are named '${name}'; give each another name`);
+  }
+  return named;
+}
+
+/** @param where place in the list, for messages */
+function namedReward(given: RewardInput, where: string): Required<NamedReward> {
+  if (typeof given === 'function') {
+    if (given.name !== '') return { name: given.name, reward: given, weight: 1 };
+    throw new InvalidArgumentError(
+      `${where} is a function without a name; give { name: 'short', reward: the function }`,
+    );
+  }
+  if (described(given) !== 'an object') {
+    throw new InvalidArgumentError(`${where} must be { name, reward }, got ${described(given)}`);
+  }
+  checkOptions(given, rewardNames, where);
+  const { name, reward, weight = 1 } = given;
+  if (typeof name !== 'string' || name === '') {
+    throw new InvalidArgumentError(`${where} needs a name for logs and errors, got ${shown(name)}`);
+  }
+  if (typeof reward !== 'function') {
+    throw new InvalidArgumentError(`the reward of '${name}' must be a function of completions, got ${shown(reward)}`);
+  }
+  if (!Number.isFinite(weight)) {
+    throw new InvalidArgumentError(`the weight of reward '${name}' must be finite, got ${shown(weight)}`);
+  }
+  return { name, reward, weight };
+}
+
+/**
  * Scores completions with several reward functions, which run concurrently.
  * @throws TrainingError naming the function and row if a reward is missing, NaN or infinite; InvalidArgumentError if `rewards`
- *   is empty, a name is repeated or a weight is not finite; the signal's reason on abort.
+ *   is empty, a name is repeated or missing, or a weight is not finite; the signal's reason on abort.
  */
 export async function scoreCompletions(
-  rewards: readonly NamedReward[],
+  rewards: readonly RewardInput[],
   completions: readonly Completion[],
   options: CallOptions = {},
 ): Promise<RewardScores> {
   checkOptions(options, callOptionNames, 'scoreCompletions');
-  if (rewards.length === 0) throw new InvalidArgumentError('rewards is empty; give at least one');
+  const named = namedRewards(rewards);
   const columns = await Promise.all(
-    rewards.map(async ({ name, reward }) => {
+    named.map(async ({ name, reward }) => {
       options.signal?.throwIfAborted();
       const values = await reward(completions, options);
       checkValues(name, values, completions.length);
@@ -44,26 +100,29 @@ export async function scoreCompletions(
   );
   const total = new Float64Array(completions.length);
   const byName: Record<string, Float64Array> = {};
-  rewards.forEach(({ name, weight = 1 }, index) => {
-    if (!Number.isFinite(weight)) {
-      throw new InvalidArgumentError(`the weight of reward '${name}' must be finite, got ${weight}`);
-    }
-    if (Object.hasOwn(byName, name)) {
-      throw new InvalidArgumentError(`two rewards are named '${name}'; give each another name`);
-    }
+  for (const [index, { name, weight }] of named.entries()) {
     const values = columns[index]!;
     byName[name] = values;
     for (let row = 0; row < total.length; row++) total[row]! += weight * values[row]!;
-  });
+  }
   return { total, rewards: byName };
 }
 
-/** Combines several rewards into one: their weighted sum. The result throws what {@link scoreCompletions} throws. */
-export function combineRewards(rewards: readonly NamedReward[]): RewardFunction {
-  return async (completions, options) => (await scoreCompletions(rewards, completions, options)).total;
+/**
+ * Combines several rewards into one: their weighted sum. The result throws what {@link scoreCompletions} throws.
+ * @throws InvalidArgumentError as `scoreCompletions`, if a reward of the list is not valid.
+ */
+export function combineRewards(rewards: readonly RewardInput[]): RewardFunction {
+  const named = namedRewards(rewards);
+  return async (completions, options) => (await scoreCompletions(named, completions, options)).total;
 }
 
 function checkValues(name: string, values: Float64Array, rows: number): void {
+  if (!ArrayBuffer.isView(values) && !Array.isArray(values)) {
+    throw new TrainingError(
+      `reward '${name}' returned ${described(values)}; return a Float64Array with one number per completion (${rows})`,
+    );
+  }
   if (values.length !== rows) {
     throw new TrainingError(
       `reward '${name}' returned ${values.length} values for ${rows} completions; return one per completion`,
@@ -71,6 +130,8 @@ function checkValues(name: string, values: Float64Array, rows: number): void {
   }
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    throw new TrainingError(`reward '${name}' returned ${values[bad]} for row ${bad}; rewards must be finite`);
+    throw new TrainingError(
+      `reward '${name}' returned ${shown(values[bad])} for row ${bad}; rewards must be finite numbers`,
+    );
   }
 }

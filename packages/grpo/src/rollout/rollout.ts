@@ -1,6 +1,7 @@
 import { type CallOptions, callOptionNames, checkInteger, checkOptions } from '@rarefy/core';
 import {
   chatFormat,
+  checkLoaded,
   generate,
   type LoadedModel,
   padLeft,
@@ -64,11 +65,13 @@ export interface Rollout {
  * @throws InvalidArgumentError if an option is unknown or out of range, or the lengths do not fit the model's positions.
  */
 export async function rollout(
-  { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly RolloutPrompt[],
   options: RolloutOptions,
 ): Promise<Rollout> {
   checkOptions(options, optionNames, 'rollout');
+  checkLoaded(loaded, 'rollout');
+  const { model, tokenizer } = loaded;
   const { groupSize, maxPromptLength, maxCompletionLength, first, ...generation } = options;
   const format = chatFormat(tokenizer);
   checkInteger('groupSize', groupSize, 1);

@@ -8,6 +8,7 @@ import { languageModel, type WeightValues } from '../families/language-model.js'
 import { rewardHeadName } from '../families/reward-model.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { loadTokenizer, saveTokenizer } from '../tokenizer/tokenizer-files.js';
+import { runFolderHint } from './checkpoint-folders.js';
 import { loadGguf } from './gguf/load-gguf.js';
 
 /** A language model with its tokenizer and config. */
@@ -128,9 +129,9 @@ export async function assignWeights(folder: string, variables: Readonly<Record<s
 
 async function readConfig(folder: string): Promise<Record<string, unknown>> {
   const path = join(folder, 'config.json');
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  const text = await readFile(path, 'utf8').catch(async (cause: unknown) => {
     throw new InputError(
-      `cannot read ${path}: a model folder needs config.json, model.safetensors and tokenizer.json`,
+      `cannot read ${path}: a model folder needs config.json, model.safetensors and tokenizer.json${await runFolderHint(folder)}`,
       { cause },
     );
   });
@@ -144,7 +145,10 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
 async function readWeights(folder: string): Promise<Map<string, WeightValues>> {
   const weights = new Map<string, WeightValues>();
   for (const file of await weightFiles(folder)) {
-    const { tensors } = await readSafetensors(join(folder, file));
+    const path = join(folder, file);
+    const hint = (await fileExists(path)) ? '' : await runFolderHint(folder);
+    if (hint !== '') throw new InputError(`there is no ${path}${hint}`);
+    const { tensors } = await readSafetensors(path);
     for (const [name, tensor] of tensors) weights.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   }
   return weights;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, ShapeError, TrainingError } from '@rarefy/core';
+import { InvalidArgumentError, RarefyError, ShapeError, TrainingError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { CausalLanguageModel } from './causal-language-model.js';
@@ -7,18 +7,22 @@ import type { CausalLanguageModel } from './causal-language-model.js';
 const tolerance = 1e-3;
 
 /**
- * Checks a model of your own with one pass over a few tokens, because training would otherwise go wrong in silence: losses use the
- * head on the hidden states, not the logits of `forward`, and only the listed parameters are trained. Trainers call it before the
- * first step. Models of the built-in families pass without a computation.
- * @throws ShapeError if `forward` returns another shape; InvalidArgumentError if its logits are not those of the head, if a
- *   parameter has no effect, or if `forward` uses a trainable variable that is neither in `parameters` nor in `frozen`.
- * @throws InvalidArgumentError if the vocabulary of `tokenizer` is larger than that of the model, of any family.
+ * Checks a model of your own with passes over a few tokens, because training would otherwise go wrong in silence: losses use the
+ * head on the hidden states, not the logits of `forward`, only the listed parameters are trained, and the state of a token must not
+ * depend on later tokens. Trainers call it before the first step. Models of the built-in families pass without a computation.
+ * @throws ShapeError if `forward` returns another shape; InvalidArgumentError if its logits are not those of the head, if the model
+ *   is not causal, if a parameter has no effect, or if `forward` uses a trainable variable that is neither in `parameters` nor in
+ *   `frozen`.
+ * @throws For any family: InvalidArgumentError if the model is a snapshot, or the vocabulary of `tokenizer` is larger than that of
+ *   the model; RarefyError if the model is disposed.
  */
 export function checkTrainable(model: CausalLanguageModel, tokenizer?: Tokenizer): void {
+  checkParameters(model.parameters);
   if (model.description.family === 'custom') {
     if (!tf.getGradient('Sum'))
       throw new TrainingError("training needs the gradients of tfjs: import '@tensorflow/tfjs' first");
     checkOutputHead(model);
+    checkCausal(model, sampleTokens(model));
     checkListedWeights(model, sampleTokens(model));
   }
   const { vocabularySize } = model.description;
@@ -29,9 +33,29 @@ export function checkTrainable(model: CausalLanguageModel, tokenizer?: Tokenizer
   }
 }
 
-/** The part of {@link checkTrainable} that a frozen model needs, such as a reference policy: compares the logits with the head. */
+/** @throws InvalidArgumentError if a parameter cannot be trained, as in a snapshot; RarefyError if one is disposed. */
+export function checkParameters(parameters: Readonly<Record<string, tf.Variable>>): void {
+  for (const [name, variable] of Object.entries(parameters)) {
+    if (variable.isDisposed)
+      throw new RarefyError(`the parameter '${name}' is disposed; load or build the model again`);
+    if (variable.trainable) continue;
+    throw new InvalidArgumentError(
+      `the parameter '${name}' is not trainable. A snapshot keeps its weights: train the model that it was taken from. In a model of your own, list such weights as \`frozen\``,
+    );
+  }
+}
+
+/** Models whose logits are those of their head. */
+const comparedModels = new WeakSet<CausalLanguageModel>();
+
+/**
+ * The part of {@link checkTrainable} that every use of the head needs, such as a reference policy, generation or an embedder:
+ * compares the logits with the head, once per model.
+ */
 export function checkOutputHead(model: CausalLanguageModel): void {
-  if (model.description.family === 'custom') compareWithHead(model, sampleTokens(model));
+  if (model.description.family !== 'custom' || comparedModels.has(model)) return;
+  compareWithHead(model, sampleTokens(model));
+  comparedModels.add(model);
 }
 
 /** Up to four tokens, spread over the vocabulary. */
@@ -72,6 +96,28 @@ function compareWithHead(model: CausalLanguageModel, tokens: Int32Array): void {
   if (differenceAt(own, head, worst) <= tolerance * largest) return;
   throw new InvalidArgumentError(
     `the logits of \`forward\` are not those of the head: for token ${tokens[Math.floor(worst / vocabularySize)]}, logit ${worst % vocabularySize} is ${own[worst]} in \`forward\` and ${head[worst]} from the head. Training uses the head: give the weight [vocabulary, hidden], bias and softCap that \`forward\` uses, and the hidden states that the head takes`,
+  );
+}
+
+/** Compares the hidden states of all tokens but the last when the last one changes. */
+function checkCausal(model: CausalLanguageModel, tokens: Int32Array): void {
+  if (tokens.length < 2) return;
+  const { hiddenSize } = model.description;
+  const statesOf = (row: Int32Array) =>
+    withRow(row, (ids, mask) => {
+      const states = tf.tidy(() => model.hiddenStates(ids, mask));
+      const values = states.dataSync<'float32'>().slice(0, (row.length - 1) * hiddenSize);
+      states.dispose();
+      return values;
+    });
+  const changed = tokens.slice();
+  changed[tokens.length - 1] = tokens[0]!;
+  const [before, after] = [statesOf(tokens), statesOf(changed)];
+  const largest = before.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const moved = before.findIndex((_, index) => !(differenceAt(before, after, index) <= tolerance * largest));
+  if (moved < 0) return;
+  throw new InvalidArgumentError(
+    `the model is not causal: when token ${tokens.length} of a row changes, the hidden state of token ${Math.floor(moved / hiddenSize) + 1} changes too (${before[moved]} becomes ${after[moved]}). Mask attention to later tokens, and pool over no later ones`,
   );
 }
 

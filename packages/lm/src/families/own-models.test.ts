@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { InvalidArgumentError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { activate } from '../backend/choose-backend.js';
@@ -14,7 +15,7 @@ import type { CausalLanguageModel } from './causal-language-model.js';
 import { checkTrainable } from './check-trainable.js';
 import { fromForwardModel } from './from-forward-model.js';
 import { fromLayersModel } from './from-layers-model.js';
-import { weightsDigest } from './language-model.js';
+import { initialWeights, languageModel, weightsDigest } from './language-model.js';
 import { snapshot } from './snapshot.js';
 
 const tokenizer = trainBytePairTokenizer(['one two three', 'two three four'], { vocabularySize: 270 });
@@ -258,4 +259,98 @@ describe('a model of one’s own is checked before it trains', () => {
     dense.trainable = false; // tfjs's own way to freeze
     check({ parameters: rest });
   });
+
+  test('a model that is not causal is refused before its first step', async () => {
+    const { weights, forward } = parts();
+    const looksAhead = {
+      forward: (ids: tf.Tensor2D) =>
+        tf.tidy(() => {
+          const { hiddenStates } = forward().forward(ids);
+          const states = tf.add<tf.Tensor3D>(hiddenStates, tf.mean(hiddenStates, 1, true));
+          const rows = tf.matMul(tf.reshape(states, [-1, 6]) as tf.Tensor2D, weights.head, false, true);
+          return { hiddenStates: states, logits: tf.reshape(rows, [...ids.shape, -1]) as tf.Tensor3D };
+        }),
+    };
+    const model = fromForwardModel(looksAhead, {
+      head: { weight: weights.head },
+      maxPositions: 8,
+      parameters: weights,
+    });
+    await expect(train(model)).rejects.toThrow(InvalidArgumentError);
+    await expect(train(model)).rejects.toThrow(
+      /the model is not causal: when token 4 of a row changes, .* token 1 changes/,
+    );
+  });
+
+  test('generation and snapshots also compare the logits with the head, once per model', async () => {
+    const { weights, forward } = parts();
+    let calls = 0;
+    const counted = (factor: number) => ({
+      forward: (ids: tf.Tensor2D) => {
+        calls++;
+        return forward(weights.head, factor).forward(ids);
+      },
+    });
+    const own = (factor: number) =>
+      fromForwardModel(counted(factor), { head: { weight: weights.head }, maxPositions: 8, parameters: weights });
+    const options = { maxNewTokens: 2, stopId: 19, seed: 1 };
+    await expect(generate(own(2), [Int32Array.of(1)], options)).rejects.toThrow('are not those of the head');
+    expect(() => snapshot(own(2))).toThrow('are not those of the head');
+    const model = own(1);
+    calls = 0;
+    snapshot(model).dispose();
+    await generate(model, [Int32Array.of(1)], { ...options, maxNewTokens: 1 });
+    expect(calls).toBe(2); // one comparison, one token
+  });
+
+  test('a missing forward, head or output, and a transposed head, are refused in words', () => {
+    const { weights, forward } = parts();
+    const base = { head: { weight: weights.head }, maxPositions: 8, parameters: weights };
+    const make = (model: unknown, options: object = base) => fromForwardModel(model as never, options as never);
+    const function_ = forward().forward;
+    expect(() => make(function_)).toThrow('got a function; give { forward }');
+    expect(() => make(undefined)).toThrow('needs an object with a function `forward`, got undefined');
+    expect(() => make(forward(), { maxPositions: 8 })).toThrow('needs `head`: { weight }');
+    expect(() => make(forward(), { ...base, head: { weight: tf.zeros([4]) } })).toThrow('needs `head`');
+    expect(() => make(forward(), { ...base, maxPositions: '8' })).toThrow('got "8"');
+    const { ids, mask } = padLeft([Int32Array.of(1, 2)]);
+    const returning = (change: (output: object) => unknown) => make({ forward: () => change(function_(ids)) });
+    const wrong: [model: CausalLanguageModel, message: string][] = [
+      [returning(({ ...output }) => ({ ...output, hiddenStates: undefined })), 'and returned hiddenStates undefined'],
+      [returning(({ ...output }) => ({ ...output, logits: undefined })), 'and returned logits undefined'],
+      [returning(async (output) => output), 'and returned a promise; it must not be async'],
+      [returning(() => undefined), 'must return { logits, hiddenStates }'],
+      [returning(() => ({ logits: ids, hiddenStates: ids })), 'and returned logits of shape [1,2]'],
+    ];
+    for (const [model, message] of wrong) {
+      for (const use of [() => model.hiddenStates(ids, mask), () => model.forward(ids, mask)]) {
+        expect(use, message).toThrow(message);
+        expect(use, message).toThrow(InvalidArgumentError);
+      }
+      expect(() => checkTrainable(model)).toThrow(message);
+    }
+    const transposed = make(forward(), { ...base, head: { weight: tf.transpose(weights.head) } });
+    expect(() => checkTrainable(transposed)).toThrow('give tf.transpose(weight)');
+  });
+
+  test('training a snapshot or a disposed model says what to do', async () => {
+    const { weights, forward } = parts();
+    const own = fromForwardModel(forward(), { head: { weight: weights.head }, maxPositions: 8, parameters: weights });
+    await expect(train(snapshot(own))).rejects.toThrow('train the model that it was taken from');
+    const config = { ...llama, vocab_size: vocabulary };
+    const builtIn = languageModel(config, initialWeights(config, 1));
+    await expect(train(snapshot(builtIn))).rejects.toThrow('A snapshot keeps its weights');
+    builtIn.dispose();
+    await expect(train(builtIn)).rejects.toThrow('is disposed; load or build the model again');
+  });
 });
+
+const llama = {
+  model_type: 'llama',
+  hidden_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  intermediate_size: 8,
+  max_position_embeddings: 16,
+};

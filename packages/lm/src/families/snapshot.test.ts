@@ -1,3 +1,4 @@
+import { RarefyError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { activate } from '../backend/choose-backend.js';
@@ -133,16 +134,43 @@ describe('a snapshot', () => {
     await expect(numbersOf(frozen)).rejects.toThrow('are disposed');
   });
 
+  test.each(Object.entries(models))('of %s that is disposed says so', (_, create) => {
+    const model = create();
+    const frozen = snapshot(model);
+    frozen.dispose();
+    const { ids, mask } = padLeft([Int32Array.of(1)]);
+    for (const use of [
+      () => frozen.hiddenStates(ids, mask),
+      () => frozen.forward(ids, mask),
+      () => frozen.logits(tf.zeros([1, 16])),
+      () => frozen.fingerprint(),
+    ]) {
+      expect(use).toThrow('this snapshot is disposed');
+      expect(use).toThrow(RarefyError);
+    }
+    expect(() => snapshot(frozen)).toThrow('take the snapshot before you dispose the model');
+    model.dispose();
+    expect(() => snapshot(Promise.resolve(model) as never)).toThrow('got a promise; did you forget await?');
+    tf.dispose([ids, mask]);
+  });
+
   test('of a model without weights is refused, and a failing forward puts the current weights back', () => {
     const weight = tf.zeros<tf.Rank.R2>([40, 16]);
-    const forward = (): never => {
-      throw new Error('broken');
+    let isBroken = false;
+    const forward = (ids: tf.Tensor2D) => {
+      if (isBroken) throw new Error('broken');
+      const [batch, length] = ids.shape;
+      return {
+        logits: tf.zeros<tf.Rank.R3>([batch, length, 40]),
+        hiddenStates: tf.zeros<tf.Rank.R3>([batch, length, 16]),
+      };
     };
     const bare = fromForwardModel({ forward }, { head: { weight }, maxPositions: 8, name: 'bare' });
     expect(() => snapshot(bare)).toThrow('the model lists no parameters');
     const variable = tf.variable(weight);
     const broken = fromForwardModel({ forward }, { head: { weight }, maxPositions: 8, parameters: { w: variable } });
     using frozen = snapshot(broken);
+    isBroken = true;
     tf.tidy(() => variable.assign(tf.ones([40, 16])));
     const { ids, mask } = padLeft([Int32Array.of(1)]);
     expect(() => frozen.hiddenStates(ids, mask)).toThrow('broken');

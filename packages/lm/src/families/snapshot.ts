@@ -2,6 +2,8 @@ import { InvalidArgumentError, RarefyError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { headLogits } from '../layers/basic-layers.js';
 import type { CausalLanguageModel } from './causal-language-model.js';
+import { checkModel } from './check-model.js';
+import { checkOutputHead } from './check-trainable.js';
 import { weightsDigest } from './language-model.js';
 
 /** A model whose weights never change. Dispose it when you no longer need it: `using frozen = snapshot(model)` does. */
@@ -17,15 +19,21 @@ export interface ModelSnapshot extends CausalLanguageModel, Disposable {
  *
  * A snapshot of a built-in family is independent of the model. One of your own model calls its `forward` with the kept weights in
  * its variables, and puts the current ones back before it returns; do not dispose those variables earlier.
- * @throws InvalidArgumentError if the model lists no weights that a snapshot could keep.
+ * @throws InvalidArgumentError if the model lists no weights that a snapshot could keep, or its logits are not those of its head.
+ *   The functions of a disposed snapshot throw RarefyError.
  */
 export function snapshot(model: CausalLanguageModel): ModelSnapshot {
+  checkModel(model, 'snapshot');
   const weights = [...new Set(weightsOf(model))];
   if (!weights.some((weight) => weight instanceof tf.Variable)) {
     throw new InvalidArgumentError(
       'the model lists no parameters, so a snapshot cannot keep its weights; give fromForwardModel its `parameters`',
     );
   }
+  if (weights.some(({ isDisposed }) => isDisposed)) {
+    throw new RarefyError('the weights of the model are disposed; take the snapshot before you dispose the model');
+  }
+  checkOutputHead(model);
   // A variable shares the data of its initial value: tfjs counts references.
   const kept: KeptWeights = new Map(weights.map((weight) => [weight, tf.variable(weight, false)]));
   const keptOf = (record: Readonly<Record<string, tf.Variable>>) =>
@@ -35,9 +43,20 @@ export function snapshot(model: CausalLanguageModel): ModelSnapshot {
     model.withParameters?.(parameters) ?? lendingModel(model, kept, { parameters, frozen: keptOf(model.frozen ?? {}) });
   let fingerprint: Promise<string> | undefined;
   let disposed = false;
+  const whileKept =
+    <Inputs extends readonly unknown[], Result>(call: (...inputs: Inputs) => Result) =>
+    (...inputs: Inputs): Result => {
+      if (disposed)
+        throw new RarefyError('this snapshot is disposed; dispose it after its last use, or take another one');
+      return call(...inputs);
+    };
+  const computeFingerprint = whileKept(() => weightsDigest(frozen));
   const frozen: ModelSnapshot = {
     ...bound,
-    fingerprint: () => (fingerprint ??= weightsDigest(frozen)),
+    hiddenStates: whileKept(bound.hiddenStates),
+    logits: whileKept(bound.logits),
+    forward: whileKept(bound.forward),
+    fingerprint: () => (fingerprint ??= computeFingerprint()),
     dispose() {
       if (disposed) return;
       disposed = true;

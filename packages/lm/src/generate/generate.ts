@@ -9,9 +9,11 @@ import {
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { checkModel } from '../families/check-model.js';
+import { checkOutputHead } from '../families/check-trainable.js';
 import { type CacheShape, disposeCache, type KeyValueCache, keyValueCache } from '../layers/forward-context.js';
 import { padLeft } from '../layers/padding.js';
-import { type SamplingOptions, sampleToken, samplingOptionNames } from './sample-token.js';
+import { checkSampling, type SamplingOptions, sampleToken, samplingOptionNames } from './sample-token.js';
 
 export interface GenerateOptions extends SamplingOptions, CallOptions {
   /** Most new tokens per completion, including the stop token. */
@@ -49,8 +51,8 @@ export interface GeneratedCompletion {
  * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
  * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
  * depend on the batch.
- * @throws InvalidArgumentError if an option is unknown, a prompt is empty, or a prompt and its completion do not fit the model's
- *   positions.
+ * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty, a prompt and its completion do not fit
+ *   the model's positions, or the logits of a model of your own are not those of its head.
  */
 export async function generate(
   model: CausalLanguageModel,
@@ -58,6 +60,8 @@ export async function generate(
   options: GenerateOptions,
 ): Promise<GeneratedCompletion[]> {
   checkOptions(options, optionNames, 'generate');
+  checkModel(model, 'generate');
+  checkSampling(options);
   const { maxNewTokens, stopId, samplesPerPrompt = 1, seed, cache: useCache = true, signal } = options;
   const count = prompts.length * samplesPerPrompt;
   const random = counterRandom(seed);
@@ -67,6 +71,7 @@ export async function generate(
   if (count === 0) return [];
   const longest = Math.max(...prompts.map((prompt) => prompt.length));
   checkLengths(model, prompts, longest, maxNewTokens);
+  checkOutputHead(model);
 
   const size = model.description.vocabularySize;
   const tokens = streams.map(() => [] as number[]);

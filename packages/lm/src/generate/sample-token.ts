@@ -1,3 +1,5 @@
+import { checkInteger, checkNumber, InvalidArgumentError, shown } from '@rarefy/core';
+
 export interface SamplingOptions {
   /** Divides the logits; 0 always takes the most likely token. Default 1. */
   readonly temperature?: number;
@@ -13,6 +15,15 @@ export const samplingOptionNames = [
   'topK',
   'topP',
 ] as const satisfies readonly (keyof SamplingOptions)[];
+
+/** @throws InvalidArgumentError if an option is out of range. */
+export function checkSampling({ temperature = 1, topK = 0, topP = 1 }: SamplingOptions): void {
+  checkNumber('temperature', temperature, 0);
+  checkInteger('topK', topK, 0);
+  if (!(typeof topP === 'number' && topP > 0 && topP <= 1)) {
+    throw new InvalidArgumentError(`topP must be a number in (0, 1], got ${shown(topP)}`);
+  }
+}
 
 /**
  * Samples one token from `size` logits at `offset`. Applies temperature, then top-k, then top-p. Computed in float64; among

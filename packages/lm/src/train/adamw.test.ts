@@ -235,7 +235,7 @@ test('invalid gradients, states and options are refused by name', async () => {
   ]) {
     expect(() => adamW(parameters, wrong)).toThrow(InvalidArgumentError);
   }
-  expect(() => adamW({}, { learningRate: 1 })).toThrow('parameters must be at least one');
+  expect(() => adamW({}, { learningRate: 1 })).toThrow('parameters is empty; give at least one');
   optimizer.dispose();
   tf.dispose([parameters, tensors]);
 });

@@ -1,4 +1,11 @@
-import { checkOptions, InvalidArgumentError, StateMismatchError, TrainingError } from '@rarefy/core';
+import {
+  checkNumber,
+  checkOptions,
+  InvalidArgumentError,
+  StateMismatchError,
+  shown,
+  TrainingError,
+} from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface AdamWOptions {
@@ -21,6 +28,30 @@ export const adamWOptionNames = [
   'weightDecay',
   'maxGradNorm',
 ] as const satisfies readonly (keyof AdamWOptions)[];
+
+/**
+ * The options with defaults filled in; no clipping is `Infinity`.
+ * @throws InvalidArgumentError if an option is out of range or unknown.
+ */
+export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
+  checkOptions(options, adamWOptionNames, 'adamW');
+  const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = Infinity } = options;
+  checkNumber('learningRate', learningRate, 0);
+  checkNumber('epsilon', epsilon, 0);
+  checkNumber('weightDecay', weightDecay, 0);
+  if (
+    !Array.isArray(betas) ||
+    betas.length !== 2 ||
+    !betas.every((beta) => Number.isFinite(beta) && beta >= 0 && beta < 1)
+  ) {
+    const seen = Array.isArray(betas) ? `[${betas.map(shown).join(', ')}]` : shown(betas);
+    throw new InvalidArgumentError(`betas must be two numbers in [0, 1), got ${seen}`);
+  }
+  if (!(typeof maxGradNorm === 'number' && maxGradNorm > 0)) {
+    throw new InvalidArgumentError(`maxGradNorm must be a number > 0, got ${shown(maxGradNorm)}`);
+  }
+  return { learningRate, betas, epsilon, weightDecay, maxGradNorm };
+}
 
 /** State for an exact resume: `exp_avg.<name>` and `exp_avg_sq.<name>` of every parameter, flat. */
 export interface AdamWState {
@@ -62,15 +93,9 @@ interface Slot {
  * @throws InvalidArgumentError if an option is out of range or unknown, or there are no parameters.
  */
 export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options: AdamWOptions): AdamW {
-  checkOptions(options, adamWOptionNames, 'adamW');
-  const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = Infinity } = options;
+  const { learningRate, betas, epsilon, weightDecay, maxGradNorm } = adamWSettings(options);
   const [beta1, beta2] = betas;
-  checkRate(learningRate);
-  check('betas', betas, beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, 'in [0, 1)');
-  check('epsilon', epsilon, epsilon >= 0 && epsilon < Infinity, 'finite and ≥ 0');
-  check('weightDecay', weightDecay, weightDecay >= 0 && weightDecay < Infinity, 'finite and ≥ 0');
-  check('maxGradNorm', maxGradNorm, maxGradNorm > 0, '> 0');
-  check('parameters', Object.keys(parameters), Object.keys(parameters).length > 0, 'at least one');
+  if (Object.keys(parameters).length === 0) throw new InvalidArgumentError('parameters is empty; give at least one');
   const slots: Slot[] = Object.entries(parameters).map(([name, parameter]) => ({
     name,
     parameter,
@@ -81,7 +106,7 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
 
   return {
     step(gradients, rate = learningRate) {
-      checkRate(rate);
+      checkNumber('learningRate', rate, 0);
       const ordered = orderGradients(slots, gradients);
       const norm = gradientNorm(ordered);
       if (!Number.isFinite(norm)) {
@@ -184,12 +209,4 @@ function checkState(state: AdamWState, moments: readonly [string, tf.Variable][]
   const extra = Object.keys(state.tensors).find((name) => !known.has(name));
   if (extra !== undefined)
     throw new StateMismatchError(`the optimizer state has '${extra}', which is not a parameter of this model`);
-}
-
-function checkRate(rate: number): void {
-  check('learningRate', rate, rate >= 0 && rate < Infinity, 'finite and ≥ 0');
-}
-
-function check(name: string, value: unknown, fine: boolean, rule: string): void {
-  if (!fine) throw new InvalidArgumentError(`${name} must be ${rule}, got ${JSON.stringify(value)}`);
 }

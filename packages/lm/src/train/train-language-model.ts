@@ -1,7 +1,8 @@
-import { checkInteger, checkOptions } from '@rarefy/core';
+import { checkInteger, checkOptions, digest, InvalidArgumentError, shown } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { SavedModel } from '../checkpoint/model-folder.js';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { checkLoaded } from '../families/check-model.js';
 import { checkTrainable } from '../families/check-trainable.js';
 import { padRight } from '../layers/padding.js';
 import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
@@ -29,23 +30,32 @@ const optionNames = [
 /**
  * Next-token training: minimizes the mean negative log-probability of the trained tokens. Metrics: `loss`, `grad_norm`,
  * `learning_rate`, `num_tokens`, `step_time`.
- * @throws InvalidArgumentError if `microBatchSize` is not an integer ≥ 1 or an option is unknown; otherwise as `checkTrainable` and
- *   `trainWithCheckpoints`.
+ * @throws InvalidArgumentError if `loaded` is not a model with its tokenizer, or an option is unknown or invalid; otherwise as
+ *   `checkTrainable` and `trainWithCheckpoints`.
  */
 export async function trainLanguageModel(
   loaded: Omit<SavedModel, 'extra'>,
   options: LanguageModelTrainingOptions,
 ): Promise<void> {
   checkOptions(options, optionNames, 'trainLanguageModel');
-  const { examples, microBatchSize, learningRate, data, kind } = options;
+  const { examples, microBatchSize, data, kind } = options;
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
+  if (typeof examples !== 'function') {
+    throw new InvalidArgumentError(
+      `examples must be a function of the step, such as windows(…) or shuffled(…), got ${shown(examples)}`,
+    );
+  }
+  if (typeof data !== 'string') {
+    throw new InvalidArgumentError(`data must be a text that identifies the data and its order, got ${shown(data)}`);
+  }
+  checkLoaded(loaded, 'trainLanguageModel');
   checkTrainable(loaded.model, loaded.tokenizer);
   await trainWithCheckpoints(
     {
       name: kind,
       loaded,
       parameters: loaded.model.parameters,
-      settings: { task: kind, data, learningRate },
+      settings: { task: kind, data, firstExamples: digestOf(examples(0)) },
       async step(step, update) {
         const batch = examples(step - 1);
         const trained = trainedTokens(batch);
@@ -60,6 +70,11 @@ export async function trainLanguageModel(
     },
     options,
   );
+}
+
+/** Digest of examples. In the settings of a run, it finds other data even if `data` stays the same. */
+function digestOf(examples: readonly TrainingExample[]): string {
+  return examples.reduce((chain, { ids, firstTrained }) => digest([firstTrained], digest(ids, chain)), '0'.repeat(16));
 }
 
 /** Negative log-probability of the trained tokens of some rows, divided by the trained tokens of the whole batch. */

@@ -8,13 +8,16 @@ import {
   InvalidArgumentError,
   type MetricLogger,
   StateMismatchError,
+  shown,
   startProgress,
   TrainingError,
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { checkpointsName } from '../checkpoint/checkpoint-folders.js';
 import { assignWeights, type LoadedModel, type SavedModel } from '../checkpoint/model-folder.js';
-import { type AdamWOptions, adamW, adamWOptionNames } from './adamw.js';
+import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from './adamw.js';
 import { accumulateGradients } from './gradients.js';
+import { changedSettings, type RunSettings, scheduledRates, scheduleSetting } from './run-settings.js';
 import type { Schedule } from './schedule.js';
 import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from './training-checkpoint.js';
 
@@ -82,8 +85,11 @@ export interface TrainingTask {
   readonly parameters: Readonly<Record<string, tf.Variable>>;
   /** Weights to save with those of the model. */
   readonly extra?: () => Promise<LoadedModel['extra']>;
-  /** Everything that decides the numbers of the run, as JSON. A run with other settings cannot resume from a checkpoint. */
-  readonly settings: unknown;
+  /**
+   * What decides the numbers of the run besides the options that {@link trainWithCheckpoints} uses itself (those of AdamW and the
+   * schedule), and the digest of its data. A run with other settings cannot resume from a checkpoint.
+   */
+  readonly settings: RunSettings;
   /**
    * Runs one step. Calls `update` with the losses of its micro-batches, once or more, and returns its metrics and the number of
    * tokens read. Only `update` changes weights. Nothing after the last update may fail for a reason outside the program.
@@ -99,7 +105,8 @@ export interface TrainingTask {
 
 /** The content of `state` in a checkpoint. */
 interface SavedRun {
-  readonly settings: string;
+  readonly settings: RunSettings;
+  readonly steps: number;
   readonly tokens: number;
   readonly task: unknown;
 }
@@ -107,20 +114,27 @@ interface SavedRun {
 /**
  * Runs the steps of a task with AdamW and saves checkpoints. Adds the metrics `num_tokens` (tokens read so far) and `step_time`
  * (seconds). A run that is killed at any point and resumed gives the same metrics (except times) and weights as an
- * uninterrupted one. On abort it saves the state after the last finished step and rejects with the signal's reason.
+ * uninterrupted one. If it is aborted or fails, it saves the state after the last finished step before it rejects, so that nothing
+ * is lost; the warning `checkpoint-not-saved` says if that was not possible.
  * @param options those of a trainer, which has checked their names; other names are ignored
  * @throws InputError if the folder already holds a run and `resume` is not set; StateMismatchError if the checkpoint belongs to a
  *   run with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of
  *   range.
  */
 export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<void> {
+  checkTraining(options);
   const { steps, schedule = () => 1, checkpoint, signal, onEvent, task: name = task.name } = options;
   const { saveSteps = 50 } = checkpoint ?? {};
-  const folder = checkpoint && join(checkpoint.folder, 'checkpoints');
-  const settings = JSON.stringify(task.settings);
-  checkTraining(options);
+  const folder = checkpoint && join(checkpoint.folder, checkpointsName);
   const adamWOptions = Object.fromEntries(adamWOptionNames.map((option) => [option, options[option]]));
-  const optimizer = adamW(task.parameters, { ...(adamWOptions as Pick<typeof options, keyof AdamWOptions>) });
+  const adamWValues = adamWSettings(adamWOptions as Pick<typeof options, keyof AdamWOptions>);
+  const optimizer = adamW(task.parameters, adamWValues);
+  const settingsOf = (runSteps: number): RunSettings => ({
+    ...task.settings,
+    ...adamWValues,
+    maxGradNorm: Number.isFinite(adamWValues.maxGradNorm) ? adamWValues.maxGradNorm : undefined, // JSON has no infinity
+    schedule: scheduleSetting(schedule, runSteps),
+  });
   let loggers: readonly MetricLogger[] = [];
   let done = 0;
   let tokens = 0;
@@ -128,10 +142,13 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
   const resume = async (latest: string) => {
     const saved = await loadTrainingState(latest);
     const run = saved.state as SavedRun;
-    if (run.settings !== settings) {
+    const changes = changedSettings(run.settings, settingsOf(run.steps));
+    const rates = [run.steps, steps].map((all) => scheduledRates(schedule, saved.step, all).join());
+    if (rates[0] !== rates[1])
+      changes.push(`steps was ${run.steps} and is now ${steps}, and the schedule depends on it`);
+    if (changes.length > 0) {
       throw new StateMismatchError(
-        `${latest} belongs to a run with other settings: it has ${run.settings}, and this run has ${settings}; ` +
-          'use the same settings, or another folder',
+        `${latest} belongs to a run with other settings: ${changes.join('; ')}. Use the same, or another checkpoint.folder`,
       );
     }
     await assignWeights(latest, { ...task.loaded.model.frozen, ...task.parameters });
@@ -144,7 +161,7 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
   const save = async () => {
     if (!folder) return;
     const model = { ...task.loaded, ...(task.extra ? { extra: await task.extra() } : {}) };
-    const state: SavedRun = { settings, tokens, task: task.state?.() ?? null };
+    const state: SavedRun = { settings: settingsOf(steps), steps, tokens, task: task.state?.() ?? null };
     await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, checkpoint?.keep);
   };
 
@@ -157,9 +174,10 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     }
     if (latest) await resume(latest);
     await options.onStart?.(done);
-    loggers = typeof options.loggers === 'function' ? options.loggers(done) : (options.loggers ?? []);
+    loggers = typeof options.loggers === 'function' ? checkLoggers(options.loggers(done)) : (options.loggers ?? []);
     const progress = startProgress(name, steps, onEvent);
     let savedAt = done;
+    let isUpdated = false; // by the step that is running
     try {
       while (done < steps) {
         signal?.throwIfAborted();
@@ -168,10 +186,12 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         const result = await task.step(done + 1, async (microBatches) => {
           const { loss, gradients } = await accumulateGradients(task.parameters, microBatches);
           const norm = optimizer.step(gradients, learningRate);
+          isUpdated = true;
           tf.dispose(gradients);
           return { loss, grad_norm: norm, learning_rate: learningRate };
         });
         done++;
+        isUpdated = false;
         tokens += result.tokens;
         const seconds = (performance.now() - started) / 1000;
         const metrics = { ...result.metrics, num_tokens: tokens, step_time: seconds };
@@ -184,8 +204,14 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         }
       }
     } catch (error) {
-      // A step that is cut short changed nothing: weights change only at its end.
-      if (signal?.aborted && done > savedAt) await save();
+      if (done > savedAt) {
+        // A step that failed between two updates leaves weights that belong to no finished step.
+        const saving = isUpdated ? Promise.reject(new Error('the step had already changed the weights')) : save();
+        await saving.catch((cause: Error) => {
+          const message = `the state after step ${done} is not saved: ${cause.message}`;
+          onEvent?.({ type: 'work-warning', task: name, code: 'checkpoint-not-saved', message });
+        });
+      }
       throw error;
     }
     progress.end();
@@ -214,15 +240,29 @@ async function eachLogger(
   }
 }
 
-function checkTraining({ steps, checkpoint, loggers = [] }: TrainingOptions): void {
+function checkTraining({ steps, checkpoint, loggers = [], schedule, onStart, onStep }: TrainingOptions): void {
   checkInteger('steps', steps, 0);
+  for (const [name, call] of Object.entries({ schedule, onStart, onStep })) {
+    if (call === undefined || typeof call === 'function') continue;
+    const hint = name === 'schedule' ? ", such as learningRateSchedule('cosine')" : '';
+    throw new InvalidArgumentError(`${name} must be a function${hint}, got ${shown(call)}`);
+  }
   checkOptions(checkpoint, checkpointNames, 'checkpoint');
   if (checkpoint?.saveSteps !== undefined) checkInteger('checkpoint.saveSteps', checkpoint.saveSteps, 1);
   if (checkpoint?.keep !== undefined) checkInteger('checkpoint.keep', checkpoint.keep, 1);
   if (checkpoint !== undefined && typeof checkpoint.folder !== 'string') {
-    throw new InvalidArgumentError(`checkpoint.folder must be a path, got ${checkpoint.folder}`);
+    throw new InvalidArgumentError(`checkpoint.folder must be a path, got ${shown(checkpoint.folder)}`);
   }
-  if (typeof loggers !== 'function' && !Array.isArray(loggers)) {
+  if (typeof loggers !== 'function') checkLoggers(loggers);
+}
+
+function checkLoggers(loggers: readonly MetricLogger[]): readonly MetricLogger[] {
+  if (!Array.isArray(loggers)) {
     throw new InvalidArgumentError('loggers must be an array of loggers, or a function that returns one');
   }
+  const bad = loggers.findIndex((logger) => typeof logger?.log !== 'function' || typeof logger.close !== 'function');
+  if (bad < 0) return loggers;
+  throw new InvalidArgumentError(
+    `loggers[${bad}] must be a logger with the functions log and close, got ${shown(loggers[bad])}`,
+  );
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { activate } from '../backend/choose-backend.js';
-import { loadLanguageModel } from '../checkpoint/model-folder.js';
+import { loadLanguageModel, loadWeights } from '../checkpoint/model-folder.js';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { initialWeights, languageModel, weightsDigest } from '../families/language-model.js';
 import { trainBytePairTokenizer } from '../tokenizer/train-bpe.js';
@@ -53,6 +53,25 @@ test('the newest checkpoints are kept, and an incomplete one does not count', as
   expect((await readdir(folder)).sort()).toEqual(['step-1000000', 'step-2000000.tmp', 'step-999999']);
   expect(await latestCheckpoint(folder)).toBe(join(folder, 'step-1000000'));
   expect(await latestCheckpoint(join(folder, 'nothing'))).toBeUndefined();
+});
+
+test('the folder of a run is not the folder of its checkpoints or a model, and the message names the one to give', async () => {
+  const checkpoints = join(folder, 'checkpoints');
+  const newest = join(checkpoints, 'step-000002');
+  for (const step of [1, 2]) {
+    await saveTrainingCheckpoint(checkpoints, { model, tokenizer, config }, { step, optimizer, state: {} });
+  }
+  expect(await latestCheckpoint(checkpoints)).toBe(newest);
+  for (const [call, hint] of [
+    [() => latestCheckpoint(folder), `its checkpoints are in ${checkpoints}: give that folder`],
+    [() => loadWeights(model, folder), `It is the folder of a run; give its newest checkpoint, ${newest}`],
+    [() => loadLanguageModel(folder), `give its newest checkpoint, ${newest}`],
+    [() => loadWeights(model, checkpoints), `give its newest checkpoint, ${newest}`],
+  ] as const) {
+    await expect(call()).rejects.toThrow(InputError);
+    await expect(call()).rejects.toThrow(hint);
+  }
+  await loadWeights(model, newest);
 });
 
 test('a flipped bit in any file, a missing file and a truncated file are detected', async () => {

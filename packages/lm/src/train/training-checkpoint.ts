@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { readSafetensors, sha256File, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
+import { checkpointFolders, checkpointsName } from '../checkpoint/checkpoint-folders.js';
 import { type SavedModel, saveLanguageModel } from '../checkpoint/model-folder.js';
 import type { AdamWState } from './adamw.js';
 
@@ -51,9 +52,18 @@ export async function saveTrainingCheckpoint(
   return target;
 }
 
-/** Path of the newest checkpoint in a folder; undefined if there is none. Incomplete checkpoints do not count. */
+/**
+ * Path of the newest checkpoint in a folder; undefined if there is none. Incomplete checkpoints do not count.
+ * @param folder `checkpoints` in the folder of a run
+ * @throws InputError if it is the folder of a run itself.
+ */
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
-  return (await checkpointFolders(folder)).at(-1);
+  const newest = (await checkpointFolders(folder)).at(-1);
+  const inner = join(folder, checkpointsName);
+  if (newest === undefined && (await checkpointFolders(inner)).length > 0) {
+    throw new InputError(`${folder} is the folder of a run; its checkpoints are in ${inner}: give that folder`);
+  }
+  return newest;
 }
 
 /**
@@ -94,14 +104,6 @@ function parseState(text: string, path: string): { step: number; state: unknown;
 /** Checksum of the content of `trainer.json` itself, which holds the checksums of the other files. */
 function checksum(body: object): string {
   return createHash('sha256').update(JSON.stringify(body)).digest('hex');
-}
-
-async function checkpointFolders(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => [] as string[]);
-  return names
-    .filter((name) => /^step-\d{6,}$/.test(name))
-    .sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)))
-    .map((name) => join(folder, name));
 }
 
 async function syncFolder(folder: string): Promise<void> {

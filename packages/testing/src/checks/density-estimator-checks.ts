@@ -7,9 +7,18 @@ import {
   ShapeError,
 } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { type ComponentCheck, componentChecks } from '../component-checks.js';
-import { ensure, ensureClose, ensureEqual, ensureFailsOr, ensureFailsWith, ensureFinite } from '../ensure.js';
+import { type ComponentCheck, type ComponentForm, componentChecks } from '../component-checks.js';
+import {
+  ensure,
+  ensureClose,
+  ensureEqual,
+  ensureFailsOr,
+  ensureFailsWith,
+  ensureFinite,
+  ensureTyped,
+} from '../ensure.js';
 import { clusters, rowsOf, sourceOf } from '../reference/points.js';
+import { needed } from '../subject-members.js';
 import type { DensitySubject } from '../subjects.js';
 import {
   leavesInputUnchanged,
@@ -40,7 +49,7 @@ const scores = { capability: 'score', met: ({ capabilities }: DensityEstimator) 
  * Instead, a row beside a tight cluster must have a lower density than the rows of a tight and of a loose cluster.
  */
 export function densityEstimatorChecks(subject: DensitySubject): Check[] {
-  return componentChecks('density-estimator', subject, [
+  return componentChecks('density-estimator', subject, form, [
     ...densityChecks(subject),
     ...fitChecks,
     leavesInputUnchanged(fit),
@@ -50,6 +59,11 @@ export function densityEstimatorChecks(subject: DensitySubject): Check[] {
     rejectsIfAbortedMidway(fit),
   ]);
 }
+
+const form: ComponentForm<DensityEstimator> = {
+  methods: ['fit'],
+  results: async (estimator) => ensureTyped(await estimator.fit(twoClusters(7)), 'Float64Array', 'the result of fit'),
+};
 
 const fit: MainCall<DensityEstimator, Matrix> = {
   method: 'fit',
@@ -85,8 +99,7 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
       requires: comparesAllRows,
       async run({ create, seed }) {
         const density = await (await create()).fit(clusters([0.05, 0.6], size, 16, seed));
-        const [tight, loose] = [mean(density.subarray(0, size)), mean(density.subarray(size))];
-        ensure(tight > loose, `the mean density is ${tight} in the tight cluster, but ${loose} in the loose one`);
+        ensureDenser(density.subarray(0, size), density.subarray(size), 'densities');
       },
     },
     {
@@ -160,7 +173,7 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
           const [alone] = await estimator.score!(rowsOf(points, [row]));
           ensure(
             Math.abs(density[row]! - alone!) <= 1e-6 * Math.abs(alone!),
-            `row ${row} has density ${density[row]} in a fit of all rows, but its score in a fit of the other rows is ${alone}; fit and score disagree: either a row counts itself, or they use different formulas`,
+            `row ${row} has density ${density[row]} in a fit of all rows, but its score in a fit of the other rows is ${alone}; fit and score disagree: either a row counts itself, or they use different formulas, or a density compares the row with its own neighborhood (then declare capabilities.relative: true)`,
           );
         }
       },
@@ -169,7 +182,7 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
       name: 'scales with the points as declared',
       why: 'Densities in an unknown unit cannot be compared between models.',
       seed: 6,
-      requires: { capability: 'scalePower in the subject', met: () => scalePower !== undefined },
+      requires: { capability: needed('density-estimator', 'scalePower'), met: () => scalePower !== undefined },
       async run({ create, seed }) {
         const points = twoClusters(seed);
         const density = await (await create()).fit(points);
@@ -188,17 +201,17 @@ function densityChecks({ scalePower, adapts = false }: DensitySubject): Componen
         met: (estimator) => scores.met(estimator) && comparesAllRows.met(estimator),
       },
       async run({ create, seed }) {
-        const points = clusters([0.05, 0.6], size + 1, 16, seed);
+        const held = 25; // rows of each cluster that are scored and not fitted
+        const points = clusters([0.05, 0.6], size + held, 16, seed);
+        const rowsFrom = (first: number, count: number) => Array.from({ length: count }, (_, row) => first + row);
         const estimator = await create();
-        const held = [size, 2 * size + 1]; // the last row of each cluster
-        const fitted = Array.from({ length: points.rows }, (_, row) => row).filter((row) => !held.includes(row));
-        await estimator.fit(rowsOf(points, fitted));
-        const scores = await estimator.score!(rowsOf(points, held));
-        ensureFinite(scores, 'scores');
-        ensure(
-          scores.length === 2 && scores[0]! > scores[1]!,
-          `expected a larger score in the tight cluster than in the loose one, got [${scores}]`,
+        await estimator.fit(rowsOf(points, [...rowsFrom(0, size), ...rowsFrom(size + held, size)]));
+        const scores = await estimator.score!(
+          rowsOf(points, [...rowsFrom(size, held), ...rowsFrom(2 * size + held, held)]),
         );
+        ensure(scores.length === 2 * held, `expected ${2 * held} scores for ${2 * held} rows, got ${scores.length}`);
+        ensureFinite(scores, 'scores');
+        ensureDenser(scores.subarray(0, held), scores.subarray(held), 'scores');
       },
     },
     {
@@ -245,6 +258,32 @@ const fitChecks: readonly ComponentCheck<DensityEstimator>[] = [
       const estimator = await create();
       await estimator.fit(clusters([0.3, 0.3], size, 12, seed + 1));
       ensureEqual(await estimator.fit(points), await (await create()).fit(points), 'densities of a second fit');
+    },
+  },
+  {
+    name: 'does not score by an earlier fit after a fit that failed',
+    why: 'The caller asked for densities among other rows. Scores of the old ones look right and are wrong.',
+    seed: 15,
+    requires: scores,
+    async run({ create, seed }) {
+      const points = twoClusters(seed);
+      const estimator = await create();
+      await estimator.fit(points);
+      const spoiled = { ...points, data: points.data.slice() };
+      spoiled.data[0] = Number.NaN;
+      const isRefused = await estimator.fit(spoiled).then(
+        () => false,
+        () => true,
+      );
+      if (!isRefused) return; // another check
+      const score = () => estimator.score!(rowsOf(points, [1]));
+      await ensureFailsWith(
+        score,
+        NotFittedError,
+        'a score after a fit that failed, although an earlier one succeeded',
+      );
+      const density = await estimator.fit(points);
+      ensureEqual(density, await (await create()).fit(points), 'densities of a fit after one that failed');
     },
   },
   {
@@ -337,6 +376,24 @@ const fitChecks: readonly ComponentCheck<DensityEstimator>[] = [
     },
   },
 ];
+
+/**
+ * Compares the rows of a tight cluster with those of a loose one. Every density that compares all rows is larger in nearly every
+ * pair; one that compares a row with its own neighborhood is larger in about half of them.
+ */
+function ensureDenser(tight: Float64Array, loose: Float64Array, what: string): void {
+  let larger = 0;
+  for (const one of tight) for (const other of loose) larger += one > other ? 1 : one === other ? 0.5 : 0;
+  const share = larger / (tight.length * loose.length);
+  const cause =
+    share < 0.2
+      ? 'larger must mean more crowded, but the sign is the opposite'
+      : 'if a density compares a row with its own neighborhood, as the local outlier factor does, declare capabilities.relative: true';
+  ensure(
+    share > 0.8,
+    `${what} are larger in the tight cluster than in the loose one for only ${Math.round(100 * share)} % of the pairs of rows, but must be for more than 80 %; ${cause}`,
+  );
+}
 
 function mean(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;

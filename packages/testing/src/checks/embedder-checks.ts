@@ -1,7 +1,8 @@
-import type { Embedder, Matrix } from '@rarefy/core';
+import { described, type Embedder, type Matrix } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { type ComponentCheck, componentChecks } from '../component-checks.js';
-import { ensure, ensureAborts, ensureAbortsMidway, ensureClose, ensureFinite } from '../ensure.js';
+import { type ComponentCheck, type ComponentForm, componentChecks } from '../component-checks.js';
+import { ensure, ensureAborts, ensureAbortsMidway, ensureClose, ensureFinite, ensureMatrix } from '../ensure.js';
+import { needed } from '../subject-members.js';
 import type { EmbedderSubject } from '../subjects.js';
 import {
   disposesTwice,
@@ -44,12 +45,26 @@ export function embedderChecks(subject: EmbedderSubject): Check[] {
     method: 'embedBatch',
     ready: (create) => create(),
     inputs: () => [[...texts], texts.toReversed()],
+    oneRow: () => [texts[0]!],
     call: async (embedder, items, signal) => ({ rows: (await embedder.embedBatch(items, { signal })).embeddings.data }),
     tolerance: ({ capabilities }) => capabilities.batchTolerance,
   };
-  return componentChecks('embedder', subject, [
+  const form: ComponentForm<Embedder> = {
+    methods: ['embedBatch', Symbol.asyncDispose],
+    async results(embedder) {
+      const result: unknown = await embedder.embedBatch([texts[0]!]);
+      const hasEmbeddings = typeof result === 'object' && result !== null && 'embeddings' in result;
+      ensure(
+        hasEmbeddings,
+        `expected embedBatch to return { embeddings }, got ${described(result)}; matrix(rows) of @rarefy/core makes embeddings from an array of rows`,
+      );
+      ensureMatrix(result.embeddings, 'embeddings');
+    },
+  };
+  return componentChecks('embedder', subject, form, [
     ...rowChecks(texts),
     ...textChecks(texts),
+    followsOptions(texts, subject.variants),
     leavesInputUnchanged(embedBatch),
     leavesResultsToCaller(embedBatch),
     separatesConcurrentCalls(embedBatch),
@@ -112,6 +127,7 @@ function rowChecks(texts: readonly string[]): ComponentCheck<Embedder>[] {
         const embedder = await create();
         const forward = split(await embedRows(embedder, texts));
         const backward = split(await embedRows(embedder, texts.toReversed())).reverse();
+        ensureOrder(backward, forward, embedder);
         ensureRows(backward, forward, embedder, 'of a reversed batch');
       },
     },
@@ -226,11 +242,32 @@ function textChecks(texts: readonly string[]): ComponentCheck<Embedder>[] {
   ];
 }
 
+function followsOptions(texts: readonly string[], variants: EmbedderSubject['variants']): ComponentCheck<Embedder> {
+  return {
+    name: 'returns other rows for another option',
+    why: 'A seed or pooling that is ignored makes two settings equal, although their fingerprints say that they differ.',
+    requires: { capability: needed('embedder', 'variants'), met: () => variants !== undefined },
+    async run({ create }) {
+      const items = [...texts, 'many words '.repeat(1_000)]; // an option may only change where a text is truncated
+      const rows = await embedAlone(await create(), items);
+      for (const variant of variants!) {
+        const embedder = await variant();
+        const others = await embedAlone(embedder, items);
+        await embedder[Symbol.asyncDispose]();
+        if (rows.some((row, text) => row.join() !== others[text]!.join())) return; // an option may have no effect on these texts
+      }
+      throw new Error(
+        `no variant returns other rows than the main embedder, for any of ${items.length} texts, so its option is ignored; give a variant that changes rows`,
+      );
+    },
+  };
+}
+
 function freesTensors(texts: readonly string[], countTensors: (() => number) | undefined): ComponentCheck<Embedder> {
   return {
     name: 'frees its tensors',
     why: 'One forgotten tensor per batch fills the memory of a GPU overnight.',
-    requires: { capability: 'countTensors in the subject', met: () => countTensors !== undefined },
+    requires: { capability: needed('embedder', 'countTensors'), met: () => countTensors !== undefined },
     async run({ create }) {
       const before = countTensors!();
       const embedder = await create();
@@ -278,6 +315,24 @@ function ensureShape({ data, rows, cols }: Matrix, texts: number, { capabilities
   ensureFinite(data, `the rows of ${texts} texts`);
 }
 
+/** @throws Error if the row of a text in one batch is that of another text in the other batch. */
+function ensureOrder(
+  actual: readonly Float32Array[],
+  expected: readonly Float32Array[],
+  { capabilities }: Embedder,
+): void {
+  const isNear = (one: Float32Array, other: Float32Array) =>
+    largestDifference(one, other) <= capabilities.batchTolerance;
+  for (const [text, row] of actual.entries()) {
+    if (expected[text] === undefined || isNear(row, expected[text])) continue;
+    const other = expected.findIndex((candidate) => isNear(row, candidate));
+    ensure(
+      other < 0,
+      `in a reversed batch, text ${text} gets the row that text ${other} has in the batch; rows must be in the order of the texts`,
+    );
+  }
+}
+
 /** Compares rows within the embedder's `batchTolerance`. */
 function ensureRows(
   actual: readonly Float32Array[],
@@ -288,6 +343,16 @@ function ensureRows(
   ensure(actual.length === expected.length, `expected ${expected.length} rows ${when}, got ${actual.length}`);
   const { batchTolerance } = embedder.capabilities;
   for (const [row, values] of actual.entries()) {
+    const difference = largestDifference(values, expected[row]!);
+    const isRounding = difference > batchTolerance && difference < 1e-3 * Math.max(...expected[row]!.map(Math.abs));
+    ensure(
+      !isRounding,
+      `row ${row} ${when} differs by up to ${difference.toExponential(1)}, but capabilities.batchTolerance is ${batchTolerance}; if this is rounding, declare at least ${(2 * difference).toExponential(0)}`,
+    );
     ensureClose(values, expected[row]!, batchTolerance, `row ${row} ${when}`);
   }
+}
+
+function largestDifference(one: Float32Array, other: Float32Array): number {
+  return one.reduce((largest, value, col) => Math.max(largest, Math.abs(value - other[col]!)), 0);
 }

@@ -1,7 +1,8 @@
-import { type EmbeddingView, type Exporter, RarefyError } from '@rarefy/core';
+import { described, type EmbeddingView, type Exporter, RarefyError } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { componentChecks } from '../component-checks.js';
-import { ensure, ensureFailsOr, ensureFailsWith } from '../ensure.js';
+import { type ComponentForm, componentChecks } from '../component-checks.js';
+import { ensure, ensureFailsOr, ensureFailsWith, ensureMethods, ensureTyped } from '../ensure.js';
+import { needed } from '../subject-members.js';
 import type { ExportedFiles, ExporterSubject } from '../subjects.js';
 import { hostilePrompts, textInspections } from './exported-text.js';
 import { ensureSameView, viewOf } from './exported-view.js';
@@ -31,6 +32,19 @@ const exportView: MainCall<Exporter, EmbeddingView> = {
   call: async (exporter, view, signal) => Object.fromEntries(await files(exporter, view, signal)),
 };
 
+const form: ComponentForm<Exporter> = {
+  methods: ['export'],
+  async results(exporter) {
+    const exported = exporter.export(viewOf(['a', 'b', 'c']));
+    ensureMethods(exported, [Symbol.asyncIterator], 'the result of export');
+    for await (const file of exported) {
+      ensureMethods(file, [], 'an exported file');
+      ensure(typeof file.path === 'string', `expected the path of a file to be a text, got ${described(file.path)}`);
+      ensureTyped(file.bytes, 'Uint8Array', `bytes of the file ${file.path}`);
+    }
+  },
+};
+
 /** An HTML attribute or CSS rule that loads something over the network. */
 const outsideReference =
   /\b(?:src|srcset|href|data|poster|action)\s*=\s*["']?\s*(?:https?:)?\/\/|url\(\s*["']?(?:https?:)?\/\/|@import/i;
@@ -38,7 +52,7 @@ const outsideReference =
 /** The checks of every exporter. Views have the columns `source` (category), `density` (number) and `prompt` (text). */
 export function exporterChecks(subject: ExporterSubject): Check[] {
   const { read } = subject;
-  return componentChecks('exporter', subject, [
+  return componentChecks('exporter', subject, form, [
     {
       name: 'writes files inside its folder',
       why: 'A path that leaves the folder could overwrite other files.',
@@ -49,7 +63,7 @@ export function exporterChecks(subject: ExporterSubject): Check[] {
           const isOutside = path === '' || /^[/\\]|^[a-z]:|\\|(^|\/)\.\.(\/|$)/i.test(path);
           ensure(!isOutside, `expected a relative path inside the folder, got ${JSON.stringify(path)}`);
           ensure(!seen.has(path), `the file ${path} is written twice`);
-          ensure(bytes instanceof Uint8Array && bytes.length > 0, `the file ${path} is empty or not a Uint8Array`);
+          ensure(bytes.length > 0, `the file ${path} is empty`);
           seen.add(path);
         }
         const { extension } = exporter.capabilities;
@@ -61,7 +75,7 @@ export function exporterChecks(subject: ExporterSubject): Check[] {
     {
       name: 'writes files that read back as the same view',
       why: 'A point under the name of another prompt is worse than a missing one.',
-      requires: { capability: 'read in the subject', met: () => read !== undefined },
+      requires: { capability: needed('exporter', 'read'), met: () => read !== undefined },
       async run({ create }) {
         for (const dimensions of [2, 3] as const) {
           for (const prompts of [plainPrompts, hostilePrompts]) {

@@ -1,5 +1,8 @@
+import { described } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { ensure, ensureClose, ensureFinite } from '../ensure.js';
+import { formCheck, formReason } from '../component-checks.js';
+import { ensure, ensureClose, ensureFinite, ensureMethods, ensureNoPromise } from '../ensure.js';
+import { checkSubject } from '../subject-members.js';
 import type { ForwardModelSubject, ForwardModelUnderTest, TestedTensor } from '../subjects.js';
 
 type Rows = readonly (readonly number[])[];
@@ -21,11 +24,36 @@ const longest = Math.max(...lengths);
  * tokens.
  */
 export function forwardModelChecks<Tensor extends TestedTensor>(subject: ForwardModelSubject<Tensor>): Check[] {
+  checkSubject('forward-model', subject);
   const { create, tolerance = 1e-4 } = subject;
   const compare = (actual: ArrayLike<number>, expected: ArrayLike<number>, what: string) =>
     ensureClose(actual, expected, tolerance * largest(expected), what);
 
   return [
+    {
+      name: formCheck,
+      why: formReason,
+      stopsIfFailed: true,
+      async run() {
+        const model = await create();
+        ensureMethods(model, ['forward'], 'the model');
+        ensure(
+          typeof model.tensor === 'function',
+          `expected the model to have a function tensor that makes an int32 tensor of rows, got ${described(model.tensor)}; with tfjs: (rows) => tf.tensor2d(rows, undefined, 'int32')`,
+        );
+        ensureMethods(model.head, [], '`head`');
+        ensureTensor(model.head.weight, '`head.weight`');
+        if (model.head.bias !== undefined) ensureTensor(model.head.bias, '`head.bias`');
+        const { ids, mask } = padded(await tokensOf(model), 'right');
+        const given = [model.tensor(ids), model.tensor(mask)] as const;
+        for (const tensor of given) ensureTensor(tensor, 'the result of tensor');
+        const found = model.forward(...given);
+        ensureNoPromise(found, 'forward');
+        ensureTensor(found.logits, '`logits`');
+        ensureTensor(found.hiddenStates, '`hiddenStates`');
+        for (const tensor of [...given, found.logits, found.hiddenStates]) tensor.dispose();
+      },
+    },
     {
       name: 'returns finite logits and hidden states for every token',
       why: 'Training and embedders read the outputs of all tokens. NaN at the padding spreads, because 0 times NaN is NaN.',
@@ -118,7 +146,7 @@ export function forwardModelChecks<Tensor extends TestedTensor>(subject: Forward
       name: 'passes gradients to every parameter',
       why: 'A parameter without a gradient stays as it is: the model trains in part, and nothing says so.',
       requires: {
-        capability: 'parameters and gradientNorms in the subject',
+        capability: 'parameters and gradientNorms of the model',
         met: async () => {
           const { parameters, gradientNorms } = await create();
           return parameters !== undefined && gradientNorms !== undefined;
@@ -142,6 +170,12 @@ export function forwardModelChecks<Tensor extends TestedTensor>(subject: Forward
       },
     },
   ];
+}
+
+function ensureTensor(value: unknown, what: string): void {
+  ensureMethods(value, ['data', 'dispose'], what);
+  const { shape } = value as TestedTensor;
+  ensure(Array.isArray(shape), `expected ${what} to have a shape, got ${described(shape)}`);
 }
 
 /** Rows of different ids below the vocabulary size, of these lengths. */

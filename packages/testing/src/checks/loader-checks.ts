@@ -1,7 +1,17 @@
-import { type LoadedBatch, type Loader, type Sampler, StateMismatchError } from '@rarefy/core';
+import { described, type LoadedBatch, type Loader, type Sampler, StateMismatchError } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { ensure, ensureAborts, ensureEqual, ensureFails, ensureFailsWith } from '../ensure.js';
+import { ensureFresh, formCheck, formReason } from '../component-checks.js';
+import {
+  ensure,
+  ensureAborts,
+  ensureEqual,
+  ensureFails,
+  ensureFailsWith,
+  ensureMethods,
+  ensureTyped,
+} from '../ensure.js';
 import { deckSampler, learningSampler, rouletteSampler } from '../reference/samplers.js';
+import { checkSubject, needed } from '../subject-members.js';
 import type { LoaderSetting, LoaderSubject } from '../subjects.js';
 
 type Batch = LoadedBatch<string>;
@@ -13,12 +23,35 @@ const endlessSampler = (): Sampler => rouletteSampler([3, 1, 4, 1, 5, 9, 2, 6, 5
 
 /** The checks of every loader that feeds a training loop from a sampler. */
 export function loaderChecks(subject: LoaderSubject): Check[] {
-  const loader = async (setting: Partial<LoaderSetting> = {}) =>
-    subject.create(prompts, { sampler: endlessSampler(), batchSize: 4, groupSize: 3, ...setting });
-  return [...orderChecks(loader, subject), ...stateChecks(loader), ...endChecks(loader, subject)];
+  checkSubject('loader', subject);
+  const loader = async (setting: Partial<LoaderSetting> = {}) => {
+    const made = await subject.create(prompts, { sampler: endlessSampler(), batchSize: 4, groupSize: 3, ...setting });
+    return made as Loader<Batch>; // prompts are checked by what they are
+  };
+  return [loaderForm(loader), ...orderChecks(loader, subject), ...stateChecks(loader), ...endChecks(loader, subject)];
 }
 
 type Make = (setting?: Partial<LoaderSetting>) => Promise<Loader<Batch>>;
+
+function loaderForm(loader: Make): Check {
+  return {
+    name: formCheck,
+    why: formReason,
+    stopsIfFailed: true,
+    async run() {
+      const made = await loader();
+      ensureMethods(made, [Symbol.asyncIterator, 'state', 'restore'], 'the loader');
+      ensureFresh(made, await loader());
+      const [batch] = await take(made, 1);
+      ensureMethods(batch, [], 'a batch');
+      ensureTyped(batch!.positions, 'Int32Array', 'positions of a batch');
+      ensure(
+        Array.isArray(batch!.prompts),
+        `expected prompts of a batch in an array, got ${described(batch!.prompts)}`,
+      );
+    },
+  };
+}
 
 /** A training step sees what the sampler drew. */
 function orderChecks(loader: Make, { rows }: LoaderSubject): Check[] {
@@ -72,7 +105,7 @@ function orderChecks(loader: Make, { rows }: LoaderSubject): Check[] {
     {
       name: 'keeps the group of a prompt together',
       why: 'Advantages compare the completions of one prompt. A split group compares completions of different prompts.',
-      requires: { capability: 'rows in the subject', met: () => rows !== undefined },
+      requires: { capability: needed('loader', 'rows'), met: () => rows !== undefined },
       async run() {
         for (const batch of await take(await loader(), 3)) {
           const expected = batch.prompts.flatMap((prompt) => [prompt, prompt, prompt]);
@@ -268,7 +301,7 @@ function endChecks(loader: Make, { countTensors }: LoaderSubject): Check[] {
     {
       name: 'frees its tensors if a loop is left',
       why: 'Loops are often left early, and nobody else frees the prefetched batches.',
-      requires: { capability: 'countTensors in the subject', met: () => countTensors !== undefined },
+      requires: { capability: needed('loader', 'countTensors'), met: () => countTensors !== undefined },
       async run() {
         await take(await loader(), 1);
         const before = countTensors!();

@@ -1,5 +1,8 @@
+import { described } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { ensure } from '../ensure.js';
+import { ensureFresh, formCheck, formReason } from '../component-checks.js';
+import { ensure, ensureMethods } from '../ensure.js';
+import { checkSubject } from '../subject-members.js';
 import type { LoggedStep, LoggerSubject, LoggerUnderTest } from '../subjects.js';
 
 type Metrics = Readonly<Record<string, number>>;
@@ -15,7 +18,9 @@ const twentySteps: readonly Step[] = Array.from({ length: 20 }, (_, index) => ({
 }));
 
 /** The checks of every metric logger. */
-export function loggerChecks({ create, precision = 0 }: LoggerSubject): Check[] {
+export function loggerChecks(subject: LoggerSubject): Check[] {
+  checkSubject('metric-logger', subject);
+  const { create, precision = 0 } = subject;
   /** Logs the steps to a fresh logger, closes it and reads them back. `use` runs before the logger is closed. */
   const logged = async (steps: readonly Step[], use?: (made: LoggerUnderTest) => unknown) => {
     const made = await create();
@@ -45,6 +50,31 @@ export function loggerChecks({ create, precision = 0 }: LoggerSubject): Check[] 
   };
 
   return [
+    {
+      name: formCheck,
+      why: formReason,
+      stopsIfFailed: true,
+      async run() {
+        const made: unknown = await create();
+        const isLogger = typeof Object(made).log === 'function';
+        ensure(
+          !isLogger,
+          'create returned a logger; return { logger, read }, where read() returns the steps written so far',
+        );
+        ensureMethods(made, ['read'], 'the result of create');
+        const { logger, read } = made as LoggerUnderTest;
+        ensureMethods(logger, ['log', 'close'], '`logger`');
+        ensureFresh(logger, (await create()).logger);
+        await logger.log(1, { reward: 1 });
+        await logger.close();
+        const steps: unknown = await read();
+        ensure(Array.isArray(steps), `expected read() to return an array of steps, got ${described(steps)}`);
+        for (const step of steps) {
+          ensureMethods(step, [], 'a step of read()');
+          ensureMethods(step.metrics, [], 'metrics of a step of read()');
+        }
+      },
+    },
     {
       name: 'writes every metric of every step, in order',
       why: 'Readers trust a curve even if points are missing or moved.',

@@ -7,8 +7,8 @@ import {
   ShapeError,
 } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { type ComponentCheck, componentChecks } from '../component-checks.js';
-import { ensure, ensureAborts, ensureEqual, ensureFailsWith } from '../ensure.js';
+import { type ComponentCheck, type ComponentForm, componentChecks } from '../component-checks.js';
+import { ensure, ensureAborts, ensureEqual, ensureFailsWith, ensureMethods, ensureTyped } from '../ensure.js';
 import { clusters, matrixOf, normalPoints, rowsOf } from '../reference/points.js';
 import type { Subject } from '../subjects.js';
 import {
@@ -25,7 +25,7 @@ import { filled, neighborChecks, ownIds } from './neighbor-checks.js';
 
 /** The checks of every neighbor index. `create` makes empty indexes with the same metric and options. */
 export function neighborIndexChecks(subject: Subject<NeighborIndex>): Check[] {
-  return componentChecks('neighbor-index', subject, [
+  return componentChecks('neighbor-index', subject, form, [
     ...neighborChecks,
     ...addingChecks,
     ...inputChecks,
@@ -41,6 +41,18 @@ export function neighborIndexChecks(subject: Subject<NeighborIndex>): Check[] {
 
 const rows = 120;
 const points = () => normalPoints(rows, 16, 11);
+
+const form: ComponentForm<NeighborIndex> = {
+  methods: ['add', 'search', Symbol.asyncDispose],
+  async results(index) {
+    await index.add(points());
+    const found: unknown = await index.search(rowsOf(points(), [0]), { k: 1 });
+    ensureMethods(found, [], 'the result of search');
+    const { ids, distances } = found as Neighbors;
+    ensureTyped(ids, 'Int32Array', 'ids of a search');
+    ensureTyped(distances, 'Float32Array', 'distances of a search');
+  },
+};
 
 const search: MainCall<NeighborIndex, { readonly queries: Matrix; readonly k: number }> = {
   method: 'search',

@@ -8,8 +8,17 @@ import {
   ShapeError,
 } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { componentChecks } from '../component-checks.js';
-import { ensure, ensureEqual, ensureFails, ensureFailsOr, ensureFailsWith, ensureFinite } from '../ensure.js';
+import { type ComponentForm, componentChecks } from '../component-checks.js';
+import {
+  ensure,
+  ensureEqual,
+  ensureFails,
+  ensureFailsOr,
+  ensureFailsWith,
+  ensureFinite,
+  ensureMatrix,
+  ensureMethods,
+} from '../ensure.js';
 import { rowsOf, shuffledClusters } from '../reference/points.js';
 import { distanceRankCorrelation } from '../reference/rank-correlation.js';
 import { trustworthiness } from '../reference/trustworthiness.js';
@@ -41,9 +50,18 @@ const project: MainCall<Projector, Matrix> = {
   tolerance: ({ capabilities }) => (capabilities.deterministic ? 0 : Infinity), // Infinity: any finite layout of this size
 };
 
+const form: ComponentForm<Projector> = {
+  methods: ['project'],
+  async results(projector) {
+    const layouts = projector.project(fourClusters(1), { dimensions: 2 });
+    ensureMethods(layouts, [Symbol.asyncIterator], 'the result of project');
+    for await (const layout of layouts) ensureMatrix(layout, 'a layout');
+  },
+};
+
 /** The checks of every projector. `create` makes projectors with the same options and seed that accept 90 rows. */
 export function projectorChecks(subject: Subject<Projector>): Check[] {
-  return componentChecks('projector', subject, [
+  return componentChecks('projector', subject, form, [
     {
       name: 'lays out every point in two and in three dimensions',
       why: 'A view matches points with prompts by their index, and cannot draw NaN.',
@@ -97,11 +115,12 @@ export function projectorChecks(subject: Subject<Projector>): Check[] {
           const [flattest, widest] = [Math.min(...spreads), Math.max(...spreads)];
           const seen = `the standard deviations of the ${dimensions} axes are ${spreads.map((spread) => spread.toPrecision(3)).join(', ')}`;
           ensure(flattest > 0.05 * widest, `${seen}, but each must be above 5 % of the largest`);
-          const correlation = largestCorrelation(layout);
-          ensure(
-            correlation < 0.999,
-            `two of ${dimensions} axes have a correlation of ${correlation.toFixed(4)}, up to its sign, so both show the same`,
-          );
+          for (const [axis, share] of ownShares(layout).entries()) {
+            ensure(
+              share > 0.002,
+              `axis ${axis} of ${dimensions} is a linear combination of the others, up to ${(100 * share).toPrecision(2)} % of its variance, so it shows nothing of its own; the least is 0.2 %`,
+            );
+          }
         }
       },
     },
@@ -233,15 +252,24 @@ function spreadOf(axis: Float64Array): number {
   return Math.sqrt(product(axis, axis) / axis.length);
 }
 
-/** Largest absolute correlation of two axes. */
-function largestCorrelation(layout: Matrix): number {
+/** The share of the variance of each axis that no linear combination of the other axes has. No axis may be flat. */
+function ownShares(layout: Matrix): number[] {
   const axes = axesOf(layout);
-  const pairs = axes.flatMap((one, index) => axes.slice(index + 1).map((other) => [one, other] as const));
-  return Math.max(
-    ...pairs.map(
-      ([one, other]) => Math.abs(product(one, other)) / Math.sqrt(product(one, one) * product(other, other)),
-    ),
-  );
+  return axes.map((axis, index) => {
+    const directions: Float64Array[] = []; // orthogonal, by Gram-Schmidt
+    for (const other of axes.toSpliced(index, 1)) directions.push(remainder(other, directions));
+    const own = remainder(axis, directions);
+    return product(own, own) / product(axis, axis);
+  });
+}
+
+/** What is left of an axis after its projections on orthogonal directions are subtracted. */
+function remainder(axis: Float64Array, directions: readonly Float64Array[]): Float64Array {
+  return directions.reduce((left, direction) => {
+    const square = product(direction, direction);
+    const scale = square > 0 ? product(left, direction) / square : 0;
+    return left.map((value, row) => value - scale * direction[row]!);
+  }, axis);
 }
 
 function product(one: Float64Array, other: Float64Array): number {

@@ -1,7 +1,7 @@
 import type { IterableSampler, Sampler } from '@rarefy/core';
 import type { Check } from '../check.js';
-import { type ComponentCheck, componentChecks } from '../component-checks.js';
-import { ensure, ensureEqual } from '../ensure.js';
+import { type ComponentCheck, type ComponentForm, componentChecks } from '../component-checks.js';
+import { ensure, ensureEqual, ensureNoPromise, ensureTyped } from '../ensure.js';
 import type { SamplerSubject } from '../subjects.js';
 import { samplerLawChecks } from './sampler-law-checks.js';
 import { samplerStateChecks } from './sampler-state-checks.js';
@@ -13,12 +13,24 @@ const length = 40; // draws that streams are compared over
  * correct sampler fails with a probability of about 1e-6.
  */
 export function samplerChecks(subject: SamplerSubject): Check[] {
-  return componentChecks('sampler', subject, [
+  return componentChecks('sampler', subject, form, [
     ...streamChecks(subject),
-    ...samplerLawChecks(subject.fromWeights),
+    ...samplerLawChecks(subject),
     ...samplerStateChecks(subject.variants),
   ]);
 }
+
+const form: ComponentForm<Sampler> = {
+  methods: ['draw', 'state', 'restore'],
+  results(sampler) {
+    ensureNoPromise(sampler.state(), 'state');
+    const draws = sampler.draw(1);
+    ensureNoPromise(draws, 'draw');
+    ensureTyped(draws.positions, 'Int32Array', 'positions of a draw');
+    if (draws.probabilities !== undefined) ensureTyped(draws.probabilities, 'Float64Array', 'probabilities of a draw');
+    if (sampler.probabilities) ensureTyped(sampler.probabilities(), 'Float64Array', 'the result of probabilities');
+  },
+};
 
 /** A sampler is one stream of positions, for any split into calls. */
 function streamChecks({ size }: SamplerSubject): ComponentCheck<Sampler>[] {
@@ -32,7 +44,6 @@ function streamChecks({ size }: SamplerSubject): ComponentCheck<Sampler>[] {
         const sampler = await create();
         for (const count of [0, 1, 7, 100]) {
           const { positions } = sampler.draw(count);
-          ensure(positions instanceof Int32Array, `expected positions in an Int32Array, got ${typeof positions}`);
           ensure(
             positions.length === count,
             `expected ${count} positions from draw(${count}), got ${positions.length}`,

@@ -1,17 +1,20 @@
 import { InvalidWeightsError, type Sampler } from '@rarefy/core';
 import type { ComponentCheck } from '../component-checks.js';
 import { ensure, ensureFailsWith } from '../ensure.js';
+import { needed } from '../subject-members.js';
 import type { SamplerSubject } from '../subjects.js';
 
 const length = 40; // draws whose probabilities are compared
 
 /** How often each position is drawn. */
-export function samplerLawChecks(fromWeights: SamplerSubject['fromWeights']): ComponentCheck<Sampler>[] {
+export function samplerLawChecks({ fromWeights: make }: SamplerSubject): ComponentCheck<Sampler>[] {
+  const fromWeights = make && ((weights: Float64Array) => make(weights, 3));
+  const given = needed('sampler', 'fromWeights');
   const hasProbabilities = {
     capability: 'probabilities',
     met: ({ probabilities }: Sampler) => probabilities !== undefined,
   };
-  const hasWeights = { capability: 'fromWeights in the subject', met: () => fromWeights !== undefined };
+  const hasWeights = { capability: given, met: () => fromWeights !== undefined };
   return [
     {
       name: 'has probabilities that sum to 1',
@@ -56,7 +59,7 @@ export function samplerLawChecks(fromWeights: SamplerSubject['fromWeights']): Co
       name: 'draws equal weights equally often',
       why: 'The uniform arm of an experiment must be uniform.',
       requires: {
-        capability: 'fromWeights in the subject, and constant probabilities with replacement',
+        capability: `constant probabilities with replacement, and ${given}`,
         met: (sampler) => fromWeights !== undefined && hasConstantProbabilities(sampler),
       },
       async run() {
@@ -68,7 +71,7 @@ export function samplerLawChecks(fromWeights: SamplerSubject['fromWeights']): Co
       name: 'draws in proportion to the weights',
       why: 'A sampler that follows the square roots of the weights looks right and undoes most of the treatment.',
       requires: {
-        capability: 'fromWeights in the subject, and an endless stream that does not adapt',
+        capability: `an endless stream that does not adapt, and ${given}`,
         met: ({ capabilities }) => fromWeights !== undefined && !capabilities.finite && !capabilities.adaptive,
       },
       async run() {

@@ -1,5 +1,5 @@
-import { checkOptions, type Exporter, InvalidArgumentError } from '@rarefy/core';
-import { viewPoints } from '../view/view-points.js';
+import { callOptionNames, checkOptions, type Exporter, InvalidArgumentError } from '@rarefy/core';
+import { pointCount, viewPoints } from '../view/view-points.js';
 
 const maxPoints = 1_000_000;
 
@@ -16,9 +16,10 @@ export function jsonExporter(options: Readonly<Record<string, never>> = {}): Exp
     kind: 'exporter',
     fingerprint: 'json',
     capabilities: { mediaType: 'application/json', extension: '.json', maxPoints },
-    async *export(view, { signal } = {}) {
-      signal?.throwIfAborted();
-      if (view.ids.length > maxPoints) {
+    async *export(view, options = {}) {
+      checkOptions(options, callOptionNames, 'export of jsonExporter');
+      options.signal?.throwIfAborted();
+      if (pointCount(view) > maxPoints) {
         throw new InvalidArgumentError(
           `the view has ${view.ids.length} points, but a JSON file holds at most ${maxPoints}; export a sample`,
         );

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { checkOptions, type Exporter, InvalidArgumentError } from '@rarefy/core';
+import { callOptionNames, checkOptions, described, type Exporter, InvalidArgumentError } from '@rarefy/core';
 import { encodeView } from '../view/view-data.js';
+import { pointCount } from '../view/view-points.js';
 import { visibleText } from '../view/view-text.js';
 
 const maxPoints = 200_000;
@@ -16,19 +17,22 @@ export interface PageExporterOptions {
  * and 0.3 KB per prompt.
  *
  * `export` throws InvalidArgumentError if the view has more than 200,000 points or no source, density or prompt.
- * @throws InvalidArgumentError if an option is unknown.
+ * @throws InvalidArgumentError if an option is unknown or `title` is not a text.
  */
 export function pageExporter(options: PageExporterOptions = {}): Exporter {
   checkOptions(options, ['title'] satisfies (keyof PageExporterOptions)[], 'pageExporter');
   const { title = 'Prompt space' } = options;
+  if (typeof title !== 'string') throw new InvalidArgumentError(`title must be a text, got ${described(title)}`);
   return {
     specificationVersion: 'v1',
     kind: 'exporter',
     fingerprint: `page:title=${title}`,
     capabilities: { mediaType: 'text/html', extension: '.html', maxPoints },
-    async *export(view, { signal } = {}) {
+    async *export(view, options = {}) {
+      checkOptions(options, callOptionNames, 'export of pageExporter');
+      const { signal } = options;
       signal?.throwIfAborted();
-      if (view.ids.length > maxPoints) {
+      if (pointCount(view) > maxPoints) {
         throw new InvalidArgumentError(
           `the view has ${view.ids.length} points, but a page shows at most ${maxPoints}; export a sample`,
         );

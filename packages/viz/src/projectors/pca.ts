@@ -1,18 +1,12 @@
-import {
-  checkMatrix,
-  checkOptions,
-  InvalidArgumentError,
-  type Matrix,
-  type Projector,
-  startProgress,
-} from '@rarefy/core';
+import { checkMatrix, checkOptions, type Matrix, type Projector, startProgress } from '@rarefy/core';
 import { principalDirections } from './principal-directions.js';
+import { projectOptions } from './project-options.js';
 
 /**
  * Principal component analysis: the 2 or 3 orthogonal directions of largest variance, largest first. The sign of each direction
  * makes its largest loading positive, so the layout is deterministic. An axis without variance is 0.
  *
- * Yields one layout and does not use a neighbor graph. `project` throws InvalidArgumentError if `dimensions` is not 2 or 3,
+ * Yields one layout and does not use a neighbor graph. `project` throws InvalidArgumentError if an option is unknown or wrong,
  * ShapeError if the points are not a valid matrix, and NotFiniteError if they contain NaN or infinity.
  * @param options none are known
  * @throws InvalidArgumentError if there are options.
@@ -25,11 +19,8 @@ export function pca(options: Readonly<Record<string, never>> = {}): Projector {
     fingerprint: 'pca',
     capabilities: { deterministic: true },
     async *project(points, options) {
-      const { signal, onEvent, dimensions } = options;
+      const { signal, onEvent, dimensions } = projectOptions(options, 'pca');
       signal?.throwIfAborted();
-      if (dimensions !== 2 && dimensions !== 3) {
-        throw new InvalidArgumentError(`dimensions must be 2 or 3, got ${String(dimensions)}`);
-      }
       checkMatrix(points, 'points');
       const { rows, cols } = points;
       const progress = startProgress('pca', rows, onEvent);

@@ -6,6 +6,7 @@ import {
   InvalidArgumentError,
   type Matrix,
   type Neighbors,
+  NotFiniteError,
   type Projector,
   ShapeError,
   selfJoin,
@@ -14,6 +15,7 @@ import {
 import { exactIndex } from '@rarefy/neighbors/exact';
 import { UMAP } from 'umap-js';
 import { pca } from './pca.js';
+import { projectOptions } from './project-options.js';
 
 export interface UmapOptions {
   /** Any safe integer. The same seed and points give the same layout, bit for bit. */
@@ -47,12 +49,12 @@ const rounds = 20;
  */
 export function umap(options: UmapOptions): Projector {
   checkOptions(options, optionNames, 'umap');
-  const { seed, neighbors: wanted = 15, minDistance = 0.1, epochs, metric = 'cosine' } = options;
+  const { seed, neighbors: wanted = 15, minDistance = 0.1, epochs, metric = 'cosine' } = options ?? ({} as UmapOptions);
   checkSeed(seed);
   checkInteger('neighbors', wanted, 2);
   if (epochs !== undefined) checkInteger('epochs', epochs, 1);
-  if (!(minDistance >= 0 && minDistance <= 1)) {
-    throw new InvalidArgumentError(`minDistance must be in [0, 1], got ${minDistance}`);
+  if (!(typeof minDistance === 'number' && minDistance >= 0 && minDistance <= 1)) {
+    throw new InvalidArgumentError(`minDistance must be a number in [0, 1], got ${JSON.stringify(minDistance)}`);
   }
   if (metric !== 'cosine' && metric !== 'euclidean') {
     throw new InvalidArgumentError(`metric must be cosine or euclidean, got ${String(metric)}`);
@@ -65,7 +67,7 @@ export function umap(options: UmapOptions): Projector {
     fingerprint: `umap:seed=${seed},neighbors=${wanted},minDistance=${minDistance},epochs=${epochs ?? 'auto'},${makeIndex().fingerprint}`,
     capabilities: { deterministic: true },
     async *project(points, options) {
-      const { signal, onEvent, dimensions } = options;
+      const { signal, onEvent, dimensions, neighbors } = projectOptions(options, 'umap');
       signal?.throwIfAborted();
       const start = await principalComponents(points, dimensions, signal); // checks the points
       const { rows } = points;
@@ -75,7 +77,7 @@ export function umap(options: UmapOptions): Projector {
       }
       // umap-js needs more rows than the length of a list, and a list begins with the row itself.
       const k = Math.min(wanted, rows - 2);
-      const graph = options.neighbors ?? (await selfJoin(makeIndex(), points, { k, signal, onEvent }));
+      const graph = neighbors ?? (await selfJoin(makeIndex(), points, { k, signal, onEvent }));
       const { ids, distances } = neighborLists(graph, rows, k);
 
       const random = counterRandom(seed);
@@ -124,6 +126,12 @@ function neighborLists(graph: Neighbors, rows: number, k: number): { ids: number
   if (graph.k < k) {
     throw new InvalidArgumentError(`the neighbor graph has ${graph.k} neighbors per row, but neighbors is ${k}`);
   }
+  const count = graph.rows * graph.k;
+  if (graph.ids?.length !== count || graph.distances?.length !== count) {
+    throw new ShapeError(
+      `the neighbor graph has ${graph.ids?.length} ids and ${graph.distances?.length} distances, but needs ${rows} rows x ${graph.k} neighbors of each`,
+    );
+  }
   const ids: number[][] = [];
   const distances: number[][] = [];
   for (let row = 0; row < rows; row++) {
@@ -131,6 +139,14 @@ function neighborLists(graph: Neighbors, rows: number, k: number): { ids: number
     const rowDistances = [0];
     for (let index = row * graph.k; index < row * graph.k + k; index++) {
       const isFound = graph.ids[index]! >= 0;
+      if (graph.ids[index]! >= rows) {
+        throw new InvalidArgumentError(
+          `the neighbor graph has the id ${graph.ids[index]} in row ${row}, but there are ${rows} points; use a graph of the same points`,
+        );
+      }
+      if (isFound && !Number.isFinite(graph.distances[index])) {
+        throw new NotFiniteError(`the neighbor graph has the distance ${graph.distances[index]} in row ${row}`);
+      }
       if (graph.distances[index]! < -1e-6) {
         throw new InvalidArgumentError(
           `the neighbor graph has the distance ${graph.distances[index]} in row ${row}; use a graph by cosine or euclidean distance`,

@@ -1,9 +1,13 @@
 import {
   type CallOptions,
   callOptionNames,
+  checkItems,
   checkMatrix,
   checkOptions,
+  checkShape,
+  described,
   type EmbeddingView,
+  InvalidArgumentError,
   type Matrix,
   type Projector,
   ShapeError,
@@ -32,8 +36,9 @@ export interface BuildViewOptions extends CallOptions {
  * Lays out prompts in 3D for the exporters: the projector's last layout with each axis scaled to [-1, 1], and the columns `source`
  * (largest source first), `density` in [0, 1] (see {@link viewDensity}) and `prompt`. As deterministic as the projector.
  * @param embeddings one row per prompt
- * @throws InvalidArgumentError if an option is unknown; ShapeError if the number of prompts and rows differ; NotFiniteError if
- * `embeddings` contains NaN or infinity; the signal's reason on abort.
+ * @throws InvalidArgumentError if an option is unknown, or if `prompts`, `embeddings` or `projector` is of the wrong type;
+ * ShapeError if the number of prompts and rows differ; NotFiniteError if `embeddings` contains NaN or infinity; the signal's reason
+ * on abort.
  */
 export async function buildView(
   prompts: readonly ViewPrompt[],
@@ -42,6 +47,13 @@ export async function buildView(
 ): Promise<EmbeddingView> {
   checkOptions(options, ['projector', 'seed', ...callOptionNames], 'buildView');
   const { seed = 0, projector = umap({ seed }), signal, onEvent } = options;
+  if (typeof projector?.project !== 'function') {
+    const what = described(projector);
+    const hint = what === 'a function' ? '; call the function that makes one, such as pca()' : '';
+    throw new InvalidArgumentError(`buildView needs a projector, got ${what}${hint}`);
+  }
+  checkItems(prompts, promptProblem, 'an object with the texts id and prompt');
+  checkShape(embeddings, 'embeddings');
   if (prompts.length !== embeddings.rows) {
     throw new ShapeError(
       `there are ${prompts.length} prompts but ${embeddings.rows} embeddings; give one embedding per prompt`,
@@ -61,8 +73,25 @@ export async function buildView(
   };
 }
 
-/** Scales each column to [-1, 1] by its own minimum and maximum; a constant column becomes 0. Does not change its argument. */
-export function scaleAxes({ data, rows, cols }: Matrix): Matrix {
+/** What is wrong with a prompt, for `checkItems`. */
+function promptProblem(given: unknown): string | undefined {
+  if (typeof given !== 'object' || given === null) return `is ${described(given)}`;
+  const { id, prompt, sources, src } = given as Readonly<Record<keyof ViewPrompt, unknown>>;
+  for (const [name, value] of Object.entries({ id, prompt, src: src ?? '' })) {
+    if (typeof value !== 'string') return `has ${described(value)} as ${name}`;
+  }
+  return sources === undefined || Array.isArray(sources)
+    ? undefined
+    : `has ${described(sources)} as sources, not an array`;
+}
+
+/**
+ * Scales each column to [-1, 1] by its own minimum and maximum; a constant column becomes 0. Does not change its argument.
+ * @throws ShapeError if `layout` is not a valid matrix; NotFiniteError if it contains NaN or infinity.
+ */
+export function scaleAxes(layout: Matrix): Matrix {
+  checkMatrix(layout, 'points of the layout');
+  const { data, rows, cols } = layout;
   const scaled = new Float32Array(data.length);
   for (let axis = 0; axis < cols; axis++) {
     let smallest = Number.POSITIVE_INFINITY;
@@ -91,6 +120,8 @@ const neighbors = 9;
  * abort.
  */
 export async function viewDensity(embeddings: Matrix, options: CallOptions = {}): Promise<Float32Array> {
+  checkOptions(options, callOptionNames, 'viewDensity');
+  checkMatrix(embeddings, 'embeddings');
   const k = Math.min(neighbors, embeddings.rows - 1);
   if (k < 1) return new Float32Array(embeddings.rows);
   const density = await knnDistance({ k }).fit(embeddings, options);
@@ -109,7 +140,6 @@ function checkedLayout(layout: Matrix | undefined, rows: number): Matrix {
     const shape = layout ? `${layout.rows} x ${layout.cols}` : 'nothing';
     throw new ShapeError(`the projector returned ${shape}; expected ${rows} x 3`);
   }
-  checkMatrix(layout, 'points of the layout');
   return layout;
 }
 
