@@ -28,11 +28,13 @@ export {
 export type {
   CausalLanguageModel,
   ForwardModel,
+  LoraAdapter,
   ModelDescription,
   ModelFamily,
   ModelOutput,
 } from './families/causal-language-model.js';
 export { checkLoaded, checkModel, checkTokenizer } from './families/check-model.js';
+export { recomputed } from './families/forward-defaults.js';
 export { checkOutputHead, checkParameters, checkTrainable } from './families/check-trainable.js';
 export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
 export { fromLayersModel, type LayersModel, type LayersModelOptions } from './families/from-layers-model.js';
@@ -49,8 +51,11 @@ export {
   type KeyValueCache,
   keyValueCache,
 } from './layers/forward-context.js';
+export type { LowRankUpdates } from './layers/low-rank.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
 export { tokenEntropies, tokenLogProbabilities } from './layers/token-log-probabilities.js';
+export { type LoraOptions, lora, mergeLora } from './lora/lora.js';
+export { type LoadedLora, loadLora } from './lora/peft-files.js';
 export { type ChatFormat, chatFormat } from './tokenizer/chat-format.js';
 export { type Tokenizer, tokenizerFromJson } from './tokenizer/tokenizer.js';
 export { loadTokenizer, saveTokenizer } from './tokenizer/tokenizer-files.js';

@@ -15,6 +15,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { checkpointsName } from '../checkpoint/checkpoint-folders.js';
 import { assignWeights, type LoadedModel, type SavedModel } from '../checkpoint/model-folder.js';
+import { weightsDigest } from '../families/language-model.js';
 import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from './adamw.js';
 import { accumulateGradients } from './gradients.js';
 import { changedSettings, type RunSettings, scheduledRates, scheduleSetting } from './run-settings.js';
@@ -128,9 +129,16 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
   const folder = checkpoint && join(checkpoint.folder, checkpointsName);
   const adamWOptions = Object.fromEntries(adamWOptionNames.map((option) => [option, options[option]]));
   const adamWValues = adamWSettings(adamWOptions as Pick<typeof options, keyof AdamWOptions>);
+  const { adapter, frozen } = task.loaded.model;
+  // A checkpoint of an adapter does not hold the weights of its base.
+  const lora = adapter && {
+    ...{ rank: adapter.rank, alpha: adapter.alpha, targets: adapter.targets },
+    base: folder && (await weightsDigest(adapter.base)),
+  };
   const optimizer = adamW(task.parameters, adamWValues);
   const settingsOf = (runSteps: number): RunSettings => ({
     ...task.settings,
+    ...(lora && { lora }),
     ...adamWValues,
     maxGradNorm: Number.isFinite(adamWValues.maxGradNorm) ? adamWValues.maxGradNorm : undefined, // JSON has no infinity
     schedule: scheduleSetting(schedule, runSteps),
@@ -151,7 +159,7 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         `${latest} belongs to a run with other settings: ${changes.join('; ')}. Use the same, or another checkpoint.folder`,
       );
     }
-    await assignWeights(latest, { ...task.loaded.model.frozen, ...task.parameters });
+    await assignWeights(latest, { ...(adapter ? {} : frozen), ...task.parameters });
     optimizer.restore(saved.optimizer);
     task.restore?.(run.task);
     done = saved.step;
