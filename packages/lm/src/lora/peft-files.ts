@@ -109,7 +109,10 @@ interface AdapterConfig {
 }
 
 /** The values with which a field of PEFT has no effect on the numbers, besides null, false and empty. */
-const neutral: Readonly<Record<string, readonly unknown[]>> = { bias: ['none'], modules_to_save: [['score']] };
+const neutral: Readonly<Record<string, readonly unknown[]>> = {
+  bias: ['none'],
+  modules_to_save: [['score'], ['classifier', 'score']], // PEFT writes both for a reward model, which has only `score`
+};
 
 /** Fields that change what a saved adapter computes, and are honored only at their neutral values. */
 const unhonored = [
