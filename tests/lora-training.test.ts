@@ -44,7 +44,7 @@ const config = {
 };
 const newBase = (seed = 1) => languageModel(config, initialWeights(config, seed));
 const pairs = prompts.map(({ prompt }, index) => ({
-  ...{ id: String(index), prompt, chosen: 'yes', rejected: 'no' },
+  ...{ id: String(index), prompt, chosen: 'yes', rejected: 'no', src: 'test' },
 }));
 
 type Trainer = (model: CausalLanguageModel, options: Omit<TrainingOptions, 'learningRate'>) => Promise<unknown>;
