@@ -1,6 +1,8 @@
 import { checkInteger, described, InvalidArgumentError, shown } from '@rarefy/core';
 import { type CausalLanguageModel, chatFormat, checkModel, checkOutputHead, type SavedModel } from '@rarefy/lm';
-import type { PolicyLoss } from './losses/policy-losses.js';
+import type { RewardAggregation } from './losses/advantages.js';
+import type { PolicyLoss } from './losses/policy-loss.js';
+import type { Treatment } from './treatments/treatment.js';
 
 /** @throws InvalidArgumentError if `loader` is not a loader, but for example a sampler. */
 export function checkLoader(loader: unknown): void {
@@ -16,6 +18,32 @@ export function checkLoss(loss: unknown): void {
   if (typeof compute === 'function' && typeof metrics === 'function') return;
   const hint = typeof loss === 'function' ? '; call the function that makes one' : '';
   throw new InvalidArgumentError(`loss must be a loss, such as grpoLoss(), got ${shown(loss)}${hint}`);
+}
+
+/** @throws InvalidArgumentError if a treatment is not one, or changes rewards that `multiObjectiveAggregation` does not add up. */
+export function checkTreatments(treatments: readonly Treatment[], aggregation: RewardAggregation): void {
+  if (aggregation !== 'sum_then_normalize' && aggregation !== 'normalize_then_sum') {
+    throw new InvalidArgumentError(
+      `multiObjectiveAggregation must be 'sum_then_normalize' or 'normalize_then_sum', got ${shown(aggregation)}`,
+    );
+  }
+  if (!Array.isArray(treatments)) {
+    throw new InvalidArgumentError(`treatments must be an array, as in [focalDifficulty()], got ${shown(treatments)}`);
+  }
+  for (const [index, treatment] of treatments.entries()) {
+    const { name, rewards, scale } = Object(treatment) as Partial<Treatment>;
+    if (typeof name !== 'string' || (typeof rewards !== 'function' && typeof scale !== 'function')) {
+      const hint = typeof treatment === 'function' ? '; call the function that makes one' : '';
+      throw new InvalidArgumentError(
+        `treatments[${index}] must be a treatment, such as focalDifficulty(), got ${shown(treatment)}${hint}`,
+      );
+    }
+    if (rewards && aggregation === 'normalize_then_sum') {
+      throw new InvalidArgumentError(
+        `the treatment '${name}' changes the sum of the rewards, which 'normalize_then_sum' does not use; use 'sum_then_normalize'`,
+      );
+    }
+  }
 }
 
 /**

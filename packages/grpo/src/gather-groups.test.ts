@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { gatherGroups, type ScoredBatch } from './gather-groups.js';
+import { groupAdvantages } from './losses/advantages.js';
 
 /** Whether the rewards differ in each of the two groups of a batch. */
 type Spread = readonly [boolean, boolean];
@@ -42,11 +43,14 @@ function batches(spread: readonly Spread[]): () => Promise<ScoredBatch<string>> 
         groupSize: 3,
       },
       scores: { total, rewards: { only: total } },
+      treated: total,
     };
   };
 }
+const advantagesOf = (treated: Float64Array, _scores: unknown, groupSize: number) =>
+  groupAdvantages(treated, groupSize);
 const learned = async (maxRefills: number, ...spread: Spread[]) => {
-  const gathered = await gatherGroups(batches(spread), { maxRefills, scaleRewards: 'group' });
+  const gathered = await gatherGroups(batches(spread), { maxRefills, advantagesOf });
   expect(gathered.learned.completions).toHaveLength(gathered.learned.promptIds.length * 3);
   gathered.learned.completions.forEach(({ position }, row) => {
     expect(gathered.learned.promptIds[Math.floor(row / 3)]![0]).toBe(position); // rows match their prompts

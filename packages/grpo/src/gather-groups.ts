@@ -1,5 +1,5 @@
 import type { PromptBatch } from './loader/grpo-loader.js';
-import { type GroupAdvantages, groupAdvantages, hasSpread, type ScaleRewards } from './losses/advantages.js';
+import { type GroupAdvantages, hasSpread } from './losses/advantages.js';
 import type { RewardScores } from './rewards/reward-function.js';
 import type { Rollout } from './rollout/rollout.js';
 
@@ -8,6 +8,8 @@ export interface ScoredBatch<Prompt> {
   readonly batch: PromptBatch<Prompt>;
   readonly written: Rollout;
   readonly scores: RewardScores;
+  /** The rewards that advantages are computed from: the total, or what treatments make of it. */
+  readonly treated: Float64Array;
 }
 
 /** All groups of a step, and those that are learned from. */
@@ -24,6 +26,11 @@ interface GatheredGroups<Prompt> {
   readonly importance: Float64Array | undefined;
 }
 
+interface GatherOptions {
+  readonly maxRefills: number;
+  readonly advantagesOf: (treated: Float64Array, scores: RewardScores, groupSize: number) => GroupAdvantages;
+}
+
 /**
  * Gathers one batch of groups to learn from. A group whose rewards are all equal has zero advantages. With `maxRefills` > 0 such
  * groups are replaced by groups of further batches (dynamic sampling; Yu et al. 2025, "DAPO"), until the batch is full or that
@@ -31,14 +38,14 @@ interface GatheredGroups<Prompt> {
  */
 export async function gatherGroups<Prompt>(
   nextScored: () => Promise<ScoredBatch<Prompt>>,
-  { maxRefills, scaleRewards }: { readonly maxRefills: number; readonly scaleRewards: ScaleRewards },
+  { maxRefills, advantagesOf }: GatherOptions,
 ): Promise<GatheredGroups<Prompt>> {
   const scored = [await nextScored()];
   const wanted = scored[0]!.batch.positions.length;
-  let merged = merge(scored, scaleRewards);
+  let merged = merge(scored, advantagesOf);
   while (scored.length <= maxRefills && differing(merged.advantages).length < wanted) {
     scored.push(await nextScored());
-    merged = merge(scored, scaleRewards);
+    merged = merge(scored, advantagesOf);
   }
   const chosen = maxRefills > 0 ? differing(merged.advantages).slice(0, wanted) : [];
   const groups = chosen.length > 0 ? chosen : Array.from({ length: wanted }, (_, group) => group);
@@ -64,7 +71,7 @@ function differing({ deviations }: GroupAdvantages): number[] {
   return Array.from(deviations.keys()).filter((group) => hasSpread(deviations[group]!));
 }
 
-function merge<Prompt>(scored: readonly ScoredBatch<Prompt>[], scaleRewards: ScaleRewards) {
+function merge<Prompt>(scored: readonly ScoredBatch<Prompt>[], advantagesOf: GatherOptions['advantagesOf']) {
   const concat = (columns: readonly Float64Array[]) => Float64Array.from(columns.flatMap((column) => [...column]));
   const [{ written: first, scores: firstScores }] = scored as [ScoredBatch<Prompt>, ...ScoredBatch<Prompt>[]];
   const scores: RewardScores = {
@@ -81,5 +88,6 @@ function merge<Prompt>(scored: readonly ScoredBatch<Prompt>[], scaleRewards: Sca
     promptIds: scored.flatMap((batch) => batch.written.promptIds),
     groupSize: first.groupSize,
   };
-  return { written, scores, advantages: groupAdvantages(scores.total, first.groupSize, { scaleRewards }) };
+  const treated = concat(scored.map((batch) => batch.treated));
+  return { written, scores, advantages: advantagesOf(treated, scores, first.groupSize) };
 }

@@ -29,9 +29,30 @@ export { type Importance, importanceWeights } from './loader/importance.js';
 export type { BatchDataset, DatasetOptions } from './loader/to-dataset.js';
 export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
 export { type JsonlLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
-export { type GroupAdvantages, groupAdvantages, type ScaleRewards } from './losses/advantages.js';
-export { dapoLoss, grpoLoss, type PolicyLoss } from './losses/policy-losses.js';
-export type { BatchTotals, PolicyBatch, SurrogateOptions } from './losses/surrogate.js';
+export {
+  type GroupAdvantageOptions,
+  type GroupAdvantages,
+  groupAdvantages,
+  normalizedRewardAdvantages,
+  type RewardAggregation,
+  type ScaleRewards,
+} from './losses/advantages.js';
+export type { BatchTotals, PolicyBatch } from './losses/policy-batch.js';
+export type { AdaptiveEntropy, PolicyLoss, PolicyLossOptions } from './losses/policy-loss.js';
+export {
+  type CispoLossOptions,
+  type ClippedLossOptions,
+  cispoLoss,
+  dapoLoss,
+  drGrpoLoss,
+  grpoLoss,
+  luspoLoss,
+  policyLosses,
+  type SapoLossOptions,
+  sapoLoss,
+  type VespoLossOptions,
+  vespoLoss,
+} from './losses/policy-losses.js';
 export {
   preferenceLoss,
   type RewardModelTrainingOptions,
@@ -45,12 +66,23 @@ export {
   type RewardFunction,
   type RewardInput,
   type RewardScores,
+  type RewardValues,
   scoreCompletions,
 } from './rewards/reward-function.js';
 export {
   type CompletionBatch,
   type CompletionLogProbabilityOptions,
   completionLogProbabilities,
+  completionLogProbabilitiesAndEntropies,
 } from './rollout/completion-log-probabilities.js';
 export { type Completion, type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout/rollout.js';
 export { type GrpoTrainingOptions, type GrpoTrainingResult, trainGrpo } from './trainer.js';
+export {
+  type CompletionDensityOptions,
+  completionDensity,
+  type FocalDifficultyOptions,
+  focalDifficulty,
+  type InverseProbabilityOptions,
+  inverseProbability,
+} from './treatments/diversity-treatments.js';
+export type { TreatedBatch, Treatment } from './treatments/treatment.js';

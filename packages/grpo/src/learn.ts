@@ -1,38 +1,45 @@
-import {
-  type CausalLanguageModel,
-  type StepMetrics,
-  type TrainingTask,
-  tokenEntropies,
-  tokenLogProbabilities,
-} from '@rarefy/lm';
+import type { CausalLanguageModel, StepMetrics, TrainingTask } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
-import type { PolicyLoss } from './losses/policy-losses.js';
-import type { BatchTotals, PolicyBatch } from './losses/surrogate.js';
-import { completionLogits, completionLogProbabilities } from './rollout/completion-log-probabilities.js';
-import { completionBatch, type Rollout } from './rollout/rollout.js';
+import type { EntropyControl } from './losses/entropy-control.js';
+import { type BatchTotals, type PolicyBatch, unpadded } from './losses/policy-batch.js';
+import type { PolicyLoss } from './losses/policy-loss.js';
+import {
+  completionLogProbabilities,
+  completionLogProbabilitiesAndEntropies,
+} from './rollout/completion-log-probabilities.js';
+import { type Completion, completionBatch, type Rollout } from './rollout/rollout.js';
 
 interface LearnOptions {
   readonly loss: PolicyLoss;
+  readonly entropy: EntropyControl;
   readonly reference?: CausalLanguageModel;
   readonly temperature: number;
-  /** Number of optimizer steps on the rollout. */
+  /** How often the rollout is learned from. */
   readonly numIterations: number;
+  /** Number of parts of the rollout, of equal size or nearly so; each is one optimizer step. */
+  readonly stepsPerGeneration: number;
+  readonly maxCompletionLength: number;
+  /** Whether completions without a stop token are left out of the loss. */
+  readonly maskTruncatedCompletions: boolean;
   /** Factor of each completion in the loss; default 1. */
   readonly sequenceWeights?: Float64Array | undefined;
   /** Completions per forward pass; default: all. */
   readonly microBatchSize?: number;
 }
 
-/** Some rows of a rollout, with the inputs of the loss except the log-probabilities under the policy in training. */
+/** Rows `start` to `end` - 1 of a rollout, with the inputs of the loss that the policy in training does not change. */
 interface MicroBatch {
   readonly start: number;
   readonly end: number;
-  readonly given: Omit<PolicyBatch, 'logProbabilities'>;
+  readonly given: Omit<PolicyBatch, 'logProbabilities' | 'entropies'>;
 }
 
+/** What the policy in training says about a micro-batch: [rows, C] each. */
+type Current = Required<Pick<PolicyBatch, 'logProbabilities' | 'entropies'>>;
+
 /**
- * Runs the optimizer steps on one rollout through `update`. Metrics are those of the first step, when the policy is still the
- * one that generated the completions. `tokens` counts the tokens of prompts and completions.
+ * Runs the optimizer steps on one rollout through `update`. Metrics are means over these steps, as those of TRL are over the
+ * steps between two lines of its log. `tokens` counts the tokens of prompts and completions.
  */
 export async function learnFromRollout(
   model: CausalLanguageModel,
@@ -41,72 +48,137 @@ export async function learnFromRollout(
   options: LearnOptions,
   update: Parameters<TrainingTask['step']>[1],
 ): Promise<{ readonly metrics: StepMetrics; readonly tokens: number }> {
-  const { loss, temperature, numIterations } = options;
+  const { loss, entropy, temperature, numIterations, stepsPerGeneration, maxCompletionLength } = options;
   const { completions, promptIds, groupSize } = written;
-  const totals: BatchTotals = {
-    sequences: completions.length,
-    tokens: completions.reduce((sum, { ids }) => sum + ids.length, 0),
-  };
-  const metrics: StepMetrics = {};
-  const add = (values: StepMetrics) => {
-    for (const [name, value] of Object.entries(values)) metrics[name] = (metrics[name] ?? 0) + value;
-  };
-  const microBatches = splitRollout(model, written, advantages, options);
-  const first: tf.Tensor2D[] = []; // log-probabilities of the first step, for the metrics
+  const partCount = Math.min(stepsPerGeneration, completions.length);
+  const startOf = (part: number) => Math.floor((part * completions.length) / partCount);
+  const parts = Array.from({ length: partCount }, (_, part) =>
+    splitRows(model, written, advantages, startOf(part), startOf(part + 1), options),
+  );
+  const steps: StepMetrics[] = [];
   try {
-    for (let iteration = 0; iteration < numIterations; iteration++) {
-      const updated = await update(
-        microBatches.map(({ start, end, given }) => () => {
-          const batch = completionBatch(written, start, end);
-          const { logits, ids } = completionLogits(model, batch);
-          const flat = tokenLogProbabilities(logits, ids, temperature);
-          const logProbabilities = tf.reshape(flat, batch.completionIds.shape) as tf.Tensor2D;
-          if (iteration === 0) {
-            first.push(tf.keep(tf.clone(logProbabilities)));
-            add({ entropy: maskedSum(tokenEntropies(logits, temperature), given.mask) / totals.tokens });
-          }
-          return loss.loss({ ...given, logProbabilities }, totals);
-        }),
-      );
-      if (iteration === 0) Object.assign(metrics, updated);
-    }
-    for (const [index, logProbabilities] of first.entries()) {
-      add(await loss.metrics({ ...microBatches[index]!.given, logProbabilities }, totals));
+    for (let step = 0; step < numIterations * partCount; step++) {
+      const microBatches = parts[step % partCount]!;
+      const part = completions.slice(microBatches[0]!.start, microBatches.at(-1)!.end);
+      const { applied: entropyCoef } = entropy;
+      const totals: BatchTotals = {
+        ...{ sequences: part.length, maxCompletionLength },
+        // As in TRL: the mean over the parts, so that a token weighs the same in each.
+        tokens: lossTokens(completions, options) / partCount,
+        ...(entropyCoef !== undefined && { entropyCoef }),
+      };
+      const seen: Current[] = []; // for the metrics
+      try {
+        const updated = await update(
+          microBatches.map(({ start, end, given }) => () => {
+            const batch = completionBatch(written, start, end);
+            const current = completionLogProbabilitiesAndEntropies(model, batch, { temperature });
+            seen.push(kept(current));
+            return loss.loss({ ...given, ...current }, totals);
+          }),
+        );
+        const tokens = lossTokens(part, options);
+        const metrics = await lossMetrics(loss, microBatches, seen, { ...totals, tokens });
+        if (metrics.entropy_bonus !== undefined) entropy.observe(metrics.entropy_bonus);
+        const { coefficient } = entropy;
+        steps.push({ ...updated, ...metrics, ...(coefficient !== undefined && { entropy_coef: coefficient }) });
+      } finally {
+        tf.dispose(seen.map((current) => Object.values(current)));
+      }
     }
   } finally {
-    tf.dispose([first, microBatches.map(({ given }) => Object.values(given))]);
+    tf.dispose(parts.flatMap((microBatches) => microBatches.map(({ given }) => Object.values(given))));
   }
   const promptTokens = promptIds.reduce((sum, ids) => sum + ids.length * groupSize, 0);
-  return { metrics, tokens: totals.tokens + promptTokens };
+  const completionTokens = completions.reduce((sum, { ids }) => sum + ids.length, 0);
+  return { metrics: meanOfSteps(steps), tokens: completionTokens + promptTokens };
 }
 
-function splitRollout(
+function kept({ logProbabilities, entropies }: Current): Current {
+  return { logProbabilities: tf.keep(tf.clone(logProbabilities)), entropies: tf.keep(tf.clone(entropies)) };
+}
+
+/** `entropy` and the metrics of the loss, over all micro-batches of one optimizer step. */
+async function lossMetrics(
+  loss: PolicyLoss,
+  microBatches: readonly MicroBatch[],
+  seen: readonly Current[],
+  totals: BatchTotals,
+): Promise<StepMetrics> {
+  let metrics: StepMetrics = {};
+  for (const [index, { given }] of microBatches.entries()) {
+    const current = seen[index]!;
+    const entropies = tf.tidy(() => tf.sum(tf.sum(unpadded(current.entropies, given.mask), 1)));
+    const entropy = (await entropies.data())[0]! / Math.max(1, totals.tokens);
+    entropies.dispose();
+    metrics = combineMetrics(metrics, { entropy, ...(await loss.metrics({ ...given, ...current }, totals)) });
+  }
+  return metrics;
+}
+
+/** Combines metrics of micro-batches, as {@link PolicyLoss.metrics} says. */
+function combineMetrics(one: StepMetrics, other: StepMetrics): StepMetrics {
+  const combined = { ...one };
+  for (const [name, value] of Object.entries(other)) {
+    const before = one[name];
+    if (before === undefined || (Number.isNaN(before) && /_(min|max)$/.test(name))) combined[name] = value;
+    else if (name.endsWith('_min')) combined[name] = Number.isNaN(value) ? before : Math.min(before, value);
+    else if (name.endsWith('_max')) combined[name] = Number.isNaN(value) ? before : Math.max(before, value);
+    else combined[name] = before + value;
+  }
+  return combined;
+}
+
+/** The mean of each metric over the steps that have it. */
+function meanOfSteps(steps: readonly StepMetrics[]): StepMetrics {
+  const names = new Set(steps.flatMap((metrics) => Object.keys(metrics)));
+  return Object.fromEntries(
+    Array.from(names, (name) => {
+      const values = steps.map((metrics) => metrics[name] ?? Number.NaN).filter((value) => !Number.isNaN(value));
+      return [name, values.reduce((sum, value) => sum + value, 0) / values.length];
+    }),
+  );
+}
+
+function splitRows(
   model: CausalLanguageModel,
   written: Rollout,
   advantages: Float64Array,
-  { temperature, numIterations, reference, sequenceWeights, microBatchSize = written.completions.length }: LearnOptions,
+  first: number,
+  last: number,
+  options: LearnOptions,
 ): MicroBatch[] {
-  const rows = written.completions.length;
-  return Array.from({ length: Math.ceil(rows / microBatchSize) }, (_, index) => {
-    const start = index * microBatchSize;
-    const end = Math.min(rows, start + microBatchSize);
+  const { temperature, numIterations, stepsPerGeneration, reference, sequenceWeights, loss } = options;
+  const { microBatchSize = last - first } = options;
+  return Array.from({ length: Math.ceil((last - first) / microBatchSize) }, (_, index) => {
+    const start = first + index * microBatchSize;
+    const end = Math.min(last, start + microBatchSize);
     const given = tf.tidy(() => {
       const batch = completionBatch(written, start, end);
       const column = (values: Float64Array) => tf.tensor1d(Float32Array.from(values.subarray(start, end)));
       const frozen = (policy: CausalLanguageModel) => completionLogProbabilities(policy, batch, { temperature });
+      const isLearned = written.completions.slice(start, end).map((completion) => isLearnedFrom(completion, options));
       return {
-        mask: batch.completionMask,
+        mask: tf.mul<tf.Tensor2D>(batch.completionMask, tf.tensor2d(isLearned.map(Number), [end - start, 1], 'int32')),
         advantages: column(advantages),
-        ...(sequenceWeights ? { sequenceWeights: column(sequenceWeights) } : {}),
+        ...(sequenceWeights && { sequenceWeights: column(sequenceWeights) }),
         // Needed only by later optimizer steps, whose policy differs from the one that generated the completions.
-        ...(numIterations > 1 ? { oldLogProbabilities: frozen(model) } : {}),
-        ...(reference ? { referenceLogProbabilities: frozen(reference) } : {}),
+        ...(numIterations * stepsPerGeneration > 1 && { oldLogProbabilities: frozen(model) }),
+        ...(reference && loss.usesReference !== false && { referenceLogProbabilities: frozen(reference) }),
       };
     });
     return { start, end, given };
   });
 }
 
-function maskedSum(values: tf.Tensor1D, mask: tf.Tensor2D): number {
-  return tf.tidy(() => tf.sum(tf.mul(values, tf.reshape(tf.cast(mask, 'float32'), [-1]))).dataSync()[0]!);
+/** Number of tokens that the loss is a mean over. */
+function lossTokens(completions: readonly Completion[], options: LearnOptions): number {
+  return completions.reduce(
+    (sum, completion) => sum + (isLearnedFrom(completion, options) ? completion.ids.length : 0),
+    0,
+  );
+}
+
+function isLearnedFrom({ terminated }: Completion, { maskTruncatedCompletions }: LearnOptions): boolean {
+  return terminated || !maskTruncatedCompletions;
 }

@@ -6,16 +6,13 @@ import { type GroupAdvantages, meanAndDeviation } from './losses/advantages.js';
 import type { RewardScores } from './rewards/reward-function.js';
 import type { Completion } from './rollout/rollout.js';
 
-/** TRL's `reward`, `reward_std` (mean of the group deviations), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`. */
-export function rewardMetrics(
-  { rewards }: RewardScores,
-  { means, deviations, zeroSpread }: GroupAdvantages,
-): StepMetrics {
-  const metrics: StepMetrics = {
-    reward: meanAndDeviation(means).mean,
-    reward_std: meanAndDeviation(deviations).mean,
-    frac_reward_zero_std: zeroSpread,
-  };
+/**
+ * TRL's `reward` and `reward_std` (of all completions), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`. Completions
+ * that a reward does not apply to do not count.
+ */
+export function rewardMetrics({ total, rewards }: RewardScores, { zeroSpread }: GroupAdvantages): StepMetrics {
+  const { mean, deviation } = meanAndDeviation(total);
+  const metrics: StepMetrics = { reward: mean, reward_std: deviation, frac_reward_zero_std: zeroSpread };
   for (const [name, values] of Object.entries(rewards)) {
     const { mean, deviation } = meanAndDeviation(values);
     metrics[`rewards/${name}/mean`] = mean;
@@ -24,17 +21,23 @@ export function rewardMetrics(
   return metrics;
 }
 
-/** TRL's `completions/*`: lengths in tokens, and the share of completions that reached the limit without a stop token. */
+/**
+ * TRL's `completions/*`: lengths in tokens, and the share of completions that reached the limit without a stop token. The
+ * `terminated` lengths are those of the others; 0 if there are none.
+ */
 export function completionMetrics(completions: readonly Completion[]): StepMetrics {
   const lengths = completions.map(({ ids }) => ids.length);
   const terminated = completions.filter((completion) => completion.terminated).map(({ ids }) => ids.length);
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length; // NaN for none
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const orZero = terminated.length > 0 ? terminated : [0];
   return {
     'completions/mean_length': mean(lengths),
     'completions/min_length': Math.min(...lengths),
     'completions/max_length': Math.max(...lengths),
     'completions/clipped_ratio': 1 - terminated.length / completions.length,
-    'completions/mean_terminated_length': mean(terminated),
+    'completions/mean_terminated_length': mean(orZero),
+    'completions/min_terminated_length': Math.min(...orZero),
+    'completions/max_terminated_length': Math.max(...orZero),
   };
 }
 

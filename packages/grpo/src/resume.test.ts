@@ -14,10 +14,12 @@ import { weightedSampler } from '@rarefy/samplers';
 import '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { grpoLoader, type LoaderOptions } from './loader/grpo-loader.js';
-import { dapoLoss, grpoLoss, type PolicyLoss } from './losses/policy-losses.js';
+import type { PolicyLoss } from './losses/policy-loss.js';
+import { dapoLoss, grpoLoss } from './losses/policy-losses.js';
 import { trainRewardModel } from './reward-model-trainer.js';
 import { lengthReward } from './rewards/built-in-rewards.js';
 import { trainGrpo } from './trainer.js';
+import { focalDifficulty } from './treatments/diversity-treatments.js';
 
 const prompts = ['one two', 'two three', 'three', 'four five six'].map((prompt) => ({ prompt }));
 const tokenizer = trainBytePairTokenizer(
@@ -75,6 +77,9 @@ test('a resume of trainGrpo with any other setting is refused, naming the option
     [{ options: { rewards: [{ name: 'length', reward, weight: 2 }] } }, 'rewards.length was 1 and is now 2'],
     [{ options: { rewards: [{ name: 'other', reward }] } }, 'rewards.other was none and is now 1'],
     [{ options: { numIterations: 2 } }, 'numIterations was 1 and is now 2'],
+    [{ options: { stepsPerGeneration: 2 } }, 'stepsPerGeneration was 1 and is now 2'],
+    [{ options: { maskTruncatedCompletions: true } }, 'maskTruncatedCompletions was false and is now true'],
+    [{ options: { treatments: [focalDifficulty()] } }, 'treatments'],
     [{ options: { scaleRewards: 'none' } }, 'scaleRewards was "group" and is now "none"'],
     [{ options: { temperature: 0.5 } }, 'temperature was 1 and is now 0.5'],
     [{ options: { topP: 0.5 } }, 'topP was 1 and is now 0.5'],

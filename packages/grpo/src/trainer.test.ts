@@ -10,6 +10,7 @@ import { grpoLoader, type LoaderOptions } from './loader/grpo-loader.js';
 import { grpoLoss } from './losses/policy-losses.js';
 import type { Completion } from './rollout/rollout.js';
 import { trainGrpo } from './trainer.js';
+import { focalDifficulty } from './treatments/diversity-treatments.js';
 
 const prompts = ['one two', 'two three', 'three', 'four five six', 'seven', 'eight nine'].map((prompt) => ({ prompt }));
 const tokenizer = trainBytePairTokenizer(
@@ -120,6 +121,90 @@ test('the sampler decides the prompts of each step, and groups are complete', as
     }
   }
   expect(metrics[5]!['sampling/coverage']).toBe(new Set(sampler.drawn.slice(0, 12)).size / prompts.length);
+});
+
+test('several optimizer steps per batch: their metrics are means, and the later ones see clipping', async () => {
+  const many = { learningRate: 0.05, loss: grpoLoss({ epsilon: 0.05 }) };
+  const [one, two, parts] = await Promise.all([
+    run({ ...many }),
+    run({ ...many, numIterations: 3 }),
+    run({ ...many, stepsPerGeneration: 2 }),
+  ]);
+  const clipped = ({ metrics }: typeof one) => metrics.map((values) => values['clip_ratio/region_mean']!);
+  expect(Math.max(...clipped(one))).toBe(0); // the ratio is 1 by construction
+  expect(Math.max(...clipped(two))).toBeGreaterThan(0);
+  expect(Math.max(...clipped(parts))).toBeGreaterThan(0);
+  for (const { metrics } of [one, two, parts]) {
+    for (const values of metrics) {
+      expect(values['clip_ratio/high_max']).toBeGreaterThanOrEqual(values['clip_ratio/high_mean']!);
+      expect(values['clip_ratio/low_min']).toBeLessThanOrEqual(values['clip_ratio/low_mean']!);
+    }
+  }
+  expect(parts.weights).not.toEqual(one.weights);
+});
+
+test('truncated completions can be left out of the loss', async () => {
+  const { metrics, weights } = await run({
+    maskTruncatedCompletions: true,
+    maxCompletionLength: 1,
+    steps: 2,
+    weightDecay: 0,
+  });
+  expect(metrics[0]!['completions/clipped_ratio']).toBe(1);
+  expect(metrics[0]!['completions/mean_terminated_length']).toBe(0);
+  expect(metrics.map(({ loss }) => loss)).toEqual([0, 0]);
+  const { weights: untrained } = await run({ steps: 0 });
+  expect(weights).toEqual(untrained);
+});
+
+test('treatments change what is learned, and not the logged reward', async () => {
+  const scaled = await run({ treatments: [focalDifficulty({ gamma: 1 })], steps: 2 });
+  const plain = await run({ steps: 2 });
+  expect(scaled.metrics[0]!.reward).toBe(plain.metrics[0]!.reward);
+  expect(scaled.metrics[0]!.reward_std).toBe(plain.metrics[0]!.reward_std);
+  expect(scaled.weights).not.toEqual(plain.weights);
+  const mine = { name: 'mine', settings: {}, rewards: () => new Float64Array(6) };
+  expect((await run({ treatments: [mine], steps: 1 })).metrics[0]!.frac_reward_zero_std).toBe(1);
+  await expect(run({ treatments: [mine], multiObjectiveAggregation: 'normalize_then_sum' })).rejects.toThrow(
+    "the treatment 'mine' changes the sum of the rewards",
+  );
+  await expect(run({ treatments: [focalDifficulty as never] })).rejects.toThrow('call the function that makes one');
+});
+
+test('rewards of other scale weigh the same if each is normalized, and a missing reward counts for nothing', async () => {
+  const large = (completions: readonly Completion[]) => lowIds(completions).map((value) => 1000 * value);
+  const odd = (completions: readonly Completion[]) =>
+    Array.from(completions, (_, row) => (row % 3 === 0 ? null : row % 3));
+  const both = (scale: typeof lowIds) => [
+    { name: 'short', reward: scale },
+    { name: 'odd', reward: odd },
+  ];
+  const options = { multiObjectiveAggregation: 'normalize_then_sum', steps: 1 } as const;
+  const [small, big] = [
+    await run({ ...options, rewards: both(lowIds) }),
+    await run({ ...options, rewards: both(large) }),
+  ];
+  expect(big.metrics[0]!.grad_norm).toBeCloseTo(small.metrics[0]!.grad_norm!, 2);
+  expect(small.metrics[0]!['rewards/odd/mean']).toBe(1.5);
+  const { metrics } = await run({ rewards: [{ name: 'none', reward: () => new Array(6).fill(null) }], steps: 1 });
+  expect(metrics[0]).toMatchObject({ reward: Number.NaN, loss: 0 });
+});
+
+test('the adaptive entropy bonus survives a resume', async () => {
+  const loss = grpoLoss({ adaptiveEntropy: { target: 100, delta: 0.01 } });
+  const whole = await run({ loss });
+  expect(whole.metrics.map(({ entropy_coef }) => entropy_coef?.toFixed(2))).toEqual([
+    '0.01',
+    '0.02',
+    '0.03',
+    '0.04',
+    '0.05',
+    '0.06',
+  ]);
+  await run({ loss, steps: 3, checkpoint: { folder } });
+  const rest = await run({ loss, checkpoint: { folder, resume: true } });
+  expect(rest.metrics).toEqual(whole.metrics.slice(3));
+  expect(rest.weights).toEqual(whole.weights);
 });
 
 test('the reward rises', async () => {

@@ -13,16 +13,25 @@ import {
   trainWithCheckpoints,
   weightsDigest,
 } from '@rarefy/lm';
-import { checkLoader, checkLoss, checkReference, completionLengths } from './check-training.js';
+import { checkLoader, checkLoss, checkReference, checkTreatments, completionLengths } from './check-training.js';
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
 import { type GrpoLoader, type LoaderState, type PromptBatch, promptTexts } from './loader/grpo-loader.js';
-import type { ScaleRewards } from './losses/advantages.js';
-import { dapoLoss, type PolicyLoss } from './losses/policy-losses.js';
+import {
+  groupAdvantages,
+  meanAndDeviation,
+  normalizedRewardAdvantages,
+  type RewardAggregation,
+  type ScaleRewards,
+} from './losses/advantages.js';
+import { entropyControl } from './losses/entropy-control.js';
+import type { PolicyLoss } from './losses/policy-loss.js';
+import { dapoLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
 import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';
+import { type Treatment, treatedAdvantages, treatedRewards } from './treatments/treatment.js';
 
 export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   /** Each `{ name, reward, weight }`, or a function, whose name then names it. */
@@ -36,8 +45,19 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly reference?: CausalLanguageModel;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;
-  /** Number of optimizer steps per batch of completions; default 1. */
+  /** Default `sum_then_normalize`. The other one ignores `scaleRewards` and takes no treatment that changes rewards. */
+  readonly multiObjectiveAggregation?: RewardAggregation;
+  /** Change rewards and advantages to keep more kinds of answers, in order, such as `[focalDifficulty()]`; default: none. */
+  readonly treatments?: readonly Treatment[];
+  /** How often each batch of completions is learned from; default 1. */
   readonly numIterations?: number;
+  /**
+   * Number of optimizer steps that share a batch of completions: each learns from its part of them, in order; default 1. The parts
+   * are of equal size, or differ by one completion. The learning rate is the same in all of them.
+   */
+  readonly stepsPerGeneration?: number;
+  /** Whether completions that reach the length limit without a stop token are left out of the loss; default false. */
+  readonly maskTruncatedCompletions?: boolean;
   /** Most further batches per step, to replace groups whose rewards are all equal; default 0: such groups stay. */
   readonly maxRefills?: number;
   /** Most tokens per prompt, including special tokens; default: 512, or what completions leave of the model's positions. */
@@ -58,7 +78,11 @@ const optionNames = [
   'loss',
   'reference',
   'scaleRewards',
+  'multiObjectiveAggregation',
+  'treatments',
   'numIterations',
+  'stepsPerGeneration',
+  'maskTruncatedCompletions',
   'maxRefills',
   'maxPromptLength',
   'maxCompletionLength',
@@ -92,14 +116,18 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 ): Promise<GrpoTrainingResult> {
   checkOptions(options, optionNames, 'trainGrpo');
   const { seed, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
-  const { loss = dapoLoss(), reference, numIterations = 1, maxRefills = 0, microBatchSize } = options;
+  const { loss = dapoLoss(), reference, numIterations = 1, stepsPerGeneration = 1 } = options;
+  const { maskTruncatedCompletions = false, maxRefills = 0, microBatchSize } = options;
+  const { multiObjectiveAggregation = 'sum_then_normalize', treatments = [] } = options;
   checkLoaded(policy, 'trainGrpo');
   checkLoader(loader);
   checkLoss(loss);
   const rewards = namedRewards(options.rewards);
+  checkTreatments(treatments, multiObjectiveAggregation);
   checkSeed(seed);
   checkSampling(options);
   checkInteger('numIterations', numIterations, 1);
+  checkInteger('stepsPerGeneration', stepsPerGeneration, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
   const { maxPromptLength, maxCompletionLength } = completionLengths(policy, options);
@@ -112,6 +140,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
 
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
+  const entropy = entropyControl(loss);
   const batches = loader[Symbol.asyncIterator]();
   let beforeStep: LoaderState | undefined; // set while a step runs: an abort may cut it short
   const settings = {
@@ -125,10 +154,23 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
     topK,
     topP,
     scaleRewards,
+    multiObjectiveAggregation,
+    treatments: treatments.map(({ name, settings }) => ({ name, ...settings })),
     numIterations,
+    stepsPerGeneration,
+    maskTruncatedCompletions,
     maxRefills,
     maxPromptLength,
     maxCompletionLength,
+  };
+
+  const advantagesOf: Parameters<typeof gatherGroups>[1]['advantagesOf'] = (treated, scores, groupSize) => {
+    const weights = rewards.map(({ weight }) => weight);
+    const advantages =
+      multiObjectiveAggregation === 'sum_then_normalize'
+        ? groupAdvantages(treated, groupSize, { scaleRewards, allowMissing: true })
+        : normalizedRewardAdvantages(Object.values(scores.rewards), weights, groupSize);
+    return treatedAdvantages(treatments, advantages);
   };
 
   const step: TrainingTask['step'] = async (number, update) => {
@@ -147,26 +189,31 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
           seed,
           signal,
         });
-        return {
-          batch,
-          written,
-          scores: await scoreCompletions(rewards, written.completions, { signal, onEvent }),
-        };
+        const scores = await scoreCompletions(rewards, written.completions, { signal, onEvent });
+        const { completions, groupSize } = written;
+        const scored = { completions, groupSize, rewards: scores.total };
+        return { batch, written, scores, treated: await treatedRewards(treatments, scored, { signal, onEvent }) };
       },
-      { maxRefills, scaleRewards },
+      { maxRefills, advantagesOf },
     );
     const { advantages, scores, written } = gathered;
     const learned = await learnFromRollout(
       policy.model,
       gathered.learned,
       gathered.learnedAdvantages,
-      { ...options, loss, temperature, numIterations, sequenceWeights: gathered.importance },
+      {
+        ...{ ...options, loss, entropy, temperature, numIterations, stepsPerGeneration },
+        ...{ maxCompletionLength, maskTruncatedCompletions, sequenceWeights: gathered.importance },
+      },
       update,
     );
 
     const positions = Int32Array.from(gathered.batches.flatMap((batch) => [...batch.positions]));
     counts.add(positions);
-    loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(advantages.means) });
+    const { groupSize } = written;
+    const rewardOf = (_: number, group: number) =>
+      meanAndDeviation(scores.total.subarray(group * groupSize, (group + 1) * groupSize)).mean;
+    loader.sampler.observe?.({ step: number, positions, rewards: Float32Array.from(positions, rewardOf) });
     beforeStep = undefined;
     const metrics = {
       ...learned.metrics,
@@ -185,11 +232,12 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
         parameters: policy.model.parameters,
         settings,
         step,
-        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state() }),
+        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() }),
         restore(state) {
-          const saved = state as { loader: LoaderState; counts: string };
+          const saved = state as { loader: LoaderState; counts: string; entropy: ReturnType<typeof entropy.state> };
           loader.restore(saved.loader);
           counts.restore(saved.counts);
+          entropy.restore(saved.entropy);
         },
       },
       options,

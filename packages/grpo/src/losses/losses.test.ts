@@ -3,8 +3,18 @@ import { counterRandom, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { describeOnBackends } from '../../../../tests/support/backends.js';
-import { dapoLoss, grpoLoss } from './policy-losses.js';
-import type { BatchTotals, PolicyBatch, SurrogateOptions } from './surrogate.js';
+import type { BatchTotals, PolicyBatch } from './policy-batch.js';
+import type { PolicyLoss } from './policy-loss.js';
+import {
+  type ClippedLossOptions,
+  cispoLoss,
+  dapoLoss,
+  drGrpoLoss,
+  grpoLoss,
+  luspoLoss,
+  sapoLoss,
+  vespoLoss,
+} from './policy-losses.js';
 
 /** A batch as plain numbers: rows x length, and one advantage per row. */
 interface Numbers {
@@ -43,7 +53,7 @@ function goldenBatch(family: string): Numbers {
 }
 
 /** A loss in float64, token by token, as in the papers. */
-function exactLoss(name: string, numbers: Numbers, options: SurrogateOptions, current = numbers.current): number {
+function exactLoss(name: string, numbers: Numbers, options: ClippedLossOptions, current = numbers.current): number {
   const { epsilon = 0.2, epsilonHigh = epsilon, beta = 0, useBiasCorrectionKl = true } = options;
   const { rows, length, old, reference, advantages, mask } = numbers;
   let tokens = 0;
@@ -68,7 +78,7 @@ function exactLoss(name: string, numbers: Numbers, options: SurrogateOptions, cu
   return name === 'grpo' ? sequenceMeans / rows : tokenSum / tokens;
 }
 
-function exactGradient(name: string, numbers: Numbers, options: SurrogateOptions): number[] {
+function exactGradient(name: string, numbers: Numbers, options: ClippedLossOptions): number[] {
   return Array.from(numbers.current, (value, index) => {
     const at = (shifted: number) =>
       exactLoss(name, numbers, options, Object.assign([...Array.from(numbers.current)], { [index]: shifted }));
@@ -125,6 +135,17 @@ const goldenCases = [
   { key: 'grpo_nokl', name: 'grpo', options: {} },
   { key: 'dapo', name: 'dapo', options: { epsilon: 0.2, epsilonHigh: 0.28 } },
 ] as const;
+
+const everyLoss = [
+  drGrpoLoss({ beta: 0.1 }),
+  luspoLoss(),
+  cispoLoss({ epsilonHigh: 1.2, beta: 0.1 }),
+  sapoLoss({ temperatureNeg: 2 }),
+  vespoLoss(),
+  dapoLoss({ importanceSamplingLevel: 'sequence', epsilon: 0.01 }),
+  grpoLoss({ delta: 1.4, offPolicyMaskThreshold: 0.1 }),
+  dapoLoss({ entropyCoef: 0.1 }),
+].map((loss) => ({ name: loss.name, loss }));
 
 describeOnBackends('policy losses', () => {
   test.each(['llama', 'gpt2', 'nanochat'])('equal those of TRL on the %s batch', async (family) => {
@@ -189,14 +210,20 @@ describeOnBackends('policy losses', () => {
           expect(slope).toBeCloseTo(whole.gradient[index]!, 6);
         });
       for (const [metric, value] of Object.entries(whole.metrics)) {
-        expect(
-          parts.reduce((sum, part) => sum + part.metrics[metric]!, 0),
-          metric,
-        ).toBeCloseTo(value, 5);
+        const values = parts.map((part) => part.metrics[metric]!);
+        const known = values.filter((one) => !Number.isNaN(one));
+        const combined = metric.endsWith('_min')
+          ? Math.min(...known)
+          : metric.endsWith('_max')
+            ? Math.max(...known)
+            : values.reduce((sum, one) => sum + one, 0);
+        expect(combined, metric).toBeCloseTo(value, 5);
       }
       expect(Object.keys(whole.metrics)).toEqual([
         'clip_ratio/low_mean',
+        'clip_ratio/low_min',
         'clip_ratio/high_mean',
+        'clip_ratio/high_max',
         'clip_ratio/region_mean',
         'kl',
       ]);
@@ -276,12 +303,123 @@ describeOnBackends('policy losses', () => {
     expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
     tf.dispose([current, rest, value, grad]);
   });
+
+  test.each(everyLoss)('$name: micro-batches add up, and padding never counts', async ({ loss }) => {
+    const numbers = randomBatch(6);
+    const junk = (values: ArrayLike<number>) =>
+      Array.from(values, (value, index) => (numbers.mask[index] === 1 ? value : -Infinity));
+    const spoiled = { ...numbers, current: junk(numbers.current), old: junk(numbers.old) };
+    const totals = { ...totalsOf(numbers), maxCompletionLength: 12 };
+    const run = (given: Numbers, from: number, to: number) => {
+      const { current, rest } = tensors(given, from, to);
+      const entropies = tf.abs(current).where(tf.cast(rest.mask, 'bool'), tf.zerosLike(current)) as tf.Tensor2D;
+      const samplingRatio = tf.fill([to - from, 1], 0.8) as tf.Tensor2D;
+      const { value, grad } = tf.valueAndGrad((logProbabilities: tf.Tensor2D) =>
+        loss.loss({ logProbabilities, ...rest, entropies, samplingRatio }, totals),
+      )(current);
+      const result = [value.dataSync()[0]!, ...grad.dataSync()];
+      tf.dispose([current, rest, entropies, samplingRatio, value, grad]);
+      return result;
+    };
+    const [whole, ...gradient] = run(numbers, 0, 6);
+    const parts = [run(spoiled, 0, 2), run(spoiled, 2, 5), run(spoiled, 5, 6)];
+    expect(Math.abs(whole!)).toBeGreaterThan(1e-3);
+    expect(parts.reduce((sum, [value]) => sum + value!, 0)).toBeCloseTo(whole!, 5);
+    parts
+      .flatMap(([, ...slopes]) => slopes)
+      .forEach((slope, index) => {
+        if (numbers.mask[index] === 0) expect(Math.abs(slope)).toBe(0);
+        else expect(slope).toBeCloseTo(gradient[index]!, 5);
+      });
+  });
+
+  test.each(everyLoss.filter(({ loss }) => !loss.usesReference && !loss.usesEntropies))(
+    '$name: without advantage or tokens nothing is learned',
+    ({ loss }) => {
+      tf.tidy(() => {
+        const { current, rest } = tensors({ ...randomBatch(7), advantages: new Float32Array(6) });
+        const { referenceLogProbabilities: _, ...batch } = rest;
+        const totals = { sequences: 6, tokens: 23, maxCompletionLength: 9 };
+        const run = (given: Omit<PolicyBatch, 'logProbabilities'>) => {
+          const { value, grad } = tf.valueAndGrad((logProbabilities: tf.Tensor2D) =>
+            loss.loss({ logProbabilities, ...given }, totals),
+          )(current);
+          return Math.max(...[value.dataSync()[0]!, ...grad.dataSync()].map(Math.abs));
+        };
+        expect(run(batch)).toBe(0);
+        expect(run({ ...batch, advantages: tf.ones([6]), mask: tf.zerosLike(batch.mask) })).toBe(0);
+      });
+    },
+  );
+
+  test('metrics of other losses equal counts by hand, and those of sequences are means over sequences', async () => {
+    const { current, rest } = tensors({
+      rows: 2,
+      length: 2,
+      current: [Math.log(6), Math.log(2), Math.log(0.5), 99],
+      old: [0, 0, 0, 0],
+      reference: [0, 0, 0, 0],
+      advantages: [1, -1],
+      mask: [1, 1, 1, 0],
+    });
+    const { referenceLogProbabilities: _, ...batch } = rest;
+    const metricsOf = (loss: PolicyLoss) =>
+      loss.metrics({ logProbabilities: current, ...batch }, { sequences: 2, tokens: 3, maxCompletionLength: 2 });
+    expect((await metricsOf(cispoLoss({ epsilonHigh: 5 }))).cispo_clip_ratio).toBeCloseTo(1 / 3, 6);
+    expect(await metricsOf(sapoLoss())).toEqual({});
+    // The mean log ratios are log(12) / 2 and log(0.5): above 1.2 with A > 0, and below 0.8 with A < 0.
+    expect(await metricsOf(dapoLoss({ importanceSamplingLevel: 'sequence' }))).toMatchObject({
+      'clip_ratio/low_mean': 0.5,
+      'clip_ratio/low_min': 0,
+      'clip_ratio/high_mean': 0.5,
+      'clip_ratio/high_max': 1,
+      'clip_ratio/region_mean': 1,
+    });
+    // w = 12 and 0.5; φ(w) = w^k exp(λ - λw), with k, λ = 2, 3 and 3, 2.
+    const phi = (12 ** 2 * Math.exp(3 - 36) + 0.5 ** 3 * Math.exp(2 - 1)) / 2;
+    expect((await metricsOf(vespoLoss()))['vespo/phi_seq_mean']).toBeCloseTo(phi, 5);
+    tf.dispose([current, rest]);
+  });
+
+  test('the entropy bonus has the weight of the totals, and its mean is a metric', async () => {
+    const { current, rest } = tensors(randomBatch(8));
+    const { referenceLogProbabilities: _, ...batch } = rest;
+    const totals = totalsOf(randomBatch(8));
+    const entropies = tf.fill([6, 9], 0.5) as tf.Tensor2D;
+    const lossOf = (loss: PolicyLoss, entropyCoef?: number) => {
+      const value = loss.loss(
+        { logProbabilities: current, ...batch, entropies },
+        { ...totals, ...(entropyCoef !== undefined && { entropyCoef }) },
+      );
+      return value.dataSync()[0]!;
+    };
+    const plain = lossOf(dapoLoss());
+    expect(lossOf(dapoLoss({ entropyCoef: 0.1 }))).toBeCloseTo(plain - 0.05, 6);
+    expect(lossOf(dapoLoss({ adaptiveEntropy: {} }))).toBeCloseTo(plain, 6);
+    expect(lossOf(dapoLoss({ adaptiveEntropy: {} }), 0.2)).toBeCloseTo(plain - 0.1, 6);
+    const bonus = dapoLoss({ entropyCoef: 0.1, topEntropyQuantile: 0.5 });
+    const metrics = await bonus.metrics({ logProbabilities: current, ...batch, entropies }, totals);
+    expect(metrics.entropy_bonus).toBeCloseTo(0.5, 6);
+    expect(metrics.policy_loss).toBeCloseTo(plain, 6); // equal entropies: all tokens are kept
+    expect(() => lossOf(bonus)).not.toThrow();
+    const { entropies: __, ...without } = { ...batch, entropies: undefined };
+    expect(() => bonus.loss({ logProbabilities: current, ...without }, totals)).toThrow('the batch has none');
+    tf.dispose([current, rest, entropies]);
+  });
 });
 
 test('invalid options and shapes are refused with the value seen', async () => {
   await tf.setBackend('cpu');
   expect(() => dapoLoss({ epsilon: 1.5 })).toThrow('epsilon must be a number in [0, 1], got 1.5');
   expect(() => dapoLoss({ epsilonHigh: -1 })).toThrow(InvalidArgumentError);
+  expect(() => dapoLoss({ delta: 1.1 })).toThrow('delta must be above 1 + epsilonHigh = 1.2, got 1.1');
+  expect(() => cispoLoss({} as never)).toThrow('epsilonHigh must be finite and > 0, got undefined');
+  expect(() => sapoLoss({ temperaturePos: 0 })).toThrow('temperaturePos must be finite and > 0, got 0');
+  expect(() => vespoLoss({ kPos: '2' as never })).toThrow('kPos must be finite and > 0, got "2"');
+  expect(() => dapoLoss({ importanceSamplingLevel: 'word' as never })).toThrow("'token' or 'sequence', got \"word\"");
+  expect(() => dapoLoss({ topEntropyQuantile: 0 })).toThrow('topEntropyQuantile must be in (0, 1], got 0');
+  expect(() => dapoLoss({ adaptiveEntropy: { min: 2 } })).toThrow('adaptiveEntropy.min is 2, above max 1');
+  expect(() => dapoLoss({ adaptiveEntropy: { goal: 2 } as object })).toThrow('adaptiveEntropy has no option "goal"');
   expect(() => grpoLoss({ beta: Number.NaN })).toThrow('beta must be finite and ≥ 0, got NaN');
   tf.tidy(() => {
     const totals = { sequences: 2, tokens: 6 };
@@ -294,5 +432,8 @@ test('invalid options and shapes are refused with the value seen', async () => {
     expect(() => grpoLoss().loss({ ...batch, mask: tf.ones([2, 4]) }, totals)).toThrow('mask is [2,4]');
     expect(() => grpoLoss().loss({ ...batch, oldLogProbabilities: tf.zeros([1, 3]) }, totals)).toThrow(ShapeError);
     expect(() => grpoLoss().loss({ ...batch, advantages: tf.zeros([3]) }, totals)).toThrow('need advantages [2]');
+    expect(() => drGrpoLoss().loss(batch, totals)).toThrow('give maxCompletionLength');
+    const samplingRatio = tf.ones<tf.Rank.R2>([2, 2]);
+    expect(() => grpoLoss().loss({ ...batch, samplingRatio }, totals)).toThrow('samplingRatio must be [2,3] or [2,1]');
   });
 });

@@ -7,13 +7,19 @@ import {
   shown,
   TrainingError,
 } from '@rarefy/core';
+import { weightedSum } from '../losses/advantages.js';
 import type { Completion } from '../rollout/rollout.js';
 
-/** Scores completions: one finite reward each, in order; larger is better. Completions of the same prompt are adjacent. */
+/**
+ * Scores completions: one finite reward each, in order; larger is better. null: the reward does not apply to this completion,
+ * which then does not count in its mean. Completions of the same prompt are adjacent.
+ */
 export type RewardFunction = (
   completions: readonly Completion[],
   options?: CallOptions,
-) => Promise<Float64Array> | Float64Array;
+) => Promise<RewardValues> | RewardValues;
+
+export type RewardValues = Float64Array | readonly (number | null)[];
 
 /** A reward function with its name in logs and errors. */
 export interface NamedReward {
@@ -29,9 +35,9 @@ const rewardNames = ['name', 'reward', 'weight'] as const satisfies readonly (ke
 export type RewardInput = NamedReward | RewardFunction;
 
 export interface RewardScores {
-  /** Weighted sum of the rewards: one per completion. */
+  /** Weighted sum of the rewards that apply: one per completion; NaN if none applies. */
   readonly total: Float64Array;
-  /** The values of each reward function before its weight, by name. */
+  /** The values of each reward function before its weight, by name; NaN where it does not apply. */
   readonly rewards: Readonly<Record<string, Float64Array>>;
 }
 
@@ -95,32 +101,33 @@ export async function scoreCompletions(
       options.signal?.throwIfAborted();
       const values = await reward(completions, options);
       checkValues(name, values, completions.length);
-      return values;
+      return Float64Array.from(values, (value) => value ?? Number.NaN);
     }),
   );
-  const total = new Float64Array(completions.length);
-  const byName: Record<string, Float64Array> = {};
-  for (const [index, { name, weight }] of named.entries()) {
-    const values = columns[index]!;
-    byName[name] = values;
-    for (let row = 0; row < total.length; row++) total[row]! += weight * values[row]!;
-  }
-  return { total, rewards: byName };
+  const weights = named.map(({ weight }) => weight);
+  return {
+    total: weightedSum(columns, weights),
+    rewards: Object.fromEntries(named.map(({ name }, index) => [name, columns[index]!])),
+  };
 }
 
 /**
- * Combines several rewards into one: their weighted sum. The result throws what {@link scoreCompletions} throws.
+ * Combines several rewards into one: the weighted sum of those that apply, or null. The result throws what
+ * {@link scoreCompletions} throws.
  * @throws InvalidArgumentError as `scoreCompletions`, if a reward of the list is not valid.
  */
 export function combineRewards(rewards: readonly RewardInput[]): RewardFunction {
   const named = namedRewards(rewards);
-  return async (completions, options) => (await scoreCompletions(named, completions, options)).total;
+  return async (completions, options) => {
+    const { total } = await scoreCompletions(named, completions, options);
+    return total.some(Number.isNaN) ? Array.from(total, (value) => (Number.isNaN(value) ? null : value)) : total;
+  };
 }
 
-function checkValues(name: string, values: Float64Array, rows: number): void {
+function checkValues(name: string, values: RewardValues, rows: number): void {
   if (!ArrayBuffer.isView(values) && !Array.isArray(values)) {
     throw new TrainingError(
-      `reward '${name}' returned ${described(values)}; return a Float64Array with one number per completion (${rows})`,
+      `reward '${name}' returned ${described(values)}; return a Float64Array with one number per completion (${rows}), or an array with null where the reward does not apply`,
     );
   }
   if (values.length !== rows) {
@@ -128,10 +135,10 @@ function checkValues(name: string, values: Float64Array, rows: number): void {
       `reward '${name}' returned ${values.length} values for ${rows} completions; return one per completion`,
     );
   }
-  const bad = values.findIndex((value) => !Number.isFinite(value));
+  const bad = Array.from(values).findIndex((value) => value !== null && !Number.isFinite(value));
   if (bad >= 0) {
     throw new TrainingError(
-      `reward '${name}' returned ${shown(values[bad])} for row ${bad}; rewards must be finite numbers`,
+      `reward '${name}' returned ${shown(values[bad])} for row ${bad}; rewards must be finite numbers, or null where they do not apply`,
     );
   }
 }

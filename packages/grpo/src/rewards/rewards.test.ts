@@ -34,6 +34,24 @@ test('the total is the weighted sum, and each reward is kept by name', async () 
   expect(await combineRewards(parts)(completions)).toEqual(total);
 });
 
+test('a reward that does not apply is null, and does not count', async () => {
+  const parts = [
+    { name: 'code', reward: () => [1, null, null, 3] },
+    { name: 'prose', reward: gives(1, 2, 3, 4), weight: 2 },
+  ];
+  const { total, rewards } = await scoreCompletions(parts, completions);
+  expect([...total]).toEqual([3, 4, 6, 11]);
+  expect([...rewards.code!]).toEqual([1, Number.NaN, Number.NaN, 3]);
+  const alone = combineRewards([parts[0]!]);
+  expect(await alone(completions)).toEqual([1, null, null, 3]);
+  expect([...(await scoreCompletions([{ name: 'nested', reward: alone }], completions)).total]).toEqual([
+    1,
+    Number.NaN,
+    Number.NaN,
+    3,
+  ]);
+});
+
 test('options reach every reward, and an abort rejects with its reason', async () => {
   const seen: unknown[] = [];
   const options = { signal: new AbortController().signal };

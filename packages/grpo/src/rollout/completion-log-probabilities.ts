@@ -1,5 +1,5 @@
 import { checkOptions } from '@rarefy/core';
-import { type CausalLanguageModel, tokenLogProbabilities } from '@rarefy/lm';
+import { type CausalLanguageModel, tokenEntropies, tokenLogProbabilities } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Prompts padded on the left, int32 [rows, P]; completions padded on the right, int32 [rows, C]. Masks are 1 for real tokens. */
@@ -21,7 +21,7 @@ export interface CompletionLogProbabilityOptions {
  * The logits that predict each completion token, [rows · C, vocabulary], and the tokens, int32 [rows · C]. Computes logits of
  * completion columns only. Call inside a tidy.
  */
-export function completionLogits(
+function completionLogits(
   model: CausalLanguageModel,
   { promptIds, promptMask, completionIds, completionMask }: CompletionBatch,
   positions?: tf.Tensor2D,
@@ -50,4 +50,23 @@ export function completionLogProbabilities(
     const { logits, ids } = completionLogits(model, batch, positions);
     return tf.reshape(tokenLogProbabilities(logits, ids, temperature), batch.completionIds.shape);
   });
+}
+
+/**
+ * Log-probability and entropy (in nats) of each completion token under the model: [rows, C] each, from one forward pass. Both are
+ * differentiable. Values at padding are meaningless; mask them out. Call inside a tidy.
+ */
+export function completionLogProbabilitiesAndEntropies(
+  model: CausalLanguageModel,
+  batch: CompletionBatch,
+  options: CompletionLogProbabilityOptions = {},
+): { readonly logProbabilities: tf.Tensor2D; readonly entropies: tf.Tensor2D } {
+  checkOptions(options, ['temperature', 'positions'], 'completionLogProbabilitiesAndEntropies');
+  const { temperature = 1, positions } = options;
+  const { logits, ids } = completionLogits(model, batch, positions);
+  const shaped = (values: tf.Tensor1D) => tf.reshape(values, batch.completionIds.shape) as tf.Tensor2D;
+  return {
+    logProbabilities: shaped(tokenLogProbabilities(logits, ids, temperature)),
+    entropies: shaped(tokenEntropies(logits, temperature)),
+  };
 }

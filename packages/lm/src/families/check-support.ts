@@ -2,9 +2,9 @@ import { InputError } from '@rarefy/core';
 import type { ConfigReader } from './config.js';
 
 /**
- * Fields of config.json that change the arithmetic of some decoder, by the values at which they change nothing. A family reads those
- * that it honors; any other one must have one of these values, or be null. transformers ignores fields that are not listed here and
- * not read.
+ * Fields of config.json that change the arithmetic of some decoder, by the values at which they change nothing. A family reads
+ * those that it honors; any other one must have one of these values, or be null. Fields that are neither read nor listed are
+ * ignored, as in transformers.
  */
 const arithmeticFields: readonly (readonly [neutral: readonly unknown[], fields: string])[] = [
   [[false], 'add_cross_attention alibi attention_bias mlp_bias parallel_attn qk_layernorm rope_interleaved'],

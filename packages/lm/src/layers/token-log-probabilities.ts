@@ -35,17 +35,31 @@ export function tokenLogProbabilities(logits: tf.Tensor2D, ids: tf.Tensor1D, tem
 }
 
 /**
- * Entropy of softmax(logits / temperature) of each row, in nats: [n]. A metric: its gradient is zero.
+ * Entropy of softmax(logits / temperature) of each row, in nats: [n].
+ *
+ * One differentiable op that keeps only the logits and 2n numbers between forward and backward pass. The gradient is
+ * -dy · p · (log p + entropy) / temperature.
  * @param logits [n, vocabulary], finite
+ * @param temperature > 0; default 1
+ * @throws InvalidArgumentError if `temperature` is not finite and > 0.
  */
 export function tokenEntropies(logits: tf.Tensor2D, temperature = 1): tf.Tensor1D {
   checkTemperature(temperature);
-  const shape = logits.shape;
-  return tf.customGrad<tf.Tensor1D>((input) => {
-    const rows = scaled(input as tf.Tensor2D, temperature);
-    const logProbabilities = tf.sub(rows, tf.logSumExp(rows, 1, true));
+  return tf.customGrad<tf.Tensor1D>((input, save) => {
+    const kept = input as tf.Tensor2D;
+    const normalizers = tf.logSumExp(scaled(kept, temperature), 1, true) as tf.Tensor2D; // [n, 1]
+    const logProbabilities = tf.sub(scaled(kept, temperature), normalizers);
     const value = tf.neg(tf.sum<tf.Tensor1D>(tf.mul(tf.exp(logProbabilities), logProbabilities), 1));
-    return { value, gradFunc: () => tf.zeros(shape) };
+    (save as tf.GradSaveFunc)([kept, normalizers, value]);
+    const gradFunc = (dy: tf.Tensor1D, saved: tf.Tensor[]) =>
+      tf.tidy(() => {
+        const [kept, normalizers, entropies] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
+        const slope = tf.expandDims(tf.neg(scaled(dy, temperature)), 1); // [n, 1]
+        const logProbabilities = tf.sub(scaled(kept, temperature), normalizers);
+        const slopes = tf.mul(tf.exp(logProbabilities), tf.add(logProbabilities, tf.expandDims(entropies, 1)));
+        return tf.mul(slopes, slope);
+      });
+    return { value, gradFunc };
   })(logits);
 }
 
