@@ -50,14 +50,17 @@ const pairs = prompts.map(({ prompt }, index) => ({
 type Trainer = (model: CausalLanguageModel, options: Omit<TrainingOptions, 'learningRate'>) => Promise<unknown>;
 
 const sft: Trainer = (model, options) =>
-  trainLanguageModel({ model, tokenizer, config }, {
-    ...{ kind: 'sft', data: 'test', learningRate: 0.05 },
-    examples: shuffled(
-      prompts.map(({ prompt }) => ({ ids: Int32Array.from(tokenizer.encode(prompt)), firstTrained: 1 })),
-      { batchSize: 2, seed: 1 },
-    ),
-    ...options,
-  });
+  trainLanguageModel(
+    { model, tokenizer, config },
+    {
+      ...{ kind: 'sft', data: 'test', learningRate: 0.05 },
+      examples: shuffled(
+        prompts.map(({ prompt }) => ({ ids: Int32Array.from(tokenizer.encode(prompt)), firstTrained: 1 })),
+        { batchSize: 2, seed: 1 },
+      ),
+      ...options,
+    },
+  );
 
 const rewards: Trainer = async (model, options) => {
   const reward = rewardModel(model);

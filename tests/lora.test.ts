@@ -60,7 +60,10 @@ const lossOf = (model: CausalLanguageModel) =>
     const { ids, mask } = padRight(rows);
     const hidden = model.hiddenStates(ids, mask);
     const logits = model.logits(tf.reshape(hidden, [-1, shared.hidden_size]));
-    const targets = tf.tensor1d(Array.from(ids.dataSync(), (id) => (id * 7 + 1) % shared.vocab_size), 'int32');
+    const targets = tf.tensor1d(
+      Array.from(ids.dataSync(), (id) => (id * 7 + 1) % shared.vocab_size),
+      'int32',
+    );
     return tf.neg(tf.mean(tokenLogProbabilities(logits, targets))) as tf.Scalar;
   });
 

@@ -191,45 +191,51 @@ describeOnBackends('adapters of PEFT', () => {
         "its base_model_name_or_path is 'org/name', which is no model folder here",
       );
       await expect(loadLanguageModel(await changed({ base_model_name_or_path: null }))).rejects.toThrow('is missing');
-      await expect(loadLanguageModel(await changed({ base_model_name_or_path: '.' }))).rejects.toThrow('adapter itself');
+      await expect(loadLanguageModel(await changed({ base_model_name_or_path: '.' }))).rejects.toThrow(
+        'adapter itself',
+      );
     });
   });
 });
 
 const python = process.env.RAREFY_PEFT_PYTHON;
-test.skipIf(!python)('PEFT in Python reads what we write (needs RAREFY_PEFT_PYTHON)', async () => {
-  await activate('wasm');
-  for (const name of Object.keys(bases) as Name[]) {
-    const { ids, mask } = await expectedOf(name);
-    const model = lora(await baseOf(name), { rank: 4, alpha: 7, seed: 3 });
-    for (const [key, weight] of Object.entries(model.parameters)) {
-      if (key.includes('lora_B')) weight.assign(tf.randomNormal(weight.shape, 0, 0.3, 'float32', 9));
+test.skipIf(!python)(
+  'PEFT in Python reads what we write (needs RAREFY_PEFT_PYTHON)',
+  async () => {
+    await activate('wasm');
+    for (const name of Object.keys(bases) as Name[]) {
+      const { ids, mask } = await expectedOf(name);
+      const model = lora(await baseOf(name), { rank: 4, alpha: 7, seed: 3 });
+      for (const [key, weight] of Object.entries(model.parameters)) {
+        if (key.includes('lora_B')) weight.assign(tf.randomNormal(weight.shape, 0, 0.3, 'float32', 9));
+      }
+      const head = { shape: [1, 48], data: Float32Array.from({ length: 48 }, (_, at) => Math.sin(at)) };
+      const extra = new Map(name === 'reward' ? [['score.weight', head]] : []);
+      const written = join(folder, name, 'written');
+      await mkdir(written, { recursive: true });
+      await saveLanguageModel(written, { model, tokenizer, extra });
+      const reward = rewardModel(model, extra);
+      const values = name === 'reward' ? reward.score(ids, mask) : model.forward(ids, mask).logits;
+      const file = join(folder, name, 'values.safetensors');
+      await writeSafetensors(file, {
+        ids: { dtype: 'I32', shape: [2, 10], data: (await ids.data()) as Int32Array },
+        mask: { dtype: 'I32', shape: [2, 10], data: (await mask.data()) as Int32Array },
+        [name === 'reward' ? 'rewards' : 'logits']: {
+          dtype: 'F32',
+          shape: values.shape,
+          data: (await values.data()) as Float32Array,
+        },
+      });
+      const script = new URL('python/peft_adapters.py', import.meta.url).pathname;
+      const out = execFileSync(python!, [script, 'read', join(folder, name, 'base'), written, file], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const { error, merged } = JSON.parse(out.trim().split('\n').at(-1)!);
+      expect(error, name).toBeLessThan(1e-5);
+      expect(merged, name).toBeLessThan(1e-5);
+      reward.dispose();
     }
-    const head = { shape: [1, 48], data: Float32Array.from({ length: 48 }, (_, at) => Math.sin(at)) };
-    const extra = new Map(name === 'reward' ? [['score.weight', head]] : []);
-    const written = join(folder, name, 'written');
-    await mkdir(written, { recursive: true });
-    await saveLanguageModel(written, { model, tokenizer, extra });
-    const reward = rewardModel(model, extra);
-    const values = name === 'reward' ? reward.score(ids, mask) : model.forward(ids, mask).logits;
-    const file = join(folder, name, 'values.safetensors');
-    await writeSafetensors(file, {
-      ids: { dtype: 'I32', shape: [2, 10], data: (await ids.data()) as Int32Array },
-      mask: { dtype: 'I32', shape: [2, 10], data: (await mask.data()) as Int32Array },
-      [name === 'reward' ? 'rewards' : 'logits']: {
-        dtype: 'F32',
-        shape: values.shape,
-        data: (await values.data()) as Float32Array,
-      },
-    });
-    const script = new URL('python/peft_adapters.py', import.meta.url).pathname;
-    const out = execFileSync(python!, [script, 'read', join(folder, name, 'base'), written, file], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const { error, merged } = JSON.parse(out.trim().split('\n').at(-1)!);
-    expect(error, name).toBeLessThan(1e-5);
-    expect(merged, name).toBeLessThan(1e-5);
-    reward.dispose();
-  }
-}, 300_000);
+  },
+  300_000,
+);

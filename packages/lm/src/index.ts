@@ -34,8 +34,8 @@ export type {
   ModelOutput,
 } from './families/causal-language-model.js';
 export { checkLoaded, checkModel, checkTokenizer } from './families/check-model.js';
-export { recomputed } from './families/forward-defaults.js';
 export { checkOutputHead, checkParameters, checkTrainable } from './families/check-trainable.js';
+export { recomputed } from './families/forward-defaults.js';
 export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
 export { fromLayersModel, type LayersModel, type LayersModelOptions } from './families/from-layers-model.js';
 export { initialWeights, languageModel, type WeightValues, weightsDigest } from './families/language-model.js';

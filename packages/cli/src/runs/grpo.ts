@@ -1,4 +1,5 @@
 import type { CallOptions } from '@rarefy/core';
+import { adapterOptions } from '../open/adapter.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -7,6 +8,7 @@ export const grpoOptions = {
   ...trainOptions,
   ...outOption('grpo'),
   ...modelOption,
+  ...adapterOptions,
   ...samplingOptions,
   ...under('Sampling', {
     sampler: {
@@ -79,6 +81,7 @@ export async function trainPolicy(
   const { readPairs, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
   const { modelFolder, openModel } = await import('../open/model.js');
+  const { trainedModel } = await import('../open/adapter.js');
   const { openRewards } = await import('../open/rewards.js');
   const { seed, batchSize, groupSize, beta, maxRefills, temperature, microBatchSize, learningRate } = values;
   return runTraining(
@@ -87,12 +90,15 @@ export async function trainPolicy(
       values,
       shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
-        const policy = await openModel(await modelFolder(values.model), options);
+        const opened = await openModel(await modelFolder(values.model), options);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
-        const weighed = await openRunWeights(prompts, values, given, { languageModel: policy, isContinued }, options);
+        const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
         const { sampler, digest } = await policySampler(values, prompts.length, weighed?.weights);
-        const reference = beta > 0 ? (await loadLanguageModel(policy.folder)).model : undefined;
+        const policy = await trainedModel(opened, values);
+        // With the adapter off, the policy is the model that it started from.
+        const start = async () => policy.model.adapter?.base ?? (await loadLanguageModel(policy.folder)).model;
+        const reference = beta > 0 ? await start() : undefined;
         return {
           ...{ loaded: policy, prompts, rewards, weighed, sampler, reference },
           settings: { ...values, model: policy.folder },

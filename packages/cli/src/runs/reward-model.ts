@@ -1,5 +1,6 @@
 import type { CallOptions } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
+import { adapterOptions } from '../open/adapter.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -8,6 +9,7 @@ export const rewardModelOptions = {
   ...trainOptions,
   ...outOption('rm'),
   ...modelOption,
+  ...adapterOptions,
   ...samplingOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
@@ -37,6 +39,7 @@ export async function trainRm(
   const { readPairs, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
+  const { trainedModel } = await import('../open/adapter.js');
   const { seed, maxSteps, maxLength, batchSize, learningRate, centerRewardsCoefficient } = values;
   return runTraining(
     {
@@ -44,12 +47,13 @@ export async function trainRm(
       values,
       shown: ['loss', 'accuracy', 'margin'],
       async open(isContinued) {
-        const loaded = await openModel(await modelFolder(values.model), options);
+        const opened = await openModel(await modelFolder(values.model), options);
         const pairs: Pair[] = [];
         for await (const pair of readPairs(values.pairs, options)) pairs.push(pair);
         const prompts = await uniquePrompts(pairs);
-        const weighed = await openRunWeights(prompts, values, given, { languageModel: loaded, isContinued }, options);
+        const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
         const sampler = weighed && weightedSampler(pairWeights(pairs, prompts, weighed.weights), { seed });
+        const loaded = await trainedModel(opened, values);
         const reward = rewardModel(loaded.model, loaded.extra);
         return {
           ...{ loaded, pairs, weighed, sampler, reward },

@@ -1,4 +1,5 @@
 import { type CallOptions, digest } from '@rarefy/core';
+import { adapterOptions } from '../open/adapter.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { concatenated } from './base.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
@@ -7,6 +8,7 @@ export const sftOptions = {
   ...trainOptions,
   ...outOption('sft'),
   ...modelOption,
+  ...adapterOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
     'learning-rate': {
@@ -23,6 +25,7 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
   const { chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
   const { readPairs } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
+  const { trainedModel } = await import('../open/adapter.js');
   const { maxSteps, seed, batchSize, learningRate } = values;
   await runTraining(
     {
@@ -30,7 +33,7 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
       values,
       shown: ['loss'],
       async open() {
-        const loaded = await openModel(await modelFolder(values.model), options);
+        const loaded = await trainedModel(await openModel(await modelFolder(values.model), options), values);
         const format = chatFormat(loaded.tokenizer);
         const { maxPositions } = loaded.model.description;
         const examples: { ids: Int32Array; firstTrained: number }[] = [];

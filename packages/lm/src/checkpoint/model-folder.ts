@@ -7,7 +7,14 @@ import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
 import { rewardHeadName } from '../families/reward-model.js';
 import { mergeLora } from '../lora/lora.js';
-import { hasAdapter, loadLora, readAdapterConfig, readAdapterWeights, saveAdapter } from '../lora/peft-files.js';
+import {
+  hasAdapter,
+  loadLora,
+  readAdapterConfig,
+  readAdapterWeights,
+  removeAdapter,
+  saveAdapter,
+} from '../lora/peft-files.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { loadTokenizer, saveTokenizer } from '../tokenizer/tokenizer-files.js';
 import { runFolderHint } from './checkpoint-folders.js';
@@ -76,7 +83,7 @@ async function loadMerged(folder: string, adapters: readonly string[]): Promise<
   const merged = mergeLora(model);
   model.dispose();
   const tokenizer = (await fileExists(join(folder, 'tokenizer.json'))) ? await loadTokenizer(folder) : base.tokenizer;
-  return { model: merged, tokenizer, config: base.config, extra: extra.size > 0 ? extra : base.extra };
+  return { ...base, model: merged, tokenizer, extra: extra.size > 0 ? extra : base.extra };
 }
 
 async function holdsModel(path: string): Promise<boolean> {
@@ -93,7 +100,8 @@ function savedWeights({ adapter, frozen, parameters }: CausalLanguageModel): Cau
 /**
  * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Weights are
  * saved in float32, and config.json says so, whatever their type was in the file that they come from. Each file is written whole or
- * not at all. Of a model with an adapter, only the adapter is written, in the layout of PEFT, and the tokenizer.
+ * not at all. Of a model with an adapter, only the adapter is written, in the layout of PEFT, and the tokenizer; an adapter goes
+ * before a whole model that the folder already has, and is removed by one that is saved later.
  * @throws InvalidArgumentError if a model of a built-in family has no `config`.
  */
 export async function saveLanguageModel(
@@ -113,6 +121,7 @@ export async function saveLanguageModel(
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  await removeAdapter(folder);
 }
 
 /** Fields that transformers accepts only as floating-point numbers: JavaScript would write 15.0 as 15. */

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { linear } from './basic-layers.js';
 
 /** Low-rank updates of linear layers: y = layer(x) + scaling · (x · Aᵀ) · Bᵀ (Hu et al. 2021). */
 export interface LowRankUpdates {
@@ -31,5 +30,30 @@ export function withUpdate(
   name: string,
 ): tf.Tensor {
   const [a, b] = lowRankNames(name).map((each) => weights[each]);
-  return a && b ? tf.add(y, linear(linear(x, a), b)) : y;
+  return a && b ? addUpdate(y, x, a, b) : y;
+}
+
+/**
+ * y + (x · Aᵀ) · Bᵀ over the last axis, as one differentiable op. tfjs would keep both terms of the sum for the backward pass, which
+ * are as large as `y`; this keeps `x`, which the layer keeps too, and x · Aᵀ.
+ * @param x [..., in]
+ * @param a [rank, in]
+ * @param b [out, rank]
+ */
+export function addUpdate(y: tf.Tensor, x: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  const asRows = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, tensor.shape.at(-1)!]) as tf.Tensor2D;
+  return tf.customGrad((...given) => {
+    const down = tf.matMul(asRows(x), a as tf.Tensor2D, false, true);
+    const value = tf.add(y, tf.reshape(tf.matMul(down, b as tf.Tensor2D, false, true), y.shape));
+    (given.at(-1) as tf.GradSaveFunc)([x, a, b, down]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
+      tf.tidy(() => {
+        const [x, a, b, down] = saved as [tf.Tensor, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+        const slope = asRows(dy);
+        const ofDown = tf.matMul(slope, b);
+        const ofX = tf.reshape(tf.matMul(ofDown, a), x.shape);
+        return [tf.clone(dy), ofX, tf.matMul(ofDown, asRows(x), true), tf.matMul(slope, down, true)];
+      });
+    return { value, gradFunc };
+  })(y, x, a, b);
 }

@@ -188,7 +188,8 @@ export function checkedUpdates(
     expected.set(a, [rank, into]).set(b, [out, rank]);
   }
   const unknown = [...weights.keys()].find((name) => !expected.has(name));
-  if (unknown !== undefined) throw new ShapeError(`the adapter has '${unknown}', which belongs to no layer of the base`);
+  if (unknown !== undefined)
+    throw new ShapeError(`the adapter has '${unknown}', which belongs to no layer of the base`);
   for (const [name, shape] of expected) {
     const found = weights.get(name)?.shape;
     if (found?.join() === shape.join()) continue;

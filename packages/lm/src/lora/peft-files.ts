@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, InvalidArgumentError } from '@rarefy/core';
 import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
@@ -39,18 +39,23 @@ export async function loadLora(base: CausalLanguageModel, folder: string): Promi
   const weights = await readAdapterWeights(folder);
   const extra = new Map([...weights].filter(([name]) => name === rewardHeadName));
   const updates = checkedUpdates(base, rank, new Map([...weights].filter(([name]) => !extra.has(name))));
-  const updated = linearLayers(base).filter(({ name }) => Object.keys(updates).some((key) => key.startsWith(`${name}.`)));
+  const updated = linearLayers(base).filter(({ name }) =>
+    Object.keys(updates).some((key) => key.startsWith(`${name}.`)),
+  );
   const isComplete = named !== undefined && targeted(linearLayers(base), named).length === updated.length;
   const targets = isComplete ? named : updated.map(({ name }) => name); // PEFT may have left out layers
   const settings = { rank, alpha, targets, ...(basePath !== undefined && { basePath }) };
   return { model: withAdapter(base, settings, updates), extra };
 }
 
-/** Whether the folder has an adapter, and not the weights of a whole model. */
-export async function hasAdapter(folder: string): Promise<boolean> {
-  for (const file of ['model.safetensors', 'model.safetensors.index.json'])
-    if (await fileExists(join(folder, file))) return false;
+/** Whether the folder has an adapter. As in transformers, it then goes before the weights of a whole model. */
+export function hasAdapter(folder: string): Promise<boolean> {
   return fileExists(join(folder, configFile));
+}
+
+/** Removes the adapter of a folder that gets a whole model. */
+export async function removeAdapter(folder: string): Promise<void> {
+  for (const file of [configFile, weightsFile]) await rm(join(folder, file), { force: true });
 }
 
 /** Writes the adapter of a model as PEFT does. `extra` may hold a reward head. */
