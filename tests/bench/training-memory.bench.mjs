@@ -1,9 +1,10 @@
 import { adamW, chooseBackend, languageModel, lora, padRight, recomputed, tokenLogProbabilities } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 
-/** SmolLM2-135M, with random weights. */
-const config = {
+/** The sizes of SmolLM2-135M. */
+const small = {
   model_type: 'llama',
+  head_dim: 64,
   vocab_size: 49_152,
   hidden_size: 576,
   intermediate_size: 1536,
@@ -14,18 +15,30 @@ const config = {
   rms_norm_eps: 1e-5,
   tie_word_embeddings: true,
 };
+/** The sizes of Qwen3-0.6B. */
+const large = {
+  ...small,
+  model_type: 'qwen3',
+  head_dim: 128,
+  vocab_size: 151_936,
+  hidden_size: 1024,
+  intermediate_size: 3072,
+  num_hidden_layers: 28,
+  num_attention_heads: 16,
+  num_key_value_heads: 8,
+};
 const rows = [2, 256];
 
-/** Peak of `tf.memory().numBytes` in one step of training, the weights and the moments of AdamW included. */
+/** Peak of `tf.memory().numBytes` in one step of training on 2 rows of 256 tokens, weights and moments of AdamW included. */
 export async function bench() {
   const { name: backend } = await chooseBackend();
   const results = [];
-  const measure = async (name, wrap) => {
-    const model = wrap(randomModel());
+  const measure = async (config, name, wrap) => {
+    const model = wrap(randomModel(config));
     const optimizer = adamW(model.parameters, { learningRate: 1e-4 });
     const started = process.cpuUsage();
     const { peakBytes } = await tf.profile(() => {
-      const { value, grads } = tf.variableGrads(() => lossOf(model), Object.values(model.parameters));
+      const { value, grads } = tf.variableGrads(() => lossOf(model, config), Object.values(model.parameters));
       optimizer.step(grads);
       tf.dispose(grads);
       return value;
@@ -34,23 +47,25 @@ export async function bench() {
     optimizer.dispose();
     model.dispose();
     tf.disposeVariables();
-    const kept = results[0];
+    const first = config === small ? results[0] : undefined;
     results.push({
       name: `${name}, peak memory of a step (${backend})`,
       value: peakBytes / 1e6,
       unit: 'MB',
-      ...(kept && { against: 'all weights trained', ratio: peakBytes / 1e6 / kept.value }),
+      ...(first && { against: 'all weights trained', ratio: peakBytes / 1e6 / first.value }),
     });
     results.push({ name: `${name}, work`, value: (user + system) / 1e6, unit: 'cpu s' });
   };
-  await measure('all weights trained', (model) => model);
-  await measure('all weights trained, recomputed', recomputed);
-  await measure('LoRA of rank 16', (model) => lora(model, { rank: 16, seed: 1 }));
-  await measure('LoRA of rank 16, recomputed', (model) => recomputed(lora(model, { rank: 16, seed: 1 })));
+  const adapted = (model) => lora(model, { rank: 16, seed: 1 });
+  await measure(small, '135M, all weights trained', (model) => model);
+  await measure(small, '135M, all weights trained, recomputed', recomputed);
+  await measure(small, '135M, LoRA of rank 16', adapted);
+  await measure(small, '135M, LoRA of rank 16, recomputed', (model) => recomputed(adapted(model)));
+  await measure(large, '0.6B, LoRA of rank 16, recomputed', (model) => recomputed(adapted(model)));
   return results;
 }
 
-function lossOf(model) {
+function lossOf(model, config) {
   return tf.tidy(() => {
     const { ids, mask } = padRight(
       Array.from({ length: rows[0] }, (_, row) =>
@@ -64,18 +79,19 @@ function lossOf(model) {
 }
 
 /** Weights that cost little to make. */
-function randomModel() {
-  const { hidden_size: width, intermediate_size: inner, num_hidden_layers: layers } = config;
-  const headSize = width / config.num_attention_heads;
+function randomModel(config) {
+  const { hidden_size: width, intermediate_size: inner, num_hidden_layers: layers, head_dim: headSize } = config;
+  const [queries, keys] = [config.num_attention_heads * headSize, config.num_key_value_heads * headSize];
   const shapes = { 'model.embed_tokens.weight': [config.vocab_size, width], 'model.norm.weight': [width] };
   for (let layer = 0; layer < layers; layer++) {
     for (const [name, shape] of Object.entries({
       input_layernorm: [width],
       post_attention_layernorm: [width],
-      'self_attn.q_proj': [width, width],
-      'self_attn.k_proj': [headSize * config.num_key_value_heads, width],
-      'self_attn.v_proj': [headSize * config.num_key_value_heads, width],
-      'self_attn.o_proj': [width, width],
+      'self_attn.q_proj': [queries, width],
+      'self_attn.k_proj': [keys, width],
+      'self_attn.v_proj': [keys, width],
+      'self_attn.o_proj': [width, queries],
+      ...(config.model_type === 'qwen3' && { 'self_attn.q_norm': [headSize], 'self_attn.k_norm': [headSize] }),
       'mlp.gate_proj': [inner, width],
       'mlp.up_proj': [inner, width],
       'mlp.down_proj': [width, inner],
