@@ -227,7 +227,9 @@ describe('adapters', { timeout: 300_000 }, () => {
     expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('lora.alpha was 4 and is now 3') });
 
     const model = examples('models/tiny');
-    expect(await rm('adapter-rm', '--lora-rank 1 --lora-targets q_proj --lora-targets v_proj')).toMatchObject({ code: 0 });
+    expect(await rm('adapter-rm', '--lora-rank 1 --lora-targets q_proj --lora-targets v_proj')).toMatchObject({
+      code: 0,
+    });
     expect(JSON.parse(read('adapter-rm/adapter_config.json'))).toMatchObject({
       ...{ target_modules: ['q_proj', 'v_proj'], task_type: 'SEQ_CLS' },
     });

@@ -53,3 +53,15 @@ test('the nearest name is found for a text with few other letters, and for no ot
   expect(nearestName('fromWeight', ['read', 'fromWeights'])).toBe('fromWeights');
   expect(nearestName('prompts', ['read', 'fromWeights'])).toBeUndefined();
 });
+
+test('rejects a list, and a signal or a listener of another type', () => {
+  const refused = (options: object) => () => checkOptions(options, known, 'umap');
+  expect(refused([1])).toThrow('the options of umap must be an object, got an array');
+  expect(refused(() => {})).toThrow('the options of umap must be an object, got a function');
+  expect(refused({ signal: new AbortController() })).toThrow(
+    'signal must be an AbortSignal, got an object; give its `signal`',
+  );
+  expect(refused({ signal: 'stop' })).toThrow('signal must be an AbortSignal, got a string');
+  expect(refused({ onEvent: 'log' })).toThrow('onEvent must be a function, got "log"');
+  checkOptions({ signal: AbortSignal.timeout(1), onEvent: () => {} }, known, 'umap');
+});

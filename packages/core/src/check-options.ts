@@ -1,3 +1,5 @@
+import { described } from './check-items.js';
+import { shown } from './checks.js';
 import { InvalidArgumentError } from './errors.js';
 
 /** Names of {@link CallOptions}, for `checkOptions` in functions whose options extend them. */
@@ -5,12 +7,12 @@ export const callOptionNames = ['signal', 'onEvent'] as const;
 
 /**
  * Rejects options whose name is not in `known`, which JavaScript would otherwise ignore. An option whose value is undefined counts
- * as absent.
+ * as absent. Also checks the types of `signal` and `onEvent`.
  * @param known all option names
  * @param where name of the function, for the message
  * @returns `options`, or an empty object if it is undefined, so that the check of each required option names it
- * @throws InvalidArgumentError if `options` is neither undefined nor an object, or if it has an unknown name. The message suggests
- *   the nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
+ * @throws InvalidArgumentError if `options` is neither undefined nor an object, or is an array; if it has an unknown name; if `signal`
+ *   is not an AbortSignal or `onEvent` not a function. The message suggests the nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
  */
 export function checkOptions<Options extends object>(
   options: Options | undefined,
@@ -18,14 +20,22 @@ export function checkOptions<Options extends object>(
   where: string,
 ): Options {
   if (options === undefined) return {} as Options;
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidArgumentError(`the options of ${where} must be an object, got ${JSON.stringify(options)}`);
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidArgumentError(`the options of ${where} must be an object, got ${shown(options)}`);
   }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue;
     const near = nearestName(name, known);
     const hint = near === undefined ? `it has ${listed(known)}` : `did you mean "${near}"?`;
     throw new InvalidArgumentError(`${where} has no option "${name}"; ${hint}`);
+  }
+  const { signal, onEvent } = options as { readonly signal?: unknown; readonly onEvent?: unknown };
+  if (signal !== undefined && typeof Object(signal).throwIfAborted !== 'function') {
+    const hint = Object(Object(signal).signal) === Object(signal).signal ? '; give its `signal`' : '';
+    throw new InvalidArgumentError(`signal must be an AbortSignal, got ${described(signal)}${hint}`);
+  }
+  if (onEvent !== undefined && typeof onEvent !== 'function') {
+    throw new InvalidArgumentError(`onEvent must be a function, got ${shown(onEvent)}`);
   }
   return options;
 }

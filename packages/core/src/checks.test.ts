@@ -105,3 +105,8 @@ test('a weight transform is no weighting, for the compiler and at run time', () 
   expect(unmarked.kind).toBeUndefined();
   expect(() => checkWeighting(undefined as unknown as Weighting)).toThrow('must be a function');
 });
+
+test('the error for a weighting that is none names its kind, not its source', () => {
+  const given = [() => new Float64Array(1)] as unknown as Weighting;
+  expect(() => checkWeighting(given)).toThrow('must be a function from densities to weights, got an array');
+});

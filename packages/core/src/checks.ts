@@ -95,7 +95,7 @@ export function notFiniteAt({ data, cols }: Matrix, index: number, name: string,
  */
 export function checkWeighting(weighting: Weighting): void {
   if (typeof weighting !== 'function') {
-    throw new InvalidArgumentError(`a weighting must be a function from densities to weights, got ${weighting}`);
+    throw new InvalidArgumentError(`a weighting must be a function from densities to weights, got ${shown(weighting)}`);
   }
   if ((weighting as Weighting | WeightTransform).kind !== 'weight-transform') return;
   throw new InvalidArgumentError(

@@ -67,3 +67,9 @@ test('the error for a value that is not a finite float32 names row and column', 
   }
   expect(() => matrix([['1' as unknown as number]])).toThrow('got "1"');
 });
+
+test('rejects what is not an array', () => {
+  const given = (rows: unknown) => () => matrix(rows as number[][]);
+  expect(given(undefined)).toThrow('matrix needs an array of rows, or of numbers, got undefined');
+  expect(given(Promise.resolve([[1]]))).toThrow('matrix needs an array of rows, or of numbers, got a promise');
+});

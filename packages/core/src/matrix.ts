@@ -1,3 +1,4 @@
+import { described } from './check-items.js';
 import { checkInteger } from './checks.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from './errors.js';
 import type { Matrix } from './spec/matrix.js';
@@ -9,11 +10,14 @@ import type { Matrix } from './spec/matrix.js';
  * @param cols number of columns; required for numbers in one array
  * @throws ShapeError if the rows differ in length or the numbers do not fill the last row; NotFiniteError if a value is not a
  * number, is
- *   NaN or infinite, or exceeds float32; InvalidArgumentError if `cols` is missing or not an integer ≥ 0.
+ *   NaN or infinite, or exceeds float32; InvalidArgumentError if `rows` is not an array, or `cols` is missing or not an integer ≥ 0.
  */
 export function matrix(rows: readonly ArrayLike<number>[], cols?: number): Matrix;
 export function matrix(numbers: ArrayLike<number>, cols: number): Matrix;
 export function matrix(values: readonly ArrayLike<number>[] | ArrayLike<number>, cols?: number): Matrix {
+  if (!Array.isArray(values) && !ArrayBuffer.isView(values)) {
+    throw new InvalidArgumentError(`matrix needs an array of rows, or of numbers, got ${described(values)}`);
+  }
   if (cols !== undefined) checkInteger('cols', cols, 0);
   return typeof values[0] === 'object'
     ? fromRows(values as readonly ArrayLike<number>[], cols)

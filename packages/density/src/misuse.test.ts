@@ -108,3 +108,9 @@ test('an estimator that is none, an index in place of its factory, and points th
   }
   await expect(weighPrompts(untyped<string[]>(new Set(['a'])), untyped({}))).rejects.toThrow('needs an array of items');
 });
+
+test('a weighting of what is no list of densities, and a list of weightings, are refused', async () => {
+  expect(() => inverseDensity()(untyped('abc'))).toThrow('densities must be a Float64Array with one density per row');
+  expect(() => inverseDensity()(untyped(Promise.resolve()))).toThrow('got a promise; did you forget await?');
+  expect(() => compose(untyped([inverseDensity()]))).toThrow('from densities to weights, got an array');
+});

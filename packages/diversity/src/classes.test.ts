@@ -158,3 +158,21 @@ describe('noveltyUtility', () => {
     expect(() => noveltyUtility(['a'], [1], { decay: 1 } as object)).toThrow('noveltyUtility has no option "decay"');
   });
 });
+
+test('a text, or nothing, is refused where a list is needed', () => {
+  const calls: ((values: never) => unknown)[] = [
+    classCounts,
+    effectiveNumber,
+    semanticEntropy,
+    (values) => expectedDistinct(values, 1),
+    (values) => passAtK(values, 1),
+    (values) => noveltyUtility(values, [1]),
+    (values) => noveltyUtility([1], values),
+    (values) => equivalenceClasses(values, () => true),
+  ];
+  for (const call of calls) {
+    for (const wrong of ['abc', undefined, new Set([1])])
+      expect(() => call(wrong as never)).toThrow(InvalidArgumentError);
+  }
+  expect(() => classCounts('abc' as never)).toThrow('labels must be an array, got a string');
+});

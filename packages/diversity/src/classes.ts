@@ -1,4 +1,4 @@
-import { checkFinite, checkInteger, checkOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { checkFinite, checkInteger, checkOptions, described, InvalidArgumentError, ShapeError } from '@rarefy/core';
 
 /** The class of each answer: equal values are the same class. Numbers or strings, such as a final result or a normalized text. */
 export type Labels = ArrayLike<string | number>;
@@ -18,6 +18,7 @@ export function equivalenceClasses<Item>(
   items: readonly Item[],
   equivalent: (first: Item, item: Item) => boolean,
 ): Int32Array {
+  checkList('items', items);
   const firsts: Item[] = [];
   return Int32Array.from(items, (item) => {
     const found = firsts.findIndex((first) => equivalent(first, item));
@@ -27,6 +28,7 @@ export function equivalenceClasses<Item>(
 
 /** How many items each class has, in the order of first members. For {@link effectiveNumber}. */
 export function classCounts(labels: Labels): number[] {
+  checkList('labels', labels);
   const counts = new Map<string | number, number>();
   for (const label of Array.from(labels)) counts.set(label, (counts.get(label) ?? 0) + 1);
   return [...counts.values()];
@@ -47,6 +49,7 @@ export function classCounts(labels: Labels): number[] {
  *   infinite.
  */
 export function effectiveNumber(counts: ArrayLike<number>, order = 1): number {
+  checkList('counts', counts);
   checkOrder(order);
   checkFinite(counts, 'count');
   const positive = Array.from(counts).filter((count, index) => {
@@ -54,6 +57,12 @@ export function effectiveNumber(counts: ArrayLike<number>, order = 1): number {
     return count > 0;
   });
   return positive.length === 0 ? Number.NaN : hillNumber(positive, order);
+}
+
+/** @throws InvalidArgumentError if `values` is neither an array nor a typed array. A string would count letters. */
+export function checkList(name: string, values: unknown): void {
+  if (Array.isArray(values) || ArrayBuffer.isView(values)) return;
+  throw new InvalidArgumentError(`${name} must be an array, got ${described(values)}`);
 }
 
 export function checkOrder(order: number): void {
@@ -100,6 +109,7 @@ export function entropy(weights: ArrayLike<number>): number {
  * @throws ShapeError if the lengths differ; NotFiniteError if a log-probability is NaN or infinite.
  */
 export function semanticEntropy(labels: Labels, logProbabilities?: ArrayLike<number>): number {
+  checkList('labels', labels);
   if (labels.length === 0) return Number.NaN;
   if (logProbabilities === undefined) return entropy(classCounts(labels));
   checkLength(logProbabilities, labels, 'log-probabilities');
@@ -133,6 +143,7 @@ export function semanticEntropy(labels: Labels, logProbabilities?: ArrayLike<num
  * @throws InvalidArgumentError if `k` is not such an integer; ShapeError if the lengths differ.
  */
 export function expectedDistinct(labels: Labels, k: number, good?: ArrayLike<boolean>): number {
+  checkList('labels', labels);
   const n = labels.length;
   checkInteger('k', k, 1, n);
   if (good !== undefined) checkLength(good, labels, 'values of good');
@@ -159,6 +170,7 @@ export function expectedDistinct(labels: Labels, k: number, good?: ArrayLike<boo
  * @throws InvalidArgumentError if `k` is not such an integer.
  */
 export function passAtK(good: ArrayLike<boolean>, k: number): number {
+  checkList('good', good);
   return expectedDistinct(new Int32Array(good.length), k, good);
 }
 
@@ -191,6 +203,8 @@ export function noveltyUtility(
   if (!(patience > 0 && patience <= 1)) {
     throw new InvalidArgumentError(`patience must be a number in (0, 1], got ${patience}`);
   }
+  checkList('labels', labels);
+  checkList('utilities', utilities);
   checkLength(utilities, labels, 'utilities');
   checkFinite(utilities, 'utility');
   const seen = new Set<string | number>();

@@ -1,6 +1,6 @@
 import { checkFinite, checkMatrix, checkOptions, InvalidArgumentError, type Matrix, ShapeError } from '@rarefy/core';
 import { EigenvalueDecomposition, Matrix as SquareMatrix } from 'ml-matrix';
-import { checkOrder, hillNumber } from './classes.js';
+import { checkList, checkOrder, hillNumber } from './classes.js';
 
 export interface VendiOptions {
   /** Order of the entropy, in (0, Infinity]; default 1 (Shannon). Larger orders give more weight to frequent kinds of items. */
@@ -30,6 +30,7 @@ const vendiOptionNames = ['order', 'probabilities'] satisfies (keyof VendiOption
  */
 export function vendiScore(similarity: ArrayLike<number>, options: VendiOptions = {}): number {
   checkOptions(options, vendiOptionNames, 'vendiScore');
+  checkList('similarity', similarity);
   const n = Math.round(Math.sqrt(similarity.length));
   if (n * n !== similarity.length) {
     throw new ShapeError(`similarity has ${similarity.length} numbers, which is not n x n; give one row per item`);

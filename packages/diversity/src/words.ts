@@ -7,8 +7,10 @@ export type Text = string | readonly (string | number)[] | Int32Array;
  * The words of a text in lower case: runs of Unicode letters, marks and digits. A single apostrophe inside a word belongs to it
  * (don't, l’eau; both forms of the apostrophe count as the same). Everything else separates words. A script without spaces yields
  * one word per run.
+ * @throws InvalidArgumentError if `text` is not a string.
  */
 export function words(text: string): string[] {
+  if (typeof text !== 'string') throw new InvalidArgumentError(`words needs a text, got ${described(text)}`);
   const plain = text.normalize('NFC').replaceAll('’', "'").toLowerCase();
   return plain.match(/[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)*/gu) ?? [];
 }

@@ -17,7 +17,7 @@ import { weightedSampler } from '@rarefy/samplers';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { evaluatePolicy } from './evaluation/evaluate-policy.js';
-import { grpoLoader } from './loader/grpo-loader.js';
+import { grpoLoader, promptRows } from './loader/grpo-loader.js';
 import { jsonlLogger } from './loggers/jsonl-logger.js';
 import { groupAdvantages } from './losses/advantages.js';
 import { dapoLoss, grpoLoss } from './losses/policy-losses.js';
@@ -328,4 +328,17 @@ test('a JSON Lines log creates its folder', async () => {
   await logger.close();
   expect(await readFile(path, 'utf8')).toBe('{"step":1,"reward":0.5}\n');
   await rm(folder, { recursive: true });
+});
+
+test('missing options, a controller for a signal, and a loader for a batch are named', async () => {
+  expect(() => lengthReward(undefined as never)).toThrow('target must be a number of words > 0, got undefined');
+  expect(() => lengthReward([] as never)).toThrow('the options of lengthReward must be an object, got an array');
+  const sampler = weightedSampler([1, 1, 1, 1], { seed: 1 });
+  const loader = grpoLoader(prompts, { sampler });
+  await expect(trainGrpo(newPolicy(), loader, undefined as never)).rejects.toThrow('rewards must be an array');
+  await expect(train({ signal: new AbortController() as never })).rejects.toThrow(
+    'signal must be an AbortSignal, got an object; give its `signal`',
+  );
+  expect(() => promptRows(loader as never)).toThrow('promptRows needs a batch of a loader, got an object');
+  expect(() => loader.restore(JSON.stringify(loader.state()) as never)).toThrow('parse it with JSON.parse');
 });

@@ -112,9 +112,9 @@ export interface GrpoTrainingResult {
 export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   policy: Omit<SavedModel, 'extra'>,
   loader: GrpoLoader<Prompt>,
-  options: GrpoTrainingOptions,
+  givenOptions: GrpoTrainingOptions,
 ): Promise<GrpoTrainingResult> {
-  checkOptions(options, optionNames, 'trainGrpo');
+  const options = checkOptions(givenOptions, optionNames, 'trainGrpo');
   const { seed, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
   const { loss = dapoLoss(), reference, numIterations = 1, stepsPerGeneration = 1 } = options;
   const { maskTruncatedCompletions = false, maxRefills = 0, microBatchSize } = options;

@@ -2,7 +2,9 @@ import { InvalidArgumentError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { chooseBackend } from './backend/choose-backend.js';
+import { loadLanguageModel, loadWeights, saveLanguageModel } from './checkpoint/model-folder.js';
 import { fromForwardModel } from './families/from-forward-model.js';
+import { fromLayersModel } from './families/from-layers-model.js';
 import { generate } from './generate/generate.js';
 import { trainBytePairTokenizer } from './tokenizer/train-bpe.js';
 import { adamW } from './train/adamw.js';
@@ -38,5 +40,33 @@ test('options that nobody knows are refused, with the nearest known one', async 
     const attempt = async () => call(options as never);
     await expect(attempt(), message).rejects.toThrow(message);
     await expect(attempt(), message).rejects.toThrow(InvalidArgumentError);
+  }
+});
+
+test('a promise, a loaded model or a text in the place of another argument is named', async () => {
+  const weight = tf.variable(tf.zeros<tf.Rank.R2>([4, 2]));
+  const forward = () => ({}) as never;
+  const model = fromForwardModel({ forward }, { head: { weight }, maxPositions: 8, parameters: { weight } });
+  const promise = Promise.resolve({});
+  const options = { maxNewTokens: 1, stopId: 0, seed: 1 };
+  const wrong: Record<string, () => unknown> = {
+    'fromLayersModel needs a tf.layers model, got undefined': () => fromLayersModel(undefined as never),
+    'fromLayersModel needs a tf.layers model, got a promise; did you forget await?': () =>
+      fromLayersModel(promise as never),
+    'loadLanguageModel needs the path of a folder, got undefined': () => loadLanguageModel(undefined as never),
+    'saveLanguageModel needs the path of a folder, got an object': () =>
+      saveLanguageModel({ model } as never, 'folder' as never),
+    'saveLanguageModel needs { model, tokenizer }, got a promise; did you forget await?': () =>
+      saveLanguageModel('folder', promise as never),
+    'loadWeights needs a language model, got a string': () => loadWeights('folder' as never, model as never),
+    'prompt 0 must be an Int32Array of token ids, got a string; give tokenizer.encode(text)': () =>
+      generate(model, ['Hello'] as never, options),
+    'generate needs a list of items, got a string; give an array, such as [text]': () =>
+      generate(model, 'Hello' as never, options),
+    "parameter 'model' must be a tf.Variable, got an object; give the parameters of the model, model.parameters": () =>
+      adamW({ model } as never, { learningRate: 1 }),
+  };
+  for (const [message, call] of Object.entries(wrong)) {
+    await expect((async () => call())(), message).rejects.toThrow(new InvalidArgumentError(message));
   }
 });

@@ -51,3 +51,11 @@ test('every function with options refuses unknown names, and suggests the neares
     await expect(result, name).rejects.toThrow(message);
   }
 });
+
+test('a misspelled option of a search is refused', async () => {
+  await using index = exactIndex();
+  await index.add({ data: Float32Array.of(1, 2), rows: 2, cols: 1 });
+  const query = { data: Float32Array.of(1), rows: 1, cols: 1 };
+  const wrong = { k: 1, exlude: Int32Array.of(0) };
+  await expect(index.search(query, wrong)).rejects.toThrow('search has no option "exlude"; did you mean "exclude"?');
+});

@@ -1,5 +1,5 @@
-import { type CounterRandom, checkInteger, InvalidArgumentError, ShapeError } from '@rarefy/core';
-import { checkEnough, checkedWeight } from './structures/checks.js';
+import { type CounterRandom, checkInteger, InvalidArgumentError, ShapeError, shown } from '@rarefy/core';
+import { checkEnough, checkedWeight, checkRandom, checkWeightList } from './structures/checks.js';
 import { drawWithoutReplacement } from './structures/exponential-keys.js';
 import { inclusionProbabilities } from './structures/inclusion-probabilities.js';
 
@@ -20,7 +20,7 @@ export interface BalancedDraw {
  * @param groupOf group of each position, an integer ≥ 0; use consecutive numbers, because every number up to the largest has a
  * share
  * @throws ShapeError if the lengths differ; InvalidWeightsError naming the first invalid weight, or if fewer than `count` are
- * above 0; InvalidArgumentError if the count or a group is invalid.
+ * above 0; InvalidArgumentError if the count, a group or `random` is invalid.
  */
 export function drawBalanced(
   weights: Float64Array,
@@ -28,13 +28,17 @@ export function drawBalanced(
   count: number,
   random: CounterRandom,
 ): BalancedDraw {
+  checkWeightList(weights);
+  checkRandom(random);
   if (groupOf.length !== weights.length) {
     throw new ShapeError(`got ${weights.length} weights and ${groupOf.length} groups; give one of each per position`);
   }
   checkInteger('count', count, 0);
   const members: number[][] = [];
   groupOf.forEach((group, position) => {
-    if (group < 0) throw new InvalidArgumentError(`group ${group} at position ${position}: groups must be ≥ 0`);
+    if (!(Number.isInteger(group) && group >= 0)) {
+      throw new InvalidArgumentError(`group ${shown(group)} at position ${position}: groups must be integers ≥ 0`);
+    }
     const weight = checkedWeight(weights[position]!, position);
     members[group] ??= [];
     if (weight > 0) members[group].push(position);

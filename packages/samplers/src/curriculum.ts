@@ -3,6 +3,7 @@ import {
   checkOptions,
   counterRandom,
   type Draws,
+  described,
   digest,
   type Feedback,
   InvalidArgumentError,
@@ -164,7 +165,8 @@ export function curriculum(weights: ArrayLike<number>, options: CurriculumOption
       }
       return { positions, probabilities, first };
     },
-    observe({ positions, rewards }) {
+    observe(feedback) {
+      const { positions, rewards } = checkedFeedback(feedback);
       if (!rewards) return;
       if (rewards.length !== positions.length) {
         throw new InvalidArgumentError(
@@ -221,6 +223,13 @@ export function curriculum(weights: ArrayLike<number>, options: CurriculumOption
       replay(index);
     },
   });
+}
+
+/** @throws InvalidArgumentError if `feedback` has no positions or an unknown name, such as `reward`, which would teach nothing. */
+function checkedFeedback(feedback: Feedback): Feedback {
+  const { positions } = checkOptions(feedback, ['step', 'positions', 'rewards'], 'feedback of curriculum');
+  if (Array.isArray(positions) || ArrayBuffer.isView(positions)) return feedback;
+  throw new InvalidArgumentError(`feedback needs \`positions\`, one per group, got ${described(positions)}`);
 }
 
 function checkOption(name: string, value: number, isValid: boolean, rule: string): void {

@@ -27,7 +27,7 @@ export function followUpdates(
   return from(source).subscribe({
     next(update) {
       try {
-        if (update.version <= sampler.weightsVersion) late(update.version, sampler.weightsVersion);
+        if (update?.version <= sampler.weightsVersion) late(update.version, sampler.weightsVersion);
         else sampler.update(update);
       } catch (error) {
         refused(error);

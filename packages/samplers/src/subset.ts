@@ -7,6 +7,7 @@ import {
   InvalidArgumentError,
   type IterableSampler,
   iterableSampler,
+  shown,
 } from '@rarefy/core';
 import { readStreamState, streamState } from './state/sampler-state.js';
 import { checkEnough, checkedWeight, checkTotal, checkWeightList } from './structures/checks.js';
@@ -65,7 +66,7 @@ export function subsetSampler(weights: ArrayLike<number>, options: SubsetSampler
   checkInteger('budget', budget, 1);
   checkEnough(budget, possible, initial.length);
   if (!(epochs === Infinity || (Number.isSafeInteger(epochs) && epochs >= 1))) {
-    throw new InvalidArgumentError(`epochs must be an integer ≥ 1 or Infinity, got ${epochs}`);
+    throw new InvalidArgumentError(`epochs must be an integer ≥ 1 or Infinity, got ${shown(epochs)}`);
   }
   const weightsDigest = digest(initial);
   const fingerprint = `subset-sampler:size=${initial.length},weights=${weightsDigest},seed=${seed},budget=${budget},epochs=${epochs}`;

@@ -9,6 +9,7 @@ import {
   type IterableSampler,
   iterableSampler,
   StateMismatchError,
+  shown,
   type WeightUpdate,
 } from '@rarefy/core';
 import { checkDigest, lazily, payloadOf, readIndex } from './state/sampler-state.js';
@@ -112,15 +113,20 @@ export function weightedSampler(weights: ArrayLike<number>, options: WeightedSam
       return currentWeights().map((weight) => weight / total);
     },
     weights: currentWeights,
-    update: ({ version, positions, weights }) =>
-      apply({ kind: 'update', version, positions: copyPositions(positions), weights: copyWeights(weights) }),
-    add({ version, weights }) {
+    update(update) {
+      const { version, positions, weights } = checkedChange(update, 'an update', '{ version, positions, weights }');
+      apply({ kind: 'update', version, positions: copyPositions(positions), weights: copyWeights(weights) });
+    },
+    add(addition) {
+      const { version, weights } = checkedChange(addition, 'an addition', '{ version, weights }');
       const { size } = log.tree;
       apply({ ...none, kind: 'add', version, weights: copyWeights(weights) });
       return size;
     },
-    remove: ({ version, positions }) =>
-      apply({ ...none, kind: 'remove', version, positions: copyPositions(positions) }),
+    remove(removal) {
+      const { version, positions } = checkedChange(removal, 'a removal', '{ version, positions }');
+      apply({ ...none, kind: 'remove', version, positions: copyPositions(positions) });
+    },
     state: () => ({
       version: 1,
       fingerprint: fingerprint(),
@@ -151,6 +157,12 @@ function drawFrom(tree: SumTree, random: CounterRandom, first: number, count: nu
   const { total } = tree;
   for (let draw = 0; draw < count; draw++) probabilities[draw] = probabilities[draw]! / total;
   return { positions, probabilities };
+}
+
+/** @throws InvalidArgumentError if `change` is not an object, or is a list. The message starts with `name`. */
+function checkedChange<Change>(change: Change, name: string, shape: string): Change {
+  if (Object(change) === change && !Array.isArray(change) && !ArrayBuffer.isView(change)) return change;
+  throw new InvalidArgumentError(`${name} must be ${shape}, got ${shown(change)}`);
 }
 
 /** Also accepts a plain array, such as one from JSON. @throws InvalidArgumentError if a position is not an int32. */

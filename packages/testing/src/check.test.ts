@@ -82,3 +82,9 @@ test('an error of JavaScript itself keeps its class in the message', async () =>
     expect.stringContaining('the component threw TypeError: Cannot read'),
   );
 });
+
+test('runChecks wants a list of checks, not a subject', async () => {
+  for (const wrong of [undefined, { create: () => {} }]) {
+    await expect(runChecks(wrong as never)).rejects.toThrow('runChecks needs a list of checks, such as samplerChecks(');
+  }
+});

@@ -1,4 +1,4 @@
-import { RarefyError } from '@rarefy/core';
+import { described, InvalidArgumentError, RarefyError } from '@rarefy/core';
 
 /** One promise of an interface, as a small program that throws if a component breaks it. */
 export interface Check {
@@ -63,6 +63,11 @@ export async function runChecks(
   checks: readonly Check[],
   { expectedFailures = {}, onResult, signal }: RunOptions = {},
 ): Promise<CheckReport> {
+  if (!Array.isArray(checks)) {
+    throw new InvalidArgumentError(
+      `runChecks needs a list of checks, such as samplerChecks({ create }), got ${described(checks)}`,
+    );
+  }
   const perform = checkPerformer(checks, expectedFailures);
   const results: CheckResult[] = [];
   for (const check of checks) {

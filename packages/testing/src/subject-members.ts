@@ -75,11 +75,23 @@ export function needed(kind: ComponentKind, member: string): string {
   return `\`${member}\` in the subject: ${subjectMembers[kind].optional[member]}`;
 }
 
-/** @throws InvalidArgumentError if the subject has no function `create`, or a member that its suite does not know. */
+/** @throws InvalidArgumentError if the subject has no function `create`, or a member that its suite does not know or of another type. */
 export function checkSubject(kind: ComponentKind, subject: { readonly create: unknown }): void {
   const { create, optional } = subjectMembers[kind];
   checkOptions(subject, ['create', ...Object.keys(optional)], `the subject of ${kind} checks`);
-  if (typeof subject?.create === 'function') return;
-  const what = described(subject?.create);
-  throw new InvalidArgumentError(`the subject of ${kind} checks needs a function create, ${create}; got ${what}`);
+  if (typeof subject?.create !== 'function') {
+    const what = described(subject?.create);
+    throw new InvalidArgumentError(`the subject of ${kind} checks needs a function create, ${create}; got ${what}`);
+  }
+  const { variants, texts } = subject as { readonly variants?: unknown; readonly texts?: unknown };
+  checkMembers(variants, 'variants', 'function');
+  checkMembers(texts, 'texts', 'string');
+}
+
+/** @throws InvalidArgumentError if `list` is neither undefined nor an array of values of this type. */
+function checkMembers(list: unknown, name: string, type: 'function' | 'string'): void {
+  if (list === undefined || (Array.isArray(list) && list.every((member) => typeof member === type))) return;
+  const wrong = Array.isArray(list) ? list.find((member) => typeof member !== type) : list;
+  const got = Array.isArray(list) ? `one with ${described(wrong)}` : described(list);
+  throw new InvalidArgumentError(`\`${name}\` must be an array of ${type}s, got ${got}`);
 }

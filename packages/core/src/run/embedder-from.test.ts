@@ -140,3 +140,17 @@ test('rejects options that are unknown, missing or out of range', () => {
   }
   expect(() => embedderFrom({ ...options, max_batch: 2 } as EmbedderFromOptions)).toThrow('did you mean "maxBatch"?');
 });
+
+test('the error for what is not one array per item says what it is', async () => {
+  const expected = 'counts@1 must return a matrix, or an array with one array of numbers per item';
+  const given = (rows: unknown) => embedderFrom({ ...options, embed: () => rows as number[][] }).embedBatch(['a', 'b']);
+  await expect(given([1, 2])).rejects.toThrow(new ShapeError(`${expected}, got a number in place of row 0`));
+  await expect(given([[1, 2], Promise.resolve([1, 2])])).rejects.toThrow(
+    `${expected}, got a promise in place of row 1; await all rows, as in Promise.all(rows)`,
+  );
+  await expect(given(Float32Array.of(1, 2))).rejects.toThrow(`${expected}, got numbers in one array`);
+  await expect(given(undefined)).rejects.toThrow(`${expected}, got undefined`);
+  await expect(given({ data: [{ embedding: [1, 2] }] })).rejects.toThrow(`${expected}, got an object`);
+  expect(() => embedderFrom(undefined as never)).toThrow('embedderFrom needs a `name`');
+  expect(() => embedderFrom(counted as never)).toThrow('the options of embedderFrom must be an object, got a function');
+});

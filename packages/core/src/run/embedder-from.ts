@@ -1,4 +1,4 @@
-import { itemError } from '../check-items.js';
+import { described, itemError } from '../check-items.js';
 import { checkOptions } from '../check-options.js';
 import { checkInteger, checkShape, shown } from '../checks.js';
 import { InvalidArgumentError, NotFiniteError, ShapeError } from '../errors.js';
@@ -65,9 +65,17 @@ const optionNames = [
  * @throws InvalidArgumentError if an option is unknown, missing or out of range.
  */
 export function embedderFrom<Item = string>(options: EmbedderFromOptions<Item>): Embedder<Item> {
-  checkOptions(options, optionNames, 'embedderFrom');
-  const { name, dimensions, embed, normalized = false, deterministic = true, batchTolerance = 1e-3, dispose } = options;
-  const { maxBatch = Number.POSITIVE_INFINITY, maxConcurrency = 1 } = options;
+  const {
+    name,
+    dimensions,
+    embed,
+    maxBatch = Number.POSITIVE_INFINITY,
+    maxConcurrency = 1,
+    normalized = false,
+    deterministic = true,
+    batchTolerance = 1e-3,
+    dispose,
+  } = checkOptions(options, optionNames, 'embedderFrom');
   if (typeof name !== 'string' || name === '') {
     throw new InvalidArgumentError('embedderFrom needs a `name`, such as the model and its revision');
   }
@@ -113,7 +121,8 @@ export function embedderFrom<Item = string>(options: EmbedderFromOptions<Item>):
 
 /** A copy of what a function returned for `items` items. */
 function toMatrix(returned: RowsOfItems, items: number, dimensions: number, name: string): Matrix {
-  const isMatrix = typeof returned === 'object' && returned !== null && 'data' in returned;
+  const isMatrix = typeof returned === 'object' && returned !== null && 'data' in returned && 'rows' in returned;
+  if (!isMatrix) checkRows(returned, name);
   const rows = isMatrix ? returned.rows : returned?.length;
   const cols = isMatrix ? returned.cols : returned?.[0]?.length;
   if (rows !== items || cols !== dimensions) {
@@ -127,6 +136,20 @@ function toMatrix(returned: RowsOfItems, items: number, dimensions: number, name
   for (let row = 0; row < rows; row++)
     if (returned[row]?.length === cols) checkNumbers(returned[row]!, cols, row, name);
   return matrix(returned, dimensions);
+}
+
+/** @throws ShapeError if `returned` is not an array of arrays; the message names what it is instead. */
+function checkRows(returned: unknown, name: string): void {
+  const expected = `${name} must return a matrix, or an array with one array of numbers per item`;
+  if (!Array.isArray(returned)) {
+    const isNumbers = ArrayBuffer.isView(returned);
+    throw new ShapeError(`${expected}, got ${isNumbers ? 'numbers in one array' : described(returned)}`);
+  }
+  const row = returned.findIndex((numbers) => typeof numbers !== 'object' || typeof numbers?.length !== 'number');
+  if (row < 0) return;
+  const what = described(returned[row]);
+  const hint = what === 'a promise' ? '; await all rows, as in Promise.all(rows)' : '';
+  throw new ShapeError(`${expected}, got ${what} in place of row ${row}${hint}`);
 }
 
 /** @param first item of the first number */

@@ -45,3 +45,9 @@ test('an iterable sampler works in for…of, continues its stream in a second lo
   expect(sampler.weightsVersion).toBe(3);
   expect(JSON.stringify(sampler.state())).toBe(JSON.stringify(plain.state()));
 });
+
+test('rejects a promise of a sampler and a factory before the first draw', () => {
+  const given = (sampler: unknown) => () => iterate(sampler as Sampler);
+  expect(given(Promise.resolve(inOrder(2)))).toThrow('iterate needs a sampler, got a promise; did you forget await?');
+  expect(given(inOrder)).toThrow('iterate needs a sampler, got a function');
+});

@@ -1,7 +1,16 @@
+import { checkComponent } from '../check-items.js';
 import type { IterableSampler, Sampler } from '../spec/sampler.js';
 
-/** Yields the sampler's positions one by one: an online weighted iterator for any loop. Ends when the sampler is finished. */
-export function* iterate(sampler: Sampler): Generator<number, void, undefined> {
+/**
+ * Yields the sampler's positions one by one: an online weighted iterator for any loop. Ends when the sampler is finished.
+ * @throws InvalidArgumentError if `sampler` is not a sampler, such as a promise of one.
+ */
+export function iterate(sampler: Sampler): Generator<number, void, undefined> {
+  checkComponent('sampler', sampler, 'iterate');
+  return positionsOf(sampler);
+}
+
+function* positionsOf(sampler: Sampler): Generator<number, void, undefined> {
   for (;;) {
     const { positions } = sampler.draw(1);
     if (positions.length === 0) return;

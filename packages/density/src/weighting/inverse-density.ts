@@ -1,4 +1,12 @@
-import { checkOptions, InvalidArgumentError, InvalidWeightsError, NotFiniteError, type Weighting } from '@rarefy/core';
+import {
+  checkOptions,
+  described,
+  InvalidArgumentError,
+  InvalidWeightsError,
+  NotFiniteError,
+  shown,
+  type Weighting,
+} from '@rarefy/core';
 import { maximum } from './weights.js';
 
 export interface InverseDensityOptions {
@@ -38,8 +46,17 @@ export function inverseDensity(options: InverseDensityOptions = {}): Weighting {
   };
 }
 
-/** @throws NotFiniteError or InvalidArgumentError naming the first density that is not finite or is negative. */
+/**
+ * @throws NotFiniteError or InvalidArgumentError naming the first density that is not finite or is negative; InvalidArgumentError if
+ *   `density` is not an array.
+ */
 function checkDensity(density: Float64Array): void {
+  if (!Array.isArray(density) && !ArrayBuffer.isView(density)) {
+    const hint = described(density) === 'a promise' ? '; did you forget await?' : '';
+    throw new InvalidArgumentError(
+      `densities must be a Float64Array with one density per row, got ${shown(density)}${hint}`,
+    );
+  }
   const bad = density.findIndex((value) => !(value >= 0 && value < Infinity));
   if (bad < 0) return;
   if (!Number.isFinite(density[bad])) {

@@ -247,9 +247,15 @@ export interface PromptRows<Prompt> {
   readonly positions: Int32Array;
 }
 
-/** Repeats each prompt of the batch `groupSize` times; copies are adjacent, as `groupAdvantages` expects them. */
+/**
+ * Repeats each prompt of the batch `groupSize` times; copies are adjacent, as `groupAdvantages` expects them.
+ * @throws InvalidArgumentError if `batch` is not a batch, but for example the loader.
+ */
 export function promptRows<Prompt>(batch: PromptBatch<Prompt>): PromptRows<Prompt> {
-  const { prompts, positions, groupSize } = batch;
+  const { prompts, positions, groupSize } = Object(batch) as PromptBatch<Prompt>;
+  if (!Array.isArray(prompts)) {
+    throw new InvalidArgumentError(`promptRows needs a batch of a loader, got ${described(batch)}`);
+  }
   return {
     prompts: prompts.flatMap((prompt) => Array<Prompt>(groupSize).fill(prompt)),
     positions: Int32Array.from(
@@ -289,7 +295,8 @@ function countOf(state: LoaderState): Count {
   const hasPrompts = Number.isSafeInteger(prompts?.count) && typeof prompts?.prefixes === 'string';
   if (version === 1 && isWhole && hasPrompts) return { step, draws };
   const seen = String(JSON.stringify(state)).slice(0, 200);
-  throw new StateMismatchError(`this is not a valid loader state of version 1: ${seen}`);
+  const hint = typeof state === 'string' ? '; parse it with JSON.parse' : '';
+  throw new StateMismatchError(`this is not a valid loader state of version 1: ${seen}${hint}`);
 }
 
 function checkPositions({ positions }: Draws, batchSize: number, prompts: number): void {

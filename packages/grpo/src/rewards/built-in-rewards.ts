@@ -11,8 +11,7 @@ import type { RewardFunction } from './reward-function.js';
  * @throws InvalidArgumentError if `target` is not finite and > 0, or an option is unknown.
  */
 export function lengthReward(options: { readonly target: number }): RewardFunction {
-  checkOptions(options, ['target'], 'lengthReward');
-  const { target } = options;
+  const { target } = checkOptions(options, ['target'], 'lengthReward');
   if (!(Number.isFinite(target) && target > 0)) {
     throw new InvalidArgumentError(`target must be a number of words > 0, got ${shown(target)}`);
   }

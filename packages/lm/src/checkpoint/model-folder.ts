@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { InputError, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
+import { InputError, InvalidArgumentError, StateMismatchError, shown } from '@rarefy/core';
 import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
+import { checkLoaded, checkModel } from '../families/check-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
 import { rewardHeadName } from '../families/reward-model.js';
 import { mergeLora } from '../lora/lora.js';
@@ -46,9 +47,10 @@ export interface SavedModel {
  *   `tokenizer.json`; a folder with an adapter of PEFT, which is merged into the model that its config names; or the path of a GGUF
  *   file of a llama, qwen2 or qwen3 model, ending in `.gguf`
  * @throws InputError naming a file, a weight or a field of `config.json` that is missing or not supported; CorruptFileError if a
- *   file is damaged.
+ *   file is damaged; InvalidArgumentError if `folder` is not a path.
  */
 export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
+  checkFolder(folder, 'loadLanguageModel');
   return loadFolder(folder, []);
 }
 
@@ -102,12 +104,13 @@ function savedWeights({ adapter, frozen, parameters }: CausalLanguageModel): Cau
  * saved in float32, and config.json says so, whatever their type was in the file that they come from. Each file is written whole or
  * not at all. Of a model with an adapter, only the adapter is written, in the layout of PEFT, and the tokenizer; an adapter goes
  * before a whole model that the folder already has, and is removed by one that is saved later.
- * @throws InvalidArgumentError if a model of a built-in family has no `config`.
+ * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family has
+ *   no `config`.
  */
-export async function saveLanguageModel(
-  folder: string,
-  { model, tokenizer, config, extra = new Map() }: SavedModel,
-): Promise<void> {
+export async function saveLanguageModel(folder: string, saved: SavedModel): Promise<void> {
+  checkFolder(folder, 'saveLanguageModel');
+  checkLoaded(saved, 'saveLanguageModel');
+  const { model, tokenizer, config, extra = new Map() } = saved;
   if (model.adapter) {
     await saveAdapter(folder, model, extra);
     await saveTokenizer(folder, tokenizer);
@@ -122,6 +125,11 @@ export async function saveLanguageModel(
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   await removeAdapter(folder);
+}
+
+function checkFolder(folder: string, where: string): void {
+  if (typeof folder === 'string') return;
+  throw new InvalidArgumentError(`${where} needs the path of a folder, got ${shown(folder)}`);
 }
 
 /** Fields that transformers accepts only as floating-point numbers: JavaScript would write 15.0 as 15. */
@@ -153,6 +161,8 @@ function ownConfig({ description: { family, ...sizes } }: CausalLanguageModel): 
  *   that is missing or has another shape. The model is then unchanged.
  */
 export async function loadWeights(model: CausalLanguageModel, folder: string): Promise<void> {
+  checkModel(model, 'loadWeights');
+  checkFolder(folder, 'loadWeights');
   const listed = savedWeights(model);
   const unknown = [...(await readWeights(folder)).keys()].filter(
     (name) => name !== rewardHeadName && !Object.hasOwn(listed, name),

@@ -42,7 +42,8 @@ function isModel(value: unknown): boolean {
   return typeof hiddenStates === 'function' && typeof logits === 'function' && Object(description) === description;
 }
 
-function withHint(value: unknown): string {
+/** What a value is, for messages; of a promise, also what is missing. */
+export function withHint(value: unknown): string {
   const what = described(value);
   return what === 'a promise' ? `${what}; did you forget await?` : what;
 }

@@ -1,6 +1,7 @@
 import { checkInteger, checkOptions, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from './causal-language-model.js';
+import { withHint } from './check-model.js';
 
 /** What is needed of a `tf.LayersModel`, functional or sequential. */
 export interface LayersModel {
@@ -46,7 +47,7 @@ const optionNames = ['maxPositions', 'name'] as const satisfies readonly (keyof 
  * are `parameters`; both are named by layer index, `layers.2.kernel`, and so load into the same architecture built again. The
  * kernel of the Dense layer trains as it is; `head.weight` is its transpose. Disposing the result does not dispose the tf.layers
  * model.
- * @throws InvalidArgumentError if the last layer is not such a Dense layer, the model has more than two inputs, or `maxPositions`
+ * @throws InvalidArgumentError if `model` is not a tf.layers model, its last layer is not such a Dense layer, it the model has more than two inputs, or `maxPositions`
  *   is missing or longer than the input.
  */
 export function fromLayersModel(model: LayersModel, options: LayersModelOptions = {}): CausalLanguageModel {
@@ -118,7 +119,11 @@ export function fromLayersModel(model: LayersModel, options: LayersModelOptions 
 }
 
 /** Kernel [hidden, vocabulary] and bias of the last layer, and the name of what goes into it. */
-function headLayer({ layers, inputs, outputs }: LayersModel) {
+function headLayer(model: LayersModel) {
+  const { layers, inputs, outputs } = Object(model) as LayersModel;
+  if (![layers, inputs].every(Array.isArray)) {
+    throw new InvalidArgumentError(`fromLayersModel needs a tf.layers model, got ${withHint(model)}`);
+  }
   const head = layers.at(-1);
   const { activation = 'linear' } = (head?.getConfig() ?? {}) as { readonly activation?: string };
   const input = nameOf(head?.input);

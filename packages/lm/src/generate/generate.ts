@@ -3,8 +3,10 @@ import {
   type CounterRandom,
   callOptionNames,
   checkInteger,
+  checkItemArray,
   checkOptions,
   counterRandom,
+  described,
   InvalidArgumentError,
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -51,7 +53,7 @@ export interface GeneratedCompletion {
  * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
  * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
  * depend on the batch.
- * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty, a prompt and its completion do not fit
+ * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty or not a list of token ids, a prompt and its completion do not fit
  *   the model's positions, or the logits of a model of your own are not those of its head.
  */
 export async function generate(
@@ -63,6 +65,7 @@ export async function generate(
   checkModel(model, 'generate');
   checkSampling(options);
   const { maxNewTokens, stopId, samplesPerPrompt = 1, seed, cache: useCache = true, signal } = options;
+  checkItemArray(prompts, 'generate');
   const count = prompts.length * samplesPerPrompt;
   const random = counterRandom(seed);
   const streams: CounterRandom[] = Array.from({ length: count }, (_, row) =>
@@ -189,6 +192,13 @@ function checkLengths(
   maxNewTokens: number,
 ): void {
   checkInteger('maxNewTokens', maxNewTokens, 1);
+  for (const [index, prompt] of prompts.entries()) {
+    if (Array.isArray(prompt) || ArrayBuffer.isView(prompt)) continue;
+    const hint = typeof prompt === 'string' ? '; give tokenizer.encode(text)' : '';
+    throw new InvalidArgumentError(
+      `prompt ${index} must be an Int32Array of token ids, got ${described(prompt)}${hint}`,
+    );
+  }
   const empty = prompts.findIndex((prompt) => prompt.length === 0);
   if (empty >= 0) throw new InvalidArgumentError(`prompt ${empty} has no tokens; give it at least one`);
   const { maxPositions } = model.description;

@@ -1,6 +1,7 @@
 import {
   checkNumber,
   checkOptions,
+  described,
   InvalidArgumentError,
   StateMismatchError,
   shown,
@@ -90,11 +91,17 @@ interface Slot {
  * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch. Deterministic: the same gradients on the same
  * backend give the same bytes.
  * @param parameters trainable variables, by the names that the state uses
- * @throws InvalidArgumentError if an option is out of range or unknown, or there are no parameters.
+ * @throws InvalidArgumentError if an option is out of range or unknown, there are no parameters, or one is not a variable.
  */
 export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options: AdamWOptions): AdamW {
   const { learningRate, betas, epsilon, weightDecay, maxGradNorm } = adamWSettings(options);
   const [beta1, beta2] = betas;
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (parameter instanceof tf.Variable) continue;
+    throw new InvalidArgumentError(
+      `parameter '${name}' must be a tf.Variable, got ${described(parameter)}; give the parameters of the model, model.parameters`,
+    );
+  }
   if (Object.keys(parameters).length === 0) throw new InvalidArgumentError('parameters is empty; give at least one');
   const slots: Slot[] = Object.entries(parameters).map(([name, parameter]) => ({
     name,

@@ -1,5 +1,7 @@
 import {
   type CallOptions,
+  callOptionNames,
+  checkOptions,
   type Metric,
   type NeighborIndex,
   type Neighbors,
@@ -60,21 +62,24 @@ export function storedIndex(parts: StoredIndexParts): NeighborIndex {
       adding = added.catch(() => {});
       await added;
     },
-    async search(queries, call) {
+    async search(queries, options) {
+      const call = checkOptions(options, ['k', 'exclude', ...callOptionNames], 'search');
       const held = alive();
       const reader = readerOf(queries, 'queries', call);
       checkCount(call.k, reader.rows);
       checkQueries(reader, held, call.exclude);
       return parts.search(held, reader, call, alive);
     },
-    async selfJoin({ k, signal, onEvent }) {
+    async selfJoin(options) {
+      const { k, signal, onEvent } = checkOptions(options, ['k', ...callOptionNames], 'selfJoin');
       signal?.throwIfAborted();
       const held = alive();
       checkCount(k, held.rows);
       return graphOf(await parts.selfJoin(held, { k, signal, onEvent }, alive));
     },
     ...(joinRows && {
-      async joinRows(rows, { k, signal, onEvent }) {
+      async joinRows(rows, options) {
+        const { k, signal, onEvent } = checkOptions(options, ['k', ...callOptionNames], 'joinRows');
         signal?.throwIfAborted();
         alive();
         checkCount(k, rows.rows);

@@ -1,11 +1,15 @@
-import { decodeBase64, type SamplerState, StateMismatchError } from '@rarefy/core';
+import { decodeBase64, described, type SamplerState, StateMismatchError } from '@rarefy/core';
 
 /**
  * The payload of a state.
  * @throws StateMismatchError if the state belongs to a sampler with another fingerprint, or has no payload.
  */
 export function payloadOf(state: SamplerState, fingerprint: string): Readonly<Record<string, unknown>> {
-  const { version, fingerprint: other, payload } = (state ?? {}) as Partial<SamplerState>;
+  if (!isRecord(state)) {
+    const hint = typeof state === 'string' ? '; parse it with JSON.parse' : '';
+    throw new StateMismatchError(`expected the state of a sampler, got ${described(state)}${hint}`);
+  }
+  const { version, fingerprint: other, payload } = state;
   if (version !== 1) throw new StateMismatchError(`state has version ${version} and this sampler reads version 1`);
   if (other !== fingerprint) {
     throw new StateMismatchError(

@@ -1,4 +1,4 @@
-import { digest, encodeBase64, InvalidArgumentError, StateMismatchError } from '@rarefy/core';
+import { digest, encodeBase64, InvalidArgumentError, StateMismatchError, shown } from '@rarefy/core';
 import { checkedWeight, checkTotal } from '../structures/checks.js';
 import { type SumTree, sumTree } from '../structures/sum-tree.js';
 import { decodeDoubles, decodeIntegers, isRecord, lazily, readIndex } from './sampler-state.js';
@@ -126,7 +126,7 @@ function logFrom(start: Float64Array, initialDigest: () => string, startSnapshot
       const { kind, positions, weights } = change;
       if (!(Number.isSafeInteger(change.version) && change.version > version)) {
         throw new InvalidArgumentError(
-          `an update has version ${change.version}; it must be an integer above ${version}, the version in force`,
+          `an update has version ${shown(change.version)}; it must be an integer above ${version}, the version in force`,
         );
       }
       if (kind === 'add') tree.append(weights);

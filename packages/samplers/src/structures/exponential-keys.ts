@@ -1,5 +1,5 @@
 import { type CounterRandom, checkInteger, InvalidWeightsError } from '@rarefy/core';
-import { checkEnough, checkSize } from './checks.js';
+import { checkEnough, checkRandom, checkSize, checkWeightList } from './checks.js';
 import { lowestKeys } from './lowest-keys.js';
 
 /**
@@ -13,7 +13,7 @@ import { lowestKeys } from './lowest-keys.js';
  * @param weights finite and ≥ 0, of any scale
  * @param first index of the first of the n uniforms that are used
  * @throws InvalidWeightsError naming the first invalid weight, or if fewer than `count` weights are above 0; InvalidArgumentError
- * if `count` is not an integer ≥ 0, or there are more than 2^31 - 1 weights.
+ * if `weights` is not an array, `random` not a counter random, `count` not an integer ≥ 0, or there are more than 2^31 - 1 weights.
  */
 export function drawWithoutReplacement(
   weights: Float64Array,
@@ -21,6 +21,8 @@ export function drawWithoutReplacement(
   random: CounterRandom,
   first = 0,
 ): Int32Array {
+  checkWeightList(weights);
+  checkRandom(random);
   checkSize(weights.length);
   const { possible, smallest, largest } = weightRange(weights, count);
   // Scaling by a power of two is exact, so the keys are the same at every scale. Two steps, because one factor may overflow.

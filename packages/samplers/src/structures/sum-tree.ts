@@ -1,5 +1,5 @@
 import { InvalidArgumentError, InvalidWeightsError } from '@rarefy/core';
-import { checkedWeight, checkSize } from './checks.js';
+import { checkedWeight, checkSize, checkWeightList } from './checks.js';
 import { cumulate, findAll, findOne, type Nodes, refresh, sumOfLeaves } from './sum-tree-nodes.js';
 
 /**
@@ -31,9 +31,11 @@ export interface SumTree {
 
 /**
  * @param weights one per position, finite, ≥ 0 and at most 2^-32 of the largest float64; copied, -0 as 0
- * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if there are more than 2^31 - 1 weights.
+ * @throws InvalidWeightsError naming the first invalid weight; InvalidArgumentError if `weights` is not an array, or has more than
+ * 2^31 - 1 weights.
  */
 export function sumTree(weights: ArrayLike<number>): SumTree {
+  checkWeightList(weights);
   let size = weights.length;
   let leaves = new Float64Array(capacityFor(size));
   for (let position = 0; position < size; position++) leaves[position] = checkedWeight(weights[position]!, position);
