@@ -243,6 +243,6 @@ describe('adapters', { timeout: 300_000 }, () => {
 
   test('options of an adapter need its rank', async () => {
     const { code, stderr } = await run(`train sft ${short} --lora-alpha 3 --out no-rank`);
-    expect([code, stderr]).toEqual([1, expect.stringContaining('--lora-alpha applies only with --lora-rank')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--lora-alpha applies only with --lora-rank')]);
   });
 });

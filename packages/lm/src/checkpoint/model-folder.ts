@@ -104,8 +104,8 @@ function savedWeights({ adapter, frozen, parameters }: CausalLanguageModel): Cau
  * saved in float32, and config.json says so, whatever their type was in the file that they come from. Each file is written whole or
  * not at all. Of a model with an adapter, only the adapter is written, in the layout of PEFT, and the tokenizer; an adapter goes
  * before a whole model that the folder already has, and is removed by one that is saved later.
- * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family has
- *   no `config`.
+ * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family
+ *   has no `config`.
  */
 export async function saveLanguageModel(folder: string, saved: SavedModel): Promise<void> {
   checkFolder(folder, 'saveLanguageModel');

@@ -34,8 +34,8 @@ export function withUpdate(
 }
 
 /**
- * y + (x · Aᵀ) · Bᵀ over the last axis, as one differentiable op. tfjs would keep both terms of the sum for the backward pass, which
- * are as large as `y`; this keeps `x`, which the layer keeps too, and x · Aᵀ.
+ * y + (x · Aᵀ) · Bᵀ over the last axis, as one differentiable op. tfjs would keep both terms of the sum for the backward pass,
+ * which are as large as `y`; this keeps `x`, which the layer keeps too, and x · Aᵀ.
  * @param x [..., in]
  * @param a [rank, in]
  * @param b [out, rank]

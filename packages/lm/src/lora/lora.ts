@@ -26,7 +26,7 @@ export interface LoraOptions {
   readonly targets?: 'all-linear' | readonly string[];
   /** Seed of the initial values of A. */
   readonly seed: number;
-  /** Folder or hub id of `model`: `base_model_name_or_path` in the saved files, from which `loadLanguageModel` finds the weights. */
+  /** Folder or hub id of `model`: `base_model_name_or_path` in the saved files, where `loadLanguageModel` finds the weights. */
   readonly basePath?: string;
 }
 
@@ -38,8 +38,8 @@ const optionNames = ['rank', 'alpha', 'targets', 'seed', 'basePath'] as const sa
  * whose numbers stay as they are. AdamW then keeps moments for the updates only.
  *
  * As in PEFT, A starts uniform in ±1/√in and B at zero, so that the result computes what `model` does until its first step. Equal
- * options give the same bytes. `adapter.base` of the result is `model`: with the adapter off, it may serve as the reference of a loss
- * with `beta` > 0. There is no dropout.
+ * options give the same bytes. `adapter.base` of the result is `model`: with the adapter off, it may serve as the reference of a
+ * loss with `beta` > 0. There is no dropout.
  * @param model of a built-in family. The result owns and disposes it
  * @throws InvalidArgumentError if an option is unknown or out of range, a target matches no linear layer, `model` already has an
  *   adapter, or it is a model of your own.
