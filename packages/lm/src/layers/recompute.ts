@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * Calls `run`, and frees its intermediate results: the backward pass computes them again (Chen et al. 2016, "Training Deep Nets
- * with Sublinear Memory Cost"). Value and gradients are those of `run(inputs, others)` itself, at the cost of a second forward pass.
+ * with Sublinear Memory Cost"). Value and gradients are those of `run(inputs, others)` itself, at the cost of a second forward
+ * pass.
  * @param run a pure function of the values of its two arguments, called once now and once in a backward pass
  * @param inputs float32; the gradient flows to all of them
  * @param others what else `run` reads; no gradient flows to them

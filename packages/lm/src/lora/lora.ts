@@ -71,7 +71,7 @@ export function lora(model: CausalLanguageModel, options: LoraOptions): CausalLa
 }
 
 /** A variable with these values. */
-export function variable(values: Float32Array, shape: readonly number[]): tf.Variable {
+function variable(values: Float32Array, shape: readonly number[]): tf.Variable {
   const initial = tf.tensor(values, [...shape]);
   const made = tf.variable(initial);
   initial.dispose();
