@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, counterRandom, InputError, RarefyError } from '@rarefy/core';
 import { readEmbeddingManifest, readEmbeddings } from '@rarefy/embeddings';
 import { readSafetensors, toFloat32, toInt32 } from '@rarefy/io';
-import { activate, languageModel, loadLanguageModel } from '@rarefy/lm';
+import { activate, chatFormat, languageModel, loadLanguageModel, saveLanguageModel } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dequantize, storedBytes } from '../packages/lm/src/checkpoint/gguf/dequantize.js';
@@ -128,6 +128,41 @@ test('a GGUF file of the reference model gives the same logits as the model fold
   tf.dispose([ids, mask, ...Object.values(own), ...Object.values(other)]);
   loaded.model.dispose();
   model.dispose();
+});
+
+test('a GGUF file has a chat template and stop tokens, and files beside it come first', async () => {
+  const { metadata, tensors } = await referenceFile();
+  const beside = join(folder, 'chat');
+  mkdirSync(beside);
+  const file = join(beside, 'model.gguf');
+  const template = '{% for m in messages %}{{ bos_token }}{{ m.content }}<|end|>{% endfor %}';
+  const chat = {
+    'tokenizer.chat_template': template,
+    'tokenizer.ggml.bos_token_id': 1,
+    'tokenizer.ggml.eos_token_id': 0,
+    'tokenizer.ggml.eot_token_id': 5,
+  };
+  writeFileSync(file, writeGguf({ ...metadata, ...chat }, tensors));
+  const loaded = await loadLanguageModel(file);
+  const { tokenizer } = loaded;
+  expect(tokenizer.chat).toMatchObject({
+    template,
+    config: { bos_token: 'ab', eos_token: '<|end|>' },
+    stopIds: [0, 5],
+  });
+  const format = chatFormat(tokenizer);
+  expect(format.stopIds).toEqual([0, 5]);
+  expect([...format.prompt('cab').ids]).toEqual([...tokenizer.encode('abcab'), 0]);
+
+  const saved = join(folder, 'saved');
+  await saveLanguageModel(saved, loaded);
+  const again = await loadLanguageModel(saved);
+  expect(chatFormat(again.tokenizer)).toMatchObject({ name: format.name, stopIds: [0, 5] });
+  writeFileSync(join(beside, 'tokenizer.json'), JSON.stringify(tokenizer.json));
+  writeFileSync(join(beside, 'chat_template.jinja'), '{% for m in messages %}{{ m.content }}<|end|>{% endfor %}');
+  const replaced = await loadLanguageModel(file);
+  expect([...chatFormat(replaced.tokenizer).prompt('cab').ids]).toEqual([...tokenizer.encode('cab'), 0]);
+  for (const { model } of [loaded, again, replaced]) model.dispose();
 });
 
 test.each(['qwen2', 'qwen3'])('a GGUF file of %s gives the logits of transformers', async (family) => {

@@ -5,7 +5,7 @@ import { readPairs, uniquePrompts } from '@rarefy/data';
 import { hiddenStateEmbedder } from '@rarefy/embedders/causal-lm';
 import { embedToFile, readEmbeddings, verifyEmbeddings } from '@rarefy/embeddings';
 import { readSafetensors, toFloat32, toFloat64 } from '@rarefy/io';
-import { activate, generate, type LoadedModel, loadLanguageModel, padRight } from '@rarefy/lm';
+import { activate, chatFormat, generate, type LoadedModel, loadLanguageModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { meanPool } from '../packages/embedders/src/causal-lm/pooling.js';
@@ -38,6 +38,21 @@ describe.skipIf(reason !== '')(
     test('token ids of unusual texts', () => {
       for (const [at, text] of texts.entries())
         expect([...loaded.tokenizer.encode(text)], text).toEqual(expectedIds[at]);
+    });
+
+    test('prompts have the marks and the system prompt of the model’s own chat template', () => {
+      const { tokenizer } = loaded;
+      const [start, end] = ['<|im_start|>', '<|im_end|>'].map((name) => tokenizer.specialId(name)!);
+      const message = (role: string, text: string) => [start, ...tokenizer.encode(`${role}\n${text}`)];
+      const turn = (role: string, text: string) => [...message(role, text), end, ...tokenizer.encode('\n')];
+      const system = turn('system', 'You are a helpful AI assistant named SmolLM, trained by Hugging Face');
+      expect(system).toHaveLength(21);
+      const format = chatFormat(tokenizer);
+      expect(format.stopIds).toEqual([end]);
+      for (const text of texts) {
+        const expected = [...system, ...turn('user', text), ...message('assistant', '')];
+        expect([...format.prompt(text).ids], text).toEqual(expected);
+      }
     });
 
     test('mean hidden states within 1e-4, and distances of mean logits through the isometry within 1e-3', async () => {

@@ -93,7 +93,7 @@ export async function trainByHand(
     let loss = 0;
     for (let iteration = 0; iteration < iterations; iteration++) {
       const { value, grads } = tf.variableGrads(() => dapoLoss(model, batch), Object.values(model.parameters));
-      if (iteration === 0) loss = (await value.data())[0]!;
+      loss += (await value.data())[0]! / iterations;
       optimizer.step(grads);
       tf.dispose([value, grads]);
     }
@@ -118,7 +118,7 @@ async function rollOut(
   const promptIds = prompts.map((prompt) => format.prompt(prompt, maxPromptLength).ids);
   const generated = await generate(model, promptIds, {
     maxNewTokens: maxCompletionLength,
-    stopId: format.stopId,
+    stopId: format.stopIds ?? format.stopId,
     samplesPerPrompt: groupSize,
     seed,
     streams: Array.from({ length: prompts.length * groupSize }, (_, row) => first * groupSize + row),

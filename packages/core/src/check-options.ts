@@ -11,8 +11,10 @@ export const callOptionNames = ['signal', 'onEvent'] as const;
  * @param known all option names
  * @param where name of the function, for the message
  * @returns `options`, or an empty object if it is undefined, so that the check of each required option names it
- * @throws InvalidArgumentError if `options` is neither undefined nor an object, or is an array; if it has an unknown name; if `signal`
- *   is not an AbortSignal or `onEvent` not a function. The message suggests the nearest known name, or lists all of them if none is near: `umap has no option "neighbour"; did you mean "neighbors"?`.
+ * @throws InvalidArgumentError if `options` is neither undefined nor an object, or is an array; if it has an unknown name; if
+ * `signal`
+ *   is not an AbortSignal or `onEvent` not a function. The message suggests the nearest known name, or lists all of them if none is
+ *   near: `umap has no option "neighbour"; did you mean "neighbors"?`.
  */
 export function checkOptions<Options extends object>(
   options: Options | undefined,

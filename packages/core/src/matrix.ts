@@ -10,7 +10,8 @@ import type { Matrix } from './spec/matrix.js';
  * @param cols number of columns; required for numbers in one array
  * @throws ShapeError if the rows differ in length or the numbers do not fill the last row; NotFiniteError if a value is not a
  * number, is
- *   NaN or infinite, or exceeds float32; InvalidArgumentError if `rows` is not an array, or `cols` is missing or not an integer ≥ 0.
+ *   NaN or infinite, or exceeds float32; InvalidArgumentError if `rows` is not an array, or `cols` is missing or not an integer ≥
+ *   0.
  */
 export function matrix(rows: readonly ArrayLike<number>[], cols?: number): Matrix;
 export function matrix(numbers: ArrayLike<number>, cols: number): Matrix;

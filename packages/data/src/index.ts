@@ -30,5 +30,11 @@ export { type Conversation, readConversations } from './records/conversations.js
 export { mergeNearDuplicates, type NearDuplicateOptions } from './records/near-duplicates.js';
 export { type ColumnMap, type Pair, readPairs } from './records/pairs.js';
 export { type PromptRecord, readPrompts, uniquePrompts } from './records/prompts.js';
-export { promptAndAnswer, type Turn, transcriptTurns } from './records/transcript.js';
+export {
+  promptAndAnswer,
+  type TranscriptMessage,
+  type Turn,
+  transcriptMessages,
+  transcriptTurns,
+} from './records/transcript.js';
 export { readWeights, type WeightColumns, writeWeights } from './weights-file.js';

@@ -1,5 +1,5 @@
 import { checkInteger, described, InvalidArgumentError, shown } from '@rarefy/core';
-import { type CausalLanguageModel, chatFormat, checkModel, checkOutputHead, type SavedModel } from '@rarefy/lm';
+import { type CausalLanguageModel, type ChatFormat, checkModel, checkOutputHead, type SavedModel } from '@rarefy/lm';
 import type { RewardAggregation } from './losses/advantages.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
 import type { Treatment } from './treatments/treatment.js';
@@ -84,11 +84,12 @@ interface CompletionLengths {
 
 /** The two length limits with defaults that fit the model. @throws InvalidArgumentError naming the option to change. */
 export function completionLengths(
-  { model, tokenizer }: Omit<SavedModel, 'extra'>,
+  { model }: Omit<SavedModel, 'extra'>,
+  format: ChatFormat,
   options: Partial<CompletionLengths>,
 ): CompletionLengths {
   const { maxPositions } = model.description;
-  const marks = chatFormat(tokenizer).prompt('').ids.length;
+  const marks = format.prompt('').ids.length;
   const quarter = Math.max(1, Math.min(256, Math.floor(maxPositions / 4)));
   const given = options.maxPromptLength;
   const { maxCompletionLength = given === undefined ? quarter : Math.max(1, Math.min(quarter, maxPositions - given)) } =

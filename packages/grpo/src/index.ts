@@ -54,6 +54,7 @@ export {
   vespoLoss,
 } from './losses/policy-losses.js';
 export {
+  type PreferencePair,
   preferenceLoss,
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,

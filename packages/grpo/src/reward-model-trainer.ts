@@ -13,10 +13,12 @@ import {
 } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
 import {
+  type ChatFormat,
+  type ChatPrompt,
   chatFormat,
+  checkChatFormat,
   checkLoaded,
   checkParameters,
-  type LoadedModel,
   padRight,
   type RewardModel,
   type SavedModel,
@@ -36,6 +38,8 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   readonly maxLength?: number;
   /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
   readonly centerRewardsCoefficient?: number;
+  /** How prompts and answers are written; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /** Draws the pairs of each step, by position in `pairs`; skips pairs that are left out. Default: each pair once per epoch. */
   readonly sampler?: Sampler;
@@ -46,6 +50,7 @@ const optionNames = [
   'batchSize',
   'maxLength',
   'centerRewardsCoefficient',
+  'format',
   'seed',
   'sampler',
 ] as const satisfies readonly (keyof RewardModelTrainingOptions)[];
@@ -56,6 +61,9 @@ export interface RewardModelTrainingResult {
   /** Number of pairs left out because a row is longer than `maxLength`. */
   readonly tooLong: number;
 }
+
+/** A prompt with a better and a worse answer. The prompt is a text, or the turns before the answer. */
+export type PreferencePair = Pick<Pair, 'chosen' | 'rejected'> & { readonly prompt: ChatPrompt };
 
 interface PairRows {
   readonly position: number;
@@ -74,13 +82,15 @@ interface PairRows {
 export async function trainRewardModel(
   loaded: Omit<SavedModel, 'extra'>,
   reward: RewardModel,
-  pairs: readonly Pair[],
+  pairs: readonly PreferencePair[],
   options: RewardModelTrainingOptions,
 ): Promise<RewardModelTrainingResult> {
   checkOptions(options, optionNames, 'trainRewardModel');
   checkLoaded(loaded, 'trainRewardModel');
   const { maxPositions } = loaded.model.description;
   const { batchSize = 16, maxLength = maxPositions, centerRewardsCoefficient = 0, seed } = options;
+  const { format = chatFormat(loaded.tokenizer) } = options;
+  checkChatFormat(format, 'trainRewardModel');
   checkRewardModel(reward, 'trainRewardModel');
   checkParameters(reward.parameters);
   if (!Array.isArray(pairs)) {
@@ -90,7 +100,7 @@ export async function trainRewardModel(
   checkInteger('maxLength', maxLength, 1);
   checkNumber('centerRewardsCoefficient', centerRewardsCoefficient, 0);
   checkSeed(seed);
-  const rows = tokenPairs(loaded, pairs, maxLength, options);
+  const rows = tokenPairs(format, pairs, maxLength, options);
   if (rows.length === 0)
     throw new InputError(`all ${pairs.length} pairs have a row longer than ${maxLength} tokens; increase maxLength`);
   const draws = options.sampler && pairDraws(options.sampler, rowsByPosition(rows, pairs.length), batchSize);
@@ -102,7 +112,15 @@ export async function trainRewardModel(
       parameters: reward.parameters,
       extra: () => reward.head(),
       settings: {
-        ...{ task: 'rm', pairs: digestOf(rows), batchSize, maxLength, centerRewardsCoefficient, seed },
+        ...{
+          task: 'rm',
+          format: format.name,
+          pairs: digestOf(rows),
+          batchSize,
+          maxLength,
+          centerRewardsCoefficient,
+          seed,
+        },
         ...(options.sampler && { sampler: options.sampler.fingerprint }),
       },
       async step(step, update) {
@@ -167,12 +185,11 @@ function preferenceMetrics(scores: readonly number[]): Record<string, number> {
 }
 
 function tokenPairs(
-  { tokenizer }: Pick<LoadedModel, 'tokenizer'>,
-  pairs: readonly Pair[],
+  format: ChatFormat,
+  pairs: readonly PreferencePair[],
   maxLength: number,
   { signal }: CallOptions,
 ): PairRows[] {
-  const format = chatFormat(tokenizer);
   const rows: PairRows[] = [];
   for (const [position, { prompt, chosen, rejected }] of pairs.entries()) {
     signal?.throwIfAborted();

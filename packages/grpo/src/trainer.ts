@@ -1,6 +1,10 @@
 import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
+  type ChatFormat,
+  type ChatPrompt,
+  chatFormat,
+  checkChatFormat,
   checkLoaded,
   checkSampling,
   checkTrainable,
@@ -66,6 +70,8 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly maxCompletionLength?: number;
   /** Completions per forward pass; default: the whole batch. Fewer need less memory; sums then differ only by rounding. */
   readonly microBatchSize?: number;
+  /** How prompts are written, and which tokens end a completion; default `chatFormat(tokenizer)`: as the model was trained. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /** Density of every prompt, for the `sampling/density_mean` metric. */
   readonly densities?: Float64Array;
@@ -87,6 +93,7 @@ const optionNames = [
   'maxPromptLength',
   'maxCompletionLength',
   'microBatchSize',
+  'format',
   'seed',
   'densities',
 ] as const satisfies readonly (keyof GrpoTrainingOptions)[];
@@ -109,7 +116,7 @@ export interface GrpoTrainingResult {
  *   range, policy, loader, loss or a reward is not one, the loss and `reference` do not fit, the reference shares weights with the
  *   policy, or `checkTrainable` refuses the policy; StateMismatchError if a resumed run has other settings.
  */
-export async function trainGrpo<Prompt extends { readonly prompt: string }>(
+export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   policy: Omit<SavedModel, 'extra'>,
   loader: GrpoLoader<Prompt>,
   givenOptions: GrpoTrainingOptions,
@@ -126,11 +133,13 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   checkTreatments(treatments, multiObjectiveAggregation);
   checkSeed(seed);
   checkSampling(options);
+  const { format = chatFormat(policy.tokenizer) } = options;
+  checkChatFormat(format, 'trainGrpo');
   checkInteger('numIterations', numIterations, 1);
   checkInteger('stepsPerGeneration', stepsPerGeneration, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
-  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, options);
+  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, format, options);
   if (temperature === 0) {
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
   }
@@ -145,6 +154,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
   let beforeStep: LoaderState | undefined; // set while a step runs: an abort may cut it short
   const settings = {
     task: 'grpo',
+    format: format.name,
     loader: loader.settings,
     loss: { name: loss.name, ...loss.settings },
     reference: reference && options.checkpoint && (await weightsDigest(reference)),
@@ -183,6 +193,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: string }>(
           first: batch.first,
           maxPromptLength,
           maxCompletionLength,
+          format,
           temperature,
           topK,
           topP,

@@ -6,7 +6,8 @@
  *   wrap a model of your own, and {@link loadWeights} loads its weights again. {@link snapshot} keeps the weights of a model in
  *   training.
  * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.
- * - A {@link ChatFormat} writes prompts and answers as tokens; {@link generate} continues prompts, independent of the batch.
+ * - A {@link ChatFormat} writes prompts and answers as tokens: {@link chatFormat} takes the chat template of the model.
+ *   {@link generate} continues prompts, independent of the batch.
  * - Training is a {@link TrainingTask} run by {@link trainWithCheckpoints}: AdamW, a learning-rate schedule, and checkpoints from
  *   which a killed run resumes exactly. {@link trainLanguageModel} is one; reward models and GRPO are others.
  */
@@ -56,12 +57,19 @@ export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
 export { tokenEntropies, tokenLogProbabilities } from './layers/token-log-probabilities.js';
 export { type LoraOptions, lora, mergeLora } from './lora/lora.js';
 export { type LoadedLora, loadLora } from './lora/peft-files.js';
-export { type ChatFormat, chatFormat } from './tokenizer/chat-format.js';
-export { type Tokenizer, tokenizerFromJson } from './tokenizer/tokenizer.js';
+export {
+  type ChatFormat,
+  type ChatMessage,
+  type ChatPrompt,
+  checkChatFormat,
+  promptText,
+} from './tokenizer/chat-format.js';
+export { type ChatFormatOptions, chatFormat } from './tokenizer/choose-chat-format.js';
+export { type ChatSettings, type SpecialToken, type Tokenizer, tokenizerFromJson } from './tokenizer/tokenizer.js';
 export { loadTokenizer, saveTokenizer } from './tokenizer/tokenizer-files.js';
 export { trainBytePairTokenizer } from './tokenizer/train-bpe.js';
 export { type AdamW, type AdamWOptions, type AdamWState, adamW } from './train/adamw.js';
-export { type ExamplesAt, shuffled, type TrainingExample, windows } from './train/examples.js';
+export { answerExamples, type ExamplesAt, shuffled, type TrainingExample, windows } from './train/examples.js';
 export { accumulateGradients, type Gradients } from './train/gradients.js';
 export { learningRateSchedule, type Schedule, type ScheduleType } from './train/schedule.js';
 export { type LanguageModelTrainingOptions, trainLanguageModel } from './train/train-language-model.js';

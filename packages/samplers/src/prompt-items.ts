@@ -1,11 +1,22 @@
-/** What an embedder gets for a prompt: the text of a record `{ prompt }`, and anything else as it is. */
-export type PromptItem<Prompt> = Prompt extends { readonly prompt: string } ? string : Prompt;
+/**
+ * What an embedder gets for a prompt: the text of a record `{ prompt }`, only the `prompt` of a record whose prompt is a list of
+ * messages, and anything else as it is.
+ */
+export type PromptItem<Prompt> = Prompt extends { readonly prompt: infer Content }
+  ? Content extends string
+    ? string
+    : Content extends readonly unknown[]
+      ? { readonly prompt: Content }
+      : Prompt
+  : Prompt;
 
-/** The items to embed, one per prompt. Of a record with a string `prompt`, only that text is embedded. */
+/** The items to embed, one per prompt. Of a record, only the `prompt` is embedded. */
 export function promptItems<Prompt>(prompts: readonly Prompt[]): PromptItem<Prompt>[] {
-  return prompts.map((prompt) => (isRecord(prompt) ? prompt.prompt : prompt) as PromptItem<Prompt>);
+  return prompts.map((prompt) => itemOf(prompt) as PromptItem<Prompt>);
 }
 
-function isRecord(prompt: unknown): prompt is { readonly prompt: string } {
-  return typeof prompt === 'object' && prompt !== null && 'prompt' in prompt && typeof prompt.prompt === 'string';
+function itemOf(prompt: unknown): unknown {
+  if (typeof prompt !== 'object' || prompt === null || !('prompt' in prompt)) return prompt;
+  if (Array.isArray(prompt.prompt)) return { prompt: prompt.prompt };
+  return typeof prompt.prompt === 'string' ? prompt.prompt : prompt;
 }

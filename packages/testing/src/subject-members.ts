@@ -75,7 +75,10 @@ export function needed(kind: ComponentKind, member: string): string {
   return `\`${member}\` in the subject: ${subjectMembers[kind].optional[member]}`;
 }
 
-/** @throws InvalidArgumentError if the subject has no function `create`, or a member that its suite does not know or of another type. */
+/**
+ * @throws InvalidArgumentError if the subject has no function `create`, or a member that its suite does not know or of another
+ * type.
+ */
 export function checkSubject(kind: ComponentKind, subject: { readonly create: unknown }): void {
   const { create, optional } = subjectMembers[kind];
   checkOptions(subject, ['create', ...Object.keys(optional)], `the subject of ${kind} checks`);

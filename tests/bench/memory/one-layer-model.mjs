@@ -28,6 +28,12 @@ export function oneLayerModel({ vocabulary, hidden, softCap }) {
     parameters: { table },
     head: { weight, ...cap },
     hiddenStates: (ids) => tf.tidy(() => tf.gather(table, ids)),
+    forward: (ids) =>
+      tf.tidy(() => {
+        const hiddenStates = model.hiddenStates(ids);
+        const rows = model.logits(tf.reshape(hiddenStates, [-1, hidden]));
+        return { logits: tf.reshape(rows, [...ids.shape, vocabulary]), hiddenStates };
+      }),
     logits: (states) =>
       tf.tidy(() => {
         const linear = tf.matMul(states, weight, false, true);

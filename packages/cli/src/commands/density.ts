@@ -64,7 +64,12 @@ export const density = command({
     const { pairs, prompts, embeddings } = values;
     checkDifferentFiles({ pairs, prompts, embeddings, out, report: reportFile });
     checkExclusive(given, 'pairs', ['prompts'], 'both name the prompts');
-    checkExclusive(given, 'embeddings', Object.keys(embedderOptions), 'the file already has the rows');
+    checkExclusive(
+      given,
+      'embeddings',
+      [...Object.keys(embedderOptions), 'chat-template'],
+      'the file already has the rows',
+    );
     checkEstimatorOptions(given, values, { estimator: compare, neighbors: compareNeighbors });
     if (pairs === undefined && prompts === undefined && embeddings === undefined) {
       throw new InvalidArgumentError('give --pairs, --prompts or --embeddings.');

@@ -34,7 +34,12 @@ export const view = command({
     const { writeAtomically } = await import('@rarefy/io');
     const { buildView, jsonExporter, pageExporter, pca, umap } = await import('@rarefy/viz');
     const { embeddingsOf } = await import('../open/embeddings.js');
-    checkExclusive(given, 'embeddings', Object.keys(embedderOptions), 'the file already has the rows');
+    checkExclusive(
+      given,
+      'embeddings',
+      [...Object.keys(embedderOptions), 'chat-template'],
+      'the file already has the rows',
+    );
     if ((pairs === undefined) === (prompts === undefined)) {
       throw new InvalidArgumentError('give either --pairs or --prompts.');
     }

@@ -41,7 +41,7 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
 /** The given options among those that apply only to some embedders. */
 function givenOf(values: EmbedderValues): ReadonlySet<string> {
   const all = values as unknown as Readonly<Record<string, unknown>>;
-  const names = [...Object.keys(embedderModelOptions), 'batch-tokens'];
+  const names = [...Object.keys(embedderModelOptions), 'batch-tokens', 'chat-template'];
   return new Set(names.filter((name) => all[camelCase(name)] !== undefined));
 }
 

@@ -2,6 +2,7 @@ import { type CallOptions, type Embedder, InvalidArgumentError, type TokenCounti
 import type { ChatText } from '@rarefy/embedders/causal-lm';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { backendOption, openBackend } from './backend.js';
+import { chatTemplateOption } from './chat-options.js';
 import type { OpenModel } from './model.js';
 import { onnxRuntime } from './project-libraries.js';
 
@@ -37,6 +38,8 @@ export interface EmbedderRequest extends OptionValues<typeof embedderModelOption
   readonly backend: string | undefined;
   /** Tokens per batch, padding included. */
   readonly batchTokens?: number | undefined;
+  /** File of the chat template of the model at `ckpt`. */
+  readonly chatTemplate?: string | undefined;
   /** Folder of the sentence model, if one was found. */
   readonly sentenceModel?: string | undefined;
   /** Language model to use if `ckpt` is undefined. It stays open. */
@@ -59,7 +62,7 @@ interface EmbedderEntry {
   /** For `--help`. */
   readonly summary: string;
   /** Names of the options that apply to it. */
-  readonly takes: readonly (keyof typeof embedderModelOptions | 'batch-tokens')[];
+  readonly takes: readonly (keyof typeof embedderModelOptions | 'batch-tokens' | 'chat-template')[];
   open(request: EmbedderRequest, options: CallOptions): Promise<OpenedEmbedder>;
 }
 
@@ -67,7 +70,7 @@ interface EmbedderEntry {
 export const embedders = {
   'causal-lm': {
     summary: 'mean hidden states of a language model',
-    takes: ['ckpt', 'pooling', 'batch-tokens'],
+    takes: ['ckpt', 'pooling', 'batch-tokens', 'chat-template'],
     async open(request, options) {
       const pooling = request.pooling === 'last' ? 'lasttoken' : request.pooling;
       if (pooling === 'cls') {
@@ -83,7 +86,7 @@ export const embedders = {
   },
   logits: {
     summary: 'mean logits of a language model',
-    takes: ['ckpt', 'batch-tokens'],
+    takes: ['ckpt', 'batch-tokens', 'chat-template'],
     open: (request, options) =>
       openCausal(request, options, async (loaded, limits) => {
         const { logitsEmbedder } = await import('@rarefy/embedders/causal-lm');
@@ -173,6 +176,7 @@ export const embedderOptions = under('Model', {
 /** Options of the commands that only embed. */
 export const embeddingOptions = under('Model', {
   ...embedderOptions,
+  ...chatTemplateOption,
   'batch-size': {
     type: 'integer',
     min: 1,
@@ -195,7 +199,7 @@ export async function openEmbedderFile(file: string): Promise<OpenedEmbedder> {
 
 /** Opens an embedder of a language model: of `ckpt`, which closes with the embedder, or of `request.languageModel`. */
 async function openCausal(
-  { ckpt, pooling = 'mean', backend, batchTokens, languageModel }: EmbedderRequest,
+  { ckpt, pooling = 'mean', backend, batchTokens, chatTemplate, languageModel }: EmbedderRequest,
   options: CallOptions,
   create: (model: OpenModel, limits: { readonly batchTokens?: number }) => Promise<TokenCountingEmbedder<ChatText>>,
 ): Promise<OpenedEmbedder> {
@@ -208,16 +212,19 @@ async function openCausal(
   const { modelFolder, openModel } = await import('./model.js');
   const folder = await modelFolder(ckpt);
   const { name } = await openBackend(backend, options);
-  const loaded = await openModel(folder, options);
+  const loaded = await openModel(folder, options, chatTemplate);
   const embedder = await create(loaded, limits);
   embedder[Symbol.asyncDispose] = async () => loaded.model.dispose();
   const { model, ...rest } = opened(loaded, embedder);
   return { ...rest, model: { ...model, backend: name } };
 }
 
-/** A sentence model reads the plain prompt, and the answer after a blank line. */
+/** A sentence model reads the plain prompt, and the answer after a blank line. Turns are separated in the same way. */
 const plain = (text: ChatText) =>
-  typeof text === 'string' ? text : [text.prompt, text.assistant].filter(Boolean).join('\n\n');
+  typeof text === 'string' ? text : [textOf(text.prompt), text.assistant].filter(Boolean).join('\n\n');
+
+const textOf = (prompt: Exclude<ChatText, string>['prompt']) =>
+  typeof prompt === 'string' ? prompt : prompt.map(({ content }) => content).join('\n\n');
 
 function fromText(embedder: Embedder<string>): Embedder<ChatText> {
   const { specificationVersion, kind, fingerprint, capabilities } = embedder;

@@ -1,9 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CallOptions, InputError } from '@rarefy/core';
 import { pulledModelFolder } from '@rarefy/data';
 import { fileExists } from '@rarefy/io';
-import { type LoadedModel, latestCheckpoint, loadLanguageModel } from '@rarefy/lm';
+import { chatFormat, type LoadedModel, latestCheckpoint, loadLanguageModel } from '@rarefy/lm';
 import { didYouMean } from '../shell/did-you-mean.js';
 
 /** Stages of training, each with a folder of its own below `out`. */
@@ -14,13 +15,27 @@ export interface OpenModel extends LoadedModel {
   readonly folder: string;
 }
 
-/** Loads a model folder and reports which one. */
-export async function openModel(folder: string, { onEvent }: CallOptions): Promise<OpenModel> {
-  const loaded = await loadLanguageModel(folder);
+/**
+ * Loads a model folder and reports which one.
+ * @param chatTemplate file of a chat template to use and save in place of the model's
+ * @throws InputError if the chat template cannot be read or used.
+ */
+export async function openModel(folder: string, { onEvent }: CallOptions, chatTemplate?: string): Promise<OpenModel> {
+  const found = await loadLanguageModel(folder);
+  const loaded = chatTemplate === undefined ? found : await withChatTemplate(found, chatTemplate);
   const { family, hiddenSize, vocabularySize } = loaded.model.description;
   const message = `${folder}: ${family}, hidden size ${hiddenSize}, vocabulary ${vocabularySize}`;
   onEvent?.({ type: 'work-message', task: 'model', message });
   return { ...loaded, folder };
+}
+
+async function withChatTemplate(loaded: LoadedModel, file: string): Promise<LoadedModel> {
+  const template = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new InputError(`cannot read the chat template ${file}: ${cause.message}`, { cause });
+  });
+  const tokenizer = { ...loaded.tokenizer, chat: { ...loaded.tokenizer.chat, template } };
+  chatFormat(tokenizer); // fails before any work if the template is not valid
+  return { ...loaded, tokenizer };
 }
 
 /** The folder of the given model, or else of the latest trained stage: out/sft, out/base, or the model that comes with rarefy. */

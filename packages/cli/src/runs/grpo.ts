@@ -1,5 +1,7 @@
 import type { CallOptions } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
 import { adapterOptions } from '../open/adapter.js';
+import { chatOptions } from '../open/chat-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -9,6 +11,7 @@ export const grpoOptions = {
   ...outOption('grpo'),
   ...modelOption,
   ...adapterOptions,
+  ...chatOptions,
   ...samplingOptions,
   ...under('Sampling', {
     sampler: {
@@ -78,7 +81,7 @@ export async function trainPolicy(
 ): Promise<{ readonly rareShare: number | undefined }> {
   const { dapoLoss, drawShare, grpoLoader, grpoLoss, trainGrpo } = await import('@rarefy/grpo');
   const { loadLanguageModel } = await import('@rarefy/lm');
-  const { readPairs, uniquePrompts } = await import('@rarefy/data');
+  const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
@@ -90,7 +93,7 @@ export async function trainPolicy(
       values,
       shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
-        const opened = await openModel(await modelFolder(values.model), options);
+        const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
@@ -103,6 +106,7 @@ export async function trainPolicy(
           ...{ loaded: policy, prompts, rewards, weighed, sampler, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
+            ...(values.transcripts && { transcripts: true }),
             ...weighed?.fixed,
             ...(digest && { sampler: digest }),
             rewards: rewards.map(({ name, identity }) => `${name}: ${identity}`),
@@ -125,7 +129,15 @@ export async function trainPolicy(
         const { maxCompletionLength = Math.min(256, Math.floor(maxPositions / 4)) } = values;
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
-        const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
+        const turns = values.transcripts
+          ? prompts.map((record) => ({ ...record, prompt: transcriptMessages(record.prompt) }))
+          : prompts;
+        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(turns, {
+          sampler,
+          batchSize,
+          groupSize,
+          importance,
+        });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
           ...{ rewards: named, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },

@@ -1,6 +1,7 @@
 import type { CallOptions } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
 import { adapterOptions } from '../open/adapter.js';
+import { chatOptions } from '../open/chat-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -10,6 +11,7 @@ export const rewardModelOptions = {
   ...outOption('rm'),
   ...modelOption,
   ...adapterOptions,
+  ...chatOptions,
   ...samplingOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
@@ -36,7 +38,7 @@ export async function trainRm(
 ): Promise<{ readonly pairs: number; readonly tooLong: number }> {
   const { trainRewardModel } = await import('@rarefy/grpo');
   const { rewardModel } = await import('@rarefy/lm');
-  const { readPairs, uniquePrompts } = await import('@rarefy/data');
+  const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
@@ -47,7 +49,7 @@ export async function trainRm(
       values,
       shown: ['loss', 'accuracy', 'margin'],
       async open(isContinued) {
-        const opened = await openModel(await modelFolder(values.model), options);
+        const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const pairs: Pair[] = [];
         for await (const pair of readPairs(values.pairs, options)) pairs.push(pair);
         const prompts = await uniquePrompts(pairs);
@@ -59,13 +61,16 @@ export async function trainRm(
           ...{ loaded, pairs, weighed, sampler, reward },
           extra: () => reward.head(),
           settings: { ...values, model: loaded.folder },
-          ...(weighed && { fixed: weighed.fixed }),
+          fixed: { ...(values.transcripts && { transcripts: true }), ...weighed?.fixed },
           dispose: () => reward.dispose(),
         };
       },
       async task({ loaded, reward, pairs, weighed, sampler }, trainer) {
         await weighed?.save();
-        return trainRewardModel(loaded, reward, pairs, {
+        const rows = values.transcripts
+          ? pairs.map((pair) => ({ ...pair, prompt: transcriptMessages(pair.prompt) }))
+          : pairs;
+        return trainRewardModel(loaded, reward, rows, {
           ...trainer,
           ...{ batchSize, learningRate, centerRewardsCoefficient, seed, steps: maxSteps },
           ...(maxLength !== undefined && { maxLength }),

@@ -111,8 +111,9 @@ async function measured(
 ): Promise<WeightColumns> {
   const { openPromptWeights } = await import('../open/prompt-weights.js');
   const { embedder = values.ckpt === undefined ? 'logits' : undefined } = values;
-  const batchSize = undefined; // that of the run counts prompts per step
-  return openPromptWeights(prompts, { ...values, embedder, batchSize, languageModel }, options);
+  // These options of the run are not of the embedder: one counts prompts per step, the other is part of `languageModel`.
+  const ofRun = { batchSize: undefined, chatTemplate: undefined };
+  return openPromptWeights(prompts, { ...values, ...ofRun, embedder, languageModel }, options);
 }
 
 /** The values of all options that decide the weights. */

@@ -1,5 +1,7 @@
 import { type CallOptions, digest } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
 import { adapterOptions } from '../open/adapter.js';
+import { chatOptions } from '../open/chat-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { concatenated } from './base.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
@@ -9,6 +11,7 @@ export const sftOptions = {
   ...outOption('sft'),
   ...modelOption,
   ...adapterOptions,
+  ...chatOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
     'learning-rate': {
@@ -22,8 +25,8 @@ export const sftOptions = {
 
 /** Fine-tunes a model on the chosen answers. */
 export async function trainSft(values: OptionValues<typeof sftOptions>, options: CallOptions): Promise<void> {
-  const { chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
-  const { readPairs } = await import('@rarefy/data');
+  const { answerExamples, chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
+  const { readPairs, transcriptMessages } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
   const { maxSteps, seed, batchSize, learningRate } = values;
@@ -33,14 +36,16 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
       values,
       shown: ['loss'],
       async open() {
-        const loaded = await trainedModel(await openModel(await modelFolder(values.model), options), values);
-        const format = chatFormat(loaded.tokenizer);
-        const { maxPositions } = loaded.model.description;
-        const examples: { ids: Int32Array; firstTrained: number }[] = [];
+        const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
+        const loaded = await trainedModel(opened, values);
+        const conversations: { prompt: ChatPrompt; answer: string }[] = [];
         for await (const { prompt, chosen } of readPairs(values.pairs, options)) {
-          const { ids, answerStart } = format.conversation(prompt, chosen, maxPositions);
-          examples.push({ ids, firstTrained: answerStart });
+          conversations.push({ prompt: values.transcripts ? transcriptMessages(prompt) : prompt, answer: chosen });
         }
+        const examples = answerExamples(conversations, {
+          format: chatFormat(loaded.tokenizer),
+          maxTokens: loaded.model.description.maxPositions,
+        });
         const settings = { ...values, model: loaded.folder };
         return { loaded, examples, settings, dispose: () => loaded.model.dispose() };
       },

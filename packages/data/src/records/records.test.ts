@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readConversations } from './conversations.js';
 import { type Pair, readPairs } from './pairs.js';
 import { readPrompts, uniquePrompts } from './prompts.js';
+import { transcriptMessages } from './transcript.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -150,5 +151,17 @@ test('standard input is read, plain and gzip, in chunks of any size', async () =
       await expect(all(readPairs('-'))).rejects.toThrow('standard input, line 1 (byte 0): the line is not JSON');
       stdin.mockRestore();
     }
+  }
+});
+
+test('a transcript becomes messages, and any other text is one turn of the user', () => {
+  expect(transcriptMessages('Human: one\n\nstill one\n\nAssistant: two\n\nHuman: three ')).toEqual([
+    { role: 'user', content: 'one\n\nstill one' },
+    { role: 'assistant', content: 'two' },
+    { role: 'user', content: 'three' },
+  ]);
+  expect(transcriptMessages('Human: only one')).toEqual([{ role: 'user', content: 'only one' }]);
+  for (const text of ['a question', 'Human: one\n\nAssistant: two', 'about Human: one', '']) {
+    expect(transcriptMessages(text)).toEqual([{ role: 'user', content: text }]);
   }
 });

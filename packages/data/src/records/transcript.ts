@@ -40,6 +40,22 @@ export function promptAndAnswer(text: string): Exchange | undefined {
   return { prompt: promptOf(turns!.slice(0, -1)), answer: last.text };
 }
 
+/** A turn in the roles of chat templates, as `@rarefy/lm` takes them. */
+export interface TranscriptMessage {
+  readonly role: 'user' | 'assistant';
+  readonly content: string;
+}
+
+/**
+ * A prompt as messages: the turns of a transcript, or one turn of the user if the text is no transcript that ends with `Human:`.
+ * Read only data sets of transcripts with it: in a text that a user wrote, `\n\nAssistant:` would begin a turn of the assistant.
+ */
+export function transcriptMessages(text: string): readonly TranscriptMessage[] {
+  const turns = transcriptTurns(text);
+  if (turns?.at(-1)?.role !== 'human') return [{ role: 'user', content: text }];
+  return turns.map(({ role, text: content }) => ({ role: role === 'human' ? 'user' : role, content }));
+}
+
 /** Turns as one text. A single human turn has no mark. */
 export function promptOf(turns: readonly Turn[]): string {
   if (turns.length === 1 && turns[0]!.role === 'human') return turns[0]!.text;

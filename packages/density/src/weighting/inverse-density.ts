@@ -47,7 +47,8 @@ export function inverseDensity(options: InverseDensityOptions = {}): Weighting {
 }
 
 /**
- * @throws NotFiniteError or InvalidArgumentError naming the first density that is not finite or is negative; InvalidArgumentError if
+ * @throws NotFiniteError or InvalidArgumentError naming the first density that is not finite or is negative; InvalidArgumentError
+ * if
  *   `density` is not an array.
  */
 function checkDensity(density: Float64Array): void {

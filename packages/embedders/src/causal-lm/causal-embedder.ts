@@ -1,5 +1,5 @@
 import { checkInteger, checkItems, described, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
-import { type ChatFormat, chatFormat, type LoadedModel, padRight } from '@rarefy/lm';
+import { type ChatFormat, type ChatPrompt, chatFormat, checkChatFormat, type LoadedModel, padRight } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { tokenBudgetRuns } from '../token-budget.js';
 import { modelDigest, watchWeights } from './model-identity.js';
@@ -10,8 +10,8 @@ const projectedRows = 63;
 /** Any share of padding: it costs less than another pass through all layers. */
 const maxPadding = 1;
 
-/** A prompt, alone or with its answer. */
-export type ChatText = string | { readonly prompt: string; readonly assistant?: string };
+/** A prompt, alone or with its answer. The prompt is a text, or the turns before the answer. */
+export type ChatText = string | { readonly prompt: ChatPrompt; readonly assistant?: string };
 
 export interface CausalEmbedderOptions {
   /**
@@ -23,9 +23,11 @@ export interface CausalEmbedderOptions {
    * Tokens in one pass through the model, including padding; bounds memory. Default 2,048. A longer text gets a pass of its own.
    */
   readonly batchTokens?: number;
+  /** How texts are written; default `chatFormat(tokenizer)`: as the model was trained. Its name is part of the fingerprint. */
+  readonly format?: ChatFormat;
 }
 
-export const causalOptionNames = ['maxTokens', 'batchTokens'] satisfies (keyof CausalEmbedderOptions)[];
+export const causalOptionNames = ['maxTokens', 'batchTokens', 'format'] satisfies (keyof CausalEmbedderOptions)[];
 
 /** What differs between the ways to embed with a causal model. */
 interface CausalPooling {
@@ -49,12 +51,16 @@ interface CausalPooling {
  */
 export async function causalEmbedder(
   { model, tokenizer }: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  { maxTokens = model.description.maxPositions, batchTokens = 2048 }: CausalEmbedderOptions,
+  {
+    maxTokens = model.description.maxPositions,
+    batchTokens = 2048,
+    format = chatFormat(tokenizer),
+  }: CausalEmbedderOptions,
   pooling: CausalPooling,
 ): Promise<TokenCountingEmbedder<ChatText>> {
   checkInteger('maxTokens', maxTokens, 1, model.description.maxPositions);
   checkInteger('batchTokens', batchTokens, 1);
-  const format = chatFormat(tokenizer);
+  checkChatFormat(format, 'the embedder');
   const { dimensions, pool = meanPool, project, maxBatch = 1024, checkWeights = watchWeights(model) } = pooling;
   const identity = await modelDigest(model, tokenizer);
   checkWeights();
@@ -127,7 +133,7 @@ function notChatText(item: unknown): string | undefined {
   const other = Object.keys(others).find((name) => others[name] !== undefined);
   if (other !== undefined) return `has the field "${other}"`;
   if (prompt === undefined) return 'has no prompt';
-  if (typeof prompt !== 'string') return `has ${described(prompt)} as prompt`;
+  if (typeof prompt !== 'string' && !Array.isArray(prompt)) return `has ${described(prompt)} as prompt`;
   return assistant === undefined || typeof assistant === 'string'
     ? undefined
     : `has ${described(assistant)} as assistant`;

@@ -156,6 +156,34 @@ test('models, options and poolings have different fingerprints', async () => {
   expect((await hiddenStateEmbedder(loaded)).fingerprint).toBe(all[0]!.fingerprint);
 });
 
+test('turns and a format of one’s own', async () => {
+  const loaded = { model: models.llama, tokenizer };
+  const format = chatFormat(tokenizer);
+  const turns = [
+    { role: 'user', content: 'how do I' },
+    { role: 'assistant', content: 'where' },
+    { role: 'user', content: 'bake bread' },
+  ];
+  const template = '{% for m in messages %}<|user_start|>{{ m.content }}<|user_end|>{% endfor %}';
+  const own = chatFormat(tokenizer, { template });
+  const [byDefault, byOwn] = await Promise.all([
+    hiddenStateEmbedder(loaded),
+    hiddenStateEmbedder(loaded, { format: own }),
+  ]);
+  const counts = (chosen: typeof format) =>
+    [chosen.prompt(turns), chosen.conversation(turns, 'a')].map(({ ids }) => ids.length);
+  const texts = [{ prompt: turns }, { prompt: turns, assistant: 'a' }];
+  expect([...byDefault.countTokens(texts)]).toEqual(counts(format));
+  expect([...byOwn.countTokens(texts)]).toEqual(counts(own));
+  expect(byOwn.fingerprint).not.toBe(byDefault.fingerprint);
+  expect((await hiddenStateEmbedder({ ...loaded, tokenizer: { ...tokenizer, chat: { template } } })).fingerprint).toBe(
+    byOwn.fingerprint,
+  );
+  await expect(byDefault.embedBatch([{ prompt: turns.slice(0, 2) }])).rejects.toThrow(
+    'must end with a message of the role user',
+  );
+});
+
 test('a linear head gives rows in hidden size; a soft-capped one warns that rows are as wide as the vocabulary', async () => {
   const events: WorkEvent[] = [];
   const onEvent = (event: WorkEvent) => void events.push(event);

@@ -7,7 +7,14 @@ import {
   startProgress,
 } from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
-import { checkLoaded, type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
+import {
+  type ChatFormat,
+  type ChatPrompt,
+  checkLoaded,
+  type LoadedModel,
+  type SamplingOptions,
+  samplingOptionNames,
+} from '@rarefy/lm';
 import { namedRewards, type RewardInput, scoreCompletions } from '../rewards/reward-function.js';
 import { type Completion, rollout } from '../rollout/rollout.js';
 
@@ -19,6 +26,8 @@ export interface EvaluatePolicyOptions extends SamplingOptions, CallOptions {
   readonly maxCompletionLength: number;
   /** Prompts per batch of generation; default 16. */
   readonly batchSize?: number;
+  /** How prompts are written, and which tokens end a completion; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
   readonly seed: number;
 }
 
@@ -30,6 +39,7 @@ const optionNames = [
   'maxPromptLength',
   'maxCompletionLength',
   'batchSize',
+  'format',
   'seed',
 ] as const satisfies readonly (keyof EvaluatePolicyOptions)[];
 
@@ -49,7 +59,7 @@ export interface PolicyEvaluation {
  */
 export async function evaluatePolicy(
   policy: Pick<LoadedModel, 'model' | 'tokenizer'>,
-  prompts: readonly string[],
+  prompts: readonly ChatPrompt[],
   options: EvaluatePolicyOptions,
 ): Promise<PolicyEvaluation> {
   checkOptions(options, optionNames, 'evaluatePolicy');

@@ -13,6 +13,7 @@ import {
   type SamplerState,
   StateMismatchError,
 } from '@rarefy/core';
+import type { ChatPrompt } from '@rarefy/lm';
 import { checkImportance, type Importance, importanceWeights } from './importance.js';
 import { type PromptsState, promptsDigest } from './prompts-digest.js';
 import { type BatchDataset, type DatasetOptions, toDataset } from './to-dataset.js';
@@ -266,14 +267,14 @@ export function promptRows<Prompt>(batch: PromptBatch<Prompt>): PromptRows<Promp
 }
 
 /**
- * The texts of a batch and their positions, for a rollout.
- * @throws InvalidArgumentError if a prompt is not a record with a text `prompt`, such as a text alone.
+ * The texts or messages of a batch and their positions, for a rollout.
+ * @throws InvalidArgumentError if a prompt is not a record with a text or messages as `prompt`, such as a text alone.
  */
-export function promptTexts({ prompts, positions }: PromptBatch<{ readonly prompt: string }>) {
+export function promptTexts({ prompts, positions }: PromptBatch<{ readonly prompt: ChatPrompt }>) {
   return prompts.map((record: unknown, row) => {
-    const { prompt } = Object(record) as { readonly prompt?: unknown };
+    const { prompt } = Object(record) as { readonly prompt?: ChatPrompt };
     const position = positions[row]!;
-    if (typeof prompt === 'string') return { prompt, position };
+    if (typeof prompt === 'string' || Array.isArray(prompt)) return { prompt: prompt as ChatPrompt, position };
     const what = typeof record === 'object' ? 'has no text `prompt`' : `is ${described(record)} in place of a record`;
     throw new InvalidArgumentError(
       `the prompt at position ${position} ${what}; give the loader records, such as prompts.map((prompt) => ({ prompt }))`,

@@ -19,7 +19,8 @@ export interface PromptsDigest {
 }
 
 /**
- * Covers texts, and the `id` and `prompt` of records, as far as these are texts or numbers. Of other prompts it covers the number.
+ * Covers texts, and the `id` and `prompt` of records, as far as these are texts, numbers or lists of messages. Of other prompts it
+ * covers the number.
  * @param prompts not copied
  */
 export function promptsDigest(prompts: readonly unknown[]): PromptsDigest {
@@ -81,7 +82,7 @@ function promptsHash() {
       const isRecord = typeof prompt === 'object' && prompt !== null;
       const { id, prompt: text } = isRecord ? (prompt as { id?: unknown; prompt?: unknown }) : { prompt };
       absorb(id);
-      absorb(text);
+      absorb(Array.isArray(text) ? JSON.stringify(text) : text); // messages
       count++;
       if ((count & (count - 1)) === 0) prefixes += (lanes[0]! >>> 0).toString(16).padStart(8, '0');
     },

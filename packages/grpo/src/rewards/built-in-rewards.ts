@@ -1,6 +1,14 @@
 import { checkInteger, checkOptions, described, InvalidArgumentError, shown } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
-import { chatFormat, checkTokenizer, padRight, type RewardModel, type Tokenizer } from '@rarefy/lm';
+import {
+  type ChatFormat,
+  chatFormat,
+  checkChatFormat,
+  checkTokenizer,
+  padRight,
+  type RewardModel,
+  type Tokenizer,
+} from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RewardFunction } from './reward-function.js';
 
@@ -24,18 +32,20 @@ export function lengthReward(options: { readonly target: number }): RewardFuncti
  * Rewards completions with a trained reward model, which reads each as the complete answer to its prompt, in its own tokens.
  * If a row is longer than the model's positions, the prompt loses its beginning. Deterministic.
  * @param options.batchSize rows per forward pass; default 32
+ * @param options.format how prompts and answers are written, the same as in training; default `chatFormat(tokenizer)`
  * @throws InvalidArgumentError if an option is unknown or out of range, or the model or its tokenizer is missing.
  */
 export function rewardModelReward(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },
-  options: { readonly batchSize?: number } = {},
+  options: { readonly batchSize?: number; readonly format?: ChatFormat } = {},
 ): RewardFunction {
-  checkOptions(options, ['batchSize'], 'rewardModelReward');
+  checkOptions(options, ['batchSize', 'format'], 'rewardModelReward');
   const { batchSize = 32 } = options;
   checkInteger('batchSize', batchSize, 1);
   checkRewardModel(reward, 'rewardModelReward');
   checkTokenizer(tokenizer, 'rewardModelReward');
-  const format = chatFormat(tokenizer);
+  const { format = chatFormat(tokenizer) } = options;
+  checkChatFormat(format, 'rewardModelReward');
   const { maxPositions } = reward.model.description;
   const rewardModel: RewardFunction = async (completions, { signal } = {}) => {
     const rewards = new Float64Array(completions.length);
@@ -43,7 +53,7 @@ export function rewardModelReward(
       signal?.throwIfAborted();
       const rows = completions
         .slice(start, start + batchSize)
-        .map(({ prompt, text }) => format.conversation(prompt, text, maxPositions).ids);
+        .map(({ prompt, messages, text }) => format.conversation(messages ?? prompt, text, maxPositions).ids);
       const scores = tf.tidy(() => {
         const { ids, mask } = padRight(rows);
         return reward.score(ids, mask);

@@ -1,11 +1,16 @@
 import { type CallOptions, callOptionNames, checkInteger, checkOptions } from '@rarefy/core';
 import {
+  type ChatFormat,
+  type ChatMessage,
+  type ChatPrompt,
   chatFormat,
+  checkChatFormat,
   checkLoaded,
   generate,
   type LoadedModel,
   padLeft,
   padRight,
+  promptText,
   type SamplingOptions,
   samplingOptionNames,
 } from '@rarefy/lm';
@@ -13,14 +18,17 @@ import type { CompletionBatch } from './completion-log-probabilities.js';
 
 /** One completion of a prompt, as rewards see it. */
 export interface Completion {
+  /** The prompt as text. Several turns are written as `role: content`, with a blank line between them. */
   readonly prompt: string;
+  /** The turns of the prompt, if it was given as messages. */
+  readonly messages?: readonly ChatMessage[];
   /** Text of the completion alone, without special tokens. */
   readonly text: string;
   /** Row number of the prompt in the data set. */
   readonly position: number;
   /** Tokens of the completion, including the stop token if it was generated. */
   readonly ids: Int32Array;
-  /** Whether the stop token was generated before the length limit. */
+  /** Whether a stop token was generated before the length limit. */
   readonly terminated: boolean;
 }
 
@@ -31,6 +39,8 @@ export interface RolloutOptions extends SamplingOptions, CallOptions {
   readonly maxPromptLength: number;
   /** Most new tokens per completion, including the stop token. */
   readonly maxCompletionLength: number;
+  /** How prompts are written, and which tokens end a completion; default `chatFormat(tokenizer)`: as the model was trained. */
+  readonly format?: ChatFormat;
   readonly seed: number;
   /** Index of the first prompt in the stream of draws. It selects the random streams, so that no two draws share one. */
   readonly first: number;
@@ -42,13 +52,15 @@ const optionNames = [
   'groupSize',
   'maxPromptLength',
   'maxCompletionLength',
+  'format',
   'seed',
   'first',
 ] as const satisfies readonly (keyof RolloutOptions)[];
 
 export interface RolloutPrompt {
   readonly position: number;
-  readonly prompt: string;
+  /** A text, or the turns before the answer. */
+  readonly prompt: ChatPrompt;
 }
 
 /** Completions of a batch of prompts, and the prompt tokens they continue. */
@@ -72,8 +84,15 @@ export async function rollout(
   checkOptions(options, optionNames, 'rollout');
   checkLoaded(loaded, 'rollout');
   const { model, tokenizer } = loaded;
-  const { groupSize, maxPromptLength, maxCompletionLength, first, ...generation } = options;
-  const format = chatFormat(tokenizer);
+  const {
+    groupSize,
+    maxPromptLength,
+    maxCompletionLength,
+    first,
+    format = chatFormat(tokenizer),
+    ...generation
+  } = options;
+  checkChatFormat(format, 'rollout');
   checkInteger('groupSize', groupSize, 1);
   checkInteger('maxPromptLength', maxPromptLength, format.prompt('').ids.length);
   checkInteger('maxCompletionLength', maxCompletionLength, 1);
@@ -81,13 +100,18 @@ export async function rollout(
   const generated = await generate(model, promptIds, {
     ...generation,
     maxNewTokens: maxCompletionLength,
-    stopId: format.stopId,
+    stopId: format.stopIds ?? format.stopId,
     samplesPerPrompt: groupSize,
     streams: Array.from({ length: prompts.length * groupSize }, (_, row) => first * groupSize + row),
   });
   const completions = generated.map(({ ids, terminated }, row) => {
     const { prompt, position } = prompts[Math.floor(row / groupSize)]!;
-    return { prompt, position, ids, terminated, text: tokenizer.decode(ids) };
+    return {
+      prompt: promptText(prompt),
+      ...(typeof prompt !== 'string' && { messages: prompt }),
+      ...{ position, ids, terminated },
+      text: tokenizer.decode(terminated ? ids.subarray(0, -1) : ids),
+    };
   });
   return { completions, promptIds, groupSize };
 }

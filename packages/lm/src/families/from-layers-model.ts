@@ -47,7 +47,8 @@ const optionNames = ['maxPositions', 'name'] as const satisfies readonly (keyof 
  * are `parameters`; both are named by layer index, `layers.2.kernel`, and so load into the same architecture built again. The
  * kernel of the Dense layer trains as it is; `head.weight` is its transpose. Disposing the result does not dispose the tf.layers
  * model.
- * @throws InvalidArgumentError if `model` is not a tf.layers model, its last layer is not such a Dense layer, it the model has more than two inputs, or `maxPositions`
+ * @throws InvalidArgumentError if `model` is not a tf.layers model, its last layer is not such a Dense layer, it the model has more
+ * than two inputs, or `maxPositions`
  *   is missing or longer than the input.
  */
 export function fromLayersModel(model: LayersModel, options: LayersModelOptions = {}): CausalLanguageModel {

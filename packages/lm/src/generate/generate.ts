@@ -8,6 +8,7 @@ import {
   counterRandom,
   described,
   InvalidArgumentError,
+  shown,
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
@@ -20,8 +21,8 @@ import { checkSampling, type SamplingOptions, sampleToken, samplingOptionNames }
 export interface GenerateOptions extends SamplingOptions, CallOptions {
   /** Most new tokens per completion, including the stop token. */
   readonly maxNewTokens: number;
-  /** The token that ends a completion. */
-  readonly stopId: number;
+  /** The token that ends a completion, or several, each of which does. */
+  readonly stopId: number | readonly number[];
   /** Completions per prompt; default 1. */
   readonly samplesPerPrompt?: number;
   readonly seed: number;
@@ -45,7 +46,7 @@ const optionNames = [
 export interface GeneratedCompletion {
   /** The new tokens, including the stop token if it was generated. */
   readonly ids: Int32Array;
-  /** Whether the stop token was generated within `maxNewTokens`. */
+  /** Whether a stop token was generated within `maxNewTokens`. */
   readonly terminated: boolean;
 }
 
@@ -53,8 +54,8 @@ export interface GeneratedCompletion {
  * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
  * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
  * depend on the batch.
- * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty or not a list of token ids, a prompt and its completion do not fit
- *   the model's positions, or the logits of a model of your own are not those of its head.
+ * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty or not a list of token ids, a prompt and
+ *   its completion do not fit the model's positions, or the logits of a model of your own are not those of its head.
  */
 export async function generate(
   model: CausalLanguageModel,
@@ -66,6 +67,8 @@ export async function generate(
   checkSampling(options);
   const { maxNewTokens, stopId, samplesPerPrompt = 1, seed, cache: useCache = true, signal } = options;
   checkItemArray(prompts, 'generate');
+  const stops = stopTokens(stopId);
+  const [filler = 0] = stops;
   const count = prompts.length * samplesPerPrompt;
   const random = counterRandom(seed);
   const streams: CounterRandom[] = Array.from({ length: count }, (_, row) =>
@@ -90,19 +93,28 @@ export async function generate(
       const values = (await logits.data()) as Float32Array;
       logits.dispose();
       for (let row = 0; row < count; row++) {
-        // Finished rows continue with the stop token, so that shapes stay fixed; these tokens are cut off below.
-        const id = open[row] ? sampleToken(values, row * size, size, options, streams[row]!.uniform(index)) : stopId;
+        // Finished rows continue with a stop token, so that shapes stay fixed; these tokens are cut off below.
+        const id = open[row] ? sampleToken(values, row * size, size, options, streams[row]!.uniform(index)) : filler;
         tokens[row]!.push(id);
-        if (id === stopId) open[row] = 0;
+        if (stops.has(id)) open[row] = 0;
       }
     }
   } finally {
     step.dispose();
   }
   return tokens.map((row) => {
-    const end = row.indexOf(stopId);
+    const end = row.findIndex((id) => stops.has(id));
     return { ids: Int32Array.from(end < 0 ? row : row.slice(0, end + 1)), terminated: end >= 0 };
   });
+}
+
+/** @throws InvalidArgumentError if `stopId` is neither an integer nor a list of integers. */
+function stopTokens(stopId: number | readonly number[]): ReadonlySet<number> {
+  const ids = typeof stopId === 'number' ? [stopId] : stopId;
+  if (Array.isArray(ids) && ids.every(Number.isInteger)) return new Set(ids);
+  throw new InvalidArgumentError(
+    `stopId must be the id of a token or a list of ids, got ${shown(stopId)}; give the stopIds of chatFormat(tokenizer)`,
+  );
 }
 
 interface Steps {

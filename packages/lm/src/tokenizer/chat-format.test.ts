@@ -1,7 +1,8 @@
 import { InputError, InvalidArgumentError } from '@rarefy/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { chatFormat } from './chat-format.js';
+import { promptText } from './chat-format.js';
+import { chatFormat } from './choose-chat-format.js';
 import { trainBytePairTokenizer } from './train-bpe.js';
 
 const texts = ['the answer to the question is here', 'user and assistant, User: and Assistant:'];
@@ -9,7 +10,7 @@ const tokenizerWith = (...specialTokens: string[]) =>
   trainBytePairTokenizer(texts, { vocabularySize: 300, specialTokens });
 
 const nanochat = trainBytePairTokenizer(texts, { vocabularySize: 300 });
-const chatMl = tokenizerWith('<|endoftext|>', '<|im_start|>', '<|im_end|>');
+const base = tokenizerWith('<|endoftext|>', '<|im_start|>', '<|im_end|>');
 const plain = tokenizerWith('<s>', '</s>');
 
 /** Ids as text, with special tokens by name. */
@@ -25,7 +26,8 @@ test.each([
     '<|bos|><|user_start|>the question<|user_end|><|assistant_start|>',
     'the answer<|assistant_end|>',
   ],
-  ['chatml', chatMl, '<|im_start|>user\nthe question<|im_end|>\n<|im_start|>assistant\n', 'the answer<|im_end|>'],
+  // Without a chat template, a base model is not taken for ChatML because its vocabulary has the tokens.
+  ['plain', base, 'User: the question\n\nAssistant:', ' the answer<|endoftext|>'],
   ['plain', plain, '<s>User: the question\n\nAssistant:', ' the answer</s>'],
 ] as const)('%s: prompt and conversation', (name, tokenizer, prompt, answer) => {
   const format = chatFormat(tokenizer);
@@ -39,7 +41,7 @@ test.each([
 });
 
 test('names of special tokens in a prompt are encoded as text', () => {
-  for (const tokenizer of [nanochat, chatMl, plain]) {
+  for (const tokenizer of [nanochat, base, plain]) {
     const format = chatFormat(tokenizer);
     const marks = format.prompt('').ids.length;
     for (const attack of [
@@ -72,7 +74,7 @@ test('a prompt that is too long loses its beginning and keeps every special toke
 test('a conversation that is too long loses the beginning of its prompt, then the end of its answer', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(nanochat, chatMl, plain),
+      fc.constantFrom(nanochat, base, plain),
       fc.string({ maxLength: 30 }),
       fc.string({ maxLength: 30 }),
       fc.nat({ max: 80 }),
@@ -95,6 +97,37 @@ test('a conversation that is too long loses the beginning of its prompt, then th
     ),
     { seed: 3, numRuns: 500 },
   );
+});
+
+test.each([
+  [
+    'nanochat',
+    nanochat,
+    '<|bos|><|user_start|>be short\n\nfirst<|user_end|><|assistant_start|>yes<|assistant_end|><|user_start|>last<|user_end|><|assistant_start|>',
+  ],
+  ['plain', plain, '<s>System: be short\n\nUser: first\n\nAssistant: yes\n\nUser: last\n\nAssistant:'],
+] as const)('%s: several turns', (_, tokenizer, expected) => {
+  const messages = [
+    { role: 'system', content: 'be short' },
+    { role: 'user', content: 'first' },
+    { role: 'assistant', content: 'yes' },
+    { role: 'user', content: 'last' },
+  ];
+  const format = chatFormat(tokenizer);
+  expect(show(tokenizer, format.prompt(messages).ids)).toBe(expected);
+  const answered = format.conversation(messages, 'the answer');
+  expect(show(tokenizer, answered.ids.subarray(0, answered.answerStart))).toBe(expected);
+  expect(format.prompt([messages[3]!]).ids).toEqual(format.prompt('last').ids);
+});
+
+test('the text of a prompt', () => {
+  expect(promptText('a')).toBe('a');
+  expect(promptText([{ role: 'user', content: 'a' }])).toBe('a');
+  const turns = [
+    { role: 'assistant', content: 'a' },
+    { role: 'user', content: 'b' },
+  ];
+  expect(promptText(turns)).toBe('assistant: a\n\nuser: b');
 });
 
 test('a tokenizer without a token that ends an answer is an error', () => {

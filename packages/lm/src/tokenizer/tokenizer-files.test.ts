@@ -65,6 +65,43 @@ test('a saved tokenizer loads from the folder and from the file', async () => {
   await expect(saveTokenizer(saved, trained, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
 });
 
+test('a folder has a chat template, names of tokens and stop tokens, and a saved tokenizer keeps them', async () => {
+  const chatFolder = join(folder, 'chat');
+  const saved = join(folder, 'chat', 'saved');
+  await saveTokenizer(chatFolder, trainBytePairTokenizer(['one two'], { vocabularySize: 270 }));
+  const write = (name: string, content: object) => writeFileSync(join(chatFolder, name), JSON.stringify(content));
+  write('tokenizer_config.json', {
+    chat_template: 'in the config',
+    eos_token: '<|bos|>',
+    tokenizer_class: 'Qwen2Tokenizer',
+  });
+  write('generation_config.json', { eos_token_id: [5, 6], temperature: 0.6 });
+  write('config.json', { eos_token_id: 7 });
+  expect((await loadTokenizer(chatFolder)).chat).toMatchObject({ template: 'in the config', stopIds: [5, 6, 7] });
+
+  writeFileSync(join(chatFolder, 'chat_template.jinja'), 'in a file\n');
+  const loaded = await loadTokenizer(chatFolder);
+  expect(loaded.chat).toMatchObject({ template: 'in a file\n', config: { eos_token: '<|bos|>' } });
+  await saveTokenizer(saved, loaded);
+  expect(JSON.parse(readFileSync(join(saved, 'tokenizer_config.json'), 'utf8'))).toEqual({
+    ...{ eos_token: '<|bos|>', tokenizer_class: 'Qwen2Tokenizer', clean_up_tokenization_spaces: false },
+  });
+  expect(readFileSync(join(saved, 'chat_template.jinja'), 'utf8')).toBe('in a file\n');
+  expect(JSON.parse(readFileSync(join(saved, 'generation_config.json'), 'utf8'))).toEqual({
+    ...{ eos_token_id: [5, 6], temperature: 0.6 },
+  });
+  expect((await loadTokenizer(saved)).chat).toMatchObject({ template: 'in a file\n', stopIds: [5, 6] });
+
+  await saveTokenizer(saved, { ...loaded, chat: {} });
+  expect(readdirSync(saved).sort()).toEqual(['tokenizer.json', 'tokenizer_config.json']);
+  const named = [
+    { name: 'tool_use', template: 'tools' },
+    { name: 'default', template: 'chat' },
+  ];
+  expect(tokenizerFromJson(loaded.json, { chat_template: named }).chat?.template).toBe('chat');
+  expect(tokenizerFromJson(loaded.json, { chat_template: named.slice(0, 1) }).chat?.template).toBeUndefined();
+});
+
 test('the error for a missing file says what to give', async () => {
   await expect(loadTokenizer(join(folder, 'nowhere'))).rejects.toThrow(InputError);
   await expect(loadTokenizer(join(folder, 'nowhere'))).rejects.toThrow('there is no tokenizer at');

@@ -5,20 +5,54 @@ import { InputError } from '@rarefy/core';
 export interface Tokenizer {
   /** Ids are 0 to vocabularySize - 1. */
   readonly vocabularySize: number;
-  /** Ids of plain text. The name of a special token inside the text is ordinary text. */
-  encode(text: string): Int32Array;
+  /**
+   * Ids of plain text. The name of a special token inside the text is ordinary text.
+   * @param options.isContinued whether other tokens come before the text; default false. Some tokenizers write the first word of
+   *   an input in another way than later ones.
+   */
+  encode(text: string, options?: { readonly isContinued?: boolean }): Int32Array;
   /** Text of ids without special tokens. Bytes that are not valid UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>): string;
   /** Id of a special token such as `<|bos|>`; undefined if the tokenizer has no special token of that name. */
   specialId(name: string): number | undefined;
+  /** The special tokens by name. A chat template needs them; default: none. */
+  readonly specialTokens?: ReadonlyMap<string, SpecialToken>;
+  /** What the files of the model say of chats. Default: nothing. */
+  readonly chat?: ChatSettings;
   /** Content of the tokenizer.json, for saving it with a model. */
   readonly json: unknown;
+}
+
+/** A token that text never becomes. */
+export interface SpecialToken {
+  readonly id: number;
+  /** Whether white space before the token belongs to it. */
+  readonly stripsLeft: boolean;
+  /** Whether white space after the token belongs to it. */
+  readonly stripsRight: boolean;
+}
+
+/**
+ * What the files of a model say of chats. To save a model with another template, give it the tokenizer
+ * `{ ...tokenizer, chat: { ...tokenizer.chat, template } }`.
+ */
+export interface ChatSettings {
+  /** Source of the chat template, in Jinja. Default: the model has none. */
+  readonly template?: string;
+  /** Content of tokenizer_config.json, whose `bos_token`, `eos_token` and other names a template uses. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Content of generation_config.json, which is saved again with the model. */
+  readonly generationConfig?: Readonly<Record<string, unknown>>;
+  /** Tokens that end an answer: the `eos_token_id` of generation_config.json and of config.json. Default: none. */
+  readonly stopIds?: readonly number[];
 }
 
 interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly special?: boolean;
+  readonly lstrip?: boolean;
+  readonly rstrip?: boolean;
 }
 
 interface TokenizerJson {
@@ -49,8 +83,16 @@ export function tokenizerFromJson(json: unknown, config: unknown = {}, source = 
   const { added_tokens: added, model } = checked(json, source);
   const named = tokensNamedIn(config);
   const specialTokens = added.filter(({ content, special }) => special || named.has(content));
-  const specials = new Map(specialTokens.map(({ content, id }) => [content, id]));
-  const specialIds = new Set(specials.values());
+  const specials = new Map(
+    specialTokens.map(({ content, id, lstrip = false, rstrip = false }) => [
+      content,
+      { id, stripsLeft: lstrip, stripsRight: rstrip },
+    ]),
+  );
+  const specialIds = new Set(specialTokens.map(({ id }) => id));
+  const vocabularySize = 1 + largest([...Object.values(model.vocab), ...added.map(({ id }) => id)]);
+  const template = templateIn(config);
+  const marksFirst = JSON.stringify(asRecord(json).pre_tokenizer ?? null).includes('"prepend_scheme":"first"');
 
   // The library cannot turn text into tokens that its vocabulary lacks. The unknown token stays: it encodes text.
   const textVocabulary = Object.entries(model.vocab).filter(
@@ -63,23 +105,48 @@ export function tokenizerFromJson(json: unknown, config: unknown = {}, source = 
       decoder: null,
       ...(json as object),
       post_processor: null,
-      added_tokens: added.filter(({ content }) => !specials.has(content)),
+      added_tokens: [
+        ...added.filter(({ content }) => !specials.has(content)),
+        ...(marksFirst ? [{ ...plainToken, id: vocabularySize, content: somethingBefore }] : []),
+      ],
       model: { ...model, type: 'BPE', vocab: Object.fromEntries(textVocabulary) },
     },
     source,
   );
 
   return {
-    vocabularySize: 1 + largest([...Object.values(model.vocab), ...added.map(({ id }) => id)]),
-    encode: (text) => Int32Array.from(library.encode(text).ids),
+    vocabularySize,
+    encode(text, { isContinued = false } = {}) {
+      const { ids } = library.encode(isContinued && marksFirst ? somethingBefore + text : text);
+      return Int32Array.from(marksFirst ? ids.filter((id) => id !== vocabularySize) : ids);
+    },
     decode(ids) {
       // A model's vocabulary may be padded beyond that of the tokenizer: ids without a token have no text.
-      const known = Array.from(ids).filter((id) => !specialIds.has(id) && library.id_to_token(id) !== undefined);
+      const known = Array.from(ids).filter(
+        (id) => id < vocabularySize && !specialIds.has(id) && library.id_to_token(id) !== undefined,
+      );
       return known.length === 0 ? '' : library.decode(known, { clean_up_tokenization_spaces: false });
     },
-    specialId: (name) => specials.get(name),
+    specialId: (name) => specials.get(name)?.id,
+    specialTokens: specials,
+    chat: { config: asRecord(config), ...(template !== undefined && { template }) },
     json,
   };
+}
+
+/**
+ * An added token of two characters that Unicode keeps out of texts. The library does not mark a text after an added token as the
+ * first of its input.
+ */
+const somethingBefore = '\u{10FFFE}\u{10FFFF}';
+const plainToken = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false };
+
+/** The chat template in a tokenizer_config.json: a string, or the one named `default` in a list. */
+function templateIn(config: unknown): string | undefined {
+  const { chat_template: found } = asRecord(config);
+  if (!Array.isArray(found)) return typeof found === 'string' ? found : undefined;
+  const named = found.map(asRecord).find(({ name }) => name === 'default')?.template;
+  return typeof named === 'string' ? named : undefined;
 }
 
 function build(json: object, source: string): Library {

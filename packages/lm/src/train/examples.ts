@@ -1,4 +1,5 @@
 import { checkOptions, counterRandom, InputError, InvalidArgumentError } from '@rarefy/core';
+import { type ChatFormat, type ChatPrompt, checkChatFormat } from '../tokenizer/chat-format.js';
 
 /** One row of training tokens. Tokens from index `firstTrained` on are predicted; earlier ones are only read. */
 export interface TrainingExample {
@@ -21,6 +22,26 @@ export function windows(tokens: Int32Array, options: { length: number; batchSize
       const start = Math.floor(random.uniform(step * batchSize + row) * (tokens.length - length + 1));
       return { ids: tokens.subarray(start, start + length), firstTrained: 1 };
     });
+}
+
+/**
+ * One example per conversation, for fine-tuning on answers: the answer and its stop token are trained, the prompt is only read. A
+ * conversation that is too long loses the beginning of its prompt, then the end of its answer.
+ * @param options.format such as `chatFormat(tokenizer)`, or a format of your own
+ * @param options.maxTokens most tokens per example, such as the positions of the model; default: no limit
+ * @throws what {@link ChatFormat.conversation} throws; InvalidArgumentError if an option is unknown or `format` is not a format.
+ */
+export function answerExamples(
+  conversations: Iterable<{ readonly prompt: ChatPrompt; readonly answer: string }>,
+  options: { readonly format: ChatFormat; readonly maxTokens?: number },
+): TrainingExample[] {
+  checkOptions(options, ['format', 'maxTokens'], 'answerExamples');
+  const { format, maxTokens } = options;
+  checkChatFormat(format, 'answerExamples');
+  return Array.from(conversations, ({ prompt, answer }) => {
+    const { ids, answerStart } = format.conversation(prompt, answer, maxTokens);
+    return { ids, firstTrained: answerStart };
+  });
 }
 
 /**

@@ -19,8 +19,8 @@ export interface AliasTable {
  * Sources: Walker, "An efficient method for generating discrete random variables with general distributions", 1977, for the
  * table; Hübschle-Schneider & Sanders, "Parallel weighted random sampling", ESA 2019, for building it in one sweep.
  * @param weights like those of `sumTree`, not all zero; not kept
- * @throws InvalidArgumentError if `weights` is not an array, or has more than 2^31 - 1 weights; InvalidWeightsError naming the first invalid one, or if
- * none is above 0.
+ * @throws InvalidArgumentError if `weights` is not an array, or has more than 2^31 - 1 weights; InvalidWeightsError naming the
+ * first invalid one, or if none is above 0.
  */
 export function aliasTable(weights: ArrayLike<number>): AliasTable {
   checkWeightList(weights);

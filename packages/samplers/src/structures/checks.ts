@@ -24,7 +24,8 @@ export function checkWeightList(weights: ArrayLike<number>): void {
 
 /**
  * A copy with -0 as 0, because JSON has no -0. The range of the numbers is not checked.
- * @throws InvalidArgumentError if there is no array; InvalidWeightsError naming the first weight that is not a number, such as null,
+ * @throws InvalidArgumentError if there is no array; InvalidWeightsError naming the first weight that is not a number, such as
+ * null,
  *   which JSON writes for NaN.
  */
 export function copyWeights(weights: ArrayLike<number>): Float64Array {

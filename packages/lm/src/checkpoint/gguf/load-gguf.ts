@@ -7,7 +7,7 @@ import { languageModel, type WeightValues } from '../../families/language-model.
 import { type Tokenizer, tokenizerFromJson } from '../../tokenizer/tokenizer.js';
 import { loadTokenizer } from '../../tokenizer/tokenizer-files.js';
 import { dequantize, storedBytes } from './dequantize.js';
-import { configFromMetadata, type GgufMetadata, tokenizerFromMetadata } from './metadata.js';
+import { chatFromMetadata, configFromMetadata, type GgufMetadata, tokenizerFromMetadata } from './metadata.js';
 
 /** A weight in the header of the file. `shape` has the rows last. */
 interface TensorInfo {
@@ -41,7 +41,7 @@ const divisorsName = 'rope_freqs.weight';
 
 /**
  * Loads a GGUF file of a llama, qwen2 or qwen3 model on the current tfjs backend. Quantized weights become float32. A
- * `tokenizer.json` in the same folder replaces the tokenizer of the file.
+ * `tokenizer.json` in the same folder replaces the tokenizer of the file, and files beside it its chat template and stop tokens.
  * @throws InputError if the file is missing or its content is not supported; CorruptFileError if it is damaged.
  */
 export async function loadGguf(path: string): Promise<{
@@ -72,9 +72,10 @@ export async function loadGguf(path: string): Promise<{
     };
     const config = configFromMetadata(metadata, facts, path);
     const beside = join(dirname(path), 'tokenizer.json');
-    const tokenizer = (await fileExists(beside))
+    const found = (await fileExists(beside))
       ? await loadTokenizer(beside)
       : tokenizerFromJson(tokenizerFromMetadata(metadata, path), {}, path);
+    const tokenizer = { ...found, chat: chatFromMetadata(metadata, found.chat) };
     const heads = { q: Number(config.num_attention_heads), k: Number(config.num_key_value_heads) };
     const weights = new Map<string, WeightValues>();
     for (const tensor of tensors) {

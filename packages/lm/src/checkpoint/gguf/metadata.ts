@@ -1,6 +1,7 @@
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { configReader } from '../../families/config.js';
 import { rotaryPositions } from '../../families/rotary-positions.js';
+import type { ChatSettings } from '../../tokenizer/tokenizer.js';
 
 /** The metadata of a GGUF file, by key. */
 export type GgufMetadata = Readonly<Record<string, unknown>>;
@@ -233,4 +234,30 @@ function listOf(metadata: GgufMetadata, key: string, source: string): readonly u
   const list = metadata[key];
   if (!Array.isArray(list)) throw new CorruptFileError(`${source} has no list ${key}; download it again`);
   return list;
+}
+
+/** Names in tokenizer_config.json of the special tokens of a GGUF file. */
+const tokenNames = { bos_token: 'bos', eos_token: 'eos', unk_token: 'unknown', pad_token: 'padding' };
+
+/** What a GGUF file says of chats: its template, the names of its special tokens and the tokens that end an answer. */
+export function chatFromMetadata(metadata: GgufMetadata, beside: ChatSettings = {}): ChatSettings {
+  const tokens = metadata['tokenizer.ggml.tokens'];
+  const id = (name: string) => {
+    const value = metadata[`tokenizer.ggml.${name}_token_id`];
+    return value === undefined ? [] : [Number(value)];
+  };
+  const names = Object.entries(tokenNames).flatMap(([key, name]) =>
+    id(name).flatMap((index) =>
+      Array.isArray(tokens) && typeof tokens[index] === 'string' ? [[key, tokens[index]]] : [],
+    ),
+  );
+  const template = metadata['tokenizer.chat_template'];
+  const stopIds = [...new Set([...(beside.stopIds ?? []), ...id('eos'), ...id('eot')])];
+  return {
+    ...(typeof template === 'string' && { template }),
+    generationConfig: { eos_token_id: stopIds },
+    ...beside,
+    config: { ...Object.fromEntries(names), ...beside.config },
+    stopIds,
+  };
 }
