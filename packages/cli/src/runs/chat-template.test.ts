@@ -24,7 +24,7 @@ test('train uses --chat-template and --transcripts, saves the template, and resu
     ...{ pairs: join(folder, 'pairs.jsonl'), backend: 'cpu' as const, saveSteps: 1, seed: 1, batchSize: 1 },
     ...{ model: fileURLToPath(new URL('../../../../examples/models/tiny', import.meta.url)), learningRate: 1e-4 },
     ...{ chatTemplate: join(folder, 'own.jinja'), transcripts: true },
-    ...{ loraRank: undefined, loraAlpha: undefined, loraTargets: [], recompute: false },
+    ...{ loraRank: undefined, loraAlpha: undefined, loraTargets: [] as readonly string[], recompute: false },
   } as const;
   const sft = { ...values, out: join(folder, 'sft') };
   await trainSft({ ...sft, maxSteps: 1, resume: false }, {});
