@@ -34,6 +34,7 @@ const run = (out: string, ...more: string[]) => [
     '--max-completion-length',
     '8',
   ],
+  ...['--log-completions', '--eval-pairs', 'held-out.jsonl', '--eval-steps', '4', '--report-to', 'tensorboard'],
   ...more,
 ];
 
@@ -41,7 +42,8 @@ let cwd: string;
 beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'rarefy-kill-'));
   const pairs = (await readFile(examples('data/pairs.jsonl'), 'utf8')).split('\n').slice(0, 300);
-  await writeFile(join(cwd, 'pairs.jsonl'), `${pairs.join('\n')}\n`);
+  await writeFile(join(cwd, 'pairs.jsonl'), `${pairs.slice(4).join('\n')}\n`);
+  await writeFile(join(cwd, 'held-out.jsonl'), `${pairs.slice(0, 4).join('\n')}\n`);
 });
 afterAll(() => rm(cwd, { recursive: true }));
 
@@ -61,6 +63,12 @@ const weights = async (out: string) =>
   createHash('sha256')
     .update(await readFile(join(cwd, out, 'model.safetensors')))
     .digest('hex');
+
+/** What the run keeps of its steps besides metrics. */
+const records = async (out: string) => ({
+  draws: (await readFile(join(cwd, out, 'draws.bin'))).toString('hex'),
+  completions: await readFile(join(cwd, out, 'completions.jsonl'), 'utf8'),
+});
 
 /** Waits until the run has logged a step or has ended. */
 async function logged(out: string, step: number, result: Promise<unknown>): Promise<void> {
@@ -91,6 +99,11 @@ test('a train grpo run killed at step 7 and resumed equals an uninterrupted one'
   expect(await metrics('whole')).toHaveLength(12);
   expect(await metrics('killed')).toEqual(await metrics('whole'));
   expect(await weights('killed')).toBe(await weights('whole'));
+  expect(await records('killed')).toEqual(await records('whole'));
+  expect((await records('whole')).completions.split('\n')).toHaveLength(12 + 1);
+  const evaluated = (await metrics('whole')).map((values) => 'eval_reward' in (values as object));
+  expect(evaluated).toEqual(Array.from({ length: 12 }, (_, index) => index % 4 === 3));
+  expect(await readdir(join(cwd, 'killed', 'tensorboard'))).toHaveLength(2); // one file per start
 });
 
 test('Ctrl-C saves the state and exits with 130; the resumed run ends with the same result', {
@@ -103,12 +116,20 @@ test('Ctrl-C saves the state and exits with 130; the resumed run ends with the s
   expect(await rarefy(run('interrupted', '--resume'), { cwd })).toMatchObject({ code: 0 });
   expect(await metrics('interrupted')).toEqual(await metrics('whole'));
   expect(await weights('interrupted')).toBe(await weights('whole'));
+  expect(await records('interrupted')).toEqual(await records('whole'));
 });
 
 test('refuses a damaged checkpoint, and a resume with other settings or pairs, in one sentence', async () => {
   const [newest] = (await readdir(join(cwd, 'whole', 'checkpoints'))).sort().reverse();
-  const seed = await rarefy([...run('whole', '--resume'), '--seed', '6'], { cwd });
-  expect(seed).toMatchObject({ code: 1, stderr: expect.stringContaining('other settings') });
+  for (const [option, value, message] of [
+    ['--seed', '6', 'other settings'],
+    ['--epsilon', '0.3', 'loss.epsilon was 0.2 and is now 0.3'],
+    ['--warmup-steps', '3', 'schedule was'],
+    ['--top-k', '9', 'topK was 0 and is now 9'],
+  ] as const) {
+    const changed = await rarefy([...run('whole', '--resume'), option, value], { cwd });
+    expect(changed, option).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
+  }
 
   const path = join(cwd, 'whole', 'checkpoints', newest!, 'optimizer.safetensors');
   const bytes = await readFile(path);

@@ -54,7 +54,7 @@ test.each([1, 2])(
     const expected: { loss: number; reward: number }[] = [];
     await trainGrpo(theirs, loader, {
       ...shared,
-      ...{ numIterations: iterations, weightDecay: 0, maxGradNorm: 1 },
+      ...{ numIterations: iterations, maxGradNorm: 1 },
       loss: dapoLoss({ epsilonHigh: 0.28 }),
       rewards: [{ name: 'spaces', reward: spaces }],
       onStep: (_, { loss, reward }) => expected.push({ loss: loss!, reward: reward! }),

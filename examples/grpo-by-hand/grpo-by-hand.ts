@@ -76,7 +76,7 @@ export async function trainByHand(
     weighting: compose(inverseDensity(), targetEss(0.5)),
     seed,
   });
-  const optimizer = adamW(model.parameters, { learningRate, weightDecay: 0, maxGradNorm: 1 });
+  const optimizer = adamW(model.parameters, { learningRate, maxGradNorm: 1 });
 
   for (let step = 1; step <= steps; step++) {
     // 2. Draw prompts, rare ones more often.

@@ -1,9 +1,10 @@
 // `npm run bench -- samplers --json`: runs one benchmark on the built packages and prints one object,
-// { machine, results: [{ name, value, unit, against?, ratio? }] }, where ratio is ours / theirs, both measured in this run.
+// { machine, results: [{ name, value, unit, against?, ratio?, skipped? }] }, where ratio is ours / theirs,
+// both measured in this run; skipped says why there is no comparison.
 import { cpus, loadavg } from 'node:os';
 
 const [name, ...flags] = process.argv.slice(2);
-const benches = ['samplers', 'neighbors', 'density', 'embed', 'memory', 'training-memory'];
+const benches = ['samplers', 'neighbors', 'density', 'embed', 'memory', 'grpo', 'training-memory'];
 if (!benches.includes(name) || flags.some((flag) => flag !== '--json')) {
   console.error(`usage: npm run bench -- NAME [--json], where NAME is one of: ${benches.join(', ')}`);
   process.exit(2);
@@ -15,8 +16,9 @@ const results = await bench();
 if (flags.includes('--json')) console.log(JSON.stringify({ machine, results }, null, 2));
 else {
   console.log(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.load.toFixed(1)}`);
-  for (const { name: what, value, unit, against, ratio } of results) {
-    const compared = against === undefined ? '' : `   ${ratio.toPrecision(3)} x ${against}`;
+  for (const { name: what, value, unit, against, ratio, skipped } of results) {
+    const note = skipped === undefined ? '' : `   (${skipped})`;
+    const compared = against === undefined ? note : `   ${ratio.toPrecision(3)} x ${against}`;
     console.log(`${what.padEnd(58)} ${value.toPrecision(3).padStart(9)} ${unit}${compared}`);
   }
 }

@@ -1,5 +1,5 @@
 import { checkInteger, described, InvalidArgumentError, shown } from '@rarefy/core';
-import { type CausalLanguageModel, type ChatFormat, checkModel, checkOutputHead, type SavedModel } from '@rarefy/lm';
+import { type CausalLanguageModel, type ChatFormat, checkModel, checkOutputHead } from '@rarefy/lm';
 import type { RewardAggregation } from './losses/advantages.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
 import type { Treatment } from './treatments/treatment.js';
@@ -84,7 +84,7 @@ interface CompletionLengths {
 
 /** The two length limits with defaults that fit the model. @throws InvalidArgumentError naming the option to change. */
 export function completionLengths(
-  { model }: Omit<SavedModel, 'extra'>,
+  model: CausalLanguageModel,
   format: ChatFormat,
   options: Partial<CompletionLengths>,
 ): CompletionLengths {

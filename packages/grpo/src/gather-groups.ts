@@ -13,7 +13,7 @@ export interface ScoredBatch<Prompt> {
 }
 
 /** All groups of a step, and those that are learned from. */
-interface GatheredGroups<Prompt> {
+export interface GatheredGroups<Prompt> {
   readonly batches: readonly PromptBatch<Prompt>[];
   /** Completions of all groups; `scores` and `advantages` are also of all groups. */
   readonly written: Rollout;

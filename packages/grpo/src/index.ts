@@ -7,7 +7,8 @@
  * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
  * - {@link trainGrpo} runs these parts with checkpoints. {@link trainRewardModel} trains the model behind
  *   {@link rewardModelReward}.
- * - A logger, such as {@link jsonlLogger}, receives the metrics of every step under TRL's names.
+ * - A logger, such as {@link jsonlLogger}, receives the metrics of every step under TRL's names; {@link jsonlCompletions} the
+ *   completions. {@link readDraws} reads what was drawn.
  */
 export {
   drawShare,
@@ -15,7 +16,9 @@ export {
   evaluatePolicy,
   heldOutPositions,
   type PolicyEvaluation,
+  policyEvaluator,
 } from './evaluation/evaluate-policy.js';
+export { type RunDraws, readDraws } from './loader/draws-file.js';
 export {
   type GrpoLoader,
   grpoLoader,
@@ -28,7 +31,9 @@ export {
 export { type Importance, importanceWeights } from './loader/importance.js';
 export type { BatchDataset, DatasetOptions } from './loader/to-dataset.js';
 export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
-export { type JsonlLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
+export { type CompletionLogger, type CompletionRecord, jsonlCompletions } from './loggers/completion-logger.js';
+export { type FileLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
+export { tensorBoardLogger } from './loggers/tensorboard-logger.js';
 export {
   type GroupAdvantageOptions,
   type GroupAdvantages,

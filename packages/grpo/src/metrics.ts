@@ -9,10 +9,12 @@ import type { Completion } from './rollout/rollout.js';
 /**
  * TRL's `reward` and `reward_std` (of all completions), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`. Completions
  * that a reward does not apply to do not count.
+ * @param advantages of the completions; without them there is no `frac_reward_zero_std`
  */
-export function rewardMetrics({ total, rewards }: RewardScores, { zeroSpread }: GroupAdvantages): StepMetrics {
+export function rewardMetrics({ total, rewards }: RewardScores, advantages?: GroupAdvantages): StepMetrics {
   const { mean, deviation } = meanAndDeviation(total);
-  const metrics: StepMetrics = { reward: mean, reward_std: deviation, frac_reward_zero_std: zeroSpread };
+  const metrics: StepMetrics = { reward: mean, reward_std: deviation };
+  if (advantages) metrics.frac_reward_zero_std = advantages.zeroSpread;
   for (const [name, values] of Object.entries(rewards)) {
     const { mean, deviation } = meanAndDeviation(values);
     metrics[`rewards/${name}/mean`] = mean;

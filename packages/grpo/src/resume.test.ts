@@ -85,7 +85,7 @@ test('a resume of trainGrpo with any other setting is refused, naming the option
     [{ options: { topP: 0.5 } }, 'topP was 1 and is now 0.5'],
     [{ options: { maxCompletionLength: 5 } }, 'maxCompletionLength was 6 and is now 5'],
     [{ options: { seed: 2 } }, 'seed was 1 and is now 2'],
-    [{ options: { weightDecay: 0 } }, 'weightDecay was 0.01 and is now 0'],
+    [{ options: { weightDecay: 0.1 } }, 'weightDecay was 0 and is now 0.1'],
     [{ options: { betas: [0.9, 0.95] } }, 'betas was [0.9,0.999] and is now [0.9,0.95]'],
     [{ options: { maxGradNorm: 1 } }, 'maxGradNorm was none and is now 1'],
     [{ options: { schedule: () => 0.5 } }, 'schedule was "rates 1, 1'],
@@ -120,7 +120,7 @@ test('a resume of trainRewardModel with other pairs or settings is refused', asy
   const changes: [options: object, message: string, pairs?: typeof pairs][] = [
     [{}, 'pairs was "', [...pairs].reverse()],
     [{}, 'pairs was "', [...pairs.slice(0, 2), { ...pairs[2]!, chosen: 'maybe' }]],
-    [{ weightDecay: 0 }, 'weightDecay was 0.01 and is now 0'],
+    [{ weightDecay: 0.1 }, 'weightDecay was 0 and is now 0.1'],
     [{ centerRewardsCoefficient: 0.01 }, 'centerRewardsCoefficient was 0 and is now 0.01'],
     [{ batchSize: 3 }, 'batchSize was 2 and is now 3'],
     [{ sampler }, 'sampler was none and is now "'],
@@ -162,7 +162,8 @@ describe('a run that fails saves its last finished step, and resumes equal to an
     await expect(train({ options: { ...options, checkpoint } })).rejects.toThrow('out of luck');
     expect(await readdir(join(folder, 'checkpoints'))).toEqual(['step-000004']);
     const rest = await train({ options: { checkpoint: { ...checkpoint, resume: true } } });
-    expect(rest.metrics).toEqual(whole.metrics.slice(4));
+    // A step that was not logged is logged by the resumed run.
+    expect(rest.metrics).toEqual(whole.metrics.slice('loggers' in options ? 3 : 4));
     expect(rest.weights).toEqual(whole.weights);
   });
 
@@ -188,7 +189,7 @@ describe('a run that fails saves its last finished step, and resumes equal to an
       code: 'checkpoint-not-saved',
       message: expect.stringContaining('the state after step 2 is not saved'),
     });
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(folder)).not.toContain('checkpoints');
   });
 
   test('and the error of the run is the one to report if saving fails too', async () => {

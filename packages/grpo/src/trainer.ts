@@ -18,10 +18,12 @@ import {
   weightsDigest,
 } from '@rarefy/lm';
 import { checkLoader, checkLoss, checkReference, checkTreatments, completionLengths } from './check-training.js';
+import { diversityMetrics } from './diversity-metrics.js';
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
 import { type GrpoLoader, type LoaderState, type PromptBatch, promptTexts } from './loader/grpo-loader.js';
+import type { CompletionLogger } from './loggers/completion-logger.js';
 import {
   groupAdvantages,
   meanAndDeviation,
@@ -35,6 +37,7 @@ import { dapoLoss } from './losses/policy-losses.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
 import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';
+import { stepRecorder } from './step-recorder.js';
 import { type Treatment, treatedAdvantages, treatedRewards } from './treatments/treatment.js';
 
 export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
@@ -75,6 +78,11 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
   readonly seed: number;
   /** Density of every prompt, for the `sampling/density_mean` metric. */
   readonly densities?: Float64Array;
+  /**
+   * Receives the completions of each step with their rewards and advantages. The function form gets the number of steps whose
+   * completions are already recorded: `(done) => jsonlCompletions(path, { truncateAfterStep: done })`. Default: they are not kept.
+   */
+  readonly completions?: CompletionLogger | ((done: number) => CompletionLogger);
 }
 
 const optionNames = [
@@ -96,6 +104,7 @@ const optionNames = [
   'format',
   'seed',
   'densities',
+  'completions',
 ] as const satisfies readonly (keyof GrpoTrainingOptions)[];
 
 export interface GrpoTrainingResult {
@@ -106,7 +115,8 @@ export interface GrpoTrainingResult {
 /**
  * Group relative policy optimization (Shao et al. 2024, "DeepSeekMath"). Each step takes a batch of prompts from the loader,
  * generates `groupSize` completions per prompt, scores them, computes group advantages, and runs one or more AdamW steps. The stop
- * token is trained. Metrics have TRL's names; `sampling/*` describes what was drawn.
+ * token is trained. Metrics have TRL's names; `sampling/*` describes what was drawn, and `diversity/*` how varied the completions
+ * are. With `checkpoint`, every draw is kept in the folder of the run: see {@link readDraws}.
  *
  * A run resumed from a checkpoint gives the same metrics (except times) and weights as an uninterrupted run. Completions depend
  * only on the seed and the draw. The saved state of the loader includes the updates that the sampler received, for example in
@@ -139,7 +149,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   checkInteger('stepsPerGeneration', stepsPerGeneration, 1);
   checkInteger('maxRefills', maxRefills, 0);
   if (microBatchSize !== undefined) checkInteger('microBatchSize', microBatchSize, 1);
-  const { maxPromptLength, maxCompletionLength } = completionLengths(policy, format, options);
+  const { maxPromptLength, maxCompletionLength } = completionLengths(policy.model, format, options);
   if (temperature === 0) {
     throw new InvalidArgumentError('temperature must be > 0: GRPO compares different completions of a prompt');
   }
@@ -147,6 +157,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   checkTrainable(policy.model, policy.tokenizer);
   checkReference(reference, loss, policy.model);
 
+  const recorder = stepRecorder(options);
   const counts = drawCounts(loader.size);
   const metricsOfDraws = samplingMetrics(loader, counts, options.densities);
   const entropy = entropyControl(loss);
@@ -208,6 +219,9 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
       { maxRefills, advantagesOf },
     );
     const { advantages, scores, written } = gathered;
+    const texts = written.completions.map(({ text }) => text);
+    const diversity = diversityMetrics(texts, written.groupSize);
+    await recorder.record(number, gathered, diversity);
     const learned = await learnFromRollout(
       policy.model,
       gathered.learned,
@@ -231,6 +245,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
       ...rewardMetrics(scores, advantages),
       ...completionMetrics(written.completions),
       ...metricsOfDraws(gathered.batches),
+      ...diversity,
     };
     return { metrics, tokens: learned.tokens };
   };
@@ -243,6 +258,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
         parameters: policy.model.parameters,
         settings,
         step,
+        start: recorder.open,
         state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() }),
         restore(state) {
           const saved = state as { loader: LoaderState; counts: string; entropy: ReturnType<typeof entropy.state> };
@@ -253,7 +269,9 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
       },
       options,
     );
+    await recorder.close();
   } finally {
+    await Promise.allSettled([recorder.close()]); // the error of the run is the one to report
     await batches.return?.();
   }
   return { drawCounts: counts.counts };

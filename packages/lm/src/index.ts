@@ -54,7 +54,7 @@ export {
 } from './layers/forward-context.js';
 export type { LowRankUpdates } from './layers/low-rank.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
-export { tokenEntropies, tokenLogProbabilities } from './layers/token-log-probabilities.js';
+export { type TokenStatistics, tokenLogProbabilities, tokenStatistics } from './layers/token-log-probabilities.js';
 export { type LoraOptions, lora, mergeLora } from './lora/lora.js';
 export { type LoadedLora, loadLora } from './lora/peft-files.js';
 export {
@@ -75,6 +75,7 @@ export { learningRateSchedule, type Schedule, type ScheduleType } from './train/
 export { type LanguageModelTrainingOptions, trainLanguageModel } from './train/train-language-model.js';
 export {
   type CheckpointOptions,
+  type Evaluate,
   type StepMetrics,
   type TrainingOptions,
   type TrainingTask,

@@ -62,7 +62,10 @@ export const subjectMembers: Readonly<Record<ComponentKind, SubjectMembers>> = {
   },
   'metric-logger': {
     create: '() => { logger, read }; read() returns the steps written so far',
-    optional: { precision: 'largest relative error of a value that is read back' },
+    optional: {
+      precision: 'largest relative error of a value that is read back',
+      stored: 'the number that the logger stores for a value, such as Math.fround',
+    },
   },
   'forward-model': {
     create: '() => { forward, head, tensor, parameters?, gradientNorms? }',

@@ -98,6 +98,8 @@ export interface LoggerSubject {
   readonly create: () => LoggerUnderTest | Promise<LoggerUnderTest>;
   /** Largest relative error of a value that is read back; default 0. */
   readonly precision?: number;
+  /** The number that the logger stores for a value, such as `Math.fround` for float32; default: the value itself. */
+  readonly stored?: (value: number) => number;
 }
 
 /** What the checks need of a tensor. Tensors of tfjs have it. */

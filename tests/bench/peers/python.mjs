@@ -26,6 +26,20 @@ export function runPeer(script) {
 export function startPeer(script) {
   const python = findPython(script);
   if (python === undefined) return undefined;
+  return startScript(python, script);
+}
+
+/**
+ * As {@link startPeer}, with the Python that RAREFY_PYTHON names, or python3. Installs nothing: `{ reason }` if that Python lacks
+ * the module.
+ */
+export function findPeer(script, module) {
+  const python = process.env.RAREFY_PYTHON ?? 'python3';
+  const { status } = spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' });
+  return status === 0 ? startScript(python, script) : { reason: `${python} has no ${module}; set RAREFY_PYTHON` };
+}
+
+function startScript(python, script) {
   const child = spawn(python, [join(folder, script)], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

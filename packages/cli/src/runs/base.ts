@@ -1,4 +1,5 @@
 import { type CallOptions, digest, InvalidArgumentError } from '@rarefy/core';
+import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { outOption, runTraining, trainOptions } from './run-training.js';
 
@@ -22,12 +23,11 @@ export const baseOptions = {
   ...under('Training', {
     'batch-size': { type: 'integer', default: 32, min: 1, description: 'Rows per step' },
     'row-length': { type: 'integer', default: 128, min: 2, description: 'Tokens per row' },
-    'learning-rate': {
-      type: 'number',
-      default: 1e-3,
-      min: 0,
-      description: 'Highest learning rate: linear warm-up, then cosine decay',
-    },
+    'micro-batch-size': { type: 'integer', min: 1, description: 'Rows per forward pass; default --batch-size' },
+  }),
+  ...optimizerOptions({
+    ...{ learningRate: 1e-3, schedule: 'cosine', weightDecay: 0.1, beta2: 0.95 },
+    warmup: 'a tenth of --max-steps, at most 50',
   }),
 } as const satisfies OptionDefinitions;
 
@@ -38,7 +38,7 @@ export async function trainBase(values: BaseValues, options: CallOptions): Promi
   checkSizes(values);
   const lm = await import('@rarefy/lm');
   const { readPairs } = await import('@rarefy/data');
-  const { maxSteps, seed, batchSize, rowLength, learningRate } = values;
+  const { maxSteps, seed, batchSize, rowLength, microBatchSize } = values;
   await runTraining(
     {
       stage: 'base',
@@ -61,16 +61,13 @@ export async function trainBase(values: BaseValues, options: CallOptions): Promi
         const corpus = concatenated(conversations.map(({ prompt, answer }) => format.conversation(prompt, answer).ids));
         return { loaded: { model, tokenizer, config }, corpus, settings: values, dispose: () => model.dispose() };
       },
-      task: ({ loaded, corpus }, trainer) =>
+      task: async ({ loaded, corpus }, trainer) =>
         lm.trainLanguageModel(loaded, {
           ...trainer,
+          ...(await openOptimizer(values, Math.min(50, Math.floor(maxSteps / 10)))),
+          ...(microBatchSize !== undefined && { microBatchSize }),
           kind: 'base',
           steps: maxSteps,
-          learningRate,
-          weightDecay: 0.1,
-          betas: [0.9, 0.95],
-          maxGradNorm: 1,
-          schedule: lm.learningRateSchedule('cosine', { warmupSteps: Math.min(50, Math.floor(maxSteps / 10)) }),
           examples: lm.windows(corpus, { length: rowLength, batchSize, seed }),
           data: `${digest(corpus)}:${rowLength}:${batchSize}:${seed}:${maxSteps}`,
         }),

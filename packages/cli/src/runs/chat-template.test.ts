@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InputError, StateMismatchError } from '@rarefy/core';
 import { afterAll, expect, test } from 'vitest';
-import { trainRm } from './reward-model.js';
-import { trainSft } from './sft.js';
+import { parseOptions } from '../shell/parse-options.js';
+import { rewardModelOptions, trainRm } from './reward-model.js';
+import { sftOptions, trainSft } from './sft.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'rarefy-template-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -20,13 +21,12 @@ test('train uses --chat-template and --transcripts, saves the template, and resu
   writeFileSync(join(folder, 'pairs.jsonl'), `${JSON.stringify(pair)}\n`);
   writeFileSync(join(folder, 'own.jinja'), template);
   writeFileSync(join(folder, 'other.jinja'), `${template} `);
-  const values = {
-    ...{ pairs: join(folder, 'pairs.jsonl'), backend: 'cpu' as const, saveSteps: 1, seed: 1, batchSize: 1 },
-    ...{ model: fileURLToPath(new URL('../../../../examples/models/tiny', import.meta.url)), learningRate: 1e-4 },
-    ...{ chatTemplate: join(folder, 'own.jinja'), transcripts: true },
-    ...{ loraRank: undefined, loraAlpha: undefined, loraTargets: [] as readonly string[], recompute: false },
-  } as const;
-  const sft = { ...values, out: join(folder, 'sft') };
+  const line = [
+    ...['--pairs', join(folder, 'pairs.jsonl'), '--backend', 'cpu', '--save-steps', '1', '--batch-size', '1'],
+    ...['--model', fileURLToPath(new URL('../../../../examples/models/tiny', import.meta.url))],
+    ...['--chat-template', join(folder, 'own.jinja'), '--transcripts'],
+  ];
+  const sft = { ...parseOptions(sftOptions, line).values, out: join(folder, 'sft') };
   await trainSft({ ...sft, maxSteps: 1, resume: false }, {});
   expect(readFileSync(join(sft.out, 'chat_template.jinja'), 'utf8')).toBe(template);
   const tokens = (out: string) => JSON.parse(readFileSync(join(out, 'metrics.jsonl'), 'utf8')).num_tokens as number;
@@ -34,7 +34,7 @@ test('train uses --chat-template and --transcripts, saves the template, and resu
   await trainSft({ ...asText, maxSteps: 1, resume: false }, {});
   expect(tokens(sft.out)).not.toBe(tokens(asText.out));
 
-  const rm = { ...values, out: join(folder, 'rm'), centerRewardsCoefficient: 0 } as Parameters<typeof trainRm>[0];
+  const rm = { ...parseOptions(rewardModelOptions, line).values, out: join(folder, 'rm') };
   await trainRm({ ...rm, maxSteps: 1, resume: false }, {}, new Set());
   const again = { ...rm, maxSteps: 2, resume: true };
   const other = { ...again, chatTemplate: join(folder, 'other.jinja') };

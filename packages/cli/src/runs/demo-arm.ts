@@ -63,11 +63,10 @@ export async function runArm(arm: ArmOptions): Promise<ArmReport> {
           task: name,
           steps: maxSteps,
           learningRate: 1e-4,
-          weightDecay: 0,
           maxGradNorm: 1,
         });
         const evaluation = { signal, onEvent, ...lengths, rewards, batchSize: 64, groupSize: 2, seed };
-        const { completions, ...figures } = await evaluatePolicy(loaded, arm.evaluation, evaluation);
+        const { completions, scores: _, ...figures } = await evaluatePolicy(loaded, arm.evaluation, evaluation);
         const answers = completions.map(({ prompt, text, terminated }) => ({ prompt, text, terminated }));
         await writeJsonl(join(out, 'completions.jsonl'), answers, { signal, onEvent });
         return {

@@ -1,9 +1,14 @@
-import type { CallOptions } from '@rarefy/core';
+import { join } from 'node:path';
+import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
+import type { PromptRecord } from '@rarefy/data';
 import type { ChatPrompt } from '@rarefy/lm';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
+import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
+import { checkLossOptions, defined, lossOptions, openLoss } from '../open/policy-loss.js';
+import { checkExclusive } from '../shell/check-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
-import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
+import { keptUntil, modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
 
 export const grpoOptions = {
@@ -34,7 +39,7 @@ export const grpoOptions = {
       description: 'Additional batches per step, to replace groups whose rewards are all equal',
     },
   }),
-  ...under('Training', {
+  ...under('Rewards', {
     reward: {
       type: 'list',
       valueHint: 'name=path:weight',
@@ -53,18 +58,72 @@ export const grpoOptions = {
       min: 1,
       description: 'Number of words that --reward length prefers',
     },
-    'batch-size': { type: 'integer', default: 32, min: 1, description: 'Prompts per step' },
+    'scale-rewards': {
+      type: 'choice',
+      choices: ['group', 'batch', 'none'],
+      default: 'group',
+      description: 'Divide advantages by the standard deviation of the rewards of the group or batch, or not',
+    },
+    'multi-objective-aggregation': {
+      type: 'choice',
+      choices: ['sum_then_normalize', 'normalize_then_sum'],
+      default: 'sum_then_normalize',
+      description: 'Add rewards up before their advantages, or make each reward an advantage first',
+    },
+    'focal-difficulty': {
+      type: 'number',
+      min: 0,
+      description:
+        'Multiply the advantages of a group by (1 - its mean reward) ^ this (F-GRPO); default 0. For rewards from 0 to 1',
+    },
+  }),
+  ...under('Completions', {
     'group-size': { type: 'integer', default: 8, min: 2, description: 'Completions per prompt' },
-    'micro-batch-size': { type: 'integer', default: 64, min: 1, description: 'Completions per forward pass' },
-    'learning-rate': { type: 'number', default: 1e-5, min: 0, description: 'Learning rate' },
-    loss: { type: 'choice', choices: ['dapo', 'grpo'], default: 'dapo', description: 'Policy loss' },
-    beta: { type: 'number', default: 0, min: 0, description: 'Weight of the KL divergence from the starting model' },
     temperature: { type: 'number', default: 1, min: 0.01, description: 'Temperature of the completions' },
+    'top-k': { type: 'integer', default: 0, min: 0, description: 'Draw from this many likeliest tokens; 0: from all' },
+    'top-p': { type: 'number', default: 1, min: 0, max: 1, description: 'Draw from the likeliest tokens of this mass' },
+    'max-prompt-length': {
+      type: 'integer',
+      min: 1,
+      description:
+        'Largest number of prompt tokens; a longer one loses its beginning. Default what completions leave, at most 512',
+    },
     'max-completion-length': {
       type: 'integer',
       min: 1,
       description: 'Largest number of new tokens; default a quarter of the positions of the model, at most 256',
     },
+  }),
+  ...lossOptions,
+  ...under('Loss', {
+    'mask-truncated-completions': {
+      type: 'flag',
+      description: 'Leave completions out of the loss that reach the length limit',
+    },
+  }),
+  ...optimizerOptions({ learningRate: 1e-5, schedule: 'constant' }),
+  ...under('Training', {
+    'batch-size': { type: 'integer', default: 32, min: 1, description: 'Prompts per step' },
+    'micro-batch-size': { type: 'integer', default: 64, min: 1, description: 'Completions per forward pass' },
+    'num-iterations': { type: 'integer', default: 1, min: 1, description: 'How often a batch is learned from' },
+    'steps-per-generation': {
+      type: 'integer',
+      default: 1,
+      min: 1,
+      description: 'Optimizer steps that share a batch: each learns from its part',
+    },
+  }),
+  ...under('Evaluation', {
+    'eval-pairs': {
+      type: 'text',
+      valueHint: 'file',
+      description: 'Pairs whose prompts are answered every --eval-steps steps; the metrics are logged as eval_…',
+    },
+    'eval-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two evaluations' },
+    'num-generations-eval': { type: 'integer', default: 1, min: 1, description: 'Completions per evaluated prompt' },
+  }),
+  ...under('Output', {
+    'log-completions': { type: 'flag', description: 'Write the completions of every step to completions.jsonl' },
   }),
 } as const satisfies OptionDefinitions;
 
@@ -79,14 +138,17 @@ export async function trainPolicy(
   options: CallOptions,
   given: ReadonlySet<string>,
 ): Promise<{ readonly rareShare: number | undefined }> {
-  const { dapoLoss, drawShare, grpoLoader, grpoLoss, trainGrpo } = await import('@rarefy/grpo');
+  checkTraining(values, given);
+  const { drawShare, focalDifficulty, grpoLoader, jsonlCompletions, policyEvaluator, trainGrpo } = await import(
+    '@rarefy/grpo'
+  );
   const { loadLanguageModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
   const { openRewards } = await import('../open/rewards.js');
-  const { seed, batchSize, groupSize, beta, maxRefills, temperature, microBatchSize, learningRate } = values;
+  const { seed, batchSize, groupSize, maxRefills, temperature, topK, topP, microBatchSize, evalPairs } = values;
   return runTraining(
     {
       stage: 'grpo',
@@ -99,11 +161,12 @@ export async function trainPolicy(
         const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
         const { sampler, digest } = await policySampler(values, prompts.length, weighed?.weights);
         const policy = await trainedModel(opened, values);
+        const evaluated = evalPairs === undefined ? [] : await uniquePrompts(readPairs(evalPairs, options));
         // With the adapter off, the policy is the model that it started from.
         const start = async () => policy.model.adapter?.base ?? (await loadLanguageModel(policy.folder)).model;
-        const reference = beta > 0 ? await start() : undefined;
+        const reference = values.beta > 0 ? await start() : undefined;
         return {
-          ...{ loaded: policy, prompts, rewards, weighed, sampler, reference },
+          ...{ loaded: policy, prompts, rewards, weighed, sampler, evaluated, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
             ...(values.transcripts && { transcripts: true }),
@@ -118,21 +181,20 @@ export async function trainPolicy(
           },
         };
       },
-      async task({ loaded, prompts, rewards, weighed, sampler, reference }, trainer) {
+      async task({ loaded, prompts, rewards, weighed, sampler, evaluated, reference }, trainer) {
         await weighed?.save();
-        const { maxPositions } = loaded.model.description;
         const named = rewards.map(({ name, reward, weight }) => ({
           name,
           reward,
           ...(weight !== undefined && { weight }),
         }));
-        const { maxCompletionLength = Math.min(256, Math.floor(maxPositions / 4)) } = values;
+        const { maxPromptLength, maxCompletionLength, focalDifficulty: gamma, evalSteps } = values;
+        const generation = { temperature, topK, topP, ...defined({ maxPromptLength, maxCompletionLength }) };
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
-        const turns = values.transcripts
-          ? prompts.map((record) => ({ ...record, prompt: transcriptMessages(record.prompt) }))
-          : prompts;
-        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(turns, {
+        const turnsOf = (record: PromptRecord): Omit<PromptRecord, 'prompt'> & { readonly prompt: ChatPrompt } =>
+          values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
+        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(prompts.map(turnsOf), {
           sampler,
           batchSize,
           groupSize,
@@ -140,11 +202,26 @@ export async function trainPolicy(
         });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
-          ...{ rewards: named, seed, maxCompletionLength, learningRate, maxRefills, temperature, microBatchSize },
-          steps: values.maxSteps,
-          weightDecay: 0,
-          maxGradNorm: 1,
-          loss: (values.loss === 'dapo' ? dapoLoss : grpoLoss)({ beta }),
+          ...generation,
+          ...{ rewards: named, seed, maxRefills, microBatchSize, steps: values.maxSteps, loss: await openLoss(values) },
+          ...(await openOptimizer(values)),
+          scaleRewards: values.scaleRewards,
+          multiObjectiveAggregation: values.multiObjectiveAggregation,
+          ...(gamma !== undefined && { treatments: [focalDifficulty({ gamma })] }),
+          numIterations: values.numIterations,
+          stepsPerGeneration: values.stepsPerGeneration,
+          maskTruncatedCompletions: values.maskTruncatedCompletions,
+          ...(evalPairs !== undefined && {
+            evaluate: policyEvaluator(
+              loaded,
+              evaluated.map((record) => turnsOf(record).prompt),
+              { ...generation, rewards: named, seed, groupSize: values.numGenerationsEval },
+            ),
+            evalSteps,
+          }),
+          ...(values.logCompletions && {
+            completions: (done: number) => jsonlCompletions(join(values.out, 'completions.jsonl'), keptUntil(done)),
+          }),
           ...(weighed && { densities: weighed.density }),
           ...(reference && { reference }),
         });
@@ -153,6 +230,19 @@ export async function trainPolicy(
     },
     options,
   );
+}
+
+/** @throws InvalidArgumentError for an option that would be ignored. */
+function checkTraining(values: GrpoValues, given: ReadonlySet<string>): void {
+  checkLossOptions(given, values);
+  checkExclusive(
+    values.multiObjectiveAggregation === 'normalize_then_sum' ? given : new Set(),
+    'multi-objective-aggregation',
+    ['scale-rewards'],
+    'normalize_then_sum scales each reward by its group and then the batch',
+  );
+  const ignored = ['eval-steps', 'num-generations-eval'].find((name) => given.has(name) && !given.has('eval-pairs'));
+  if (ignored) throw new InvalidArgumentError(`--${ignored} needs --eval-pairs, the prompts to answer.`);
 }
 
 /** The sampler of `--sampler`, with the digest of its code; else draws by weight, or uniform draws. */

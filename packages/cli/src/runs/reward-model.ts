@@ -2,6 +2,7 @@ import type { CallOptions } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
+import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunWeights, samplingOptions } from './run-weights.js';
@@ -15,7 +16,6 @@ export const rewardModelOptions = {
   ...samplingOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
-    'learning-rate': { type: 'number', default: 1e-4, min: 0, description: 'Learning rate' },
     'max-length': {
       type: 'integer',
       min: 8,
@@ -28,6 +28,7 @@ export const rewardModelOptions = {
       description: 'Weight of the term that keeps rewards near 0',
     },
   }),
+  ...optimizerOptions({ learningRate: 1e-4, schedule: 'constant', maxGradNorm: 0 }),
 } as const satisfies OptionDefinitions;
 
 /** Trains a reward model. Returns how many pairs it was trained on, and how many were too long. */
@@ -42,7 +43,7 @@ export async function trainRm(
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
-  const { seed, maxSteps, maxLength, batchSize, learningRate, centerRewardsCoefficient } = values;
+  const { seed, maxSteps, maxLength, batchSize, centerRewardsCoefficient } = values;
   return runTraining(
     {
       stage: 'rm',
@@ -72,7 +73,8 @@ export async function trainRm(
           : pairs;
         return trainRewardModel(loaded, reward, rows, {
           ...trainer,
-          ...{ batchSize, learningRate, centerRewardsCoefficient, seed, steps: maxSteps },
+          ...(await openOptimizer(values)),
+          ...{ batchSize, centerRewardsCoefficient, seed, steps: maxSteps },
           ...(maxLength !== undefined && { maxLength }),
           ...(sampler && { sampler }),
         });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type CallOptions, InputError, type MetricLogger, StateMismatchError } from '@rarefy/core';
+import { type CallOptions, InputError, StateMismatchError } from '@rarefy/core';
+import type { FileLoggerOptions } from '@rarefy/grpo';
 import type { ChosenBackend, LoadedModel, TrainingOptions } from '@rarefy/lm';
 import { backendOption, openBackend } from '../open/backend.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
@@ -16,6 +17,12 @@ export const trainOptions = {
   }),
   ...under('Output', {
     'save-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two checkpoints' },
+    'save-total-limit': { type: 'integer', default: 2, min: 1, description: 'Number of newest checkpoints to keep' },
+    'report-to': {
+      type: 'choice',
+      choices: ['tensorboard'],
+      description: 'Write the metrics to tensorboard/ too, as event files',
+    },
     resume: { type: 'flag', description: 'Continue from the newest checkpoint in --out' },
   }),
 } as const satisfies OptionDefinitions;
@@ -36,9 +43,8 @@ export const modelOption = under('Model', {
 } as const satisfies OptionDefinitions);
 
 /** What `runTraining` needs of a stage's options. */
-export type RunValues = Pick<OptionValues<typeof trainOptions>, 'resume' | 'saveSteps' | 'backend'> & {
-  readonly out: string;
-};
+export type RunValues = Pick<OptionValues<typeof trainOptions>, 'resume' | 'saveSteps' | 'backend'> &
+  Partial<Pick<OptionValues<typeof trainOptions>, 'saveTotalLimit' | 'reportTo'>> & { readonly out: string };
 
 /** A stage that is ready to train. */
 export interface OpenStage {
@@ -55,7 +61,8 @@ export interface OpenStage {
 }
 
 /** Options for the trainer of a stage: checkpoints, metrics, abort and progress. */
-export type TrainerOptions = CallOptions & Required<Pick<TrainingOptions, 'checkpoint' | 'onStart' | 'onStep'>>;
+export type TrainerOptions = CallOptions &
+  Required<Pick<TrainingOptions, 'checkpoint' | 'onStart' | 'onStep' | 'loggers'>>;
 
 export interface TrainingStage<Stage extends OpenStage, Result> {
   /** Name of the work in events. */
@@ -82,7 +89,7 @@ export async function runTraining<Stage extends OpenStage, Result>(
   { stage, values, shown, backend: given, open, task }: TrainingStage<Stage, Result>,
   options: CallOptions,
 ): Promise<Result> {
-  const { out, resume, saveSteps } = values;
+  const { out, resume, saveSteps, saveTotalLimit: keep = 2, reportTo } = values;
   const { latestCheckpoint, saveLanguageModel } = await import('@rarefy/lm');
   const isContinued = (await latestCheckpoint(join(out, 'checkpoints'))) !== undefined;
   if (isContinued && !resume) {
@@ -90,23 +97,24 @@ export async function runTraining<Stage extends OpenStage, Result>(
   }
   const backend = given ?? (await openBackend(values.backend, options));
   const opened = await open(isContinued);
-  let logger: MetricLogger | undefined;
   let lastMessage = Number.NEGATIVE_INFINITY;
   const report = (message: string) => options.onEvent?.({ type: 'work-message', task: stage, message });
   try {
     const { loaded, extra, settings, fixed = {} } = opened;
     if (isContinued) await checkFixed(out, fixed);
     await writeHeader(out, { stage, ...settings, fixed, backend, versions: { node: process.versions.node } }, options);
-    const { jsonlLogger } = await import('@rarefy/grpo');
+    const { jsonlLogger, tensorBoardLogger } = await import('@rarefy/grpo');
     const result = await task(opened, {
       ...options,
-      checkpoint: { folder: out, saveSteps, resume },
+      checkpoint: { folder: out, saveSteps, keep, resume },
+      loggers: (done) => [
+        jsonlLogger(join(out, 'metrics.jsonl'), keptUntil(done)),
+        ...(reportTo === 'tensorboard' ? [tensorBoardLogger(join(out, 'tensorboard'), keptUntil(done))] : []),
+      ],
       onStart(done) {
-        logger = jsonlLogger(join(out, 'metrics.jsonl'), done > 0 ? { truncateAfterStep: done } : {});
         if (done > 0) report(`continuing after step ${done}`);
       },
       onStep(step, metrics) {
-        logger?.log(step, metrics);
         if (performance.now() - lastMessage < messageEveryMs) return;
         lastMessage = performance.now();
         const columns = shown
@@ -118,9 +126,13 @@ export async function runTraining<Stage extends OpenStage, Result>(
     await saveLanguageModel(out, extra ? { ...loaded, extra: await extra() } : loaded);
     return result;
   } finally {
-    await logger?.close();
     opened.dispose();
   }
+}
+
+/** Options of a logger that writes a file: what a run that resumes after `done` steps keeps of it. A new run starts empty. */
+export function keptUntil(done: number): FileLoggerOptions {
+  return done > 0 ? { truncateAfterStep: done } : {};
 }
 
 async function writeHeader(out: string, header: object, { signal }: CallOptions): Promise<void> {

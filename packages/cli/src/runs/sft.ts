@@ -2,6 +2,7 @@ import { type CallOptions, digest } from '@rarefy/core';
 import type { ChatPrompt } from '@rarefy/lm';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
+import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { concatenated } from './base.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
@@ -14,22 +15,22 @@ export const sftOptions = {
   ...chatOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
-    'learning-rate': {
-      type: 'number',
-      default: 1e-4,
-      min: 0,
-      description: 'Highest learning rate: linear warm-up, then cosine decay',
+    'micro-batch-size': {
+      type: 'integer',
+      min: 1,
+      description: 'Conversations per forward pass; default --batch-size',
     },
   }),
+  ...optimizerOptions({ learningRate: 1e-4, schedule: 'cosine', warmup: 'a tenth of --max-steps' }),
 } as const satisfies OptionDefinitions;
 
 /** Fine-tunes a model on the chosen answers. */
 export async function trainSft(values: OptionValues<typeof sftOptions>, options: CallOptions): Promise<void> {
-  const { answerExamples, chatFormat, learningRateSchedule, shuffled, trainLanguageModel } = await import('@rarefy/lm');
+  const { answerExamples, chatFormat, shuffled, trainLanguageModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
-  const { maxSteps, seed, batchSize, learningRate } = values;
+  const { maxSteps, seed, batchSize, microBatchSize } = values;
   await runTraining(
     {
       stage: 'sft',
@@ -49,16 +50,15 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
         const settings = { ...values, model: loaded.folder };
         return { loaded, examples, settings, dispose: () => loaded.model.dispose() };
       },
-      task: ({ loaded, examples }, trainer) => {
+      async task({ loaded, examples }, trainer) {
         const rows = examples.map(({ ids }) => ids);
         const lengths = digest(rows.map(({ length }) => length)); // the same tokens cut into other rows are other data
         return trainLanguageModel(loaded, {
           ...trainer,
+          ...(await openOptimizer(values, Math.floor(maxSteps / 10))),
+          ...(microBatchSize !== undefined && { microBatchSize }),
           kind: 'sft',
           steps: maxSteps,
-          learningRate,
-          maxGradNorm: 1,
-          schedule: learningRateSchedule('cosine', { warmupSteps: Math.floor(maxSteps / 10) }),
           examples: shuffled(examples, { batchSize, seed }),
           data: `${digest(concatenated(rows), lengths)}:${batchSize}:${seed}:${maxSteps}`,
         });

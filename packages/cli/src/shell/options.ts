@@ -1,5 +1,18 @@
 /** Headings of `--help`, in the order in which they are shown. */
-export const headings = ['Data', 'Sampling', 'Density', 'Model', 'Training', 'Output', 'Options'] as const;
+export const headings = [
+  'Data',
+  'Sampling',
+  'Density',
+  'Model',
+  'Completions',
+  'Rewards',
+  'Loss',
+  'Optimizer',
+  'Training',
+  'Evaluation',
+  'Output',
+  'Options',
+] as const;
 export type Heading = (typeof headings)[number];
 
 /** One option of a command. `required` and `default` exclude each other. */

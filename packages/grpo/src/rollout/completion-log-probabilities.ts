@@ -1,5 +1,5 @@
 import { checkOptions } from '@rarefy/core';
-import { type CausalLanguageModel, tokenEntropies, tokenLogProbabilities } from '@rarefy/lm';
+import { type CausalLanguageModel, tokenLogProbabilities, tokenStatistics } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Prompts padded on the left, int32 [rows, P]; completions padded on the right, int32 [rows, C]. Masks are 1 for real tokens. */
@@ -65,8 +65,6 @@ export function completionLogProbabilitiesAndEntropies(
   const { temperature = 1, positions } = options;
   const { logits, ids } = completionLogits(model, batch, positions);
   const shaped = (values: tf.Tensor1D) => tf.reshape(values, batch.completionIds.shape) as tf.Tensor2D;
-  return {
-    logProbabilities: shaped(tokenLogProbabilities(logits, ids, temperature)),
-    entropies: shaped(tokenEntropies(logits, temperature)),
-  };
+  const { logProbabilities, entropies } = tokenStatistics(logits, ids, temperature);
+  return { logProbabilities: shaped(logProbabilities), entropies: shaped(entropies) };
 }

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
+import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
+import { gradientNorm } from '../train/gradients.js';
 import { activate } from './choose-backend.js';
 
 /** Runs the same program on wasm and on the cpu backend, which has every tfjs kernel. */
@@ -34,6 +36,10 @@ test.each([
   [[2, 3, 70, 40], [2, 3, 40, 50], false, false],
   [[2, 3, 4, 5], [2, 3, 5, 4], false, false],
   [[2, 1, 4], [2, 5, 4], false, true],
+  [[30, 900], [30, 20], true, false],
+  [[2, 30, 900], [2, 30, 20], true, false],
+  [[20, 30], [900, 30], false, true],
+  [[1, 1, 30, 900], [1, 1, 20, 30], true, true],
 ])('matMul of %j and %j, transposed %s and %s', async (a, b, transposeA, transposeB) => {
   const [wasm, cpu] = await onBoth(() => tf.matMul(values(a, 1), values(b, 2), transposeA, transposeB));
   expectClose(wasm, cpu, 1e-4);
@@ -68,4 +74,101 @@ test('views of operands do not free memory of the whole tensor', async () => {
     tf.tidy(() => tf.matMul(a, values([3, 50, 40], round), false, true).dataSync());
   expect([...a.dataSync()]).toEqual(expected);
   a.dispose();
+});
+
+test.each([
+  [[5, 7, 3], [1], false],
+  [[5, 7, 3], [-1], true],
+  [[5, 7, 3], [0, 1], false],
+  [[5, 7, 3], [0, 2], true],
+  [[5, 7, 3], undefined, false],
+  [[4, 1], [0], true],
+  [[0, 3], [0], false],
+])('sum and mean of %j over %j, dimensions kept: %s', async (shape, axes, keepDims) => {
+  const shapes: number[][] = [];
+  for (const reduce of [tf.sum, tf.mean]) {
+    const [wasm, cpu] = await onBoth(() => {
+      const result = reduce(values(shape, 4), axes, keepDims);
+      shapes.push(result.shape);
+      return result;
+    });
+    expect(shapes.at(-1)).toEqual(shapes.at(-2));
+    if (shape.includes(0) && reduce === tf.mean) continue; // 0 / 0
+    if (cpu.length > 0) expectClose(wasm, cpu, 1e-5);
+  }
+});
+
+test('sums of integers stay integers', async () => {
+  const [wasm, cpu] = await onBoth(() => tf.sum(tf.tensor2d([1, 2, 3, 4], [2, 2], 'int32'), 1));
+  expect(wasm).toEqual(cpu);
+});
+
+test('a sum over 97 million numbers is as exact as float32 can be', async () => {
+  await activate('wasm');
+  const row = values([1, 640], 3);
+  const expected = Array.from(row.dataSync()).reduce((sum, value) => sum + value * value, 0) * 151_936;
+  const norm = tf.tidy(() => gradientNorm([tf.tile(row, [151_936, 1])]));
+  expect(Math.abs(norm / Math.sqrt(expected) - 1)).toBeLessThan(1e-6);
+  row.dispose();
+});
+
+test('log-probabilities over 151,936 words differ from float64 by less than 1e-5', async () => {
+  await activate('wasm');
+  const [rows, words] = [3, 151_936];
+  const logits = tf.randomNormal<tf.Rank.R2>([rows, words], 0, 3, 'float32', 6);
+  const ids = tf.tensor1d([5, 70_000, 151_935], 'int32');
+  const found = tokenLogProbabilities(logits, ids);
+  const numbers = logits.dataSync<'float32'>();
+  found.dataSync().forEach((value, row) => {
+    const scores = numbers.subarray(row * words, (row + 1) * words);
+    const exact = scores[ids.dataSync()[row]!]! - Math.log(scores.reduce((sum, score) => sum + Math.exp(score), 0));
+    expect(Math.abs(value - exact)).toBeLessThan(1e-5);
+  });
+  tf.dispose([logits, ids, found]);
+});
+
+test.each([
+  [
+    [6, 5],
+    [1, 2],
+    [3, 3],
+  ],
+  [
+    [6, 5],
+    [2, 0],
+    [3, 5],
+  ],
+  [
+    [4, 6, 5],
+    [1, 2, 0],
+    [2, 3, 5],
+  ],
+  [
+    [3, 4, 6, 5],
+    [1, 0, 2, 1],
+    [2, 4, 1, 3],
+  ],
+  [[7], [2], [4]],
+  [
+    [3, 4],
+    [1, 1],
+    [0, 2],
+  ],
+])('a slice of %j from %j of size %j', async (shape, begin, size) => {
+  const [wasm, cpu] = await onBoth(() => tf.slice(values(shape, 3), begin, size));
+  expect(wasm).toEqual(cpu);
+});
+
+test('copies of a tensor share its memory, and it is freed with the last of them', async () => {
+  await activate('wasm');
+  const buffers = tf.memory().numDataBuffers;
+  const first = values([10, 10], 1);
+  const second = tf.clone(first);
+  expect(tf.memory().numDataBuffers - buffers).toBe(1);
+  const numbers = [...first.dataSync()];
+  first.dispose();
+  tf.tidy(() => void tf.zeros([10, 10])); // would take the memory if it were free
+  expect([...second.dataSync()]).toEqual(numbers);
+  second.dispose();
+  expect(tf.memory().numDataBuffers).toBe(buffers);
 });

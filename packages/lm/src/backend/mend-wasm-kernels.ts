@@ -1,13 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-
-/** The parts of @tensorflow/tfjs-backend-wasm that tfjs kernels written in TypeScript need. */
-interface WasmBackend {
-  readonly wasm: { readonly HEAPU8: Uint8Array; readonly tfjs: { disposeData(id: number): void } };
-  readonly dataIdMap: { get(dataId: object): { id: number; memoryOffset: number }; delete(dataId: object): void };
-  makeOutput(shape: number[], dtype: tf.DataType, memoryOffset?: number): tf.TensorInfo;
-  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
-  disposeData(dataId: object): boolean;
-}
+import { type KernelCall, replaceKernel, sizeOf, type WasmBackend } from './wasm-heap.js';
+import { batchMatMul } from './wasm-products.js';
+import { sumInFloat64 } from './wasm-sums.js';
 
 let mended = false;
 
@@ -16,6 +10,8 @@ let mended = false;
  * importing that package; further calls do nothing.
  * - UnsortedSegmentSum, which the gradient of an embedding needs, is missing.
  * - OneHot writes int32 bits into a float32 result, which is silently wrong.
+ * - Sum and Mean add up in plain float32, which is up to 25 % off over large tensors.
+ * - Identity and Slice copy their whole input, even where nothing needs a copy.
  * - BatchMatMul takes a slow path for every transposed or batched product, and every gradient has such products.
  */
 export function mendWasmKernels(): void {
@@ -23,28 +19,12 @@ export function mendWasmKernels(): void {
   mended = true;
   replaceKernel('UnsortedSegmentSum', unsortedSegmentSum);
   replaceKernel('OneHot', oneHot);
-  const original = tf.getKernel('BatchMatMul', 'wasm')!.kernelFunc;
-  replaceKernel('BatchMatMul', (call) => batchMatMul(call, original));
-}
-
-interface KernelCall {
-  readonly inputs: tf.NamedTensorInfoMap;
-  readonly attrs?: tf.NamedAttrMap;
-  readonly backend: unknown;
-}
-
-function replaceKernel(kernelName: string, kernelFunc: (call: KernelCall) => tf.TensorInfo | tf.TensorInfo[]): void {
-  const replaced = tf.getKernel(kernelName, 'wasm');
-  if (replaced) tf.unregisterKernel(kernelName, 'wasm');
-  // Keep the setup of the replaced tfjs kernel: it binds the wasm function that the original still calls.
-  const { setupFunc, disposeFunc } = replaced ?? {};
-  tf.registerKernel({
-    kernelName,
-    backendName: 'wasm',
-    kernelFunc: kernelFunc as tf.KernelFunc,
-    ...(setupFunc ? { setupFunc } : {}),
-    ...(disposeFunc ? { disposeFunc } : {}),
-  });
+  replaceKernel('Identity', identity);
+  replaceKernel('Slice', slice);
+  const [product, sum, mean] = ['BatchMatMul', 'Sum', 'Mean'].map((name) => tf.getKernel(name, 'wasm')!.kernelFunc);
+  replaceKernel('BatchMatMul', (call) => batchMatMul(call, product!));
+  replaceKernel('Sum', (call) => sumInFloat64(call, sum!, false));
+  replaceKernel('Mean', (call) => sumInFloat64(call, mean!, true));
 }
 
 /** out[s] = sum of the rows of x with segment id s. Ignores rows with an id outside [0, numSegments). */
@@ -84,78 +64,40 @@ function oneHot({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
   return out;
 }
 
-/** Smaller products (in multiplications) are cheaper on the slow path than the setup of the fast path. */
-const smallProduct = 20_000;
-
-/** Computes each product of a batch with XNNPACK, which takes single products without transposes: views, or transposed copies. */
-function batchMatMul(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo | tf.TensorInfo[] {
-  const wasm = call.backend as WasmBackend;
-  const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
-  const { transposeA, transposeB } = call.attrs as unknown as { transposeA: boolean; transposeB: boolean };
-  const [rowsA, colsA] = a.shape.slice(-2) as [number, number];
-  const [rowsB, colsB] = b.shape.slice(-2) as [number, number];
-  const batchA = sizeOf(a.shape.slice(0, -2));
-  const batchB = sizeOf(b.shape.slice(0, -2));
-  const multiplications = rowsA * colsA * (transposeB ? rowsB : colsB);
-  const fast = batchA === 1 && batchB === 1 && !transposeA && !transposeB;
-  const unusual =
-    a.dtype !== 'float32' ||
-    b.dtype !== 'float32' ||
-    (batchA !== batchB && batchA !== 1 && batchB !== 1) ||
-    (batchA === batchB && a.shape.length !== b.shape.length);
-  if (fast || unusual || multiplications < smallProduct) return original(call as Parameters<tf.KernelFunc>[0]);
-
-  const rows = transposeA ? colsA : rowsA;
-  const cols = transposeB ? rowsB : colsB;
-  const batch = (batchA >= batchB ? a : b).shape.slice(0, -2);
-  const out = wasm.makeOutput([...batch, rows, cols], 'float32');
-  // Read the offsets each time: an allocation may grow, and so move, the heap.
-  const offset = (tensor: tf.TensorInfo) => wasm.dataIdMap.get(tensor.dataId).memoryOffset;
-  for (let index = 0; index < Math.max(batchA, batchB); index++) {
-    const left = operand(wasm, offset(a) + 4 * (batchA === 1 ? 0 : index * rowsA * colsA), rowsA, colsA, transposeA);
-    const right = operand(wasm, offset(b) + 4 * (batchB === 1 ? 0 : index * rowsB * colsB), rowsB, colsB, transposeB);
-    const product = original({
-      inputs: { a: left.tensor, b: right.tensor },
-      backend: call.backend,
-      attrs: { transposeA: false, transposeB: false },
-    } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
-    const size = 4 * rows * cols;
-    wasm.wasm.HEAPU8.copyWithin(offset(out) + index * size, offset(product), offset(product) + size);
-    wasm.disposeData(product.dataId);
-    left.release();
-    right.release();
-  }
-  return out;
+/** The same memory, counted once more, as tfjs-node and the cpu backend do. */
+function identity({ inputs, backend }: KernelCall): tf.TensorInfo {
+  const { dataId, shape, dtype } = inputs.x as tf.TensorInfo;
+  (backend as WasmBackend).incRef(dataId);
+  return { dataId, shape, dtype };
 }
 
-/** One matrix in the heap as a tensor: a view, or a transposed copy. @param offset in bytes */
-function operand(wasm: WasmBackend, offset: number, rows: number, cols: number, transpose: boolean) {
-  if (!transpose) {
-    const view = wasm.makeOutput([1, rows, cols], 'float32', offset);
-    const release = () => {
-      // The memory belongs to the whole tensor: remove only the registration of the view.
-      wasm.wasm.tfjs.disposeData(wasm.dataIdMap.get(view.dataId).id);
-      wasm.dataIdMap.delete(view.dataId);
-    };
-    return { tensor: view, release };
-  }
-  const copy = wasm.makeOutput([1, cols, rows], 'float32');
-  const heap = new Float32Array(wasm.wasm.HEAPU8.buffer);
-  const from = offset / 4;
-  const to = wasm.dataIdMap.get(copy.dataId).memoryOffset / 4;
-  const tile = 32; // both the read and the written tile fit into the first-level cache
-  for (let row0 = 0; row0 < rows; row0 += tile) {
-    const row1 = Math.min(rows, row0 + tile);
-    for (let col0 = 0; col0 < cols; col0 += tile) {
-      const col1 = Math.min(cols, col0 + tile);
-      for (let col = col0; col < col1; col++) {
-        for (let row = row0; row < row1; row++) heap[to + col * rows + row] = heap[from + row * cols + col]!;
-      }
+/** Copies only the numbers of the slice. */
+function slice({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
+  const wasm = backend as WasmBackend;
+  const x = inputs.x as tf.TensorInfo;
+  const { begin, size } = attrs as unknown as { begin: number[]; size: number[] };
+  const [starts, sizes] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size) as [number[], number[]];
+  const out = wasm.makeOutput(sizes, x.dtype);
+  const [from, to] = [wasm.typedArrayFromHeap(x), wasm.typedArrayFromHeap(out)];
+  if (to.length === 0) return out;
+  // Axes from `axis + 1` on are whole, so that `run` adjacent numbers are copied at once.
+  let axis = x.shape.length - 1;
+  while (axis > 0 && sizes[axis] === x.shape[axis]) axis--;
+  const inner = sizeOf(x.shape.slice(axis + 1));
+  const run = inner * (sizes[axis] ?? 1);
+  const strides = x.shape.map((_, index) => sizeOf(x.shape.slice(index + 1)));
+  const copy = (level: number, source: number, target: number): number => {
+    if (level >= axis) {
+      const start = source + (starts[axis] ?? 0) * inner;
+      to.set(from.subarray(start, start + run), target);
+      return target + run;
     }
-  }
-  return { tensor: copy, release: () => void wasm.disposeData(copy.dataId) };
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+    let next = target;
+    for (let index = 0; index < sizes[level]!; index++) {
+      next = copy(level + 1, source + (starts[level]! + index) * strides[level]!, next);
+    }
+    return next;
+  };
+  copy(0, 0, 0);
+  return out;
 }

@@ -54,17 +54,49 @@ export function headLogits(hiddenStates: tf.Tensor2D, { weight, bias, scale, sof
   });
 }
 
-/** x / rms(x) over the last axis, times `weight` if given (Zhang & Sennrich 2019). */
+/** x / rms(x) over the last axis, times `weight` [width] if given (Zhang & Sennrich 2019). One differentiable op. */
 export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.Tensor {
-  const scaled = tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)));
-  return weight ? tf.mul(scaled, weight) : scaled;
+  return tf.customGrad((...inputs) => {
+    const save = inputs.at(-1) as tf.GradSaveFunc;
+    const [x, weight] = inputs.slice(0, -1) as [tf.Tensor, tf.Tensor?];
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
+    const normed = tf.mul(x, inverse);
+    save(weight ? [normed, inverse, weight] : [normed, inverse]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [normed, inverse, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
+      const slope = weight ? tf.mul(dy, weight) : dy;
+      const dx = normGradient(slope, normed, inverse);
+      return weight ? [dx, sumRows(tf.mul(dy, normed))] : dx;
+    };
+    return { value: weight ? tf.mul(normed, weight) : normed, gradFunc };
+  })(...(weight ? [x, weight] : [x]));
 }
 
-/** (x - mean) / standard deviation over the last axis, times `weight`, plus `bias` (Ba et al. 2016). */
+/** (x - mean) / standard deviation over the last axis, times `weight`, plus `bias` (Ba et al. 2016). One differentiable op. */
 export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): tf.Tensor {
-  const centered = tf.sub(x, tf.mean(x, -1, true));
-  const variance = tf.mean(tf.square(centered), -1, true);
-  return tf.add(tf.mul(tf.mul(centered, tf.rsqrt(tf.add(variance, epsilon))), weight), bias);
+  return tf.customGrad((x, weight, bias, save) => {
+    const centered = tf.sub(x as tf.Tensor, tf.mean(x as tf.Tensor, -1, true));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), epsilon));
+    const normed = tf.mul(centered, inverse);
+    (save as tf.GradSaveFunc)([normed, inverse, weight as tf.Tensor]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [normed, inverse, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const slope = tf.mul(dy, weight);
+      const dx = normGradient(tf.sub(slope, tf.mean(slope, -1, true)), normed, inverse);
+      return [dx, sumRows(tf.mul(dy, normed)), sumRows(dy)];
+    };
+    return { value: tf.add(tf.mul(normed, weight as tf.Tensor), bias as tf.Tensor), gradFunc };
+  })(x, weight, bias);
+}
+
+/** inverse · (slope - normed · mean(slope · normed)): the gradient of x ↦ x / rms(x). */
+function normGradient(slope: tf.Tensor, normed: tf.Tensor, inverse: tf.Tensor): tf.Tensor {
+  return tf.mul(tf.sub(slope, tf.mul(normed, tf.mean(tf.mul(slope, normed), -1, true))), inverse);
+}
+
+/** Sum over all axes but the last. */
+function sumRows(x: tf.Tensor): tf.Tensor {
+  return tf.sum(tf.reshape(x, [-1, x.shape.at(-1)!]), 0);
 }
 
 /** The activation with the name that a config.json gives. @throws InputError if the name is not supported. */
@@ -76,12 +108,28 @@ export function activation(name: string): (x: tf.Tensor) => tf.Tensor {
   );
 }
 
-const silu = (x: tf.Tensor) => tf.mul(x, tf.sigmoid(x));
-const geluTanh = (x: tf.Tensor) =>
-  tf.mul(
-    tf.mul(x, 0.5),
-    tf.add(tf.tanh(tf.mul(tf.add(x, tf.mul(tf.mul(x, tf.square(x)), 0.044715)), Math.sqrt(2 / Math.PI))), 1),
-  );
+/**
+ * x · sigmoid(x · (a + b · x²)) as one differentiable op that keeps x and the sigmoid. Silu has a = 1, b = 0. The tanh form of
+ * GELU (Hendrycks & Gimpel 2016) is written this way with tanh(v) = 2 · sigmoid(2v) - 1.
+ */
+function sigmoidGated(x: tf.Tensor, a: number, b: number): tf.Tensor {
+  const argument = (x: tf.Tensor, cubic: number) =>
+    cubic === 0 ? tf.mul(x, a) : tf.mul(x, tf.add(tf.mul(tf.square(x), cubic), a));
+  return tf.customGrad((x, save) => {
+    const input = x as tf.Tensor;
+    const gate = tf.sigmoid(argument(input, b));
+    (save as tf.GradSaveFunc)([input, gate]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [input, gate] = saved as [tf.Tensor, tf.Tensor];
+      const inner = argument(input, 3 * b); // x · derivative of the argument
+      return tf.mul(dy, tf.mul(gate, tf.add(tf.mul(inner, tf.sub(1, gate)), 1)));
+    };
+    return { value: tf.mul(input, gate), gradFunc };
+  })(x);
+}
+
+const silu = (x: tf.Tensor) => sigmoidGated(x, 1, 0);
+const geluTanh = (x: tf.Tensor) => sigmoidGated(x, 2 * Math.sqrt(2 / Math.PI), 2 * 0.044715 * Math.sqrt(2 / Math.PI));
 
 const activations: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
   silu,

@@ -2,7 +2,7 @@ import { counterRandom, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { describeOnBackends } from '../../../../tests/support/backends.js';
-import { tokenEntropies, tokenLogProbabilities } from './token-log-probabilities.js';
+import { type TokenStatistics, tokenLogProbabilities, tokenStatistics } from './token-log-probabilities.js';
 
 const rows = 7;
 const vocabulary = 31;
@@ -68,9 +68,13 @@ describeOnBackends('token log-probabilities', () => {
   test.each([1, 0.7])('entropies and their gradient equal float64 at temperature %d', async (temperature) => {
     const before = tf.memory().numTensors;
     const logits = tf.tensor2d(values, [rows, vocabulary]);
-    const forward = tokenEntropies(logits, temperature);
+    const ids = tf.tensor1d(tokens, 'int32');
+    const { entropies: forward, logProbabilities } = tokenStatistics(logits, ids, temperature);
+    expect(logProbabilities.dataSync()).toEqual(
+      tf.tidy(() => tokenLogProbabilities(logits, ids, temperature).dataSync()),
+    );
     const { value, grad } = tf.valueAndGrad((x: tf.Tensor2D) =>
-      tf.sum(tf.mul(tokenEntropies(tf.mul(x, 1), temperature), weights)),
+      tf.sum(tf.mul(tokenStatistics(tf.mul(x, 1), ids, temperature).entropies, weights)),
     )(logits);
     const found = await forward.data();
     const gradient = await grad.data();
@@ -88,8 +92,23 @@ describeOnBackends('token log-probabilities', () => {
         expect(Math.abs(gradient[row * vocabulary + id]! - weights[row]! * slope)).toBeLessThan(1e-6);
       }
     }
-    tf.dispose([logits, forward, value, grad]);
+    tf.dispose([logits, ids, forward, logProbabilities, value, grad]);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('gradients of a loss of both are the sum of the two', () => {
+    tf.tidy(() => {
+      const logits = tf.tensor2d(values, [rows, vocabulary]);
+      const ids = tf.tensor1d(tokens, 'int32');
+      const slope = (pick: (statistics: TokenStatistics) => tf.Tensor) =>
+        tf.grad((x) => tf.sum(tf.mul(pick(tokenStatistics(x as tf.Tensor2D, ids, 0.9)), weights)))(logits);
+      const both = slope(({ logProbabilities, entropies }) => tf.add(logProbabilities, entropies));
+      const sum = tf.add(
+        slope(({ entropies }) => entropies),
+        slope(({ logProbabilities }) => logProbabilities),
+      );
+      expect(tf.max(tf.abs(tf.sub(both, sum))).dataSync()[0]).toBeLessThan(1e-6);
+    });
   });
 
   test('refuse wrong ids and temperatures', () => {
@@ -98,7 +117,7 @@ describeOnBackends('token log-probabilities', () => {
       expect(() => tokenLogProbabilities(logits, tf.tensor1d([0], 'int32'))).toThrow(ShapeError);
       expect(() => tokenLogProbabilities(logits, tf.tensor1d([0, 1], 'float32'))).toThrow('int32 ids [2], got float32');
       for (const temperature of [0, -1, Number.NaN, Infinity]) {
-        expect(() => tokenEntropies(logits, temperature)).toThrow(InvalidArgumentError);
+        expect(() => tokenStatistics(logits, tf.tensor1d([0, 1], 'int32'), temperature)).toThrow(InvalidArgumentError);
       }
     });
   });

@@ -2,7 +2,7 @@ import { counterRandom, InvalidArgumentError, StateMismatchError, TrainingError 
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { describeOnBackends } from '../../../../tests/support/backends.js';
-import { type AdamW, type AdamWOptions, adamW } from './adamw.js';
+import { type AdamW, type AdamWOptions, adamW, adamWSettings } from './adamw.js';
 
 const sizes = { weight: [3, 4], bias: [4] } as const;
 const names = ['weight', 'bias'] as const;
@@ -59,7 +59,8 @@ function exactAdamW(start: number[], gradients: number[][], options: Required<Ad
       second[element] = beta2 * second[element]! + (1 - beta2) * gradient * gradient;
       const meanHat = first[element]! / (1 - beta1 ** (index + 1));
       const squareHat = second[element]! / (1 - beta2 ** (index + 1));
-      theta[element]! -= options.learningRate * options.weightDecay * theta[element]!;
+      // Norms and biases have rank 1. They are never decayed.
+      if (element < size('weight')) theta[element]! -= options.learningRate * options.weightDecay * theta[element]!;
       theta[element]! -= (options.learningRate * meanHat) / (Math.sqrt(squareHat) + options.epsilon);
     });
   });
@@ -67,9 +68,13 @@ function exactAdamW(start: number[], gradients: number[][], options: Required<Ad
 }
 
 const settings: Record<string, Required<AdamWOptions>> = {
-  defaults: { learningRate: 1e-2, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: Infinity },
+  defaults: { learningRate: 1e-2, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0, maxGradNorm: Infinity },
   clipped: { learningRate: 3e-2, betas: [0.8, 0.95], epsilon: 1e-3, weightDecay: 0.2, maxGradNorm: 0.5 },
 };
+
+test('the defaults are those of TRL', () => {
+  expect(adamWSettings({ learningRate: 1e-2 })).toEqual(settings.defaults);
+});
 
 describeOnBackends('adamW', () => {
   test.each(Object.keys(settings))('follows float64 for 20 steps: %s', (key) => {
@@ -123,14 +128,14 @@ describeOnBackends('adamW', () => {
     second.dispose();
   });
 
-  test('a zero gradient leaves only the decay, and a zero learning rate changes nothing', () => {
+  test('a zero gradient leaves only the decay of matrices, and a zero learning rate changes nothing', () => {
     const { parameters, gradients, values } = problem();
     const optimizer = adamW(parameters, { learningRate: 0.5, weightDecay: 0.1 });
     const start = values();
     const zeros = gradients(1, 0);
     optimizer.step(zeros);
     values().forEach((value, element) => {
-      expect(value).toBeCloseTo(start[element]! * 0.95, 6);
+      expect(value).toBeCloseTo(start[element]! * (element < size('weight') ? 0.95 : 1), 6);
     });
     const decayed = values();
     const real = gradients(2);

@@ -8,6 +8,7 @@ import {
   TrainingError,
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { gradientNorm } from './gradients.js';
 
 export interface AdamWOptions {
   readonly learningRate: number;
@@ -15,7 +16,7 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   /** Default 1e-8. */
   readonly epsilon?: number;
-  /** Decoupled weight decay of every parameter; default 0.01. */
+  /** Decoupled weight decay of parameters of rank 2 and more: as in transformers, not of norms and biases. Default 0, as in TRL. */
   readonly weightDecay?: number;
   /** If the norm of all gradients together is larger, they are scaled down to it; default: no clipping. */
   readonly maxGradNorm?: number;
@@ -36,7 +37,7 @@ export const adamWOptionNames = [
  */
 export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
   checkOptions(options, adamWOptionNames, 'adamW');
-  const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, maxGradNorm = Infinity } = options;
+  const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0, maxGradNorm = Infinity } = options;
   checkNumber('learningRate', learningRate, 0);
   checkNumber('epsilon', epsilon, 0);
   checkNumber('weightDecay', weightDecay, 0);
@@ -88,8 +89,8 @@ interface Slot {
 }
 
 /**
- * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch. Deterministic: the same gradients on the same
- * backend give the same bytes.
+ * AdamW (Loshchilov & Hutter 2019) with gradient clipping, computed as in PyTorch; weight decay reaches matrices alone.
+ * Deterministic: the same gradients on the same backend give the same bytes.
  * @param parameters trainable variables, by the names that the state uses
  * @throws InvalidArgumentError if an option is out of range or unknown, there are no parameters, or one is not a variable.
  */
@@ -124,14 +125,18 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
       taken++;
       const correction1 = 1 - beta1 ** taken;
       const correction2 = Math.sqrt(1 - beta2 ** taken);
+      // The same numbers as in PyTorch but for rounding; constants are combined, because each operation is a pass over the weights.
+      const stepSize = (rate * correction2) / correction1;
       slots.forEach(({ parameter, average, averageSquare }, index) => {
         tf.tidy(() => {
-          const gradient = scale < 1 ? tf.mul(ordered[index]!, scale) : ordered[index]!;
-          average.assign(tf.add(tf.mul(average, beta1), tf.mul(gradient, 1 - beta1)));
-          averageSquare.assign(tf.add(tf.mul(averageSquare, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
-          const denominator = tf.add(tf.div(tf.sqrt(averageSquare), correction2), epsilon);
-          const decayed = tf.mul(parameter, 1 - rate * weightDecay);
-          parameter.assign(tf.sub(decayed, tf.mul(tf.div(average, denominator), rate / correction1)));
+          const gradient = ordered[index]!;
+          average.assign(tf.add(tf.mul(average, beta1), tf.mul(gradient, scale * (1 - beta1))));
+          const square = tf.mul(tf.square(gradient), scale ** 2 * (1 - beta2));
+          averageSquare.assign(tf.add(tf.mul(averageSquare, beta2), square));
+          const denominator = tf.add(tf.sqrt(averageSquare), epsilon * correction2);
+          const decay = parameter.rank < 2 ? 0 : rate * weightDecay;
+          const decayed = decay === 0 ? parameter : tf.mul(parameter, 1 - decay);
+          parameter.assign(tf.sub(decayed, tf.mul(tf.div(average, denominator), stepSize)));
         });
       });
       return norm;
@@ -169,14 +174,6 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
 
 function zeroMoment(parameter: tf.Variable): tf.Variable {
   return tf.tidy(() => tf.variable(tf.zerosLike(parameter), false));
-}
-
-/** Square root of the sum of squares over all gradients, with one read from the device. */
-function gradientNorm(gradients: readonly tf.Tensor[]): number {
-  const squares = tf.tidy(() => tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
-  const sum = squares.dataSync<'float32'>().reduce((total, square) => total + square, 0);
-  squares.dispose();
-  return Math.sqrt(sum);
 }
 
 function orderGradients(slots: readonly Slot[], gradients: Readonly<Record<string, tf.Tensor>>): tf.Tensor[] {

@@ -39,3 +39,11 @@ export async function accumulateGradients(
   }
   return { loss, gradients };
 }
+
+/** Square root of the sum of squares over all gradients, with one read from the device. */
+export function gradientNorm(gradients: readonly tf.Tensor[]): number {
+  const squares = tf.tidy(() => tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
+  const sum = squares.dataSync<'float32'>().reduce((total, square) => total + square, 0);
+  squares.dispose();
+  return Math.sqrt(sum);
+}

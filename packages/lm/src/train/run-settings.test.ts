@@ -66,7 +66,7 @@ test('a resume with any other setting or other data is refused, naming the optio
   const checkpoint = { folder, resume: true };
   const changes: [options: object, message: string][] = [
     [{ learningRate: 0.02 }, 'learningRate was 0.01 and is now 0.02'],
-    [{ weightDecay: 0 }, 'weightDecay was 0.01 and is now 0'],
+    [{ weightDecay: 0.1 }, 'weightDecay was 0 and is now 0.1'],
     [{ betas: [0.9, 0.95] }, 'betas was [0.9,0.999] and is now [0.9,0.95]'],
     [{ epsilon: 1e-6 }, 'epsilon was 1e-8 and is now 0.000001'],
     [{ maxGradNorm: 1 }, 'maxGradNorm was none and is now 1'],

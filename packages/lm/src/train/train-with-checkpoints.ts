@@ -37,6 +37,9 @@ export interface CheckpointOptions {
   readonly resume?: boolean;
 }
 
+/** Measures a model after a step. */
+export type Evaluate = (step: number, options: CallOptions) => StepMetrics | Promise<StepMetrics>;
+
 /** Options of every trainer. */
 export interface TrainingOptions extends CallOptions, AdamWOptions {
   /** Name of the work in events; default: the kind of training. */
@@ -51,6 +54,13 @@ export interface TrainingOptions extends CallOptions, AdamWOptions {
   readonly onStart?: (done: number) => void | Promise<void>;
   /** Called after each step and its loggers, before a checkpoint of it is saved. A promise that it returns is awaited. */
   readonly onStep?: (step: number, metrics: StepMetrics) => unknown;
+  /**
+   * Measures the model after every `evalSteps`-th step, without changing it. The metrics become those of the step, each with the
+   * prefix `eval_`: loggers, `onStep` and a checkpoint of the step come after it. Its time is not part of `step_time`.
+   */
+  readonly evaluate?: Evaluate;
+  /** Steps between two evaluations; default 50. Needs `evaluate`. */
+  readonly evalSteps?: number;
   /**
    * Receive the metrics of each step, in order, and are closed after the run. The function form gets the number of steps already
    * done: `(done) => [jsonlLogger(path, { truncateAfterStep: done })]`. Each call is awaited, and a failure stops the run.
@@ -68,6 +78,8 @@ export const trainingOptionNames = [
   'checkpoint',
   'onStart',
   'onStep',
+  'evaluate',
+  'evalSteps',
   'loggers',
 ] as const satisfies readonly (keyof TrainingOptions)[];
 
@@ -99,6 +111,8 @@ export interface TrainingTask {
     step: number,
     update: (microBatches: Iterable<() => tf.Scalar>) => Promise<StepMetrics>,
   ): Promise<{ readonly metrics: StepMetrics; readonly tokens: number }>;
+  /** Called before the first step, after a restore, with the number of steps that changed the weights. */
+  readonly start?: (done: number) => void | Promise<void>;
   /** What else a resumed run needs, as JSON: the state after the last finished step. */
   readonly state?: () => unknown;
   readonly restore?: (state: unknown) => void;
@@ -110,13 +124,19 @@ interface SavedRun {
   readonly steps: number;
   readonly tokens: number;
   readonly task: unknown;
+  /**
+   * Metrics of the last step if its evaluation or a logger was cut short, which a resumed run makes up for. Numbers that are not
+   * finite as text, because JSON has none.
+   */
+  readonly unlogged?: Readonly<Record<string, number | string>>;
 }
 
 /**
  * Runs the steps of a task with AdamW and saves checkpoints. Adds the metrics `num_tokens` (tokens read so far) and `step_time`
  * (seconds). A run that is killed at any point and resumed gives the same metrics (except times) and weights as an
  * uninterrupted one. If it is aborted or fails, it saves the state after the last finished step before it rejects, so that nothing
- * is lost; the warning `checkpoint-not-saved` says if that was not possible.
+ * is lost; the warning `checkpoint-not-saved` says if that was not possible. If an evaluation or a logger is what was cut short,
+ * the resumed run begins with it, and no evaluation is repeated.
  * @param options those of a trainer, which has checked their names; other names are ignored
  * @throws InputError if the folder already holds a run and `resume` is not set; StateMismatchError if the checkpoint belongs to a
  *   run with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of
@@ -124,7 +144,7 @@ interface SavedRun {
  */
 export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<void> {
   checkTraining(options);
-  const { steps, schedule = () => 1, checkpoint, signal, onEvent, task: name = task.name } = options;
+  const { steps, schedule = () => 1, checkpoint, evalSteps = 50, signal, onEvent, task: name = task.name } = options;
   const { saveSteps = 50 } = checkpoint ?? {};
   const folder = checkpoint && join(checkpoint.folder, checkpointsName);
   const adamWOptions = Object.fromEntries(adamWOptionNames.map((option) => [option, options[option]]));
@@ -146,6 +166,7 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
   let loggers: readonly MetricLogger[] = [];
   let done = 0;
   let tokens = 0;
+  let unlogged: StepMetrics | undefined; // metrics of step `done` that are not evaluated and logged yet
 
   const resume = async (latest: string) => {
     const saved = await loadTrainingState(latest);
@@ -164,12 +185,29 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     task.restore?.(run.task);
     done = saved.step;
     tokens = run.tokens;
+    unlogged = run.unlogged && mapNumbers(run.unlogged, Number);
+  };
+
+  /** Evaluates and logs the metrics of step `done`. */
+  const logStep = async (metrics: StepMetrics) => {
+    unlogged = metrics;
+    const isDue = options.evaluate && done % evalSteps === 0;
+    const evaluated = isDue ? evaluationMetrics(await options.evaluate!(done, { signal, onEvent })) : {};
+    const all = { ...metrics, ...evaluated };
+    await eachLogger(loggers, `failed at step ${done}`, (logger) => logger.log(done, all));
+    unlogged = undefined;
+    await options.onStep?.(done, all);
   };
 
   const save = async () => {
     if (!folder) return;
     const model = { ...task.loaded, ...(task.extra ? { extra: await task.extra() } : {}) };
-    const state: SavedRun = { settings: settingsOf(steps), steps, tokens, task: task.state?.() ?? null };
+    const state: SavedRun = {
+      ...{ settings: settingsOf(steps), steps, tokens, task: task.state?.() ?? null },
+      ...(unlogged && {
+        unlogged: mapNumbers(unlogged, (value) => (Number.isFinite(value) ? value : String(value))),
+      }),
+    };
     await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, checkpoint?.keep);
   };
 
@@ -181,12 +219,15 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
       );
     }
     if (latest) await resume(latest);
-    await options.onStart?.(done);
-    loggers = typeof options.loggers === 'function' ? checkLoggers(options.loggers(done)) : (options.loggers ?? []);
+    const logged = unlogged ? done - 1 : done;
+    await task.start?.(done);
+    await options.onStart?.(logged);
+    loggers = typeof options.loggers === 'function' ? checkLoggers(options.loggers(logged)) : (options.loggers ?? []);
     const progress = startProgress(name, steps, onEvent);
-    let savedAt = done;
+    let saved = { done, isLogged: !unlogged };
     let isUpdated = false; // by the step that is running
     try {
+      if (unlogged) await logStep(unlogged);
       while (done < steps) {
         signal?.throwIfAborted();
         const started = performance.now();
@@ -202,17 +243,15 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         isUpdated = false;
         tokens += result.tokens;
         const seconds = (performance.now() - started) / 1000;
-        const metrics = { ...result.metrics, num_tokens: tokens, step_time: seconds };
-        await eachLogger(loggers, `failed at step ${done}`, (logger) => logger.log(done, metrics));
-        await options.onStep?.(done, metrics);
+        await logStep({ ...result.metrics, num_tokens: tokens, step_time: seconds });
         progress.report(done);
         if (done % saveSteps === 0 || done === steps) {
           await save();
-          savedAt = done;
+          saved = { done, isLogged: true };
         }
       }
     } catch (error) {
-      if (done > savedAt) {
+      if (done > saved.done || (!unlogged && !saved.isLogged)) {
         // A step that failed between two updates leaves weights that belong to no finished step.
         const saving = isUpdated ? Promise.reject(new Error('the step had already changed the weights')) : save();
         await saving.catch((cause: Error) => {
@@ -232,6 +271,22 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
   }
 }
 
+/** @throws TrainingError if `evaluate` returned something else than numbers by name. */
+function evaluationMetrics(evaluated: unknown): StepMetrics {
+  if (typeof evaluated !== 'object' || evaluated === null || Array.isArray(evaluated)) {
+    throw new TrainingError(`evaluate returned ${shown(evaluated)}; return numbers by name, as in { reward: 0.5 }`);
+  }
+  for (const [name, value] of Object.entries(evaluated)) {
+    if (typeof value === 'number') continue;
+    throw new TrainingError(`evaluate returned ${shown(value)} for ${name}; metrics must be numbers`);
+  }
+  return Object.fromEntries(Object.entries(evaluated).map(([name, value]) => [`eval_${name}`, value as number]));
+}
+
+function mapNumbers<Value, Result>(values: Readonly<Record<string, Value>>, map: (value: Value) => Result) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
+}
+
 /** Calls the loggers one after another. @throws TrainingError naming the one that fails. */
 async function eachLogger(
   loggers: readonly MetricLogger[],
@@ -248,12 +303,17 @@ async function eachLogger(
   }
 }
 
-function checkTraining({ steps, checkpoint, loggers = [], schedule, onStart, onStep }: TrainingOptions): void {
+function checkTraining(options: TrainingOptions): void {
+  const { steps, checkpoint, loggers = [], schedule, onStart, onStep, evaluate, evalSteps } = options;
   checkInteger('steps', steps, 0);
-  for (const [name, call] of Object.entries({ schedule, onStart, onStep })) {
+  for (const [name, call] of Object.entries({ schedule, onStart, onStep, evaluate })) {
     if (call === undefined || typeof call === 'function') continue;
     const hint = name === 'schedule' ? ", such as learningRateSchedule('cosine')" : '';
     throw new InvalidArgumentError(`${name} must be a function${hint}, got ${shown(call)}`);
+  }
+  if (evalSteps !== undefined) {
+    checkInteger('evalSteps', evalSteps, 1);
+    if (!evaluate) throw new InvalidArgumentError('evalSteps needs a function `evaluate`; give it, or drop evalSteps');
   }
   checkOptions(checkpoint, checkpointNames, 'checkpoint');
   if (checkpoint?.saveSteps !== undefined) checkInteger('checkpoint.saveSteps', checkpoint.saveSteps, 1);

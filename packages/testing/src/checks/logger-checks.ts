@@ -20,7 +20,7 @@ const twentySteps: readonly Step[] = Array.from({ length: 20 }, (_, index) => ({
 /** The checks of every metric logger. */
 export function loggerChecks(subject: LoggerSubject): Check[] {
   checkSubject('metric-logger', subject);
-  const { create, precision = 0 } = subject;
+  const { create, precision = 0, stored = (value: number) => value } = subject;
   /** Logs the steps to a fresh logger, closes it and reads them back. `use` runs before the logger is closed. */
   const logged = async (steps: readonly Step[], use?: (made: LoggerUnderTest) => unknown) => {
     const made = await create();
@@ -39,7 +39,8 @@ export function loggerChecks(subject: LoggerSubject): Check[] {
       const read = actual[index]!.metrics;
       const [names, found] = [Object.keys(metrics).join(', '), Object.keys(read).join(', ')];
       ensure(found === names, `expected step ${step} of ${what} to have the metrics [${names}], got [${found}]`);
-      for (const [name, value] of Object.entries(metrics)) {
+      for (const [name, given] of Object.entries(metrics)) {
+        const value = stored(given);
         const seen = read[name]!;
         const finite = Number.isFinite(value);
         const same = finite ? seen !== null && Math.abs(seen - value) <= precision * Math.abs(value) : seen === null;

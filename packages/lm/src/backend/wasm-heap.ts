@@ -1,0 +1,40 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** The parts of @tensorflow/tfjs-backend-wasm 4.22 that tfjs kernels of our own need. */
+export interface WasmBackend {
+  readonly wasm: { readonly HEAPU8: Uint8Array; readonly tfjs: { disposeData(id: number): void } };
+  readonly dataIdMap: { get(dataId: object): { id: number; memoryOffset: number }; delete(dataId: object): void };
+  makeOutput(shape: number[], dtype: tf.DataType, memoryOffset?: number): tf.TensorInfo;
+  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
+  incRef(dataId: object): void;
+  disposeData(dataId: object): boolean;
+}
+
+/** What tfjs hands to a kernel. */
+export interface KernelCall {
+  readonly inputs: tf.NamedTensorInfoMap;
+  readonly attrs?: tf.NamedAttrMap;
+  readonly backend: unknown;
+}
+
+/** Registers a tfjs kernel for the wasm backend in place of the one it has, if it has one. */
+export function replaceKernel(
+  kernelName: string,
+  kernelFunc: (call: KernelCall) => tf.TensorInfo | tf.TensorInfo[],
+): void {
+  const replaced = tf.getKernel(kernelName, 'wasm');
+  if (replaced) tf.unregisterKernel(kernelName, 'wasm');
+  // Keep the setup of the replaced tfjs kernel: it binds the wasm function that the original still calls.
+  const { setupFunc, disposeFunc } = replaced ?? {};
+  tf.registerKernel({
+    kernelName,
+    backendName: 'wasm',
+    kernelFunc: kernelFunc as tf.KernelFunc,
+    ...(setupFunc ? { setupFunc } : {}),
+    ...(disposeFunc ? { disposeFunc } : {}),
+  });
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
