@@ -77,10 +77,10 @@ describe('a block that runs prints the text below it', () => {
   test.each(runnable.map((block) => [`${block.path}, line ${block.line}`, block] as const))('%s', async (_, block) => {
     const printed: string[] = [];
     const log = vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(format(...values)));
-    // The AssemblyScript compiler, which runs when no wasm module is cached, fetches a `data:` URL.
+    // The AssemblyScript compiler, which runs when no wasm module is cached, fetches a `data:` URL; a block may run a server.
     const { fetch } = globalThis;
     const offline = vi.spyOn(globalThis, 'fetch').mockImplementation((input, init) => {
-      if (String(input).startsWith('data:')) return fetch(input, init);
+      if (/^(data:|http:\/\/127\.0\.0\.1:)/.test(String(input))) return fetch(input, init);
       return Promise.reject(new Error('documentation must run without a network'));
     });
     try {

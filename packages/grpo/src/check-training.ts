@@ -2,6 +2,8 @@ import { checkInteger, described, InvalidArgumentError, shown } from '@rarefy/co
 import { type CausalLanguageModel, type ChatFormat, checkModel, checkOutputHead } from '@rarefy/lm';
 import type { RewardAggregation } from './losses/advantages.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
+import type { SamplingCorrection } from './losses/sampling-correction.js';
+import type { RolloutSource } from './rollout/rollout-source.js';
 import type { Treatment } from './treatments/treatment.js';
 
 /** @throws InvalidArgumentError if `loader` is not a loader, but for example a sampler. */
@@ -18,6 +20,23 @@ export function checkLoss(loss: unknown): void {
   if (typeof compute === 'function' && typeof metrics === 'function') return;
   const hint = typeof loss === 'function' ? '; call the function that makes one' : '';
   throw new InvalidArgumentError(`loss must be a loss, such as grpoLoss(), got ${shown(loss)}${hint}`);
+}
+
+/** @throws InvalidArgumentError if `rollouts` is not a source of completions. */
+export function checkRollouts(rollouts: RolloutSource): void {
+  const { name, rollout, settings } = Object(rollouts) as Partial<RolloutSource>;
+  if (typeof name === 'string' && typeof rollout === 'function' && Object(settings) === settings) return;
+  throw new InvalidArgumentError(
+    `rollouts must be a source of completions, such as serverRollouts({ url, model }), got ${shown(rollouts)}`,
+  );
+}
+
+/** @throws InvalidArgumentError if the loss needs a ratio per token, and the correction has one per sequence. As in TRL. */
+export function checkCorrection(correction: Required<SamplingCorrection> | undefined, { name }: PolicyLoss): void {
+  if (name !== 'vespo' || correction === undefined || correction.mode.startsWith('token')) return;
+  throw new InvalidArgumentError(
+    `the loss 'vespo' needs a sampling ratio per token, got samplingCorrection.mode '${correction.mode}'; give 'token_truncate' or 'token_mask'`,
+  );
 }
 
 /** @throws InvalidArgumentError if a treatment is not one, or changes rewards that `multiObjectiveAggregation` does not add up. */

@@ -1,6 +1,6 @@
 import type { PromptBatch } from './loader/grpo-loader.js';
 import { type GroupAdvantages, hasSpread } from './losses/advantages.js';
-import type { RewardScores } from './rewards/reward-function.js';
+import { meanMetrics, type RewardScores } from './rewards/reward-function.js';
 import type { Rollout } from './rollout/rollout.js';
 
 /** A batch with its completions and rewards. */
@@ -82,6 +82,7 @@ function merge<Prompt>(scored: readonly ScoredBatch<Prompt>[], advantagesOf: Gat
         concat(scored.map((batch) => batch.scores.rewards[name]!)),
       ]),
     ),
+    metrics: meanMetrics(scored.map((batch) => batch.scores.metrics ?? {})),
   };
   const written: Rollout = {
     completions: scored.flatMap((batch) => batch.written.completions),

@@ -2,8 +2,8 @@
  * GRPO and reward-model training in TensorFlow.js, fed by any sampler.
  *
  * - {@link grpoLoader} turns draws of a sampler into batches of prompts; its state resumes the stream exactly.
- * - {@link rollout} generates the completions of a batch, and a {@link RewardFunction} scores them. {@link groupAdvantages}
- *   compares the completions of one prompt.
+ * - {@link rollout} generates the completions of a batch, or {@link serverRollouts} gets them from a server, and a
+ *   {@link RewardFunction} scores them. {@link groupAdvantages} compares the completions of one prompt.
  * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
  * - {@link trainGrpo} runs these parts with checkpoints. {@link trainRewardModel} trains the model behind
  *   {@link rewardModelReward}.
@@ -59,18 +59,32 @@ export {
   vespoLoss,
 } from './losses/policy-losses.js';
 export {
-  type PreferencePair,
-  preferenceLoss,
+  type SamplingCorrection,
+  type SamplingCorrectionMode,
+  samplingRatio,
+} from './losses/sampling-correction.js';
+export {
+  type EvaluateRewardModelOptions,
+  evaluateRewardModel,
+  type RewardModelEvaluation,
+} from './preference/evaluate-reward-model.js';
+
+export type { HeldOutOptions } from './preference/held-out.js';
+export { type PreferencePair, type SplitPairs, splitPairs } from './preference/pair-rows.js';
+export { type PreferenceLossOptions, preferenceLoss } from './preference/preference-loss.js';
+export {
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,
   trainRewardModel,
 } from './reward-model-trainer.js';
-export { lengthReward, rewardModelReward } from './rewards/built-in-rewards.js';
+export { lengthReward, type RewardModelRewardOptions, rewardModelReward } from './rewards/built-in-rewards.js';
+export { type HttpRewardOptions, httpReward } from './rewards/http-reward.js';
 export {
   combineRewards,
   type NamedReward,
   type RewardFunction,
   type RewardInput,
+  type RewardOptions,
   type RewardScores,
   type RewardValues,
   scoreCompletions,
@@ -82,6 +96,10 @@ export {
   completionLogProbabilitiesAndEntropies,
 } from './rollout/completion-log-probabilities.js';
 export { type Completion, type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout/rollout.js';
+export { policyRollouts, type RolloutPolicy, type RolloutSource, type RolloutStep } from './rollout/rollout-source.js';
+export type { WeightHandover } from './rollout/served-weights.js';
+export { type ServerRolloutsOptions, serverRollouts } from './rollout/server-rollouts.js';
+export { sglangReload, vllmReload, type WeightReload, type WeightReloadOptions } from './rollout/weight-reloads.js';
 export { type GrpoTrainingOptions, type GrpoTrainingResult, trainGrpo } from './trainer.js';
 export {
   type CompletionDensityOptions,

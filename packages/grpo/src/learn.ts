@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { EntropyControl } from './losses/entropy-control.js';
 import { type BatchTotals, type PolicyBatch, unpadded } from './losses/policy-batch.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
+import { type SamplingCorrection, samplingCorrectionMetrics, samplingRatio } from './losses/sampling-correction.js';
 import {
   completionLogProbabilities,
   completionLogProbabilitiesAndEntropies,
@@ -23,6 +24,8 @@ interface LearnOptions {
   readonly maskTruncatedCompletions: boolean;
   /** Factor of each completion in the loss; default 1. */
   readonly sequenceWeights?: Float64Array | undefined;
+  /** Corrects for completions that another program sampled; default: no correction. */
+  readonly samplingCorrection?: Required<SamplingCorrection> | undefined;
   /** Completions per forward pass; default: all. */
   readonly microBatchSize?: number;
 }
@@ -56,7 +59,11 @@ export async function learnFromRollout(
     splitRows(model, written, advantages, startOf(part), startOf(part + 1), options),
   );
   const steps: StepMetrics[] = [];
+  let corrected: StepMetrics = {};
   try {
+    const { samplingCorrection } = options;
+    const given = parts.flatMap((microBatches) => microBatches.map((microBatch) => microBatch.given));
+    if (samplingCorrection) corrected = await samplingCorrectionMetrics(given, samplingCorrection);
     for (let step = 0; step < numIterations * partCount; step++) {
       const microBatches = parts[step % partCount]!;
       const part = completions.slice(microBatches[0]!.start, microBatches.at(-1)!.end);
@@ -91,7 +98,7 @@ export async function learnFromRollout(
   }
   const promptTokens = promptIds.reduce((sum, ids) => sum + ids.length * groupSize, 0);
   const completionTokens = completions.reduce((sum, { ids }) => sum + ids.length, 0);
-  return { metrics: meanOfSteps(steps), tokens: completionTokens + promptTokens };
+  return { metrics: { ...meanOfSteps(steps), ...corrected }, tokens: completionTokens + promptTokens };
 }
 
 function kept({ logProbabilities, entropies }: Current): Current {
@@ -149,7 +156,7 @@ function splitRows(
   options: LearnOptions,
 ): MicroBatch[] {
   const { temperature, numIterations, stepsPerGeneration, reference, sequenceWeights, loss } = options;
-  const { microBatchSize = last - first } = options;
+  const { microBatchSize = last - first, samplingCorrection } = options;
   return Array.from({ length: Math.ceil((last - first) / microBatchSize) }, (_, index) => {
     const start = first + index * microBatchSize;
     const end = Math.min(last, start + microBatchSize);
@@ -157,18 +164,39 @@ function splitRows(
       const batch = completionBatch(written, start, end);
       const column = (values: Float64Array) => tf.tensor1d(Float32Array.from(values.subarray(start, end)));
       const frozen = (policy: CausalLanguageModel) => completionLogProbabilities(policy, batch, { temperature });
+      const sampled = samplingLogProbabilities(written.completions.slice(start, end));
+      const isCorrected = sampled !== undefined && samplingCorrection !== undefined;
+      // Otherwise needed only by later optimizer steps, whose policy differs from the one that generated the completions.
+      const needsOld = isCorrected || numIterations * stepsPerGeneration > 1;
+      const oldLogProbabilities = needsOld ? frozen(model) : undefined;
       const isLearned = written.completions.slice(start, end).map((completion) => isLearnedFrom(completion, options));
+      const mask = tf.mul<tf.Tensor2D>(
+        batch.completionMask,
+        tf.tensor2d(isLearned.map(Number), [end - start, 1], 'int32'),
+      );
       return {
-        mask: tf.mul<tf.Tensor2D>(batch.completionMask, tf.tensor2d(isLearned.map(Number), [end - start, 1], 'int32')),
+        mask,
         advantages: column(advantages),
         ...(sequenceWeights && { sequenceWeights: column(sequenceWeights) }),
-        // Needed only by later optimizer steps, whose policy differs from the one that generated the completions.
-        ...(numIterations * stepsPerGeneration > 1 && { oldLogProbabilities: frozen(model) }),
+        ...(oldLogProbabilities && { oldLogProbabilities }),
+        ...(sampled && { samplingLogProbabilities: sampled }),
+        ...(isCorrected && { samplingRatio: samplingRatio(oldLogProbabilities!, sampled, mask, samplingCorrection) }),
         ...(reference && loss.usesReference !== false && { referenceLogProbabilities: frozen(reference) }),
       };
     });
     return { start, end, given };
   });
+}
+
+/** Log-probabilities of the tokens under the program that sampled them: [rows, C], or undefined if it is the policy itself. */
+function samplingLogProbabilities(completions: readonly Completion[]): tf.Tensor2D | undefined {
+  const length = Math.max(...completions.map(({ ids }) => ids.length));
+  const values = new Float32Array(completions.length * length);
+  for (const [row, { logProbabilities }] of completions.entries()) {
+    if (!logProbabilities) return undefined;
+    values.set(logProbabilities, row * length);
+  }
+  return tf.tensor2d(values, [completions.length, length]);
 }
 
 /** Number of tokens that the loss is a mean over. */

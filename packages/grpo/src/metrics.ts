@@ -8,12 +8,15 @@ import type { Completion } from './rollout/rollout.js';
 
 /**
  * TRL's `reward` and `reward_std` (of all completions), `frac_reward_zero_std`, `rewards/<name>/mean` and `…/std`. Completions
- * that a reward does not apply to do not count.
+ * that a reward does not apply to do not count. Also what the reward functions logged.
  * @param advantages of the completions; without them there is no `frac_reward_zero_std`
  */
-export function rewardMetrics({ total, rewards }: RewardScores, advantages?: GroupAdvantages): StepMetrics {
+export function rewardMetrics(
+  { total, rewards, metrics: logged }: RewardScores,
+  advantages?: GroupAdvantages,
+): StepMetrics {
   const { mean, deviation } = meanAndDeviation(total);
-  const metrics: StepMetrics = { reward: mean, reward_std: deviation };
+  const metrics: StepMetrics = { ...logged, reward: mean, reward_std: deviation };
   if (advantages) metrics.frac_reward_zero_std = advantages.zeroSpread;
   for (const [name, values] of Object.entries(rewards)) {
     const { mean, deviation } = meanAndDeviation(values);

@@ -9,17 +9,20 @@ import {
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { preferenceLoss, trainRewardModel } from './reward-model-trainer.js';
+import { preferenceLoss } from './preference/preference-loss.js';
+import { trainRewardModel } from './reward-model-trainer.js';
 import { rewardModelReward } from './rewards/built-in-rewards.js';
 
-beforeAll(() => activate('cpu'));
+beforeAll(() => activate('wasm'));
 
 test('the Bradley-Terry loss equals that of TRL', () => {
   const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/golden.json', import.meta.url), 'utf8'));
   const { chosen, rejected, loss } = golden.bradley_terry;
   const actual = preferenceLoss(tf.tensor1d(chosen), tf.tensor1d(rejected)).dataSync()[0]!;
   expect(actual).toBeCloseTo(loss, 5);
-  const centered = preferenceLoss(tf.tensor1d([1, 2]), tf.tensor1d([0, 4]), 0.01).dataSync()[0]!;
+  const centered = preferenceLoss(tf.tensor1d([1, 2]), tf.tensor1d([0, 4]), {
+    centerRewardsCoefficient: 0.01,
+  }).dataSync()[0]!;
   expect(centered - preferenceLoss(tf.tensor1d([1, 2]), tf.tensor1d([0, 4])).dataSync()[0]!).toBeCloseTo(
     (0.01 * (1 + 36)) / 2,
     5,
@@ -56,13 +59,14 @@ test('a reward model learns what chosen answers share, with a tied and an untied
       {
         steps: 30,
         batchSize: 8,
+        microBatchSize: 8,
         learningRate: 0.01,
         seed: 1,
         maxLength: 30,
         onStep: (_, values) => metrics.push(values),
       },
     );
-    expect(result).toEqual({ pairs: 48, tooLong: 1 });
+    expect(result).toEqual({ pairs: 48, tooLong: 1, steps: 30, step: 30 });
     expect(metrics[0]!.loss).toBeCloseTo(Math.log(2), 5); // with a new head every reward is 0
     expect(metrics.at(-1)!.accuracy).toBe(1);
     const score = rewardModelReward({ reward, tokenizer });
@@ -71,7 +75,7 @@ test('a reward model learns what chosen answers share, with a tied and an untied
       { ...completion, text: 'yes river' },
       { ...completion, text: 'no stone' },
     ]);
-    expect(yes).toBeGreaterThan(no!);
+    expect(yes! - no!).toBeGreaterThan(0);
     reward.dispose();
     expect(tf.memory().numTensors).toBe(before);
   }

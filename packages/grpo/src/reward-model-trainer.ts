@@ -1,25 +1,18 @@
 import {
-  type CallOptions,
   checkInteger,
   checkNumber,
   checkOptions,
   checkSeed,
-  described,
-  digest,
   InputError,
-  InvalidArgumentError,
   type Sampler,
   type SamplerState,
 } from '@rarefy/core';
-import type { Pair } from '@rarefy/data';
 import {
   type ChatFormat,
-  type ChatPrompt,
   chatFormat,
   checkChatFormat,
   checkLoaded,
   checkParameters,
-  padRight,
   type RewardModel,
   type SavedModel,
   shuffled,
@@ -27,13 +20,34 @@ import {
   trainingOptionNames,
   trainWithCheckpoints,
 } from '@rarefy/lm';
-import * as tf from '@tensorflow/tfjs-core';
-import { pairDraws } from './pair-draws.js';
+import { evaluateRows, type RewardModelEvaluation } from './preference/evaluate-reward-model.js';
+import {
+  checkHeldOut,
+  type HeldOutOptions,
+  type HeldOutState,
+  reviewOf,
+  withEvaluation,
+} from './preference/held-out.js';
+import { pairDraws } from './preference/pair-draws.js';
+import {
+  checkPairs,
+  digestOfRows,
+  fittingPairs,
+  heldOutTest,
+  type PairRows,
+  type PreferencePair,
+} from './preference/pair-rows.js';
+import { type PairRewards, pairLoss, partsOf, preferenceMetrics } from './preference/preference-loss.js';
 import { checkRewardModel } from './rewards/built-in-rewards.js';
 
 export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Pairs per step; default 16. */
   readonly batchSize?: number;
+  /**
+   * Pairs per forward pass; default 1, which needs the least memory and no padding between pairs. Gradients are summed, so the step
+   * is that of the whole batch except for rounding. More pairs may be faster on a GPU.
+   */
+  readonly microBatchSize?: number;
   /** Most tokens per row; default: the model's positions. Pairs with a longer row are left out, as in TRL, not cut. */
   readonly maxLength?: number;
   /** Weight of mean((chosen + rejected)²), which centers rewards at 0 (Eisenstein et al. 2023); default 0, recommended 0.01. */
@@ -41,43 +55,58 @@ export interface RewardModelTrainingOptions extends TrainingOptions {
   /** How prompts and answers are written; default `chatFormat(tokenizer)`. */
   readonly format?: ChatFormat;
   readonly seed: number;
-  /** Draws the pairs of each step, by position in `pairs`; skips pairs that are left out. Default: each pair once per epoch. */
+  /**
+   * Draws the pairs of each step, by position in `pairs`; skips pairs that are left out or held out. Default: each pair once per
+   * epoch.
+   */
   readonly sampler?: Sampler;
+  /** Evaluates on held-out pairs while the model trains. Default: no evaluation. */
+  readonly evaluation?: HeldOutOptions;
 }
 
 const optionNames = [
   ...trainingOptionNames,
   'batchSize',
+  'microBatchSize',
   'maxLength',
   'centerRewardsCoefficient',
   'format',
   'seed',
   'sampler',
+  'evaluation',
 ] as const satisfies readonly (keyof RewardModelTrainingOptions)[];
 
 export interface RewardModelTrainingResult {
-  /** Number of pairs trained on. */
+  /** Number of pairs that were trained on. */
   readonly pairs: number;
-  /** Number of pairs left out because a row is longer than `maxLength`. */
+  /** Number of pairs left out of training because a row is longer than `maxLength`. */
   readonly tooLong: number;
+  /** Steps done, including those before a resume. Fewer than `steps` if `patience` ended the run. */
+  readonly steps: number;
+  /** The step whose weights the model has now: the best evaluation, or the last step. */
+  readonly step: number;
+  /** The evaluation of the weights that the model has now, if there was one. */
+  readonly evaluation?: RewardModelEvaluation;
 }
 
-/** A prompt with a better and a worse answer. The prompt is a text, or the turns before the answer. */
-export type PreferencePair = Pick<Pair, 'chosen' | 'rejected'> & { readonly prompt: ChatPrompt };
-
-interface PairRows {
-  readonly position: number;
-  readonly chosen: Int32Array;
-  readonly rejected: Int32Array;
+/** What a checkpoint holds of a run. */
+interface SavedState {
+  readonly draws?: SamplerState;
+  readonly heldOut?: HeldOutState;
 }
 
 /**
- * Trains a reward model on preference pairs with the Bradley-Terry loss, -log σ(chosen - rejected), as `RewardTrainer` of TRL.
+ * Trains a reward model on preference pairs with the Bradley-Terry loss, -log σ(chosen - rejected - margin), as `RewardTrainer` of
+ * TRL. A pair without `margin` has the margin 0.
+ *
  * Metrics under TRL's names: `loss`, `grad_norm`, `learning_rate`, `accuracy`, `margin`, `min_reward`, `mean_reward`, `max_reward`,
- * `num_tokens`, `step_time`.
- * @throws InputError if every pair has a row longer than `maxLength`, or the folder of `checkpoint` already holds a run and
- *   `resume` is not set; InvalidArgumentError if an option is unknown or out of range, or an argument is of another kind;
- *   StateMismatchError if a resumed run has other settings or pairs.
+ * `num_tokens`, `step_time`; with `evaluation`, steps that are evaluated add `eval_loss`, `eval_accuracy`, `eval_margin` and
+ * `eval_min_reward`, `eval_mean_reward`, `eval_max_reward`. All are those of the whole batch, or of all held-out pairs.
+ *
+ * Pairs that do not fit are counted in the warnings `pairs-too-long`.
+ * @throws InputError if no pair to train on, or none that is held out, fits in `maxLength`, or the folder of `checkpoint` already
+ *   holds a run and `resume` is not set; InvalidArgumentError if an option is unknown or out of range, or an argument is of another
+ *   kind; StateMismatchError if a resumed run has other settings or pairs.
  */
 export async function trainRewardModel(
   loaded: Omit<SavedModel, 'extra'>,
@@ -88,119 +117,97 @@ export async function trainRewardModel(
   checkOptions(options, optionNames, 'trainRewardModel');
   checkLoaded(loaded, 'trainRewardModel');
   const { maxPositions } = loaded.model.description;
-  const { batchSize = 16, maxLength = maxPositions, centerRewardsCoefficient = 0, seed } = options;
-  const { format = chatFormat(loaded.tokenizer) } = options;
+  const { batchSize = 16, microBatchSize = 1, maxLength = maxPositions, centerRewardsCoefficient = 0 } = options;
+  const { seed, sampler, signal, onEvent, task = 'rm', format = chatFormat(loaded.tokenizer) } = options;
   checkChatFormat(format, 'trainRewardModel');
   checkRewardModel(reward, 'trainRewardModel');
   checkParameters(reward.parameters);
-  if (!Array.isArray(pairs)) {
-    throw new InvalidArgumentError(`trainRewardModel needs an array of pairs, got ${described(pairs)}`);
-  }
+  checkPairs(pairs, 'trainRewardModel');
   checkInteger('batchSize', batchSize, 1);
+  checkInteger('microBatchSize', microBatchSize, 1);
   checkInteger('maxLength', maxLength, 1);
   checkNumber('centerRewardsCoefficient', centerRewardsCoefficient, 0);
   checkSeed(seed);
-  const rows = tokenPairs(format, pairs, maxLength, options);
-  if (rows.length === 0)
-    throw new InputError(`all ${pairs.length} pairs have a row longer than ${maxLength} tokens; increase maxLength`);
-  const draws = options.sampler && pairDraws(options.sampler, rowsByPosition(rows, pairs.length), batchSize);
-  const batchAt = draws ? draws.batch : shuffled(rows, { batchSize, seed });
-  await trainWithCheckpoints(
+  const heldOut = options.evaluation && checkHeldOut(options.evaluation);
+
+  const isHeldOut = heldOut?.share === undefined ? () => false : heldOutTest(pairs, heldOut.share, 0);
+  const fitting = (given: readonly PreferencePair[], what: string) =>
+    fittingPairs(format, given, { maxLength, what, task, signal, onEvent });
+  const positions = Array.from(pairs.keys()).filter((position) => !isHeldOut(pairs[position]!));
+  const train = await fitting(
+    positions.map((position) => pairs[position]!),
+    'pairs',
+  );
+  const evaluated = heldOut && (await fitting(heldOut.pairs ?? pairs.filter(isHeldOut), 'held-out pairs'));
+  for (const [name, found] of Object.entries({ 'to train on': train, 'held out': evaluated })) {
+    if (found === undefined || found.rows.length > 0) continue;
+    throw new InputError(
+      `all ${found.tooLong} pairs ${name} have a row longer than ${maxLength} tokens; increase maxLength`,
+    );
+  }
+  const rows = train.rows.map((row) => ({ ...row, position: positions[row.position]! }));
+  const draws = sampler && pairDraws(sampler, rowsByPosition(rows, pairs.length), batchSize);
+  const batchAt: (step: number) => readonly PairRows[] = draws ? draws.batch : shuffled(rows, { batchSize, seed });
+
+  let state: HeldOutState = { misses: 0 };
+  const evaluate = async (step: number) => {
+    if (!(heldOut && evaluated) || (step % heldOut.everySteps !== 0 && step !== options.steps)) return { metrics: {} };
+    const { tooLong } = evaluated;
+    if (state.last?.step === step) return reviewOf(state, heldOut); // a logger failed after the evaluation
+    const evaluation = await evaluateRows(reward, evaluated.rows, {
+      ...{ tooLong, centerRewardsCoefficient, batchSize: microBatchSize, signal },
+    });
+    state = withEvaluation(state, { step, evaluation }, heldOut);
+    return reviewOf(state, heldOut);
+  };
+
+  const run = await trainWithCheckpoints(
     {
       name: 'rm',
       loaded,
       parameters: reward.parameters,
       extra: () => reward.head(),
       settings: {
-        ...{
-          task: 'rm',
-          format: format.name,
-          pairs: digestOf(rows),
-          batchSize,
-          maxLength,
-          centerRewardsCoefficient,
-          seed,
-        },
-        ...(options.sampler && { sampler: options.sampler.fingerprint }),
+        ...{ task: 'rm', format: format.name, pairs: digestOfRows(rows), batchSize, maxLength },
+        ...{ centerRewardsCoefficient, seed },
+        ...(sampler && { sampler: sampler.fingerprint }),
+        ...(heldOut && evaluated && { evaluation: evaluationSettings(heldOut, digestOfRows(evaluated.rows)) }),
       },
       async step(step, update) {
         const batch = batchAt(step - 1);
-        const scores: number[] = [];
-        const metrics = await update([() => bradleyTerryLoss(reward, batch, centerRewardsCoefficient, scores)]);
+        const seen: PairRewards = { chosen: [], rejected: [] };
+        const part = { centerRewardsCoefficient, pairs: batch.length };
+        const metrics = await update(
+          partsOf(batch, microBatchSize).map((some) => () => pairLoss(reward, some, part, seen)),
+        );
         const tokens = batch.reduce((sum, { chosen, rejected }) => sum + chosen.length + rejected.length, 0);
         draws?.finish();
-        return { metrics: { ...metrics, ...preferenceMetrics(scores) }, tokens };
+        return { metrics: { ...metrics, ...preferenceMetrics(seen) }, tokens };
       },
-      ...(draws && { state: draws.state, restore: (state: unknown) => draws.restore(state as SamplerState) }),
+      review: evaluate,
+      state: (): SavedState => ({ ...(draws && { draws: draws.state() }), ...(heldOut && { heldOut: state }) }),
+      restore(saved) {
+        const { draws: drawn, heldOut: evaluations } = saved as SavedState;
+        if (drawn) draws?.restore(drawn);
+        if (evaluations) state = evaluations;
+      },
     },
     options,
   );
-  return { pairs: rows.length, tooLong: pairs.length - rows.length };
-}
-
-function digestOf(rows: readonly PairRows[]): string {
-  const chained = (chain: string, { position, chosen, rejected }: PairRows) =>
-    digest(rejected, digest(chosen, digest([position], chain)));
-  return rows.reduce(chained, '0'.repeat(16));
-}
-
-/** Loss of a batch. Appends the rewards to `scores`: those of all chosen rows, then those of all rejected rows. */
-function bradleyTerryLoss(
-  reward: RewardModel,
-  batch: readonly PairRows[],
-  centering: number,
-  scores: number[],
-): tf.Scalar {
-  return tf.tidy(() => {
-    const { ids, mask } = padRight([...batch.map((pair) => pair.chosen), ...batch.map((pair) => pair.rejected)]);
-    const rewards = reward.score(ids, mask);
-    scores.push(...rewards.dataSync());
-    return preferenceLoss(tf.slice(rewards, 0, batch.length), tf.slice(rewards, batch.length), centering);
-  });
-}
-
-/**
- * Bradley-Terry loss of rewards [n] and [n]: mean of -log σ(chosen - rejected), plus the centering term. softplus(-x) is
- * -log σ(x) without overflow.
- */
-export function preferenceLoss(chosen: tf.Tensor1D, rejected: tf.Tensor1D, centerRewardsCoefficient = 0): tf.Scalar {
-  return tf.tidy(() => {
-    const loss = tf.mean(tf.softplus(tf.sub(rejected, chosen)));
-    const center = tf.mul(tf.mean(tf.square(tf.add(chosen, rejected))), centerRewardsCoefficient);
-    return tf.add(loss, center) as tf.Scalar;
-  });
-}
-
-function preferenceMetrics(scores: readonly number[]): Record<string, number> {
-  const half = scores.length / 2;
-  const margins = scores.slice(0, half).map((chosen, index) => chosen - scores[half + index]!);
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const step = run.best ?? run.steps;
+  const reviewed = [state.best, state.last].find((found) => found?.step === step);
   return {
-    accuracy: mean(margins.map((margin) => (margin > 0 ? 1 : 0))),
-    margin: mean(margins),
-    min_reward: Math.min(...scores),
-    mean_reward: mean(scores),
-    max_reward: Math.max(...scores),
+    ...{ pairs: rows.length, tooLong: train.tooLong, steps: run.steps, step },
+    ...(reviewed && { evaluation: reviewed.evaluation }),
   };
 }
 
-function tokenPairs(
-  format: ChatFormat,
-  pairs: readonly PreferencePair[],
-  maxLength: number,
-  { signal }: CallOptions,
-): PairRows[] {
-  const rows: PairRows[] = [];
-  for (const [position, { prompt, chosen, rejected }] of pairs.entries()) {
-    signal?.throwIfAborted();
-    const row = {
-      position,
-      chosen: format.conversation(prompt, chosen).ids,
-      rejected: format.conversation(prompt, rejected).ids,
-    };
-    if (Math.max(row.chosen.length, row.rejected.length) <= maxLength) rows.push(row);
-  }
-  return rows;
+/** What decides where a run ends and with which weights. */
+function evaluationSettings(
+  { everySteps, metric, patience, keepBest }: ReturnType<typeof checkHeldOut>,
+  pairs: string,
+): Readonly<Record<string, string | number | boolean>> {
+  return { pairs, everySteps, metric, keepBest, ...(Number.isFinite(patience) && { patience }) };
 }
 
 /** The rows of each pair; undefined for a pair that was left out. */

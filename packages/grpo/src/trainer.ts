@@ -17,7 +17,15 @@ import {
   trainWithCheckpoints,
   weightsDigest,
 } from '@rarefy/lm';
-import { checkLoader, checkLoss, checkReference, checkTreatments, completionLengths } from './check-training.js';
+import {
+  checkCorrection,
+  checkLoader,
+  checkLoss,
+  checkReference,
+  checkRollouts,
+  checkTreatments,
+  completionLengths,
+} from './check-training.js';
 import { diversityMetrics } from './diversity-metrics.js';
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
@@ -34,9 +42,10 @@ import {
 import { entropyControl } from './losses/entropy-control.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
 import { dapoLoss } from './losses/policy-losses.js';
+import { resolvedCorrection, type SamplingCorrection } from './losses/sampling-correction.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
 import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
-import { rollout } from './rollout/rollout.js';
+import { policyRollouts, type RolloutSource } from './rollout/rollout-source.js';
 import { stepRecorder } from './step-recorder.js';
 import { type Treatment, treatedAdvantages, treatedRewards } from './treatments/treatment.js';
 
@@ -50,6 +59,10 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
    * `beta` is 0, which would ignore it. It must not share weights with the policy.
    */
   readonly reference?: CausalLanguageModel;
+  /** Where completions come from, such as `serverRollouts({ url, model })`; default: the policy itself. */
+  readonly rollouts?: RolloutSource;
+  /** Corrects for completions that another program sampled; default `{ mode: 'sequence_mask', clipMax: 3 }`; false: not. */
+  readonly samplingCorrection?: SamplingCorrection | false;
   /** Default `group`. */
   readonly scaleRewards?: ScaleRewards;
   /** Default `sum_then_normalize`. The other one ignores `scaleRewards` and takes no treatment that changes rewards. */
@@ -91,6 +104,8 @@ const optionNames = [
   'rewards',
   'loss',
   'reference',
+  'rollouts',
+  'samplingCorrection',
   'scaleRewards',
   'multiObjectiveAggregation',
   'treatments',
@@ -139,6 +154,10 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   checkLoaded(policy, 'trainGrpo');
   checkLoader(loader);
   checkLoss(loss);
+  const { rollouts = policyRollouts() } = options;
+  checkRollouts(rollouts);
+  const samplingCorrection = resolvedCorrection(options.samplingCorrection ?? {});
+  if (options.rollouts) checkCorrection(samplingCorrection, loss);
   const rewards = namedRewards(options.rewards);
   checkTreatments(treatments, multiObjectiveAggregation);
   checkSeed(seed);
@@ -168,6 +187,8 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     format: format.name,
     loader: loader.settings,
     loss: { name: loss.name, ...loss.settings },
+    rollouts: { name: rollouts.name, ...rollouts.settings },
+    samplingCorrection: samplingCorrection && { ...samplingCorrection, clipMax: String(samplingCorrection.clipMax) },
     reference: reference && options.checkpoint && (await weightsDigest(reference)),
     rewards: Object.fromEntries(rewards.map(({ name, weight }) => [name, weight])),
     seed,
@@ -196,10 +217,14 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
 
   const step: TrainingTask['step'] = async (number, update) => {
     beforeStep = loader.state();
+    const sourceMetrics = await rollouts.beforeStep?.(policy, number - 1, {
+      ...{ maxPromptLength, maxCompletionLength, format, temperature, topK, topP, seed, signal, onEvent },
+      steps: options.steps,
+    });
     const gathered = await gatherGroups(
       async () => {
         const batch = await nextBatch(batches, number);
-        const written = await rollout(policy, promptTexts(batch), {
+        const written = await rollouts.rollout(policy, promptTexts(batch), {
           groupSize: batch.groupSize,
           first: batch.first,
           maxPromptLength,
@@ -210,6 +235,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
           topP,
           seed,
           signal,
+          onEvent,
         });
         const scores = await scoreCompletions(rewards, written.completions, { signal, onEvent });
         const { completions, groupSize } = written;
@@ -229,6 +255,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
       {
         ...{ ...options, loss, entropy, temperature, numIterations, stepsPerGeneration },
         ...{ maxCompletionLength, maskTruncatedCompletions, sequenceWeights: gathered.importance },
+        samplingCorrection,
       },
       update,
     );
@@ -246,6 +273,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
       ...completionMetrics(written.completions),
       ...metricsOfDraws(gathered.batches),
       ...diversity,
+      ...sourceMetrics,
     };
     return { metrics, tokens: learned.tokens };
   };
@@ -259,12 +287,16 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
         settings,
         step,
         start: recorder.open,
-        state: () => ({ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() }),
+        state: () => ({
+          ...{ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() },
+          rollouts: rollouts.state?.() ?? null,
+        }),
         restore(state) {
-          const saved = state as { loader: LoaderState; counts: string; entropy: ReturnType<typeof entropy.state> };
+          const saved = state as SavedState<ReturnType<typeof entropy.state>>;
           loader.restore(saved.loader);
           counts.restore(saved.counts);
           entropy.restore(saved.entropy);
+          rollouts.restore?.(saved.rollouts);
         },
       },
       options,
@@ -275,6 +307,14 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     await batches.return?.();
   }
   return { drawCounts: counts.counts };
+}
+
+/** What a checkpoint keeps besides weights and optimizer. */
+interface SavedState<Entropy> {
+  readonly loader: LoaderState;
+  readonly counts: string;
+  readonly entropy: Entropy;
+  readonly rollouts: unknown;
 }
 
 async function nextBatch<Prompt>(

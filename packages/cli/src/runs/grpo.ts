@@ -6,6 +6,7 @@ import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { checkLossOptions, defined, lossOptions, openLoss } from '../open/policy-loss.js';
+import { openRollouts, rolloutOptions } from '../open/rollouts.js';
 import { checkExclusive } from '../shell/check-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { keptUntil, modelOption, outOption, runTraining, trainOptions } from './run-training.js';
@@ -125,6 +126,7 @@ export const grpoOptions = {
   ...under('Output', {
     'log-completions': { type: 'flag', description: 'Write the completions of every step to completions.jsonl' },
   }),
+  ...rolloutOptions,
 } as const satisfies OptionDefinitions;
 
 type GrpoValues = OptionValues<typeof grpoOptions>;
@@ -149,6 +151,7 @@ export async function trainPolicy(
   const { trainedModel } = await import('../open/adapter.js');
   const { openRewards } = await import('../open/rewards.js');
   const { seed, batchSize, groupSize, maxRefills, temperature, topK, topP, microBatchSize, evalPairs } = values;
+  const rollouts = await openRollouts(values, given);
   return runTraining(
     {
       stage: 'grpo',
@@ -202,6 +205,7 @@ export async function trainPolicy(
         });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
+          ...rollouts,
           ...generation,
           ...{ rewards: named, seed, maxRefills, microBatchSize, steps: values.maxSteps, loss: await openLoss(values) },
           ...(await openOptimizer(values)),

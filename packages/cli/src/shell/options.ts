@@ -5,6 +5,7 @@ export const headings = [
   'Density',
   'Model',
   'Completions',
+  'Rollouts',
   'Rewards',
   'Loss',
   'Optimizer',

@@ -14,7 +14,7 @@ import {
 import { downloadFiles } from '../hub/download-files.js';
 import { type HubOptions, hubOptionNames, openHub } from '../hub/hub.js';
 import { type HubFile, isRepositoryName, listRepository } from '../hub/list-repository.js';
-import { type Fields, toId, toSource, toTopic } from '../records/fields.js';
+import { type Fields, toId, toMargin, toSource, toTopic } from '../records/fields.js';
 import { type ColumnMap, columnNames, mappedPair, type Pair, type ToPair } from '../records/pairs.js';
 import { pairSets } from './pair-sets.js';
 import { readRows } from './read-rows.js';
@@ -197,7 +197,7 @@ async function* pairsOf(
       if (stats.records >= limit) break;
       number++;
       try {
-        yield { ...idAndSource(fields, src, number), ...toPair(fields), ...toTopic(fields) };
+        yield { ...idAndSource(fields, src, number), ...toPair(fields), ...toTopic(fields), ...toMargin(fields) };
       } catch (error) {
         if (!(error instanceof BadLine)) throw error;
         if (onBadLine === 'stop') throw new InputError(`${dataset}, ${name}, ${location}: ${error.message}`);

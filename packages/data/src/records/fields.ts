@@ -66,6 +66,13 @@ export function toTopic({ topic }: Fields): { readonly topic?: string } {
   return typeof topic === 'string' ? { topic } : {};
 }
 
+/** The margin of a pair, to spread into a record. */
+export function toMargin({ margin }: Fields): { readonly margin?: number } {
+  if (margin === undefined || margin === null) return {};
+  if (typeof margin === 'number' && Number.isFinite(margin)) return { margin };
+  throw new BadLine('bad-margin', `margin must be a finite number, got ${describeValue(margin)}`);
+}
+
 export function toAnswer(fields: Fields, name: string): string {
   const answer = fields[name];
   if (typeof answer === 'string') return answer;

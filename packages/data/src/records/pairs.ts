@@ -1,6 +1,6 @@
 import { checkOptions } from '@rarefy/core';
 import { BadLine, type JsonlOptions, jsonlOptionNames } from '@rarefy/io';
-import { type Fields, readRecords, toAnswer, toId, toPrompt, toSource, toTopic } from './fields.js';
+import { type Fields, readRecords, toAnswer, toId, toMargin, toPrompt, toSource, toTopic } from './fields.js';
 import {
   areMessages,
   exchangeIn,
@@ -21,6 +21,8 @@ export interface Pair {
   readonly chosen: string;
   readonly rejected: string;
   readonly topic?: string;
+  /** By how much the chosen answer is better, for the loss of a reward model; finite, default 0. */
+  readonly margin?: number;
 }
 
 /** Converts a row to a pair without id and source. @throws BadLine if the row is not a pair. */
@@ -39,9 +41,9 @@ export interface ColumnMap {
 /**
  * Preference pairs of a JSON Lines file, in order. A missing id becomes `line-<number>`, an integer id a string, a missing src
  * `unknown`; other fields are dropped. Without a prompt, chosen and rejected must be transcripts of Human and Assistant turns
- * that begin with the same prompt. A line without a prompt or one of the answers is a bad line. Ids are kept unchanged and are
- * not compared between lines, which would keep them all in memory; uniquePrompts, downloadPairs and embedToFile reject an id with
- * two rows.
+ * that begin with the same prompt. A line without a prompt or one of the answers, or with a margin that is not a finite number, is
+ * a bad line. Ids are kept unchanged and are not compared between lines, which would keep them all in memory; uniquePrompts,
+ * downloadPairs and embedToFile reject an id with two rows.
  * @throws what readJsonl throws; InputError if the file has no pairs.
  */
 export function readPairs(source: string, options: JsonlOptions = {}): AsyncGenerator<Pair, void, undefined> {
@@ -52,6 +54,7 @@ export function readPairs(source: string, options: JsonlOptions = {}): AsyncGene
     src: toSource(fields),
     ...toPair(fields),
     ...toTopic(fields),
+    ...toMargin(fields),
   });
   return readRecords(source, 'pairs', toRecord, options);
 }

@@ -59,6 +59,7 @@ const bad: [string, unknown, string][] = [
   ['no-prompt', { ...pair, prompt: ['x'] }, 'prompt must be a non-blank string, got an array'],
   ['no-answer', { ...pair, chosen: null }, 'chosen must be a string, got null'],
   ['no-answer', { ...pair, rejected: 5 }, 'rejected must be a string, got 5'],
+  ['bad-margin', { ...pair, margin: '2' }, 'margin must be a finite number, got "2"'],
 ];
 
 test.each(bad)('pairs: a line is refused as %s: %j', async (reason, line, message) => {

@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions, described, InvalidArgumentError, shown } from '@rarefy/core';
+import { checkInteger, checkOptions, described, InputError, InvalidArgumentError, shown, warn } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
 import {
   type ChatFormat,
@@ -28,38 +28,75 @@ export function lengthReward(options: { readonly target: number }): RewardFuncti
   return length;
 }
 
+export interface RewardModelRewardOptions {
+  /** Rows per forward pass; default 32. */
+  readonly batchSize?: number;
+  /**
+   * What happens to a completion with more tokens than the model has positions: `cut` scores it without its end, `null` gives no
+   * reward, as if it did not apply, and `error` fails. A prompt that does not fit beside its completion loses its beginning in any
+   * case. Default `cut`.
+   */
+  readonly tooLong?: 'cut' | 'null' | 'error';
+  /** How prompts and answers are written, the same as in training; default `chatFormat(tokenizer)`. */
+  readonly format?: ChatFormat;
+}
+
 /**
  * Rewards completions with a trained reward model, which reads each as the complete answer to its prompt, in its own tokens.
- * If a row is longer than the model's positions, the prompt loses its beginning. Deterministic.
- * @param options.batchSize rows per forward pass; default 32
- * @param options.format how prompts and answers are written, the same as in training; default `chatFormat(tokenizer)`
- * @throws InvalidArgumentError if an option is unknown or out of range, or the model or its tokenizer is missing.
+ * Logs the share of the completions that do not fit as `cut_ratio`, and that of the prompts that lost their beginning as
+ * `cut_prompt_ratio`; the first completion that is cut gives the warning `answer-cut`. Deterministic.
+ * @throws InvalidArgumentError if an option is unknown or out of range, or the model or its tokenizer is missing. The reward throws
+ *   InputError if `tooLong` is `error` and a completion does not fit.
  */
 export function rewardModelReward(
   { reward, tokenizer }: { readonly reward: RewardModel; readonly tokenizer: Tokenizer },
-  options: { readonly batchSize?: number; readonly format?: ChatFormat } = {},
+  options: RewardModelRewardOptions = {},
 ): RewardFunction {
-  checkOptions(options, ['batchSize', 'format'], 'rewardModelReward');
-  const { batchSize = 32 } = options;
+  checkOptions(options, ['batchSize', 'tooLong', 'format'], 'rewardModelReward');
+  const { batchSize = 32, tooLong = 'cut' } = options;
   checkInteger('batchSize', batchSize, 1);
+  if (tooLong !== 'cut' && tooLong !== 'null' && tooLong !== 'error') {
+    throw new InvalidArgumentError(`tooLong must be 'cut', 'null' or 'error', got ${shown(tooLong)}`);
+  }
   checkRewardModel(reward, 'rewardModelReward');
   checkTokenizer(tokenizer, 'rewardModelReward');
   const { format = chatFormat(tokenizer) } = options;
   checkChatFormat(format, 'rewardModelReward');
   const { maxPositions } = reward.model.description;
-  const rewardModel: RewardFunction = async (completions, { signal } = {}) => {
-    const rewards = new Float64Array(completions.length);
-    for (let start = 0; start < completions.length; start += batchSize) {
+  let isWarned = false;
+  const rewardModel: RewardFunction = async (completions, { signal, onEvent, logMetric } = {}) => {
+    const rows = completions.map(({ prompt, messages, text }) => {
+      const { ids, truncated } = format.conversation(messages ?? prompt, text, maxPositions);
+      return { ids, truncated, isCut: truncated && ids.at(-1) !== format.stopId }; // a whole answer ends with the stop token
+    });
+    const cut = rows.filter(({ isCut }) => isCut).length;
+    if (cut > 0 && tooLong === 'error') {
+      throw new InputError(
+        `completion ${rows.findIndex(({ isCut }) => isCut)} does not fit in the ${maxPositions} positions of the reward model; generate shorter ones, or set tooLong to 'cut' or 'null'`,
+      );
+    }
+    if (cut > 0 && !isWarned) {
+      isWarned = true;
+      const done = tooLong === 'cut' ? 'are scored without their end' : 'get no reward';
+      const message = `${cut} of ${rows.length} completions do not fit in the ${maxPositions} positions of the reward model and ${done}; the metric cut_ratio counts them`;
+      warn(onEvent, { task: 'reward', code: 'answer-cut', message });
+    }
+    if (rows.length > 0) {
+      logMetric?.('cut_ratio', cut / rows.length);
+      logMetric?.('cut_prompt_ratio', rows.filter(({ truncated }) => truncated).length / rows.length);
+    }
+    const rewards = new Array<number | null>(rows.length).fill(null);
+    const scored = [...rows.keys()].filter((row) => tooLong === 'cut' || !rows[row]!.isCut);
+    for (let start = 0; start < scored.length; start += batchSize) {
       signal?.throwIfAborted();
-      const rows = completions
-        .slice(start, start + batchSize)
-        .map(({ prompt, messages, text }) => format.conversation(messages ?? prompt, text, maxPositions).ids);
+      const part = scored.slice(start, start + batchSize);
       const scores = tf.tidy(() => {
-        const { ids, mask } = padRight(rows);
+        const { ids, mask } = padRight(part.map((row) => rows[row]!.ids));
         return reward.score(ids, mask);
       });
-      rewards.set(await scores.data(), start);
+      const values = await scores.data();
       scores.dispose();
+      for (const [index, row] of part.entries()) rewards[row] = values[index]!;
     }
     return rewards;
   };

@@ -16,10 +16,19 @@ import type { Completion } from '../rollout/rollout.js';
  */
 export type RewardFunction = (
   completions: readonly Completion[],
-  options?: CallOptions,
+  options?: RewardOptions,
 ) => Promise<RewardValues> | RewardValues;
 
 export type RewardValues = Float64Array | readonly (number | null)[];
+
+/** What a reward function receives besides the completions. */
+export interface RewardOptions extends CallOptions {
+  /**
+   * Logs a number of this call with the metrics of the step, as `rewards/<name of the reward>/<name>`; TRL's `log_metric`. Several
+   * values of a step are averaged. The names `mean` and `std` are taken.
+   */
+  readonly logMetric?: ((name: string, value: number) => void) | undefined;
+}
 
 /** A reward function with its name in logs and errors. */
 export interface NamedReward {
@@ -39,6 +48,8 @@ export interface RewardScores {
   readonly total: Float64Array;
   /** The values of each reward function before its weight, by name; NaN where it does not apply. */
   readonly rewards: Readonly<Record<string, Float64Array>>;
+  /** What the reward functions logged, by name: see {@link RewardOptions.logMetric}. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -96,10 +107,16 @@ export async function scoreCompletions(
 ): Promise<RewardScores> {
   checkOptions(options, callOptionNames, 'scoreCompletions');
   const named = namedRewards(rewards);
+  const logged = new Map<string, number[]>();
   const columns = await Promise.all(
     named.map(async ({ name, reward }) => {
       options.signal?.throwIfAborted();
-      const values = await reward(completions, options);
+      const logMetric = (metric: string, value: number) => {
+        checkMetric(name, metric, value);
+        const key = `rewards/${name}/${metric}`;
+        logged.set(key, [...(logged.get(key) ?? []), value]);
+      };
+      const values = await reward(completions, { ...options, logMetric });
       checkValues(name, values, completions.length);
       return Float64Array.from(values, (value) => value ?? Number.NaN);
     }),
@@ -108,7 +125,18 @@ export async function scoreCompletions(
   return {
     total: weightedSum(columns, weights),
     rewards: Object.fromEntries(named.map(({ name }, index) => [name, columns[index]!])),
+    metrics: Object.fromEntries(Array.from(logged, ([name, values]) => [name, mean(values)])),
   };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The mean of each metric over the calls that logged it. */
+export function meanMetrics(calls: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const names = new Set(calls.flatMap((metrics) => Object.keys(metrics)));
+  return Object.fromEntries(Array.from(names, (name) => [name, mean(calls.flatMap((metrics) => metrics[name] ?? []))]));
 }
 
 /**
@@ -118,10 +146,22 @@ export async function scoreCompletions(
  */
 export function combineRewards(rewards: readonly RewardInput[]): RewardFunction {
   const named = namedRewards(rewards);
-  return async (completions, options) => {
-    const { total } = await scoreCompletions(named, completions, options);
+  return async (completions, { logMetric, ...options } = {}) => {
+    const { total, metrics = {} } = await scoreCompletions(named, completions, options);
+    for (const [name, value] of Object.entries(metrics)) logMetric?.(name.replace(/^rewards\//, ''), value);
     return total.some(Number.isNaN) ? Array.from(total, (value) => (Number.isNaN(value) ? null : value)) : total;
   };
+}
+
+function checkMetric(reward: string, name: string, value: number): void {
+  if (typeof name !== 'string' || name === '' || name === 'mean' || name === 'std') {
+    throw new TrainingError(
+      `reward '${reward}' logged a metric named ${shown(name)}; use another name than mean and std`,
+    );
+  }
+  if (!Number.isFinite(value)) {
+    throw new TrainingError(`reward '${reward}' logged ${shown(value)} as '${name}'; metrics must be finite numbers`);
+  }
 }
 
 function checkValues(name: string, values: RewardValues, rows: number): void {

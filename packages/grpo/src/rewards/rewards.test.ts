@@ -67,7 +67,8 @@ test('options reach every reward, and an abort rejects with its reason', async (
     completions,
     options,
   );
-  expect(seen).toEqual([options, options]);
+  const given = { ...options, logMetric: expect.any(Function) };
+  expect(seen).toEqual([given, given]);
   const reason = new Error('enough');
   await expect(
     scoreCompletions([{ name: 'a', reward }], completions, { signal: AbortSignal.abort(reason) }),
@@ -91,4 +92,37 @@ test('no rewards, a repeated name and a weight that is not finite are refused', 
   ];
   await expect(scoreCompletions(twice, completions)).rejects.toThrow("two rewards are named 'a'");
   await expect(scoreCompletions([{ name: 'a', reward, weight: Number.NaN }], completions)).rejects.toThrow('NaN');
+});
+
+test('metrics that a reward logs are averaged under its name', async () => {
+  const logging: RewardFunction = (rows, { logMetric } = {}) => {
+    logMetric?.('cut', 0.5);
+    logMetric?.('cut', 0.25);
+    logMetric?.('long', 1);
+    return new Float64Array(rows.length);
+  };
+  const { metrics } = await scoreCompletions(
+    [
+      { name: 'a', reward: logging },
+      { name: 'b', reward: logging },
+    ],
+    completions,
+  );
+  const of = (name: string) => ({ [`rewards/${name}/cut`]: 0.375, [`rewards/${name}/long`]: 1 });
+  expect(metrics).toEqual({ ...of('a'), ...of('b') });
+  const combined = combineRewards([{ name: 'inner', reward: logging }]);
+  expect((await scoreCompletions([{ name: 'outer', reward: combined }], completions)).metrics).toEqual({
+    ...{ 'rewards/outer/inner/cut': 0.375, 'rewards/outer/inner/long': 1 },
+  });
+  for (const [name, value, message] of [
+    ['mean', 1, 'reward \'a\' logged a metric named "mean"; use another name than mean and std'],
+    ['', 1, "reward 'a' logged a metric named"],
+    ['cut', Number.NaN, "reward 'a' logged NaN as 'cut'; metrics must be finite numbers"],
+  ] as const) {
+    const wrong: RewardFunction = (rows, { logMetric } = {}) => {
+      logMetric?.(name, value);
+      return new Float64Array(rows.length);
+    };
+    await expect(scoreCompletions([{ name: 'a', reward: wrong }], completions)).rejects.toThrow(message);
+  }
 });

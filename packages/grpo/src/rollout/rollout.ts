@@ -6,6 +6,7 @@ import {
   chatFormat,
   checkChatFormat,
   checkLoaded,
+  type GeneratedCompletion,
   generate,
   type LoadedModel,
   padLeft,
@@ -30,6 +31,8 @@ export interface Completion {
   readonly ids: Int32Array;
   /** Whether a stop token was generated before the length limit. */
   readonly terminated: boolean;
+  /** Log-probability of each token under the program that sampled it, if that is not the policy itself; NaN: not known. */
+  readonly logProbabilities?: Float32Array;
 }
 
 export interface RolloutOptions extends SamplingOptions, CallOptions {
@@ -46,7 +49,8 @@ export interface RolloutOptions extends SamplingOptions, CallOptions {
   readonly first: number;
 }
 
-const optionNames = [
+/** Names of {@link RolloutOptions}. */
+const rolloutOptionNames = [
   ...samplingOptionNames,
   ...callOptionNames,
   'groupSize',
@@ -81,39 +85,49 @@ export async function rollout(
   prompts: readonly RolloutPrompt[],
   options: RolloutOptions,
 ): Promise<Rollout> {
-  checkOptions(options, optionNames, 'rollout');
+  const { promptIds, stopIds, completionOf } = promptsOfRollout(loaded, prompts, options);
+  const { groupSize, maxPromptLength, maxCompletionLength, first, format, ...generation } = options;
+  const generated = await generate(loaded.model, promptIds, {
+    ...generation,
+    maxNewTokens: maxCompletionLength,
+    stopId: stopIds,
+    samplesPerPrompt: groupSize,
+    streams: Array.from({ length: prompts.length * groupSize }, (_, row) => first * groupSize + row),
+  });
+  return { completions: generated.map(completionOf), promptIds, groupSize };
+}
+
+/**
+ * The tokens of prompts, those that end a completion, and what makes a completion of generated tokens, given its row.
+ * @throws InvalidArgumentError if an option is unknown or out of range.
+ */
+export function promptsOfRollout(
+  loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
+  prompts: readonly RolloutPrompt[],
+  options: RolloutOptions,
+) {
+  checkOptions(options, rolloutOptionNames, 'rollout');
   checkLoaded(loaded, 'rollout');
-  const { model, tokenizer } = loaded;
-  const {
-    groupSize,
-    maxPromptLength,
-    maxCompletionLength,
-    first,
-    format = chatFormat(tokenizer),
-    ...generation
-  } = options;
+  const { tokenizer } = loaded;
+  const { groupSize, maxPromptLength, maxCompletionLength, format = chatFormat(tokenizer) } = options;
   checkChatFormat(format, 'rollout');
   checkInteger('groupSize', groupSize, 1);
   checkInteger('maxPromptLength', maxPromptLength, format.prompt('').ids.length);
   checkInteger('maxCompletionLength', maxCompletionLength, 1);
-  const promptIds = prompts.map(({ prompt }) => format.prompt(prompt, maxPromptLength).ids);
-  const generated = await generate(model, promptIds, {
-    ...generation,
-    maxNewTokens: maxCompletionLength,
-    stopId: format.stopIds ?? format.stopId,
-    samplesPerPrompt: groupSize,
-    streams: Array.from({ length: prompts.length * groupSize }, (_, row) => first * groupSize + row),
-  });
-  const completions = generated.map(({ ids, terminated }, row) => {
-    const { prompt, position } = prompts[Math.floor(row / groupSize)]!;
-    return {
-      prompt: promptText(prompt),
-      ...(typeof prompt !== 'string' && { messages: prompt }),
-      ...{ position, ids, terminated },
-      text: tokenizer.decode(terminated ? ids.subarray(0, -1) : ids),
-    };
-  });
-  return { completions, promptIds, groupSize };
+  return {
+    promptIds: prompts.map(({ prompt }) => format.prompt(prompt, maxPromptLength).ids),
+    stopIds: format.stopIds ?? [format.stopId],
+    completionOf(generated: GeneratedCompletion, row: number): Completion {
+      const { prompt, position } = prompts[Math.floor(row / groupSize)]!;
+      const { ids, terminated } = generated;
+      return {
+        prompt: promptText(prompt),
+        ...(typeof prompt !== 'string' && { messages: prompt }),
+        ...{ position, ids, terminated },
+        text: tokenizer.decode(terminated ? ids.subarray(0, -1) : ids),
+      };
+    },
+  };
 }
 
 /** Completions `start` to `end` - 1 of a rollout as tensors, for the loss. Call inside a tidy. */

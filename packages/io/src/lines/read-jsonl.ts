@@ -20,6 +20,7 @@ export type BadLineReason =
   | 'bad-id'
   | 'bad-source'
   | 'bad-count'
+  | 'bad-margin'
   | 'no-prompt'
   | 'no-answer';
 

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { checkLoaded, checkModel } from '../families/check-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
-import { rewardHeadName } from '../families/reward-model.js';
+import { classificationConfig, outputHeadName, rewardHeadName } from '../families/reward-model.js';
 import { mergeLora } from '../lora/lora.js';
 import {
   hasAdapter,
@@ -101,25 +101,32 @@ function savedWeights({ adapter, frozen, parameters }: CausalLanguageModel): Cau
 
 /**
  * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Weights are
- * saved in float32, and config.json says so, whatever their type was in the file that they come from. Each file is written whole or
- * not at all. Of a model with an adapter, only the adapter is written, in the layout of PEFT, and the tokenizer; an adapter goes
- * before a whole model that the folder already has, and is removed by one that is saved later.
+ * saved in float32, and config.json says so, whatever their type was in the file that they come from. With a reward head among
+ * `extra`, the folder is that of a sequence classification model with one label, without an untied output head. Each file is
+ * written whole or not at all.
+ *
+ * Of a model with an adapter, only the adapter is written, in the layout of PEFT, and the tokenizer; an adapter goes before a whole
+ * model that the folder already has, and is removed by one that is saved later.
  * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family
  *   has no `config`.
  */
 export async function saveLanguageModel(folder: string, saved: SavedModel): Promise<void> {
   checkFolder(folder, 'saveLanguageModel');
   checkLoaded(saved, 'saveLanguageModel');
-  const { model, tokenizer, config, extra = new Map() } = saved;
+  const { model, tokenizer, extra = new Map() } = saved;
   if (model.adapter) {
     await saveAdapter(folder, model, extra);
     await saveTokenizer(folder, tokenizer);
     return;
   }
-  await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(config ?? ownConfig(model))));
+  const { config = ownConfig(model) } = saved;
+  const isReward = extra.has(rewardHeadName);
+  const written = isReward ? classificationConfig(config, tokenizer) : config;
+  await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(written)));
   await saveTokenizer(folder, tokenizer);
   const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
   for (const [name, variable] of Object.entries(savedWeights(model))) {
+    if (isReward && name === outputHeadName) continue;
     tensors[name] = { dtype: 'F32', shape: variable.shape, data: (await variable.data()) as Float32Array };
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };

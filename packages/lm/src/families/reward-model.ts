@@ -1,10 +1,51 @@
 import { ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { chatFormat } from '../tokenizer/choose-chat-format.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { CausalLanguageModel } from './causal-language-model.js';
 import type { WeightValues } from './language-model.js';
 
 /** Name of the reward head in a weight file, as in transformers' sequence classification models. */
 export const rewardHeadName = 'score.weight';
+
+/** Name of an untied output head, which no reward depends on. */
+export const outputHeadName = 'lm_head.weight';
+
+/** The architectures of transformers that classify sequences, by `model_type`. Other families have none. */
+const classifiers: Readonly<Record<string, string>> = {
+  gemma3_text: 'Gemma3TextForSequenceClassification',
+  gpt2: 'GPT2ForSequenceClassification',
+  llama: 'LlamaForSequenceClassification',
+  mistral: 'MistralForSequenceClassification',
+  olmo2: 'Olmo2ForSequenceClassification',
+  phi3: 'Phi3ForSequenceClassification',
+  qwen2: 'Qwen2ForSequenceClassification',
+  qwen3: 'Qwen3ForSequenceClassification',
+  smollm3: 'SmolLM3ForSequenceClassification',
+};
+
+const padNames = ['<pad>', '<|pad|>', '[PAD]', '<|endoftext|>', '<|end_of_text|>', '</s>', '<unk>', '<s>', '<|bos|>'];
+
+/**
+ * The config.json with which transformers' `AutoModelForSequenceClassification` loads a reward model: one label, its architecture
+ * (unchanged for a family without one), and a `pad_token_id`. transformers scores the last token that is not `pad_token_id`, so
+ * that must not be the token that ends an answer: it is the one of the config, or else a special token that no answer ends
+ * with.
+ */
+export function classificationConfig(
+  config: Readonly<Record<string, unknown>>,
+  tokenizer: Tokenizer,
+): Readonly<Record<string, unknown>> {
+  const { stopId } = chatFormat(tokenizer);
+  const ids = [config.pad_token_id, ...padNames.map((name) => tokenizer.specialId(name)), config.bos_token_id];
+  const padId = ids.find((id) => Number.isInteger(id) && id !== stopId) ?? (stopId === 0 ? 1 : 0);
+  const architecture = classifiers[String(config.model_type)];
+  return {
+    ...config,
+    ...(architecture !== undefined && { architectures: [architecture] }),
+    ...{ num_labels: 1, id2label: { 0: 'LABEL_0' }, label2id: { LABEL_0: 0 }, pad_token_id: padId },
+  };
+}
 
 /** A language model with a head that maps the hidden state of the last token to one number (Ouyang et al. 2022). */
 export interface RewardModel {
@@ -36,7 +77,7 @@ export function rewardModel(
   const initial = tf.tensor2d(given?.data ?? new Float32Array(hiddenSize), [1, hiddenSize]);
   const weight = tf.variable(initial);
   initial.dispose();
-  const { 'lm_head.weight': _unused, ...withoutOutputHead } = model.parameters;
+  const { [outputHeadName]: _unused, ...withoutOutputHead } = model.parameters;
   return {
     model,
     parameters: { ...withoutOutputHead, [rewardHeadName]: weight },

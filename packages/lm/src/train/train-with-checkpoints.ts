@@ -17,10 +17,11 @@ import { checkpointsName } from '../checkpoint/checkpoint-folders.js';
 import { assignWeights, type LoadedModel, type SavedModel } from '../checkpoint/model-folder.js';
 import { weightsDigest } from '../families/language-model.js';
 import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from './adamw.js';
+import { bestWeights } from './best-weights.js';
 import { accumulateGradients } from './gradients.js';
 import { changedSettings, type RunSettings, scheduledRates, scheduleSetting } from './run-settings.js';
 import type { Schedule } from './schedule.js';
-import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from './training-checkpoint.js';
+import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint, stepFolder } from './training-checkpoint.js';
 
 /** Metrics of one step by name. NaN: not measured in this step. */
 export type StepMetrics = Record<string, number>;
@@ -31,7 +32,7 @@ export interface CheckpointOptions {
   readonly folder: string;
   /** Steps between two checkpoints; default 50. The last step is always saved. */
   readonly saveSteps?: number;
-  /** Number of newest checkpoints to keep; default 2. */
+  /** Number of newest checkpoints to keep, besides that of the best evaluation; default 2. */
   readonly keep?: number;
   /** Whether to continue from the newest checkpoint, if there is one; default false. */
   readonly resume?: boolean;
@@ -90,6 +91,16 @@ const checkpointNames = [
   'resume',
 ] as const satisfies readonly (keyof CheckpointOptions)[];
 
+/** What a trainer says about the weights after a step, for example after an evaluation. */
+export interface StepReview {
+  /** Added to the metrics of the step. */
+  readonly metrics: StepMetrics;
+  /** Whether these weights are the best so far. They are kept, and the model has the best ones after the run. */
+  readonly isBest?: boolean;
+  /** Whether the run ends with this step. */
+  readonly isLast?: boolean;
+}
+
 /** One kind of training: what a step does, and what must be kept between steps. */
 export interface TrainingTask {
   /** Name of the work in events. */
@@ -111,6 +122,11 @@ export interface TrainingTask {
     step: number,
     update: (microBatches: Iterable<() => tf.Scalar>) => Promise<StepMetrics>,
   ): Promise<{ readonly metrics: StepMetrics; readonly tokens: number }>;
+  /**
+   * Called after each step, before its metrics are logged. Changes no weights. It may fail or be aborted: the step counts as
+   * finished, and a resumed run begins with its review, also if a logger failed after the review.
+   */
+  readonly review?: (step: number) => Promise<StepReview>;
   /** Called before the first step, after a restore, with the number of steps that changed the weights. */
   readonly start?: (done: number) => void | Promise<void>;
   /** What else a resumed run needs, as JSON: the state after the last finished step. */
@@ -124,11 +140,25 @@ interface SavedRun {
   readonly steps: number;
   readonly tokens: number;
   readonly task: unknown;
+  /** The best step by the reviews. */
+  readonly best?: number;
+  /** Whether a review has ended the run. */
+  readonly isEnded?: boolean;
+  /** Metrics of the last step, if it has no review yet; null for NaN. */
+  readonly unreviewed?: Readonly<Record<string, number | null>>;
   /**
    * Metrics of the last step if its evaluation or a logger was cut short, which a resumed run makes up for. Numbers that are not
    * finite as text, because JSON has none.
    */
   readonly unlogged?: Readonly<Record<string, number | string>>;
+}
+
+/** What a run has done. */
+export interface TrainingRun {
+  /** Steps done, including those before a resume. Fewer than `steps` only if a review has ended the run. */
+  readonly steps: number;
+  /** The step whose weights the model has, if that is not the last one. */
+  readonly best?: number;
 }
 
 /**
@@ -142,7 +172,7 @@ interface SavedRun {
  *   run with other settings; TrainingError if a loss is not finite or a logger fails; InvalidArgumentError if an option is out of
  *   range.
  */
-export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<void> {
+export async function trainWithCheckpoints(task: TrainingTask, options: TrainingOptions): Promise<TrainingRun> {
   checkTraining(options);
   const { steps, schedule = () => 1, checkpoint, evalSteps = 50, signal, onEvent, task: name = task.name } = options;
   const { saveSteps = 50 } = checkpoint ?? {};
@@ -163,9 +193,12 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     maxGradNorm: Number.isFinite(adamWValues.maxGradNorm) ? adamWValues.maxGradNorm : undefined, // JSON has no infinity
     schedule: scheduleSetting(schedule, runSteps),
   });
+  const weights = { ...(adapter ? {} : frozen), ...task.parameters };
+  const best = bestWeights(weights, folder === undefined ? undefined : (step) => join(folder, stepFolder(step)));
   let loggers: readonly MetricLogger[] = [];
   let done = 0;
   let tokens = 0;
+  let isEnded = false;
   let unlogged: StepMetrics | undefined; // metrics of step `done` that are not evaluated and logged yet
 
   const resume = async (latest: string) => {
@@ -180,20 +213,25 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         `${latest} belongs to a run with other settings: ${changes.join('; ')}. Use the same, or another checkpoint.folder`,
       );
     }
-    await assignWeights(latest, { ...(adapter ? {} : frozen), ...task.parameters });
+    await assignWeights(latest, weights);
     optimizer.restore(saved.optimizer);
     task.restore?.(run.task);
     done = saved.step;
     tokens = run.tokens;
+    best.resume(run.best);
+    isEnded = run.isEnded ?? false;
     unlogged = run.unlogged && mapNumbers(run.unlogged, Number);
   };
 
-  /** Evaluates and logs the metrics of step `done`. */
+  /** Evaluates, reviews and logs the metrics of step `done`. */
   const logStep = async (metrics: StepMetrics) => {
     unlogged = metrics;
     const isDue = options.evaluate && done % evalSteps === 0;
     const evaluated = isDue ? evaluationMetrics(await options.evaluate!(done, { signal, onEvent })) : {};
-    const all = { ...metrics, ...evaluated };
+    const review = await task.review?.(done);
+    isEnded = review?.isLast ?? false;
+    if (review?.isBest) best.keep(done);
+    const all = { ...metrics, ...evaluated, ...review?.metrics };
     await eachLogger(loggers, `failed at step ${done}`, (logger) => logger.log(done, all));
     unlogged = undefined;
     await options.onStep?.(done, all);
@@ -204,11 +242,14 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     const model = { ...task.loaded, ...(task.extra ? { extra: await task.extra() } : {}) };
     const state: SavedRun = {
       ...{ settings: settingsOf(steps), steps, tokens, task: task.state?.() ?? null },
+      ...(best.step !== undefined && { best: best.step }),
+      ...(isEnded && { isEnded }),
       ...(unlogged && {
         unlogged: mapNumbers(unlogged, (value) => (Number.isFinite(value) ? value : String(value))),
       }),
     };
-    await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, checkpoint?.keep);
+    const kept = { keep: checkpoint?.keep, best: best.step };
+    await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, kept);
   };
 
   try {
@@ -227,8 +268,12 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     let saved = { done, isLogged: !unlogged };
     let isUpdated = false; // by the step that is running
     try {
-      if (unlogged) await logStep(unlogged);
-      while (done < steps) {
+      if (unlogged) {
+        await logStep(unlogged);
+        await save();
+        saved = { done, isLogged: true };
+      }
+      while (done < steps && !isEnded) {
         signal?.throwIfAborted();
         const started = performance.now();
         const learningRate = options.learningRate * schedule(done + 1, steps);
@@ -245,11 +290,12 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         const seconds = (performance.now() - started) / 1000;
         await logStep({ ...result.metrics, num_tokens: tokens, step_time: seconds });
         progress.report(done);
-        if (done % saveSteps === 0 || done === steps) {
+        if (done % saveSteps === 0 || done === steps || isEnded || best.step === done) {
           await save();
           saved = { done, isLogged: true };
         }
       }
+      await best.restore(done);
     } catch (error) {
       if (done > saved.done || (!unlogged && !saved.isLogged)) {
         // A step that failed between two updates leaves weights that belong to no finished step.
@@ -261,12 +307,14 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
       }
       throw error;
     }
-    progress.end();
+    progress.end(done);
     const open = loggers;
     loggers = [];
     await eachLogger(open, 'failed to close', (logger) => logger.close());
+    return { steps: done, ...(best.step !== undefined && best.step !== done && { best: best.step }) };
   } finally {
     optimizer.dispose();
+    best.dispose();
     await Promise.allSettled(loggers.map(async (logger) => logger.close())); // the error of the run is the one to report
   }
 }

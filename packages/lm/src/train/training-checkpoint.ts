@@ -18,17 +18,18 @@ interface TrainingState {
 
 const stateFile = 'trainer.json';
 const optimizerFile = 'optimizer.safetensors';
-const stepFolder = (step: number) => `step-${String(step).padStart(6, '0')}`;
+/** Name of the folder of a step's checkpoint. */
+export const stepFolder = (step: number) => `step-${String(step).padStart(6, '0')}`;
 
 /**
  * Saves a checkpoint as `<folder>/step-000010`, whole or not at all: writes it to another name, adds checksums and renames it.
- * Then removes all but the newest `keep` checkpoints.
+ * Then removes all but the newest `keep` checkpoints and that of step `best`.
  */
 export async function saveTrainingCheckpoint(
   folder: string,
   model: SavedModel,
   { step, optimizer, state }: TrainingState,
-  keep = 2,
+  { keep = 2, best }: { readonly keep?: number | undefined; readonly best?: number | undefined } = {},
 ): Promise<string> {
   const target = join(folder, stepFolder(step));
   const draft = `${target}.tmp`;
@@ -48,7 +49,9 @@ export async function saveTrainingCheckpoint(
   await rm(target, { recursive: true, force: true });
   await rename(draft, target);
   await syncFolder(folder);
-  for (const old of (await checkpointFolders(folder)).slice(0, -keep)) await rm(old, { recursive: true, force: true });
+  for (const old of (await checkpointFolders(folder)).slice(0, -keep)) {
+    if (best === undefined || basename(old) !== stepFolder(best)) await rm(old, { recursive: true, force: true });
+  }
   return target;
 }
 

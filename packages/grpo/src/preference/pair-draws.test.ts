@@ -28,7 +28,7 @@ test('the state is that after the last finished step: an interrupted step is dra
 
 test('a batch that cannot be filled is an error', () => {
   expect(() => pairDraws(weightedSampler([0, 1, 0, 0], { seed: 1 }), rows, 2).batch()).toThrow(
-    'only pairs that are too long',
+    'only pairs that are left out',
   );
   const finite = subsetSampler(new Float64Array(4).fill(1), { budget: 4, seed: 1, epochs: 1 });
   expect(() => pairDraws(finite, rows, 9).batch()).toThrow(TrainingError);

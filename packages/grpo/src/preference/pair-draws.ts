@@ -42,7 +42,9 @@ export function pairDraws<Rows>(
         }
       }
       if (batch.length === batchSize) return batch;
-      throw new TrainingError('the sampler draws only pairs that are too long; raise maxLength');
+      throw new TrainingError(
+        'the sampler draws only pairs that are left out (too long, or held out); raise maxLength, or draw others',
+      );
     },
     finish() {
       beforeStep = undefined;

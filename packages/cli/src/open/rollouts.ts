@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { InvalidArgumentError } from '@rarefy/core';
+import type { GrpoTrainingOptions, WeightHandover } from '@rarefy/grpo';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+
+/** Where the completions of `rarefy train grpo` come from. */
+export const rolloutOptions = under('Rollouts', {
+  'rollout-url': {
+    type: 'text',
+    valueHint: 'url',
+    description:
+      'Generate completions on a server: address of its OpenAI-compatible API, such as http://localhost:8000/v1, or of SGLang without /v1. Default: generate in this process',
+  },
+  'rollout-model': { type: 'text', valueHint: 'name', description: 'Name of the model at the server' },
+  'rollout-api': {
+    type: 'choice',
+    choices: ['openai', 'sglang'],
+    default: 'openai',
+    description: 'API of the server: openai for vLLM and llama.cpp',
+  },
+  'rollout-key-env': {
+    type: 'text',
+    valueHint: 'name',
+    default: 'RAREFY_API_KEY',
+    description: 'Environment variable with the key of the server, if it needs one',
+  },
+  'rollout-reload': {
+    type: 'choice',
+    choices: ['none', 'vllm', 'sglang'],
+    default: 'none',
+    description: 'How the server loads the weights of the policy; none: it keeps those that it has',
+  },
+  'rollout-folder': {
+    type: 'text',
+    valueHint: 'folder',
+    description: 'Folder for the weights, which the server must be able to read; default rollout-weights in --out',
+  },
+  'rollout-every': {
+    type: 'integer',
+    default: 1,
+    min: 1,
+    description: 'Steps from one handover of weights to the next',
+  },
+  'rollout-tolerance': {
+    type: 'number',
+    default: 0.1,
+    min: 0,
+    description: 'Largest mean difference between log-probabilities of the server and the policy',
+  },
+  'rollout-per-request': {
+    type: 'integer',
+    min: 1,
+    description: 'Completions per request; default all of a prompt; 1 for llama.cpp',
+  },
+  'max-staleness': {
+    type: 'integer',
+    min: 0,
+    description:
+      'Most steps since the weights of the server were those of the policy; default what --rollout-every gives',
+  },
+  'sampling-correction': {
+    type: 'choice',
+    choices: ['sequence_mask', 'sequence_truncate', 'token_mask', 'token_truncate', 'none'],
+    default: 'sequence_mask',
+    description: 'Correction of the loss for the difference between server and policy',
+  },
+  'sampling-clip-max': {
+    type: 'number',
+    default: 3,
+    min: 0,
+    description: 'Largest importance ratio of the correction',
+  },
+} as const satisfies OptionDefinitions);
+
+type RolloutValues = OptionValues<typeof rolloutOptions> & { readonly out: string };
+
+/**
+ * The options of a trainer for completions of a server; none without `--rollout-url`.
+ * @throws InvalidArgumentError for options that need `--rollout-url` or each other.
+ */
+export async function openRollouts(
+  values: RolloutValues,
+  given: ReadonlySet<string>,
+): Promise<Pick<GrpoTrainingOptions, 'rollouts' | 'samplingCorrection'>> {
+  const { rolloutUrl: url, rolloutModel: model, maxStaleness, rolloutPerRequest } = values;
+  if (url === undefined) {
+    const useless = Object.keys(rolloutOptions).find((name) => given.has(name));
+    if (useless === undefined) return {};
+    throw new InvalidArgumentError(`--${useless} applies only to completions of a server; give --rollout-url.`);
+  }
+  if (model === undefined) {
+    throw new InvalidArgumentError('--rollout-url needs --rollout-model, the name of the model at the server.');
+  }
+  const { serverRollouts, sglangReload, vllmReload } = await import('@rarefy/grpo');
+  const apiKey = process.env[values.rolloutKeyEnv];
+  const key = apiKey ? { apiKey } : {};
+  const root = url.replace(/\/v1\/?$/, '');
+  const reloads = { vllm: vllmReload, sglang: sglangReload };
+  const weights: WeightHandover | undefined =
+    values.rolloutReload === 'none'
+      ? undefined
+      : {
+          folder: values.rolloutFolder ?? join(values.out, 'rollout-weights'),
+          reload: reloads[values.rolloutReload]({ url: root, ...key }),
+          everySteps: values.rolloutEvery,
+        };
+  return {
+    rollouts: serverRollouts({
+      ...{ url, model, api: values.rolloutApi, tolerance: values.rolloutTolerance, ...key },
+      ...(weights && { weights }),
+      ...(maxStaleness !== undefined && { maxStaleness }),
+      ...(rolloutPerRequest !== undefined && { completionsPerRequest: rolloutPerRequest }),
+    }),
+    samplingCorrection: values.samplingCorrection !== 'none' && {
+      mode: values.samplingCorrection,
+      clipMax: values.samplingClipMax,
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { InputError, InvalidArgumentError } from '../errors.js';
+import type { CallOptions } from '../spec/component.js';
+import { retryDelay, sleep } from './wait.js';
+
+/** An HTTP service that answers JSON with JSON, and the limits of its use. */
+export interface JsonService {
+  /** Address, without user, password, query and fragment: see {@link serviceAddress}. */
+  readonly url: string;
+  /** Sent as `Authorization: Bearer …`. Never appears in an error or event. */
+  readonly apiKey?: string | undefined;
+  /** Attempts per request, including the first, an integer ≥ 1. */
+  readonly maxAttempts: number;
+  /** Time limit of one attempt, until the last byte of its answer, in ms. */
+  readonly attemptTimeoutMs: number;
+  /** Time limit of a request with all its attempts and waits, in ms. */
+  readonly deadlineMs: number;
+}
+
+/** One request. */
+export interface JsonRequest<Answer> extends CallOptions {
+  readonly body: unknown;
+  /** Most bytes of an answer, after decompression. */
+  readonly maxBytes: number;
+  /** Reads the parsed answer, undefined if empty. Throws {@link BadAnswer} if it is not valid; the request is then tried again. */
+  readonly read: (answer: unknown) => Answer;
+  /** Name of the work in events. */
+  readonly task: string;
+}
+
+/** What is wrong with the answer of a service: the end of a sentence that begins with "the answer". */
+export class BadAnswer extends Error {}
+
+/** Why an attempt failed. */
+interface Failure {
+  readonly message: string;
+  readonly isPermanent: boolean;
+  readonly retryAfter?: string | null;
+}
+
+/**
+ * Posts JSON and returns the answer. Retries after a broken connection, a timeout, status 408, 429 or 5xx (but not 501 and 505),
+ * and an answer that is not valid. It waits as long as `Retry-After` says, otherwise with exponential backoff and full jitter. Each
+ * retry is a `work-message` event, or a warning on the console. Redirects are not followed, so that no other server gets the key.
+ * @throws InputError if the service refuses permanently, or still fails after the last attempt or the deadline; the signal's
+ *   reason.
+ */
+export async function postJson<Answer>(service: JsonService, request: JsonRequest<Answer>): Promise<Answer> {
+  const { url, apiKey, maxAttempts, attemptTimeoutMs, deadlineMs } = service;
+  const { signal, onEvent, task } = request;
+  const deadline = performance.now() + deadlineMs;
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    const timeoutMs = Math.max(0, Math.min(attemptTimeoutMs, deadline - performance.now()));
+    const outcome = await postOnce(service, request, timeoutMs);
+    if ('answer' in outcome) return outcome.answer;
+    const problem = redacted(`${url} ${outcome.message}`, apiKey);
+    if (outcome.isPermanent) throw new InputError(problem);
+    const wait = retryDelay(attempt, outcome.retryAfter ?? null, Math.random(), Date.now());
+    const attempts = `${attempt} ${attempt === 1 ? 'attempt' : 'attempts'}`;
+    if (attempt === maxAttempts) throw new InputError(`${problem}; gave up after ${attempts}`);
+    if (performance.now() + wait >= deadline) {
+      const seconds = (wait / 1000).toFixed(1);
+      throw new InputError(
+        `${problem}; gave up after ${attempts}: the next one, in ${seconds} s, would be after the deadline of ${deadlineMs / 1000} s`,
+      );
+    }
+    const message = `${problem}; trying again in ${Math.round(wait)} ms`;
+    if (onEvent) onEvent({ type: 'work-message', task, message });
+    else console.warn(`${task}: ${message}`);
+    await sleep(wait, signal);
+  }
+}
+
+/** @throws InvalidArgumentError if the address or the key cannot be used, without repeating them. */
+export function serviceAddress(text: unknown, apiKey: unknown): string {
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new InvalidArgumentError('url must be an http or https address, such as http://localhost:8080/rewards');
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new InvalidArgumentError('url must have no user, password, query or fragment; give a key as apiKey');
+  }
+  if (apiKey !== undefined && (typeof apiKey !== 'string' || !/^[\x21-\x7e]+$/.test(apiKey))) {
+    throw new InvalidArgumentError(
+      'apiKey must be a text of printable ASCII characters without blanks; check it for a line break',
+    );
+  }
+  return url.href;
+}
+
+async function postOnce<Answer>(
+  { url, apiKey }: JsonService,
+  { body, maxBytes, read, signal }: JsonRequest<Answer>,
+  timeoutMs: number,
+): Promise<{ readonly answer: Answer } | Failure> {
+  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
+  let text = '';
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+        ...{ 'content-type': 'application/json', accept: 'application/json' },
+      },
+      body: JSON.stringify(body),
+      redirect: 'manual',
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    });
+    if (!response.ok) return await refusal(response, apiKey);
+    text = await readLimited(response, maxBytes);
+    return { answer: read(text === '' ? undefined : parsed(text)) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof BadAnswer) {
+      const seen = beginning(text, apiKey);
+      return {
+        isPermanent: false,
+        message: `answered, but the answer ${error.message}${seen === '' ? '' : `: ${seen}`}`,
+      };
+    }
+    if (timeout.aborted) return { isPermanent: false, message: `did not answer within ${Math.round(timeoutMs)} ms` };
+    const { cause } = error as { cause?: { code?: string; message?: string } };
+    const why = cause?.code ?? cause?.message ?? (error as Error).message;
+    return { isPermanent: false, message: `could not be reached or closed the connection (${why})` };
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const hasNaN = /[[,:\s](NaN|-?Infinity)\b/.test(text);
+    throw new BadAnswer(hasNaN ? 'is not JSON, which has no NaN and no Infinity' : 'is not JSON');
+  }
+}
+
+async function refusal(response: Response, apiKey: string | undefined): Promise<Failure> {
+  const { status } = response;
+  if (status >= 300 && status < 400) {
+    await response.body?.cancel();
+    return {
+      isPermanent: true,
+      message: `answered ${status}, a redirect, which is not followed; set url to the new address`,
+    };
+  }
+  const reason = beginning(await readLimited(response, 2 ** 16).catch(() => ''), apiKey);
+  const message = `answered ${status}${reason === '' ? '' : ` (${reason})`}`;
+  const isTemporary = status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+  if (isTemporary) return { isPermanent: false, message, retryAfter: response.headers.get('retry-after') };
+  const fix = status === 413 ? 'send fewer or shorter texts per request' : 'check address and key';
+  return { isPermanent: true, message: `${message}; ${fix}` };
+}
+
+/** Reads a body, at most `limit` bytes: a small compressed answer can unpack to any size. @throws BadAnswer if it is larger. */
+async function readLimited(response: Response, limit: number): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return '';
+  const decoder = new TextDecoder();
+  let text = '';
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text + decoder.decode();
+      size += value.byteLength;
+      if (size > limit) throw new BadAnswer(`is larger than ${limit} bytes`);
+      text += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    await reader.cancel().catch(() => {}); // frees the connection; has no effect after the last byte
+  }
+}
+
+/** The beginning of what a service sent: in one line, without the key, at most 200 characters. */
+function beginning(text: string, apiKey: string | undefined): string {
+  return redacted(text, apiKey)
+    .replace(/[\s\p{C}]+/gu, ' ')
+    .trim()
+    .slice(0, 200);
+}
+
+/** Replaces the key, because a service may repeat it in its answer, as it is or escaped. */
+function redacted(text: string, key: string | undefined): string {
+  const forms = key === undefined ? [] : [key, encodeURIComponent(key), JSON.stringify(key).slice(1, -1)];
+  return forms.reduce((rest, form) => rest.replaceAll(form, '[key]'), text);
+}

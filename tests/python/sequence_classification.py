@@ -1,0 +1,33 @@
+"""Scores token rows with AutoModelForSequenceClassification and saves the model again.
+
+usage: sequence_classification.py FOLDER ROWS.json OUT
+Prints the rewards of all rows in one padded batch, and what the loader missed, as JSON.
+"""
+
+import json
+import sys
+
+import torch
+from transformers import AutoModelForSequenceClassification
+
+folder, rows_file, out = sys.argv[1:]
+model, loading = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+model.eval()
+rows = json.load(open(rows_file))
+longest = max(map(len, rows))
+pad = model.config.pad_token_id
+ids = torch.tensor([row + [pad] * (longest - len(row)) for row in rows])
+mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+with torch.no_grad():
+    rewards = model(input_ids=ids, attention_mask=mask).logits.squeeze(-1)
+model.save_pretrained(out)
+print(
+    json.dumps(
+        {
+            "rewards": rewards.tolist(),
+            "class": type(model).__name__,
+            "missing": sorted(loading["missing_keys"]),
+            "unexpected": sorted(loading["unexpected_keys"]),
+        }
+    )
+)
