@@ -20,7 +20,7 @@ export function withForwardDefaults(model: CausalLanguageModel, defaults: Forwar
 /**
  * The same model, in whose backward pass the activations of each layer are computed again, in place of being kept from the forward
  * pass (Chen et al. 2016; `gradient_checkpointing` of transformers). Training then needs memory for the activations of one layer
- * and the inputs of all, and takes about a third more time. Values and gradients stay the same. Passes with a key/value cache are
+ * and the inputs of all, and a second forward pass. Values and gradients stay the same. Passes with a key/value cache are
  * not changed.
  * @param model a model of a built-in family, or one with an adapter. The result shares its weights; dispose one of both
  * @throws InvalidArgumentError if it is a model of your own, whose layers are not known.
