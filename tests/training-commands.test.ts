@@ -231,3 +231,41 @@ test.each([
   expect(code).toBe(message.startsWith('cannot') ? 1 : 2);
   expect(existsSync(join(cwd, 'contradiction'))).toBe(false);
 });
+
+describe('adapters', { timeout: 300_000 }, () => {
+  const more = '--lora-rank 2 --recompute --save-steps 1';
+
+  test('train sft, rm and grpo train an adapter on the model, and on one with an adapter', async () => {
+    const sft = (out: string, rest: string) => run(`train sft ${short} --batch-size 2 --out ${out} ${rest}`);
+    expect(await sft('adapter', more)).toMatchObject({ code: 0 });
+    expect(existsSync(join(cwd, 'adapter/model.safetensors'))).toBe(false);
+    expect(JSON.parse(read('adapter/adapter_config.json'))).toMatchObject({
+      ...{ r: 2, lora_alpha: 4, base_model_name_or_path: examples('models/tiny') },
+    });
+    rmSync(join(cwd, 'adapter/checkpoints/step-000002'), { recursive: true });
+    const final = readFileSync(join(cwd, 'adapter/adapter_model.safetensors'));
+    expect(await sft('adapter', `${more} --resume`)).toMatchObject({ code: 0 });
+    expect(readFileSync(join(cwd, 'adapter/adapter_model.safetensors'))).toEqual(final);
+    const other = await sft('adapter', `${more} --resume --lora-alpha 3`);
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('lora.alpha was 4 and is now 3') });
+
+    const model = examples('models/tiny');
+    expect(await rm('adapter-rm', '--lora-rank 1 --lora-targets q_proj --lora-targets v_proj')).toMatchObject({
+      code: 0,
+    });
+    expect(JSON.parse(read('adapter-rm/adapter_config.json'))).toMatchObject({
+      ...{ target_modules: ['q_proj', 'v_proj'], task_type: 'SEQ_CLS' },
+    });
+    const policy = await run(
+      `train grpo ${short.replace(model, 'adapter')} --reward model --reward-model adapter-rm --batch-size 2 --group-size 2 --max-completion-length 4 --beta 0.1 ${more} --out adapter-grpo`,
+    );
+    expect(policy).toMatchObject({ code: 0 });
+    expect(metrics('adapter-grpo')).toContain('"kl":0');
+    expect(JSON.parse(read('adapter-grpo/adapter_config.json')).base_model_name_or_path).toBe(join(cwd, 'adapter'));
+  });
+
+  test('options of an adapter need its rank', async () => {
+    const { code, stderr } = await run(`train sft ${short} --lora-alpha 3 --out no-rank`);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--lora-alpha applies only with --lora-rank')]);
+  });
+});

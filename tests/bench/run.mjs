@@ -4,7 +4,7 @@
 import { cpus, loadavg } from 'node:os';
 
 const [name, ...flags] = process.argv.slice(2);
-const benches = ['samplers', 'neighbors', 'density', 'embed', 'memory', 'grpo', 'reward-model'];
+const benches = ['samplers', 'neighbors', 'density', 'embed', 'memory', 'grpo', 'reward-model', 'training-memory'];
 if (!benches.includes(name) || flags.some((flag) => flag !== '--json')) {
   console.error(`usage: npm run bench -- NAME [--json], where NAME is one of: ${benches.join(', ')}`);
   process.exit(2);

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, StateMismatchError, TrainingError } from '@rarefy/core';
-import { activate, initialWeights, languageModel, type StepMetrics, trainBytePairTokenizer } from '@rarefy/lm';
+import { activate, initialWeights, languageModel, lora, type StepMetrics, trainBytePairTokenizer } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -59,8 +59,8 @@ async function run(
   server: { url: string },
   source: Partial<ServerRolloutsOptions> = {},
   options: Partial<GrpoTrainingOptions> = {},
+  model = newModel(),
 ) {
-  const model = newModel();
   const metrics: StepMetrics[] = [];
   const sampler = weightedSampler([1, 2, 3, 1], { seed: 1 });
   const loader = grpoLoader(prompts, { sampler, batchSize: 2, groupSize: 3 });
@@ -108,6 +108,13 @@ describe('weights are handed over', () => {
     expect(metrics[2]!['sampling/sampling_logp_difference/mean']).toBeGreaterThan(0.01);
     expect(metrics[2]!['sampling/importance_sampling_ratio/max']).toBeCloseTo(1.01, 5);
     expect(metrics[2]!['sampling/importance_sampling_ratio/min']).toBeLessThan(0.99);
+  });
+
+  test('but not those of an adapter, whose folder a server cannot read', async () => {
+    const server = await serve();
+    const failed = run(server, handingOver(server), {}, lora(newModel(), { rank: 2, seed: 1 }));
+    await expect(failed).rejects.toThrow(InvalidArgumentError);
+    await expect(failed).rejects.toThrow('weights of a model with an adapter cannot be handed over');
   });
 
   test('and a server that does not load them ends the run', async () => {

@@ -29,12 +29,14 @@ export {
 export type {
   CausalLanguageModel,
   ForwardModel,
+  LoraAdapter,
   ModelDescription,
   ModelFamily,
   ModelOutput,
 } from './families/causal-language-model.js';
 export { checkLoaded, checkModel, checkTokenizer } from './families/check-model.js';
 export { checkOutputHead, checkParameters, checkTrainable } from './families/check-trainable.js';
+export { recomputed } from './families/forward-defaults.js';
 export { type ForwardModelOptions, fromForwardModel } from './families/from-forward-model.js';
 export { fromLayersModel, type LayersModel, type LayersModelOptions } from './families/from-layers-model.js';
 export { initialWeights, languageModel, type WeightValues, weightsDigest } from './families/language-model.js';
@@ -50,8 +52,11 @@ export {
   type KeyValueCache,
   keyValueCache,
 } from './layers/forward-context.js';
+export type { LowRankUpdates } from './layers/low-rank.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
 export { type TokenStatistics, tokenLogProbabilities, tokenStatistics } from './layers/token-log-probabilities.js';
+export { type LoraOptions, lora, mergeLora } from './lora/lora.js';
+export { type LoadedLora, loadLora } from './lora/peft-files.js';
 export {
   type ChatFormat,
   type ChatMessage,

@@ -56,7 +56,9 @@ export async function modelFolder(given: string | undefined): Promise<string> {
 export async function checkpointFolder(checkpoint: string): Promise<string> {
   if (checkpoint.endsWith('.gguf') && (await fileExists(checkpoint))) return checkpoint;
   const folder = stages.includes(checkpoint) ? join('out', checkpoint) : checkpoint;
-  if (await fileExists(join(folder, 'config.json'))) return folder;
+  for (const config of ['config.json', 'adapter_config.json']) {
+    if (await fileExists(join(folder, config))) return folder;
+  }
   const latest = await latestCheckpoint(join(folder, 'checkpoints'));
   if (latest !== undefined) return latest;
   const pulled = await pulledModelFolder(checkpoint);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
 import type { ChatPrompt } from '@rarefy/lm';
+import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { checkLossOptions, defined, lossOptions, openLoss } from '../open/policy-loss.js';
@@ -15,6 +16,7 @@ export const grpoOptions = {
   ...trainOptions,
   ...outOption('grpo'),
   ...modelOption,
+  ...adapterOptions,
   ...chatOptions,
   ...samplingOptions,
   ...under('Sampling', {
@@ -146,6 +148,7 @@ export async function trainPolicy(
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
   const { modelFolder, openModel } = await import('../open/model.js');
+  const { trainedModel } = await import('../open/adapter.js');
   const { openRewards } = await import('../open/rewards.js');
   const { seed, batchSize, groupSize, maxRefills, temperature, topK, topP, microBatchSize, evalPairs } = values;
   const rollouts = await openRollouts(values, given);
@@ -155,13 +158,16 @@ export async function trainPolicy(
       values,
       shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
-        const policy = await openModel(await modelFolder(values.model), options, values.chatTemplate);
+        const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
-        const weighed = await openRunWeights(prompts, values, given, { languageModel: policy, isContinued }, options);
+        const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
         const { sampler, digest } = await policySampler(values, prompts.length, weighed?.weights);
+        const policy = await trainedModel(opened, values);
         const evaluated = evalPairs === undefined ? [] : await uniquePrompts(readPairs(evalPairs, options));
-        const reference = values.beta > 0 ? (await loadLanguageModel(policy.folder)).model : undefined;
+        // With the adapter off, the policy is the model that it started from.
+        const start = async () => policy.model.adapter?.base ?? (await loadLanguageModel(policy.folder)).model;
+        const reference = values.beta > 0 ? await start() : undefined;
         return {
           ...{ loaded: policy, prompts, rewards, weighed, sampler, evaluated, reference },
           settings: { ...values, model: policy.folder },

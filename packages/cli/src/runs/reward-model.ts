@@ -1,6 +1,7 @@
 import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
 import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '@rarefy/grpo';
+import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
@@ -11,6 +12,7 @@ export const rewardModelOptions = {
   ...trainOptions,
   ...outOption('rm'),
   ...modelOption,
+  ...adapterOptions,
   ...chatOptions,
   ...samplingOptions,
   ...under('Training', {
@@ -75,6 +77,7 @@ export async function trainRm(
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
+  const { trainedModel } = await import('../open/adapter.js');
   const { seed, maxLength, batchSize, microBatchSize, centerRewardsCoefficient } = values;
   return runTraining(
     {
@@ -82,13 +85,14 @@ export async function trainRm(
       values,
       shown: ['loss', 'accuracy', 'margin', 'eval_loss', 'eval_accuracy'],
       async open(isContinued) {
-        const loaded = await openModel(await modelFolder(values.model), options, values.chatTemplate);
+        const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const pairs: Pair[] = [];
         for await (const pair of readPairs(values.pairs, options)) pairs.push(pair);
         const evaluation = await openEvaluation(values, options);
         const prompts = await uniquePrompts(pairs);
-        const weighed = await openRunWeights(prompts, values, given, { languageModel: loaded, isContinued }, options);
+        const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
         const sampler = weighed && weightedSampler(pairWeights(pairs, prompts, weighed.weights), { seed });
+        const loaded = await trainedModel(opened, values);
         const reward = rewardModel(loaded.model, loaded.extra);
         return {
           ...{ loaded, pairs, evaluation, weighed, sampler, reward },

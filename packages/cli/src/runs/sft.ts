@@ -1,5 +1,6 @@
 import { type CallOptions, digest } from '@rarefy/core';
 import type { ChatPrompt } from '@rarefy/lm';
+import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
@@ -10,6 +11,7 @@ export const sftOptions = {
   ...trainOptions,
   ...outOption('sft'),
   ...modelOption,
+  ...adapterOptions,
   ...chatOptions,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
@@ -27,6 +29,7 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
   const { answerExamples, chatFormat, shuffled, trainLanguageModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
+  const { trainedModel } = await import('../open/adapter.js');
   const { maxSteps, seed, batchSize, microBatchSize } = values;
   await runTraining(
     {
@@ -34,7 +37,8 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
       values,
       shown: ['loss'],
       async open() {
-        const loaded = await openModel(await modelFolder(values.model), options, values.chatTemplate);
+        const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
+        const loaded = await trainedModel(opened, values);
         const conversations: { prompt: ChatPrompt; answer: string }[] = [];
         for await (const { prompt, chosen } of readPairs(values.pairs, options)) {
           conversations.push({ prompt: values.transcripts ? transcriptMessages(prompt) : prompt, answer: chosen });

@@ -81,6 +81,11 @@ export function servedWeights(options: ServedWeightsOptions) {
 
   async function handOver(policy: RolloutPolicy, done: number, call: CallOptions): Promise<void> {
     if (!handover) return;
+    if (policy.model.adapter) {
+      throw new InvalidArgumentError(
+        'the weights of a model with an adapter cannot be handed over: its folder holds the adapter alone; train all weights, or generate in process',
+      );
+    }
     await saveLanguageModel(folderOf(done), policy);
     await handover.reload(folderOf(done), call);
     const kept = [done, ...named].map((step) => `${folderName}${step}`);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InputError, InvalidArgumentError, StateMismatchError, shown } from '@rarefy/core';
 import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,6 +7,15 @@ import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { checkLoaded, checkModel } from '../families/check-model.js';
 import { languageModel, type WeightValues } from '../families/language-model.js';
 import { classificationConfig, outputHeadName, rewardHeadName } from '../families/reward-model.js';
+import { mergeLora } from '../lora/lora.js';
+import {
+  hasAdapter,
+  loadLora,
+  readAdapterConfig,
+  readAdapterWeights,
+  removeAdapter,
+  saveAdapter,
+} from '../lora/peft-files.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { loadTokenizer, saveTokenizer } from '../tokenizer/tokenizer-files.js';
 import { runFolderHint } from './checkpoint-folders.js';
@@ -35,13 +44,20 @@ export interface SavedModel {
 /**
  * Loads a model on the current tfjs backend. Weights in float16, bfloat16 and the quantized types of GGUF become float32.
  * @param folder a Hugging Face folder with `config.json`, `model.safetensors` (or shards with `model.safetensors.index.json`) and
- *   `tokenizer.json`; or the path of a GGUF file of a llama, qwen2 or qwen3 model, ending in `.gguf`
+ *   `tokenizer.json`; a folder with an adapter of PEFT, which is merged into the model that its config names; or the path of a GGUF
+ *   file of a llama, qwen2 or qwen3 model, ending in `.gguf`
  * @throws InputError naming a file, a weight or a field of `config.json` that is missing or not supported; CorruptFileError if a
  *   file is damaged; InvalidArgumentError if `folder` is not a path.
  */
 export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
   checkFolder(folder, 'loadLanguageModel');
+  return loadFolder(folder, []);
+}
+
+/** @param adapters the folders of the adapters that have this model as their base */
+async function loadFolder(folder: string, adapters: readonly string[]): Promise<LoadedModel> {
   if (folder.endsWith('.gguf')) return { ...(await loadGguf(folder)), extra: new Map() };
+  if (await hasAdapter(folder)) return loadMerged(folder, adapters);
   const config = await readConfig(folder);
   const weights = await readWeights(folder);
   const tokenizer = await loadTokenizer(folder);
@@ -50,30 +66,72 @@ export async function loadLanguageModel(folder: string): Promise<LoadedModel> {
   return { model, tokenizer, config, extra };
 }
 
+/** The model of a folder with an adapter: its base, with the adapter merged into it. */
+async function loadMerged(folder: string, adapters: readonly string[]): Promise<LoadedModel> {
+  const { basePath } = await readAdapterConfig(folder);
+  const candidates = basePath === undefined ? [] : [basePath, join(folder, basePath)];
+  let path: string | undefined;
+  for (const candidate of candidates) if (path === undefined && (await holdsModel(candidate))) path = candidate;
+  if (path === undefined) {
+    throw new InputError(
+      `${folder} has an adapter, and its base_model_name_or_path is ${basePath === undefined ? 'missing' : `'${basePath}', which is no model folder here`}; load the base and give it to loadLora(base, folder)`,
+    );
+  }
+  if ([...adapters, folder].some((adapter) => resolve(adapter) === resolve(path))) {
+    throw new InputError(`${folder} has an adapter whose base is the adapter itself; correct base_model_name_or_path`);
+  }
+  const base = await loadFolder(path, [...adapters, folder]);
+  const { model, extra } = await loadLora(base.model, folder);
+  const merged = mergeLora(model);
+  model.dispose();
+  const tokenizer = (await fileExists(join(folder, 'tokenizer.json'))) ? await loadTokenizer(folder) : base.tokenizer;
+  return { ...base, model: merged, tokenizer, extra: extra.size > 0 ? extra : base.extra };
+}
+
+async function holdsModel(path: string): Promise<boolean> {
+  return path.endsWith('.gguf')
+    ? fileExists(path)
+    : (await fileExists(join(path, 'config.json'))) || (await hasAdapter(path));
+}
+
+/** The weights that a folder of this model holds: all, or only those of its adapter. */
+function savedWeights({ adapter, frozen, parameters }: CausalLanguageModel): CausalLanguageModel['parameters'] {
+  return adapter ? parameters : { ...frozen, ...parameters };
+}
+
 /**
  * Writes a folder that {@link loadLanguageModel} and transformers read, or {@link loadWeights} for a model of your own. Weights are
  * saved in float32, and config.json says so, whatever their type was in the file that they come from. With a reward head among
  * `extra`, the folder is that of a sequence classification model with one label, without an untied output head. Each file is
  * written whole or not at all.
+ *
+ * Of a model with an adapter, only the adapter is written, in the layout of PEFT, and the tokenizer; an adapter goes before a whole
+ * model that the folder already has, and is removed by one that is saved later.
  * @throws InvalidArgumentError if `folder` is not a path, the model or its tokenizer is missing, or a model of a built-in family
- * has
- *   no `config`.
+ *   has no `config`.
  */
 export async function saveLanguageModel(folder: string, saved: SavedModel): Promise<void> {
   checkFolder(folder, 'saveLanguageModel');
   checkLoaded(saved, 'saveLanguageModel');
-  const { model, tokenizer, config = ownConfig(model), extra = new Map() } = saved;
+  const { model, tokenizer, extra = new Map() } = saved;
+  if (model.adapter) {
+    await saveAdapter(folder, model, extra);
+    await saveTokenizer(folder, tokenizer);
+    return;
+  }
+  const { config = ownConfig(model) } = saved;
   const isReward = extra.has(rewardHeadName);
   const written = isReward ? classificationConfig(config, tokenizer) : config;
   await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(written)));
   await saveTokenizer(folder, tokenizer);
   const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
-  for (const [name, variable] of Object.entries({ ...model.frozen, ...model.parameters })) {
+  for (const [name, variable] of Object.entries(savedWeights(model))) {
     if (isReward && name === outputHeadName) continue;
     tensors[name] = { dtype: 'F32', shape: variable.shape, data: (await variable.data()) as Float32Array };
   }
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  await removeAdapter(folder);
 }
 
 function checkFolder(folder: string, where: string): void {
@@ -112,7 +170,7 @@ function ownConfig({ description: { family, ...sizes } }: CausalLanguageModel): 
 export async function loadWeights(model: CausalLanguageModel, folder: string): Promise<void> {
   checkModel(model, 'loadWeights');
   checkFolder(folder, 'loadWeights');
-  const listed = { ...model.frozen, ...model.parameters };
+  const listed = savedWeights(model);
   const unknown = [...(await readWeights(folder)).keys()].filter(
     (name) => name !== rewardHeadName && !Object.hasOwn(listed, name),
   );
@@ -158,6 +216,7 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
 }
 
 async function readWeights(folder: string): Promise<Map<string, WeightValues>> {
+  if (await hasAdapter(folder)) return readAdapterWeights(folder);
   const weights = new Map<string, WeightValues>();
   for (const file of await weightFiles(folder)) {
     const path = join(folder, file);

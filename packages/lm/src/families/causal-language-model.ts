@@ -43,6 +43,20 @@ export interface ModelDescription {
   readonly softCap?: number;
 }
 
+/** Trained low-rank updates of the linear layers of a frozen model (Hu et al. 2021). */
+export interface LoraAdapter {
+  /** Rank of the updates: A is [rank, in] and B [out, rank]. */
+  readonly rank: number;
+  /** The updates are alpha / rank · B · A. */
+  readonly alpha: number;
+  /** The layers that have updates: full names, or the last parts of names, such as `q_proj` or `mlp.c_proj`. */
+  readonly targets: readonly string[];
+  /** Folder or hub id of the model without the adapter, for the files of the adapter. */
+  readonly basePath?: string;
+  /** The model without the adapter. Both share its weights, and both are freed by disposing the model with the adapter. */
+  readonly base: CausalLanguageModel;
+}
+
 /** A decoder-only language model. Its weights are tfjs variables under their Hugging Face names. */
 export interface CausalLanguageModel extends ForwardModel {
   readonly description: ModelDescription;
@@ -60,11 +74,17 @@ export interface CausalLanguageModel extends ForwardModel {
   hiddenStates(ids: Tensor2D, mask: Tensor2D, options?: ForwardOptions): Tensor3D;
   /** Logits of hidden states: [n, hidden] → [n, vocabulary]. */
   logits(hiddenStates: Tensor2D): Tensor2D;
+  /** The adapter whose weights are the `parameters`; then the `frozen` weights are those of the model without it. See `lora`. */
+  readonly adapter?: LoraAdapter;
   /**
    * The same model with other weights of the same names and shapes, which the result owns. Absent if `forward` is bound to its
    * weights, as in a model of your own.
+   * @param frozen in place of the `frozen` weights; default: those
    */
-  withParameters?(parameters: Readonly<Record<string, Variable>>): CausalLanguageModel;
+  withParameters?(
+    parameters: Readonly<Record<string, Variable>>,
+    frozen?: Readonly<Record<string, Variable>>,
+  ): CausalLanguageModel;
   /** Frees the weights. */
   dispose(): void;
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { attention } from '../layers/attention.js';
 import type { CacheShape, ForwardContext } from '../layers/forward-context.js';
+import { recompute } from '../layers/recompute.js';
 import type { ModelDescription } from './causal-language-model.js';
 import type { ConfigReader } from './config.js';
 
@@ -72,16 +73,51 @@ export function decoderHiddenStates(
 ): tf.Tensor3D {
   const pass = decoder.start(parameters, ids, context);
   let x = pass.embedded;
+  for (let index = 0; index < layers; index++) x = decoderLayer(pass, index, x, context);
+  return pass.finalNorm(x) as tf.Tensor3D;
+}
+
+/** One layer: [batch, T, hidden] → [batch, T, hidden]. */
+function decoderLayer(pass: DecoderPass, index: number, x: tf.Tensor, context: ForwardContext): tf.Tensor {
+  return tf.tidy(() => {
+    const layer = pass.layer(index);
+    const [query, key, value] = layer.queryKeyValue(x);
+    const [keys, values] = context.remember(index, key, value);
+    const mixed = attention(query, keys, values, context.bias(layer.window), layer.scale);
+    const attended = tf.add(x, layer.project(mixed));
+    return tf.add(attended, layer.feedForward(attended));
+  });
+}
+
+/**
+ * {@link decoderHiddenStates} without a cache, of which only the input of each layer is kept for the backward pass. Call inside a
+ * tidy.
+ * @param trained the weights among `parameters` that get a gradient; the others are variables
+ * @param given ids, mask and what else `contextOf` takes
+ * @param contextOf makes the context of a forward pass
+ */
+export function recomputedHiddenStates(
+  decoder: Decoder,
+  layers: number,
+  parameters: Parameters,
+  trained: Parameters,
+  given: readonly tf.Tensor2D[],
+  contextOf: (given: readonly tf.Tensor2D[]) => ForwardContext,
+): tf.Tensor3D {
+  const start = (weights: Parameters, tensors: readonly tf.Tensor2D[]) => {
+    const context = contextOf(tensors);
+    return { context, pass: decoder.start(weights, tensors[0]!, context) };
+  };
+  const { pass } = start(parameters, given);
+  let x = pass.embedded;
   for (let index = 0; index < layers; index++) {
-    const input = x;
-    x = tf.tidy(() => {
-      const layer = pass.layer(index);
-      const [query, key, value] = layer.queryKeyValue(input);
-      const [keys, values] = context.remember(index, key, value);
-      const mixed = attention(query, keys, values, context.bias(layer.window), layer.scale);
-      const attended = tf.add(input, layer.project(mixed));
-      return tf.add(attended, layer.feedForward(attended));
-    });
+    const names = Object.keys(trained).filter((name) => name.includes(`.${index}.`));
+    const run = ([input, ...weights]: readonly tf.Tensor[], tensors: readonly tf.Tensor[]) => {
+      const own = Object.fromEntries(names.map((name, at) => [name, weights[at]!]));
+      const { context, pass } = start({ ...parameters, ...own }, tensors as readonly tf.Tensor2D[]);
+      return decoderLayer(pass, index, input!, context);
+    };
+    x = recompute(run, [x, ...names.map((name) => trained[name]!)], given);
   }
   return pass.finalNorm(x) as tf.Tensor3D;
 }

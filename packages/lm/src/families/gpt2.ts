@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { splitHeads } from '../layers/attention.js';
 import { activation, embedding, layerNorm, linearTransposed } from '../layers/basic-layers.js';
+import { withUpdate } from '../layers/low-rank.js';
 import type { ConfigReader } from './config.js';
 import type { Family, FamilyDescription } from './decoder.js';
 
@@ -85,8 +86,10 @@ export const gpt2: Family = {
         const weight = (name: string) => parameters[`transformer.${name}`]!;
         const norm = (x: tf.Tensor, name: string) =>
           layerNorm(x, weight(`${name}.weight`), weight(`${name}.bias`), epsilon);
-        const project = (x: tf.Tensor, name: string) =>
-          linearTransposed(x, weight(`${name}.weight`), weight(`${name}.bias`));
+        const project = (x: tf.Tensor, name: string) => {
+          const y = linearTransposed(x, weight(`${name}.weight`), weight(`${name}.bias`));
+          return withUpdate(y, x, parameters, `transformer.${name}`);
+        };
         return {
           embedded: tf.add(embedding(weight('wte.weight'), ids), embedding(weight('wpe.weight'), positions)),
           layer: (index) => ({

@@ -2,10 +2,11 @@ import { counterRandom, digest, InputError, InvalidArgumentError, ShapeError } f
 import * as tf from '@tensorflow/tfjs-core';
 import { headLogits } from '../layers/basic-layers.js';
 import { forwardContext } from '../layers/forward-context.js';
+import { scaledUpdates } from '../layers/low-rank.js';
 import type { CausalLanguageModel, ModelFamily } from './causal-language-model.js';
 import { type Candidate, unhonoredField, unknownType } from './check-support.js';
 import { type ConfigReader, configReader } from './config.js';
-import { decoderHiddenStates, type Family, type FamilyDescription } from './decoder.js';
+import { decoderHiddenStates, type Family, type FamilyDescription, recomputedHiddenStates } from './decoder.js';
 import { gpt2 } from './gpt2.js';
 import { rotaryFamilies } from './rotary-variants.js';
 
@@ -131,9 +132,18 @@ function bindWeights(
     },
     withParameters: (others) => bindWeights(family, reader, others),
     hiddenStates: (ids, mask, options = {}) => {
+      const { updates, positions, recompute, cache } = options;
       const hidden = tf.tidy(() => {
-        const context = forwardContext(maxPositions, decoder.windows, ids, mask, options);
-        return decoderHiddenStates(decoder, layers, parameters, ids, context);
+        const contextOf = ([ids, mask, positions]: readonly tf.Tensor2D[]) =>
+          forwardContext(maxPositions, decoder.windows, ids!, mask!, {
+            ...(positions && { positions }),
+            ...(cache && { cache }),
+          });
+        const given = positions ? [ids, mask, positions] : [ids, mask];
+        const trained = updates ? scaledUpdates(updates) : parameters;
+        const weights = updates ? { ...parameters, ...trained } : parameters;
+        if (!recompute || cache) return decoderHiddenStates(decoder, layers, weights, ids, contextOf(given));
+        return recomputedHiddenStates(decoder, layers, weights, trained, given, contextOf);
       });
       if (options.cache) options.cache.filled += ids.shape[1];
       return hidden;

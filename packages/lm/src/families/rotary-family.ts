@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { splitHeads } from '../layers/attention.js';
 import { activation, embedding, linear, rmsNorm } from '../layers/basic-layers.js';
+import { withUpdate } from '../layers/low-rank.js';
 import { type RotaryAngles, rotaryTable, rotate } from '../layers/rotary.js';
 import type { ModelFamily } from './causal-language-model.js';
 import type { ConfigReader } from './config.js';
@@ -222,7 +223,8 @@ export function rotaryFamily(variant: RotaryVariant): Family {
                 name === undefined ? x : norm(x, `layers.${index}.${name}`);
               const project = (x: tf.Tensor, name: string) => {
                 const full = `model.layers.${index}.${name}`;
-                return linear(x, parameters[`${full}.weight`]!, parameters[`${full}.bias`]);
+                const y = linear(x, parameters[`${full}.weight`]!, parameters[`${full}.bias`]);
+                return withUpdate(y, x, parameters, full);
               };
               const headsOf = (projected: tf.Tensor, name: 'q_norm' | 'k_norm', count: number) => {
                 const own = `self_attn.${name}`;

@@ -40,7 +40,8 @@ export function snapshot(model: CausalLanguageModel): ModelSnapshot {
     Object.fromEntries(Object.entries(record).map(([name, variable]) => [name, kept.get(variable)!]));
   const parameters = keptOf(model.parameters);
   const bound =
-    model.withParameters?.(parameters) ?? lendingModel(model, kept, { parameters, frozen: keptOf(model.frozen ?? {}) });
+    model.withParameters?.(parameters, keptOf(model.frozen ?? {})) ??
+    lendingModel(model, kept, { parameters, frozen: keptOf(model.frozen ?? {}) });
   let fingerprint: Promise<string> | undefined;
   let disposed = false;
   const whileKept =

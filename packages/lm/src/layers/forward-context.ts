@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { LowRankUpdates } from './low-rank.js';
 
 /** The sizes of a model's key/value cache. */
 export interface CacheShape {
@@ -40,6 +41,10 @@ export interface ForwardOptions {
   readonly positions?: tf.Tensor2D;
   /** Keys and values of earlier tokens. The forward pass reads them and appends its own. */
   readonly cache?: KeyValueCache;
+  /** Updates to apply to linear layers. Default: none. */
+  readonly updates?: LowRankUpdates;
+  /** Whether a backward pass computes the activations of each layer again, in place of keeping them. Default: false. */
+  readonly recompute?: boolean;
 }
 
 /** What all layers of one forward pass share. */

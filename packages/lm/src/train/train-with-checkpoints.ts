@@ -15,6 +15,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { checkpointsName } from '../checkpoint/checkpoint-folders.js';
 import { assignWeights, type LoadedModel, type SavedModel } from '../checkpoint/model-folder.js';
+import { weightsDigest } from '../families/language-model.js';
 import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from './adamw.js';
 import { bestWeights } from './best-weights.js';
 import { accumulateGradients } from './gradients.js';
@@ -178,14 +179,21 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
   const folder = checkpoint && join(checkpoint.folder, checkpointsName);
   const adamWOptions = Object.fromEntries(adamWOptionNames.map((option) => [option, options[option]]));
   const adamWValues = adamWSettings(adamWOptions as Pick<typeof options, keyof AdamWOptions>);
+  const { adapter, frozen } = task.loaded.model;
+  // A checkpoint of an adapter does not hold the weights of its base.
+  const lora = adapter && {
+    ...{ rank: adapter.rank, alpha: adapter.alpha, targets: adapter.targets },
+    base: folder && (await weightsDigest(adapter.base)),
+  };
   const optimizer = adamW(task.parameters, adamWValues);
   const settingsOf = (runSteps: number): RunSettings => ({
     ...task.settings,
+    ...(lora && { lora }),
     ...adamWValues,
     maxGradNorm: Number.isFinite(adamWValues.maxGradNorm) ? adamWValues.maxGradNorm : undefined, // JSON has no infinity
     schedule: scheduleSetting(schedule, runSteps),
   });
-  const weights = { ...task.loaded.model.frozen, ...task.parameters };
+  const weights = { ...(adapter ? {} : frozen), ...task.parameters };
   const best = bestWeights(weights, folder === undefined ? undefined : (step) => join(folder, stepFolder(step)));
   let loggers: readonly MetricLogger[] = [];
   let done = 0;
