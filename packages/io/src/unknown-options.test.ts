@@ -48,5 +48,5 @@ test('readers refuse options at the call, not at the first line', () => {
 });
 
 test('rowFile needs a number of columns', async () => {
-  await expect(rowFile(wrong('8'))).rejects.toThrow(new InvalidArgumentError('cols must be an integer ≥ 0, got 8'));
+  await expect(rowFile(wrong('8'))).rejects.toThrow(new InvalidArgumentError('cols must be an integer ≥ 0, got "8"'));
 });

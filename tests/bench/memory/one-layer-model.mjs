@@ -27,7 +27,8 @@ export function oneLayerModel({ vocabulary, hidden, softCap }) {
     description: { family: 'custom', vocabularySize: vocabulary, hiddenSize: hidden, maxPositions: 128, ...cap },
     parameters: { table },
     head: { weight, ...cap },
-    hiddenStates: (ids) => tf.tidy(() => tf.gather(table, ids)),
+    // Only the tokens of the tokenizer have rows of their own; the others share the last one.
+    hiddenStates: (ids) => tf.tidy(() => tf.gather(table, tf.minimum(ids, tf.scalar(299, 'int32')))),
     forward: (ids) =>
       tf.tidy(() => {
         const hiddenStates = model.hiddenStates(ids);
