@@ -187,3 +187,15 @@ test('rows with NaN and rows of the wrong shape are not stored', async () => {
   await using other = await cachedEmbedder(short, { folder: newFolder() });
   await expect(other.embedBatch(items)).rejects.toBeInstanceOf(ShapeError);
 });
+
+test('an abort while stored rows are read, or new ones written, rejects with its reason', async () => {
+  const cached = await make(hashEmbedder({ dimensions }), { folder: newFolder() });
+  for (const state of ['new', 'stored']) {
+    const controller = new AbortController();
+    const reason = new Error(state);
+    const pending = cached.embedBatch(items, { signal: controller.signal });
+    controller.abort(reason);
+    await expect(pending, state).rejects.toBe(reason);
+    expect((await cached.embedBatch(items)).embeddings.rows).toBe(items.length);
+  }
+});

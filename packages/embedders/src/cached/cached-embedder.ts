@@ -73,12 +73,12 @@ export async function cachedEmbedder<Item = string>(
       for (const [index, key] of items.map(itemKey).entries()) {
         const earlier = missing.get(key);
         const found = earlier ? undefined : await store.find(key);
+        signal?.throwIfAborted();
         if (found) setRow(index, found.row, found.isTruncated);
         else if (earlier) earlier.push(index);
         else missing.set(key, [index]);
       }
       if (missing.size > 0) {
-        signal?.throwIfAborted();
         const positions = Array.from(missing.values(), ([first]) => first!);
         const firsts = positions.map((position) => items[position]!);
         const result = await atPositions(
@@ -102,6 +102,7 @@ export async function cachedEmbedder<Item = string>(
             const message = `${error.message}; embedding continues, but further rows are not cached`;
             onEvent?.({ type: 'work-warning', task: 'embed', code: 'cache-not-written', message });
           });
+          signal?.throwIfAborted();
         }
       }
       return {
