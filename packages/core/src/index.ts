@@ -58,7 +58,14 @@ export {
   type RowsWithTruncation,
 } from './run/embedder-from.js';
 export { iterableSampler, iterate } from './run/iterate.js';
-export { BadAnswer, type JsonRequest, type JsonService, postJson, serviceAddress } from './run/post-json.js';
+export {
+  BadAnswer,
+  checkServiceLimits,
+  type JsonRequest,
+  type JsonService,
+  postJson,
+  serviceAddress,
+} from './run/post-json.js';
 export {
   type Progress,
   startProgress,

@@ -2,10 +2,11 @@ import { appendFile, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, InputError, InvalidArgumentError, TrainingError } from '@rarefy/core';
-import { activate, initialWeights, languageModel, type StepMetrics, trainBytePairTokenizer } from '@rarefy/lm';
+import { activate, type StepMetrics } from '@rarefy/lm';
 import { uniformSampler, weightedSampler } from '@rarefy/samplers';
 import '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { config, newModel, prompts, tokenizer } from '../../../tests/support/tiny-policy.js';
 import { diversityMetrics } from './diversity-metrics.js';
 import { policyEvaluator } from './evaluation/evaluate-policy.js';
 import { readDraws } from './loader/draws-file.js';
@@ -14,21 +15,6 @@ import { type CompletionRecord, jsonlCompletions } from './loggers/completion-lo
 import type { Completion } from './rollout/rollout.js';
 import { type GrpoTrainingOptions, trainGrpo } from './trainer.js';
 
-const prompts = ['one two', 'two three', 'three', 'four five six'].map((prompt) => ({ prompt }));
-const tokenizer = trainBytePairTokenizer(
-  prompts.map(({ prompt }) => prompt),
-  { vocabularySize: 280 },
-);
-const config = {
-  model_type: 'llama',
-  vocab_size: tokenizer.vocabularySize,
-  hidden_size: 8,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  intermediate_size: 8,
-  max_position_embeddings: 32,
-};
 const lowIds = (completions: readonly Completion[]) =>
   Float64Array.from(completions, ({ ids }) => ids.filter((id) => id < 150).length / ids.length);
 const odd = (completions: readonly Completion[]) => completions.map(({ ids }) => (ids.length % 2 ? 1 : null));
@@ -43,7 +29,7 @@ beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'rarefy-recor
 afterEach(() => rm(folder, { recursive: true }));
 
 async function run(options: Partial<GrpoTrainingOptions> = {}, sampler = weightedSampler([1, 2, 3, 4], { seed: 5 })) {
-  const policy = { model: languageModel(config, initialWeights(config, 1)), tokenizer, config };
+  const policy = { model: newModel(), tokenizer, config };
   const metrics: StepMetrics[] = [];
   const loader = grpoLoader(prompts, { sampler, batchSize: 2, groupSize: 3 });
   const error = await trainGrpo(policy, loader, {
@@ -226,7 +212,7 @@ test('draws that end before the checkpoint are an error; without the file, a res
 });
 
 test('an evaluator with wrong arguments is refused when it is made, not at the first evaluation', () => {
-  const policy = { model: languageModel(config, initialWeights(config, 1)), tokenizer, config };
+  const policy = { model: newModel(), tokenizer, config };
   const good = { rewards, seed: 1 };
   for (const [call, message] of [
     [() => policyEvaluator(policy, [], good), 'policyEvaluator has no prompts'],

@@ -2,17 +2,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StateMismatchError, TrainingError, type WorkEvent } from '@rarefy/core';
-import {
-  activate,
-  initialWeights,
-  languageModel,
-  rewardModel,
-  type StepMetrics,
-  trainBytePairTokenizer,
-} from '@rarefy/lm';
+import { activate, rewardModel, type StepMetrics } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
 import '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { config, newModel, prompts, tokenizer } from '../../../tests/support/tiny-policy.js';
 import { grpoLoader, type LoaderOptions } from './loader/grpo-loader.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
 import { dapoLoss, grpoLoss } from './losses/policy-losses.js';
@@ -21,22 +15,6 @@ import { lengthReward } from './rewards/built-in-rewards.js';
 import { trainGrpo } from './trainer.js';
 import { focalDifficulty } from './treatments/diversity-treatments.js';
 
-const prompts = ['one two', 'two three', 'three', 'four five six'].map((prompt) => ({ prompt }));
-const tokenizer = trainBytePairTokenizer(
-  prompts.map(({ prompt }) => prompt),
-  { vocabularySize: 280 },
-);
-const config = {
-  model_type: 'llama',
-  vocab_size: tokenizer.vocabularySize,
-  hidden_size: 8,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  intermediate_size: 8,
-  max_position_embeddings: 32,
-};
-const newModel = (seed = 1) => languageModel(config, initialWeights(config, seed));
 const reward = lengthReward({ target: 3 });
 
 interface Changes {

@@ -112,7 +112,7 @@ test('a failure of the source is reported once, nothing is left unhandled, and t
   expect(sampler.draw(3).version).toBe(1);
 });
 
-test('swapped arguments, a sampler that was not awaited and sources that are none are refused', () => {
+test('swapped arguments, a sampler that was not awaited, and values that are not sources are refused', () => {
   const source = [update(1, 2)];
   const follow = (sampler: unknown, from: unknown) => () => followUpdates(sampler as never, from as never);
   for (const [call, message] of [

@@ -127,7 +127,7 @@ test('every sampler that the package exports is in the list', () => {
   expect(Object.keys(subjects).sort()).toEqual(samplers.sort());
 });
 
-test('missing options, weights that are none and samplers that are none are refused with what to give', () => {
+test('missing options, and values that are not weights or samplers, are refused with what to give instead', () => {
   const given = weightedSampler(weights, { seed: 1 });
   const nothing = undefined as never;
   for (const [call, message] of [

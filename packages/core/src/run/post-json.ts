@@ -1,3 +1,4 @@
+import { checkInteger, shown } from '../checks.js';
 import { InputError, InvalidArgumentError } from '../errors.js';
 import type { CallOptions } from '../spec/component.js';
 import { retryDelay, sleep } from './wait.js';
@@ -25,6 +26,23 @@ export interface JsonRequest<Answer> extends CallOptions {
   readonly read: (answer: unknown) => Answer;
   /** Name of the work in events. */
   readonly task: string;
+}
+
+/**
+ * Checks the limits of a service.
+ * @throws InvalidArgumentError if `maxAttempts` is not an integer ≥ 1, or a time is outside (0, 2^31) ms.
+ */
+export function checkServiceLimits({
+  maxAttempts,
+  attemptTimeoutMs,
+  deadlineMs,
+}: Pick<JsonService, 'maxAttempts' | 'attemptTimeoutMs' | 'deadlineMs'>): void {
+  checkInteger('maxAttempts', maxAttempts, 1);
+  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs })) {
+    // Node's timers hold 31 bits; a longer one fires at once.
+    if (!(typeof value === 'number' && value > 0 && value < 2 ** 31))
+      throw new InvalidArgumentError(`${name} must be in (0, 2^31) ms, got ${shown(value)}`);
+  }
 }
 
 /** What is wrong with the answer of a service: the end of a sentence that begins with "the answer". */

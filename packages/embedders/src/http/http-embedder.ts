@@ -4,6 +4,7 @@ import {
   checkInteger,
   checkItems,
   checkOptions,
+  checkServiceLimits,
   type Embedder,
   InvalidArgumentError,
   shown,
@@ -68,13 +69,8 @@ export async function httpEmbedder(options: HttpEmbedderOptions): Promise<Embedd
   const { model, dimensions: wanted, normalize = true, maxBatch = 64, maxAttempts = 10 } = options;
   const { attemptTimeoutMs = 60_000, deadlineMs = 600_000 } = options;
   checkInteger('maxBatch', maxBatch, 1);
-  checkInteger('maxAttempts', maxAttempts, 1);
   if (wanted !== undefined) checkInteger('dimensions', wanted, 1);
-  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs })) {
-    // Node's timers hold 31 bits; a longer one fires at once.
-    if (!(typeof value === 'number' && value > 0 && value < 2 ** 31))
-      throw new InvalidArgumentError(`${name} must be in (0, 2^31) ms, got ${shown(value)}`);
-  }
+  checkServiceLimits({ maxAttempts, attemptTimeoutMs, deadlineMs });
   if (typeof normalize !== 'boolean') {
     throw new InvalidArgumentError(`normalize must be true or false, got ${shown(normalize)}`);
   }

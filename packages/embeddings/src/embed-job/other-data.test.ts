@@ -71,7 +71,7 @@ test('prompts embedded as chats, as the command does, are the same prompts', asy
   expect(await warnings([...prompts].reverse())).toHaveLength(1);
 });
 
-test('what cannot be told is no warning: no manifest, no digest of the data, or data that is read once', async () => {
+test('no warning without a manifest, without a digest of the data, or for data that can be read only once', async () => {
   await write(data, prompts);
   const other = [{ id: 'a', prompt: 'another' }];
   await writeEmbeddings(out, { ids: ['a'], embeddings: { data: Float32Array.of(1), rows: 1, cols: 1 } });

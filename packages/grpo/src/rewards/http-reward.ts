@@ -2,11 +2,10 @@ import {
   BadAnswer,
   checkInteger,
   checkOptions,
-  InvalidArgumentError,
+  checkServiceLimits,
   type JsonService,
   postJson,
   serviceAddress,
-  shown,
 } from '@rarefy/core';
 import type { Completion } from '../rollout/rollout.js';
 import type { RewardFunction, RewardOptions } from './reward-function.js';
@@ -57,12 +56,8 @@ export function httpReward(options: HttpRewardOptions): RewardFunction {
   checkOptions(options, optionNames, 'httpReward');
   const { apiKey, batchSize = 64, maxConcurrency = 4, maxAttempts = 10 } = options;
   const { attemptTimeoutMs = 60_000, deadlineMs = 600_000 } = options;
-  for (const [name, value] of Object.entries({ batchSize, maxConcurrency, maxAttempts })) checkInteger(name, value, 1);
-  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs })) {
-    // Node's timers hold 31 bits; a longer one fires at once.
-    if (!(typeof value === 'number' && value > 0 && value < 2 ** 31))
-      throw new InvalidArgumentError(`${name} must be in (0, 2^31) ms, got ${shown(value)}`);
-  }
+  for (const [name, value] of Object.entries({ batchSize, maxConcurrency })) checkInteger(name, value, 1);
+  checkServiceLimits({ maxAttempts, attemptTimeoutMs, deadlineMs });
   const url = serviceAddress(options.url, apiKey);
   const service: JsonService = { url, apiKey, maxAttempts, attemptTimeoutMs, deadlineMs };
 

@@ -2,6 +2,7 @@ import {
   checkInteger,
   checkNumber,
   checkOptions,
+  checkServiceLimits,
   counterRandom,
   InputError,
   InvalidArgumentError,
@@ -108,13 +109,9 @@ export function serverRollouts(options: ServerRolloutsOptions): RolloutSource {
   }
   const api = completionApis[apiName];
   checkNumber('tolerance', tolerance, 0);
-  for (const [name, value] of Object.entries({ maxConcurrency, maxAttempts })) checkInteger(name, value, 1);
+  checkInteger('maxConcurrency', maxConcurrency, 1);
   if (completionsPerRequest !== undefined) checkInteger('completionsPerRequest', completionsPerRequest, 1);
-  for (const [name, value] of Object.entries({ attemptTimeoutMs, deadlineMs })) {
-    // Node's timers hold 31 bits; a longer one fires at once.
-    if (!(typeof value === 'number' && value > 0 && value < 2 ** 31))
-      throw new InvalidArgumentError(`${name} must be in (0, 2^31) ms, got ${shown(value)}`);
-  }
+  checkServiceLimits({ maxAttempts, attemptTimeoutMs, deadlineMs });
   if (weights !== undefined) {
     checkHandover(checkOptions(weights, handoverNames, 'weights'));
     if (weights.everySteps !== undefined) checkInteger('weights.everySteps', weights.everySteps, 1);
