@@ -10,6 +10,8 @@
  * - A logger, such as {@link jsonlLogger}, receives the metrics of every step under TRL's names; {@link jsonlCompletions} the
  *   completions. {@link readDraws} reads what was drawn.
  */
+
+export { type CompletionLogger, type CompletionRecord, jsonlCompletions } from './completion-logger.js';
 export {
   drawShare,
   type EvaluatePolicyOptions,
@@ -30,10 +32,6 @@ export {
 } from './loader/grpo-loader.js';
 export { type Importance, importanceWeights } from './loader/importance.js';
 export type { BatchDataset, DatasetOptions } from './loader/to-dataset.js';
-export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
-export { type CompletionLogger, type CompletionRecord, jsonlCompletions } from './loggers/completion-logger.js';
-export { type FileLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
-export { tensorBoardLogger } from './loggers/tensorboard-logger.js';
 export {
   type GroupAdvantageOptions,
   type GroupAdvantages,
@@ -63,20 +61,6 @@ export {
   type SamplingCorrectionMode,
   samplingRatio,
 } from './losses/sampling-correction.js';
-export {
-  type EvaluateRewardModelOptions,
-  evaluateRewardModel,
-  type RewardModelEvaluation,
-} from './preference/evaluate-reward-model.js';
-
-export type { HeldOutOptions } from './preference/held-out.js';
-export { type PreferencePair, type SplitPairs, splitPairs } from './preference/pair-rows.js';
-export { type PreferenceLossOptions, preferenceLoss } from './preference/preference-loss.js';
-export {
-  type RewardModelTrainingOptions,
-  type RewardModelTrainingResult,
-  trainRewardModel,
-} from './reward-model-trainer.js';
 export { lengthReward, type RewardModelRewardOptions, rewardModelReward } from './rewards/built-in-rewards.js';
 export { type HttpRewardOptions, httpReward } from './rewards/http-reward.js';
 export {

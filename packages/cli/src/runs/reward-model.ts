@@ -1,6 +1,6 @@
 import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
 import type { Pair, PromptRecord } from '@rarefy/data';
-import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '@rarefy/grpo';
+import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '@rarefy/training';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
@@ -72,7 +72,7 @@ export async function trainRm(
   given: ReadonlySet<string>,
 ): Promise<RewardModelTrainingResult> {
   checkEvaluation(values, given);
-  const { trainRewardModel } = await import('@rarefy/grpo');
+  const { trainRewardModel } = await import('@rarefy/training');
   const { rewardModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');

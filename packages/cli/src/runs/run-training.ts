@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type CallOptions, InputError, StateMismatchError } from '@rarefy/core';
-import type { FileLoggerOptions } from '@rarefy/grpo';
-import type { ChosenBackend, LoadedModel, TrainingOptions } from '@rarefy/lm';
+import type { ChosenBackend, LoadedModel } from '@rarefy/lm';
+import type { FileLoggerOptions, TrainingOptions } from '@rarefy/training';
 import { backendOption, openBackend } from '../open/backend.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
@@ -90,7 +90,8 @@ export async function runTraining<Stage extends OpenStage, Result>(
   options: CallOptions,
 ): Promise<Result> {
   const { out, resume, saveSteps, saveTotalLimit: keep = 2, reportTo } = values;
-  const { latestCheckpoint, saveLanguageModel } = await import('@rarefy/lm');
+  const { saveLanguageModel } = await import('@rarefy/lm');
+  const { latestCheckpoint } = await import('@rarefy/training');
   const isContinued = (await latestCheckpoint(join(out, 'checkpoints'))) !== undefined;
   if (isContinued && !resume) {
     throw new InputError(`${out} already holds a run; continue it with --resume, or choose another --out.`);
@@ -103,7 +104,7 @@ export async function runTraining<Stage extends OpenStage, Result>(
     const { loaded, extra, settings, fixed = {} } = opened;
     if (isContinued) await checkFixed(out, fixed);
     await writeHeader(out, { stage, ...settings, fixed, backend, versions: { node: process.versions.node } }, options);
-    const { jsonlLogger, tensorBoardLogger } = await import('@rarefy/grpo');
+    const { jsonlLogger, tensorBoardLogger } = await import('@rarefy/training');
     const result = await task(opened, {
       ...options,
       checkpoint: { folder: out, saveSteps, keep, resume },

@@ -1,5 +1,6 @@
 import { checkInteger, checkItems, described, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
-import { type ChatFormat, type ChatPrompt, chatFormat, checkChatFormat, type LoadedModel, padRight } from '@rarefy/lm';
+import { type LoadedModel, padRight } from '@rarefy/lm';
+import { type ChatFormat, type ChatPrompt, chatFormat, checkChatFormat } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import { tokenBudgetRuns } from '../token-budget.js';
 import { modelDigest, watchWeights } from './model-identity.js';

@@ -9,7 +9,7 @@ import {
   warn,
 } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
-import type { ChatFormat, ChatPrompt } from '@rarefy/lm';
+import type { ChatFormat, ChatPrompt } from '@rarefy/tokenizers';
 
 /**
  * A prompt with a better and a worse answer, and by how much it is better. The prompt is a text, or the turns before the answer.

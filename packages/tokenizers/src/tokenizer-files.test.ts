@@ -17,7 +17,7 @@ interface Llama {
  * `tokenizers` 0.23.3, with `encode_special_tokens = True` and `encode(text, add_special_tokens=False)`.
  */
 const { json, cases } = (
-  JSON.parse(readFileSync(new URL('../../../../tests/golden/tokenizer.json', import.meta.url), 'utf8')) as {
+  JSON.parse(readFileSync(new URL('../../../tests/golden/tokenizer.json', import.meta.url), 'utf8')) as {
     readonly llama: Llama;
   }
 ).llama;

@@ -7,28 +7,13 @@ import {
   type Sampler,
   type SamplerState,
 } from '@rarefy/core';
-import {
-  type ChatFormat,
-  chatFormat,
-  checkChatFormat,
-  checkLoaded,
-  checkParameters,
-  type RewardModel,
-  type SavedModel,
-  shuffled,
-  type TrainingOptions,
-  trainingOptionNames,
-  trainWithCheckpoints,
-} from '@rarefy/lm';
-import { evaluateRows, type RewardModelEvaluation } from './preference/evaluate-reward-model.js';
-import {
-  checkHeldOut,
-  type HeldOutOptions,
-  type HeldOutState,
-  reviewOf,
-  withEvaluation,
-} from './preference/held-out.js';
-import { pairDraws } from './preference/pair-draws.js';
+import { checkLoaded, checkParameters, checkRewardModel, type RewardModel, type SavedModel } from '@rarefy/lm';
+import { type ChatFormat, chatFormat, checkChatFormat } from '@rarefy/tokenizers';
+import { shuffled } from '../language-model/examples.js';
+import { type TrainingOptions, trainingOptionNames, trainWithCheckpoints } from '../run/train-with-checkpoints.js';
+import { evaluateRows, type RewardModelEvaluation } from './evaluate-reward-model.js';
+import { checkHeldOut, type HeldOutOptions, type HeldOutState, reviewOf, withEvaluation } from './held-out.js';
+import { pairDraws } from './pair-draws.js';
 import {
   checkPairs,
   digestOfRows,
@@ -36,9 +21,8 @@ import {
   heldOutTest,
   type PairRows,
   type PreferencePair,
-} from './preference/pair-rows.js';
-import { type PairRewards, pairLoss, partsOf, preferenceMetrics } from './preference/preference-loss.js';
-import { checkRewardModel } from './rewards/built-in-rewards.js';
+} from './pair-rows.js';
+import { type PairRewards, pairLoss, partsOf, preferenceMetrics } from './preference-loss.js';
 
 export interface RewardModelTrainingOptions extends TrainingOptions {
   /** Pairs per step; default 16. */

@@ -1,13 +1,15 @@
 import { checkInteger, checkOptions, digest, InvalidArgumentError, shown } from '@rarefy/core';
+import {
+  type CausalLanguageModel,
+  checkLoaded,
+  checkTrainable,
+  padRight,
+  type SavedModel,
+  tokenLogProbabilities,
+} from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
-import type { SavedModel } from '../checkpoint/model-folder.js';
-import type { CausalLanguageModel } from '../families/causal-language-model.js';
-import { checkLoaded } from '../families/check-model.js';
-import { checkTrainable } from '../families/check-trainable.js';
-import { padRight } from '../layers/padding.js';
-import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
+import { type TrainingOptions, trainingOptionNames, trainWithCheckpoints } from '../run/train-with-checkpoints.js';
 import type { ExamplesAt, TrainingExample } from './examples.js';
-import { type TrainingOptions, trainingOptionNames, trainWithCheckpoints } from './train-with-checkpoints.js';
 
 export interface LanguageModelTrainingOptions extends TrainingOptions {
   /** `base` for pre-training, `sft` for fine-tuning on answers. */

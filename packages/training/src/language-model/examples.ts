@@ -1,5 +1,5 @@
 import { checkOptions, counterRandom, InputError, InvalidArgumentError } from '@rarefy/core';
-import { type ChatFormat, type ChatPrompt, checkChatFormat } from '../tokenizer/chat-format.js';
+import { type ChatFormat, type ChatPrompt, checkChatFormat } from '@rarefy/tokenizers';
 
 /** One row of training tokens. Tokens from index `firstTrained` on are predicted; earlier ones are only read. */
 export interface TrainingExample {

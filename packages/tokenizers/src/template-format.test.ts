@@ -21,7 +21,7 @@ interface Golden {
 
 // Written by tests/python/chat_templates.py with transformers 5.24.0.
 const golden: Golden = JSON.parse(
-  readFileSync(new URL('../../../../tests/golden/chat-templates.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../tests/golden/chat-templates.json', import.meta.url), 'utf8'),
 );
 
 const names = Object.keys(golden.templates);

@@ -1,7 +1,5 @@
 import { checkOptions, InvalidArgumentError, shown } from '@rarefy/core';
-import type { StepMetrics } from '@rarefy/lm';
-import { openJsonlFile } from './jsonl-file.js';
-import { type FileLoggerOptions, fileLoggerOptionNames } from './jsonl-logger.js';
+import { type FileLoggerOptions, fileLoggerOptionNames, openJsonlFile, type StepMetrics } from '@rarefy/training';
 
 /** One completion of a step, with all that was learned from it. */
 export interface CompletionRecord {

@@ -3,20 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError, InvalidArgumentError, StateMismatchError, type WorkEvent } from '@rarefy/core';
 import type { Pair } from '@rarefy/data';
-import {
-  activate,
-  initialWeights,
-  languageModel,
-  rewardModel,
-  type StepMetrics,
-  trainBytePairTokenizer,
-} from '@rarefy/lm';
+import { activate, initialWeights, languageModel, rewardModel } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { evaluateRewardModel, wilsonInterval } from './preference/evaluate-reward-model.js';
-import { splitPairs } from './preference/pair-rows.js';
-import { type RewardModelTrainingOptions, trainRewardModel } from './reward-model-trainer.js';
+import type { StepMetrics } from '../run/train-with-checkpoints.js';
+import { evaluateRewardModel, wilsonInterval } from './evaluate-reward-model.js';
+import { splitPairs } from './pair-rows.js';
+import { type RewardModelTrainingOptions, trainRewardModel } from './train-reward-model.js';
 
 const words = ['river', 'stone', 'apple', 'cloud', 'green', 'paper', 'light', 'seven'];
 const pairs = Array.from({ length: 20 }, (_, index): Pair => {

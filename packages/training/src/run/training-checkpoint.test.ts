@@ -2,12 +2,17 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
+import {
+  activate,
+  type CausalLanguageModel,
+  initialWeights,
+  languageModel,
+  loadLanguageModel,
+  loadWeights,
+  weightsDigest,
+} from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { activate } from '../backend/choose-backend.js';
-import { loadLanguageModel, loadWeights } from '../checkpoint/model-folder.js';
-import type { CausalLanguageModel } from '../families/causal-language-model.js';
-import { initialWeights, languageModel, weightsDigest } from '../families/language-model.js';
-import { trainBytePairTokenizer } from '../tokenizer/train-bpe.js';
 import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint } from './training-checkpoint.js';
 
 const tokenizer = trainBytePairTokenizer(['one two three'], { vocabularySize: 280 });

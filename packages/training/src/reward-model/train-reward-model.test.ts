@@ -1,22 +1,16 @@
 import { readFileSync } from 'node:fs';
-import {
-  activate,
-  initialWeights,
-  languageModel,
-  rewardModel,
-  type StepMetrics,
-  trainBytePairTokenizer,
-} from '@rarefy/lm';
+import { activate, initialWeights, languageModel, padRight, rewardModel } from '@rarefy/lm';
+import { chatFormat, trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { preferenceLoss } from './preference/preference-loss.js';
-import { trainRewardModel } from './reward-model-trainer.js';
-import { rewardModelReward } from './rewards/built-in-rewards.js';
+import type { StepMetrics } from '../run/train-with-checkpoints.js';
+import { preferenceLoss } from './preference-loss.js';
+import { trainRewardModel } from './train-reward-model.js';
 
 beforeAll(() => activate('wasm'));
 
 test('the Bradley-Terry loss equals that of TRL', () => {
-  const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/golden.json', import.meta.url), 'utf8'));
+  const golden = JSON.parse(readFileSync(new URL('../../../../tests/golden/golden.json', import.meta.url), 'utf8'));
   const { chosen, rejected, loss } = golden.bradley_terry;
   const actual = preferenceLoss(tf.tensor1d(chosen), tf.tensor1d(rejected)).dataSync()[0]!;
   expect(actual).toBeCloseTo(loss, 5);
@@ -69,12 +63,12 @@ test('a reward model learns what chosen answers share, with a tied and an untied
     expect(result).toEqual({ pairs: 48, tooLong: 1, steps: 30, step: 30 });
     expect(metrics[0]!.loss).toBeCloseTo(Math.log(2), 5); // with a new head every reward is 0
     expect(metrics.at(-1)!.accuracy).toBe(1);
-    const score = rewardModelReward({ reward, tokenizer });
-    const completion = { prompt: 'river stone', position: 0, ids: new Int32Array(1), terminated: true };
-    const [yes, no] = await score([
-      { ...completion, text: 'yes river' },
-      { ...completion, text: 'no stone' },
-    ]);
+    const [yes, no] = tf.tidy(() => {
+      const format = chatFormat(tokenizer);
+      const rows = ['yes river', 'no stone'].map((answer) => format.conversation('river stone', answer, 40).ids);
+      const { ids, mask } = padRight(rows);
+      return reward.score(ids, mask).dataSync();
+    });
     expect(yes! - no!).toBeGreaterThan(0);
     reward.dispose();
     expect(tf.memory().numTensors).toBe(before);

@@ -1,5 +1,5 @@
+import { assignWeights } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
-import { assignWeights } from '../checkpoint/model-folder.js';
 
 /** Keeps the weights of the best step of a run: in its checkpoint, or in memory if the run saves none. */
 export interface BestWeights {

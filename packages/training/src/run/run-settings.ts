@@ -1,5 +1,5 @@
 import { digest } from '@rarefy/core';
-import type { Schedule } from './schedule.js';
+import type { Schedule } from '../optimizer/schedule.js';
 
 /**
  * Everything that decides the numbers of a run, by the name of its option, as JSON. A value may be a record of its own, such as the

@@ -7,15 +7,8 @@ import {
   InputError,
   startProgress,
 } from '@rarefy/core';
-import {
-  type ChatFormat,
-  chatFormat,
-  checkChatFormat,
-  checkTokenizer,
-  type RewardModel,
-  type Tokenizer,
-} from '@rarefy/lm';
-import { checkRewardModel } from '../rewards/built-in-rewards.js';
+import { checkRewardModel, checkTokenizer, type RewardModel } from '@rarefy/lm';
+import { type ChatFormat, chatFormat, checkChatFormat, type Tokenizer } from '@rarefy/tokenizers';
 import { checkPairs, fittingPairs, type PairRows, type PreferencePair } from './pair-rows.js';
 import { pairLoss, partsOf, preferenceMetrics } from './preference-loss.js';
 

@@ -3,9 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { readSafetensors, sha256File, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
-import { checkpointFolders, checkpointsName } from '../checkpoint/checkpoint-folders.js';
-import { type SavedModel, saveLanguageModel } from '../checkpoint/model-folder.js';
-import type { AdamWState } from './adamw.js';
+import { checkpointFolders, checkpointsName, type SavedModel, saveLanguageModel } from '@rarefy/lm';
+import type { AdamWState } from '../optimizer/adamw.js';
 
 /** What a run needs to resume, except the weights, which are in the model files of the same folder. */
 interface TrainingState {

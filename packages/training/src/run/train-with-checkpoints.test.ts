@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, type MetricLogger, TrainingError } from '@rarefy/core';
 import '@tensorflow/tfjs';
+import { activate, initialWeights, languageModel, weightsDigest } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { activate } from '../backend/choose-backend.js';
-import { initialWeights, languageModel, weightsDigest } from '../families/language-model.js';
-import { trainBytePairTokenizer } from '../tokenizer/train-bpe.js';
-import { shuffled } from './examples.js';
-import { trainLanguageModel } from './train-language-model.js';
+import { shuffled } from '../language-model/examples.js';
+import { trainLanguageModel } from '../language-model/train-language-model.js';
 import type { StepMetrics } from './train-with-checkpoints.js';
 
 const tokenizer = trainBytePairTokenizer(['one two three'], { vocabularySize: 280 });

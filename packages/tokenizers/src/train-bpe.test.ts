@@ -17,7 +17,7 @@ interface Reference {
  * `encode(text).ids`.
  */
 const reference = JSON.parse(
-  readFileSync(new URL('../../../../tests/golden/tokenizer.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../tests/golden/tokenizer.json', import.meta.url), 'utf8'),
 ) as { readonly trained: Reference };
 
 const { trainingTexts, vocabularySize, cases } = reference.trained;
@@ -73,6 +73,9 @@ test('texts with too few pairs give a smaller vocabulary', () => {
 test('invalid options are refused', () => {
   expect(() => trainBytePairTokenizer([], { vocabularySize: 261 })).toThrow('≥ 262');
   expect(() => trainBytePairTokenizer([], { vocabularySize: 300.5 })).toThrow(InvalidArgumentError);
+  expect(() => trainBytePairTokenizer([], { vocabSize: 300 } as never)).toThrow(
+    'trainBytePairTokenizer has no option "vocabSize"; it has the options "vocabularySize"',
+  );
   for (const specialTokens of [['a'], ['<|x|>', '<|x|>'], [''], ['the']]) {
     const train = () => trainBytePairTokenizer(['the the the'], { vocabularySize: 300, specialTokens });
     expect(train).toThrow(/^special token/);

@@ -12,15 +12,13 @@ import {
   startProgress,
   TrainingError,
 } from '@rarefy/core';
+import { assignWeights, checkpointsName, type LoadedModel, type SavedModel, weightsDigest } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkpointsName } from '../checkpoint/checkpoint-folders.js';
-import { assignWeights, type LoadedModel, type SavedModel } from '../checkpoint/model-folder.js';
-import { weightsDigest } from '../families/language-model.js';
-import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from './adamw.js';
+import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from '../optimizer/adamw.js';
+import { accumulateGradients } from '../optimizer/gradients.js';
+import type { Schedule } from '../optimizer/schedule.js';
 import { bestWeights } from './best-weights.js';
-import { accumulateGradients } from './gradients.js';
 import { changedSettings, type RunSettings, scheduledRates, scheduleSetting } from './run-settings.js';
-import type { Schedule } from './schedule.js';
 import { latestCheckpoint, loadTrainingState, saveTrainingCheckpoint, stepFolder } from './training-checkpoint.js';
 
 /** Metrics of one step by name. NaN: not measured in this step. */

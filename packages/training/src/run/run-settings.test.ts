@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, StateMismatchError } from '@rarefy/core';
 import '@tensorflow/tfjs';
+import { activate, initialWeights, languageModel } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { activate } from '../backend/choose-backend.js';
-import { initialWeights, languageModel } from '../families/language-model.js';
-import { trainBytePairTokenizer } from '../tokenizer/train-bpe.js';
-import { shuffled, type TrainingExample } from './examples.js';
+import { shuffled, type TrainingExample } from '../language-model/examples.js';
+import { trainLanguageModel } from '../language-model/train-language-model.js';
+import { learningRateSchedule } from '../optimizer/schedule.js';
 import { changedSettings, scheduleSetting } from './run-settings.js';
-import { learningRateSchedule } from './schedule.js';
-import { trainLanguageModel } from './train-language-model.js';
 
 const tokenizer = trainBytePairTokenizer(['one two three'], { vocabularySize: 280 });
 const config = {

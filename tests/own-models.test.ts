@@ -2,21 +2,27 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
+import {
+  activate,
+  type CausalLanguageModel,
+  checkTrainable,
+  fromForwardModel,
+  fromLayersModel,
+  generate,
+  initialWeights,
+  languageModel,
+  loadLanguageModel,
+  loadWeights,
+  padLeft,
+  padRight,
+  saveLanguageModel,
+  snapshot,
+  weightsDigest,
+} from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
+import { shuffled, type TrainingExample, trainLanguageModel } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { activate } from '../backend/choose-backend.js';
-import { loadLanguageModel, loadWeights, saveLanguageModel } from '../checkpoint/model-folder.js';
-import { generate } from '../generate/generate.js';
-import { padLeft, padRight } from '../layers/padding.js';
-import { trainBytePairTokenizer } from '../tokenizer/train-bpe.js';
-import { shuffled, type TrainingExample } from '../train/examples.js';
-import { trainLanguageModel } from '../train/train-language-model.js';
-import type { CausalLanguageModel } from './causal-language-model.js';
-import { checkTrainable } from './check-trainable.js';
-import { fromForwardModel } from './from-forward-model.js';
-import { fromLayersModel } from './from-layers-model.js';
-import { initialWeights, languageModel, weightsDigest } from './language-model.js';
-import { snapshot } from './snapshot.js';
 
 const tokenizer = trainBytePairTokenizer(['one two three', 'two three four'], { vocabularySize: 270 });
 const vocabulary = tokenizer.vocabularySize;

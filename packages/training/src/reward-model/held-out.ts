@@ -1,5 +1,5 @@
 import { checkInteger, checkOptions, described, InvalidArgumentError, shown } from '@rarefy/core';
-import type { StepMetrics, StepReview } from '@rarefy/lm';
+import type { StepMetrics, StepReview } from '../run/train-with-checkpoints.js';
 import type { RewardModelEvaluation } from './evaluate-reward-model.js';
 import { checkPairs, type PreferencePair } from './pair-rows.js';
 
