@@ -137,6 +137,11 @@ describe.each(named)('%s', (name, entry) => {
     expect(wrong).toEqual([]);
   });
 
+  test('has at most 5,000 lines of source', () => {
+    const lines = [...entry.sources.values()].reduce((sum, { text }) => sum + text.split('\n').length - 1, 0);
+    expect(lines).toBeLessThanOrEqual(5000);
+  });
+
   test('declares what it imports', () => {
     const { dependencies, peerDependencies, devDependencies } = entry.manifest;
     const installed = Object.keys({ ...dependencies, ...peerDependencies });

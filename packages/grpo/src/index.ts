@@ -1,16 +1,15 @@
 /**
- * GRPO and reward-model training in TensorFlow.js, fed by any sampler.
+ * GRPO training in TensorFlow.js, fed by any sampler.
  *
  * - {@link grpoLoader} turns draws of a sampler into batches of prompts; its state resumes the stream exactly.
  * - {@link rollout} generates the completions of a batch, or {@link serverRollouts} gets them from a server, and a
  *   {@link RewardFunction} scores them. {@link groupAdvantages} compares the completions of one prompt.
  * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
- * - {@link trainGrpo} runs these parts with checkpoints. {@link trainRewardModel} trains the model behind
+ * - {@link trainGrpo} runs these parts with checkpoints. `trainRewardModel` of `@rarefy/training` trains the model behind
  *   {@link rewardModelReward}.
- * - A logger, such as {@link jsonlLogger}, receives the metrics of every step under TRL's names; {@link jsonlCompletions} the
- *   completions. {@link readDraws} reads what was drawn.
+ * - A logger of `@rarefy/training`, such as `jsonlLogger`, receives the metrics of every step under TRL's names;
+ *   {@link jsonlCompletions} the completions. {@link readDraws} reads what was drawn.
  */
-
 export { type CompletionLogger, type CompletionRecord, jsonlCompletions } from './completion-logger.js';
 export {
   drawShare,

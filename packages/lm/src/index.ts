@@ -6,10 +6,9 @@
  *   wrap a model of your own, and {@link loadWeights} loads its weights again. {@link snapshot} keeps the weights of a model in
  *   training.
  * - Numbers are computed on the current tfjs backend: {@link chooseBackend} loads the fastest one.
- * - A {@link ChatFormat} writes prompts and answers as tokens: {@link chatFormat} takes the chat template of the model.
- *   {@link generate} continues prompts, independent of the batch.
- * - Training is a {@link TrainingTask} run by {@link trainWithCheckpoints}: AdamW, a learning-rate schedule, and checkpoints from
- *   which a killed run resumes exactly. {@link trainLanguageModel} is one; reward models and GRPO are others.
+ * - {@link generate} continues prompts of tokens, independent of the batch. `@rarefy/tokenizers` writes text as tokens.
+ * - {@link lora} adds low-rank updates to a model, and {@link rewardModel} a head that scores a text. `@rarefy/training` trains all
+ *   of them.
  */
 export {
   activate,
