@@ -7,7 +7,14 @@
  *   preferred; {@link evaluateRewardModel} measures the result.
  * - A logger, such as {@link jsonlLogger} or {@link tensorBoardLogger}, receives the metrics of every step.
  */
-export { answerExamples, type ExamplesAt, shuffled, type TrainingExample, windows } from './language-model/examples.js';
+export {
+  answerExamples,
+  concatenated,
+  type ExamplesAt,
+  shuffled,
+  type TrainingExample,
+  windows,
+} from './language-model/examples.js';
 export { type LanguageModelTrainingOptions, trainLanguageModel } from './language-model/train-language-model.js';
 export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
 export { type JsonlFile, openJsonlFile } from './loggers/jsonl-file.js';
@@ -22,13 +29,14 @@ export {
   type RewardModelEvaluation,
 } from './reward-model/evaluate-reward-model.js';
 export type { HeldOutOptions } from './reward-model/held-out.js';
-export { type PreferencePair, type SplitPairs, splitPairs } from './reward-model/pair-rows.js';
+export { type PreferencePair, pairWeights, type SplitPairs, splitPairs } from './reward-model/pair-rows.js';
 export { type PreferenceLossOptions, preferenceLoss } from './reward-model/preference-loss.js';
 export {
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,
   trainRewardModel,
 } from './reward-model/train-reward-model.js';
+export { changedSettings, type RunSettings } from './run/run-settings.js';
 export {
   type CheckpointOptions,
   type Evaluate,

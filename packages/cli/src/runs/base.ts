@@ -38,7 +38,7 @@ export async function trainBase(values: BaseValues, options: CallOptions): Promi
   checkSizes(values);
   const { initialWeights, languageModel } = await import('@rarefy/lm');
   const { chatFormat, trainBytePairTokenizer } = await import('@rarefy/tokenizers');
-  const { trainLanguageModel, windows } = await import('@rarefy/training');
+  const { concatenated, trainLanguageModel, windows } = await import('@rarefy/training');
   const { readPairs } = await import('@rarefy/data');
   const { maxSteps, seed, batchSize, rowLength, microBatchSize } = values;
   await runTraining(
@@ -95,17 +95,6 @@ function llamaConfig(values: BaseValues, tokens: Readonly<Record<string, number 
     torch_dtype: 'float32',
     ...tokens,
   };
-}
-
-/** All rows in one. */
-export function concatenated(rows: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(rows.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const row of rows) {
-    all.set(row, start);
-    start += row.length;
-  }
-  return all;
 }
 
 function checkSizes({ hiddenSize, heads, keyValueHeads, rowLength, maxPositions }: BaseValues): void {

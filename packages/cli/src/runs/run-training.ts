@@ -151,11 +151,10 @@ async function checkFixed(out: string, fixed: Readonly<Record<string, unknown>>)
   } catch (cause) {
     throw new InputError(`cannot read ${path}, which a resumed run needs: ${(cause as Error).message}`, { cause });
   }
-  for (const name of new Set([...Object.keys(before), ...Object.keys(fixed)])) {
-    const [there, here] = [before[name], fixed[name]].map((value) => JSON.stringify(value) ?? 'none');
-    if (there === here) continue;
-    throw new StateMismatchError(
-      `${out} is a run with other settings: ${name} was ${there} and is now ${here}; use the same, or choose another --out.`,
-    );
-  }
+  const { changedSettings } = await import('@rarefy/training');
+  const [change] = changedSettings(before, fixed);
+  if (change === undefined) return;
+  throw new StateMismatchError(
+    `${out} is a run with other settings: ${change}; use the same, or choose another --out.`,
+  );
 }

@@ -10,6 +10,17 @@ export interface TrainingExample {
 /** The examples of a step, from 0: a pure function of the step, so that a resumed run sees the same as an uninterrupted one. */
 export type ExamplesAt = (step: number) => readonly TrainingExample[];
 
+/** All rows in one, for {@link windows}. */
+export function concatenated(rows: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(rows.reduce((sum, { length }) => sum + length, 0));
+  let start = 0;
+  for (const row of rows) {
+    all.set(row, start);
+    start += row.length;
+  }
+  return all;
+}
+
 /** Random windows of `length` tokens of one long row, for pre-training. @throws InputError if the row is shorter than `length`. */
 export function windows(tokens: Int32Array, options: { length: number; batchSize: number; seed: number }): ExamplesAt {
   checkOptions(options, ['length', 'batchSize', 'seed'], 'windows');

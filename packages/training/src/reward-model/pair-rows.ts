@@ -8,7 +8,7 @@ import {
   timeSlices,
   warn,
 } from '@rarefy/core';
-import type { Pair } from '@rarefy/data';
+import type { Pair, PromptRecord } from '@rarefy/data';
 import type { ChatFormat, ChatPrompt } from '@rarefy/tokenizers';
 
 /**
@@ -122,4 +122,19 @@ export function heldOutTest(
 export function checkPairs(pairs: unknown, where: string): void {
   if (Array.isArray(pairs)) return;
   throw new InvalidArgumentError(`${where} needs an array of pairs, got ${described(pairs)}`);
+}
+
+/**
+ * The weights of pairs from those of their distinct prompts: a prompt is drawn in proportion to its weight, and then each of its
+ * pairs is equally likely.
+ * @param prompts all distinct prompts of the pairs, as `uniquePrompts` counts them
+ * @param weights one per prompt
+ */
+export function pairWeights(
+  pairs: readonly Pick<Pair, 'prompt'>[],
+  prompts: readonly Pick<PromptRecord, 'prompt' | 'count'>[],
+  weights: Float64Array,
+): Float64Array {
+  const shareOf = new Map(prompts.map(({ prompt, count }, position) => [prompt, weights[position]! / count]));
+  return Float64Array.from(pairs, ({ prompt }) => shareOf.get(prompt)!);
 }
