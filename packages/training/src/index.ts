@@ -36,7 +36,8 @@ export {
   type RewardModelTrainingResult,
   trainRewardModel,
 } from './reward-model/train-reward-model.js';
-export { changedSettings, type RunSettings } from './run/run-settings.js';
+export { checkRunFile, type RunFile, writeRunFile } from './run/run-file.js';
+export type { RunSettings } from './run/run-settings.js';
 export {
   type CheckpointOptions,
   type Evaluate,

@@ -1,5 +1,5 @@
 import { type CallOptions, type Embedder, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
-import { type ChatText, chatEmbedder } from '@rarefy/embedders';
+import type { ChatText } from '@rarefy/embedders';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { backendOption, openBackend } from './backend.js';
 import { chatTemplateOption } from './chat-options.js';
@@ -110,7 +110,7 @@ export const embedders = {
         ...{ path: folder!, pooling: embedder.pooling, dtype: modelDtype },
         ...(pulled && { repository: pulled.repository, revision: pulled.commit }),
       };
-      return { ...chats(embedder), batchSize: 256, model, name: folder! };
+      return { ...(await chats(embedder)), batchSize: 256, model, name: folder! };
     },
   },
   use: {
@@ -119,7 +119,7 @@ export const embedders = {
     async open({ backend }, options) {
       const { name } = await openBackend(backend, options);
       const { universalSentenceEncoder } = await import('@rarefy/embedders/use');
-      const opened = chats(await universalSentenceEncoder());
+      const opened = await chats(await universalSentenceEncoder());
       return { ...opened, batchSize: 32, model: { backend: name }, name: 'Universal Sentence Encoder lite' };
     },
   },
@@ -136,7 +136,7 @@ export const embedders = {
       const apiKey = process.env.RAREFY_API_KEY;
       const embedder = await httpEmbedder({ url, model, ...(apiKey ? { apiKey } : {}), ...options });
       const { maxBatch } = embedder.capabilities;
-      return { ...chats(embedder), batchSize: maxBatch, model: { url, model }, name: `${model} of ${url}` };
+      return { ...(await chats(embedder)), batchSize: maxBatch, model: { url, model }, name: `${model} of ${url}` };
     },
   },
   hash: {
@@ -144,7 +144,7 @@ export const embedders = {
     takes: [],
     async open() {
       const { hashEmbedder } = await import('@rarefy/embedders/hash');
-      return { ...chats(hashEmbedder()), batchSize: 32, model: {}, name: 'hashed words' };
+      return { ...(await chats(hashEmbedder())), batchSize: 32, model: {}, name: 'hashed words' };
     },
   },
 } as const satisfies Record<string, EmbedderEntry>;
@@ -193,7 +193,7 @@ export const embeddingOptions = under('Model', {
 export async function openEmbedderFile(file: string): Promise<OpenedEmbedder> {
   const { openEmbedderOf } = await import('./factory.js');
   const { embedder, digest } = await openEmbedderOf(file);
-  return { ...chats(embedder), batchSize: 32, model: { path: file, code: digest }, name: embedder.fingerprint };
+  return { ...(await chats(embedder)), batchSize: 32, model: { path: file, code: digest }, name: embedder.fingerprint };
 }
 
 /** Opens an embedder of a language model: of `ckpt`, which closes with the embedder, or of `request.languageModel`. */
@@ -219,7 +219,8 @@ async function openCausal(
 }
 
 /** An embedder of texts, for prompts with answers. */
-function chats(texts: Embedder | TokenCountingEmbedder) {
+async function chats(texts: Embedder | TokenCountingEmbedder) {
+  const { chatEmbedder } = await import('@rarefy/embedders');
   const embedder: Embedder<ChatText> & Partial<TokenCountingEmbedder<ChatText>> = chatEmbedder(texts);
   return { embedder, countTokens: embedder.countTokens };
 }
