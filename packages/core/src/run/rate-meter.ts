@@ -7,8 +7,8 @@ export type RateMeter = (
 const windowMs = 5000;
 
 /**
- * Measures the rate of work from its `work-progress` events, over the last 5 to 10 seconds, so that work of an earlier run and a slow
- * start do not count for long.
+ * Measures the rate of work from its `work-progress` events, over the last 5 to 10 seconds, so that work of an earlier run and a
+ * slow start do not count for long.
  * @param started time of the start in ms, such as `performance.now()`
  */
 export function rateMeter(started: number): RateMeter {
