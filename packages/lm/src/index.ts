@@ -46,7 +46,7 @@ export { type ModelSnapshot, snapshot } from './families/snapshot.js';
 export { type GeneratedCompletion, type GenerateOptions, generate } from './generate/generate.js';
 export { checkSampling, type SamplingOptions, sampleToken, samplingOptionNames } from './generate/sample-token.js';
 export type { OutputHead } from './layers/basic-layers.js';
-export type { ForwardOptions } from './layers/forward-context.js';
+export type { ForwardOptions } from './layers/forward-options.js';
 export { type CacheShape, disposeCache, type KeyValueCache, keyValueCache } from './layers/key-value-cache.js';
 export type { LowRankUpdates } from './layers/low-rank.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';

@@ -75,8 +75,8 @@ export function attentionStep(
 }
 
 /**
- * Splits the last axis into heads, and these into groups of `counts`: [batch, T, heads · headSize], or [batch, heads · headSize] for
- * one token per row → [batch, count, T, headSize] each.
+ * Splits the last axis into heads, and these into groups of `counts`: [batch, T, heads · headSize], or [batch, heads · headSize]
+ * for one token per row → [batch, count, T, headSize] each.
  */
 export function splitHeads(x: tf.Tensor, counts: readonly number[]): tf.Tensor[] {
   const heads = counts.reduce((sum, count) => sum + count, 0);

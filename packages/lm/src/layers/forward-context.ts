@@ -1,18 +1,5 @@
 import { InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { KeyValueCache } from './key-value-cache.js';
-import type { LowRankUpdates } from './low-rank.js';
-
-export interface ForwardOptions {
-  /** int32 [batch, T]. Default: counts real tokens from 0, so that a padded row gives the same numbers as the row alone. */
-  readonly positions?: tf.Tensor2D;
-  /** Keys and values of earlier tokens. The forward pass reads them and appends its own. */
-  readonly cache?: KeyValueCache;
-  /** Updates to apply to linear layers. Default: none. */
-  readonly updates?: LowRankUpdates;
-  /** Whether a backward pass computes the activations of each layer again, in place of keeping them. Default: false. */
-  readonly recompute?: boolean;
-}
 
 /**
  * What all layers of one forward pass share. In a pass over one token per row, all activations are [batch, width]; otherwise they
