@@ -3,8 +3,9 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { readSafetensors, sha256File, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
+import type * as tf from '@tensorflow/tfjs-core';
 import { checkpointFolders, checkpointsName } from '../checkpoint/checkpoint-folders.js';
-import { type SavedModel, saveLanguageModel } from '../checkpoint/model-folder.js';
+import { type SavedModel, saveLanguageModel, tensorsOf } from '../checkpoint/model-folder.js';
 import type { AdamWState } from './adamw.js';
 
 /** What a run needs to resume, except the weights, which are in the model files of the same folder. */
@@ -14,6 +15,12 @@ interface TrainingState {
   readonly optimizer: AdamWState;
   /** State of the trainer as JSON: settings that must not change, state of loader and sampler. */
   readonly state: unknown;
+}
+
+/** What {@link saveTrainingCheckpoint} writes besides the model. */
+interface SavedTrainingState extends TrainingState {
+  /** Further weights, by the name of their file without `.safetensors`. */
+  readonly besides?: Readonly<Record<string, Readonly<Record<string, tf.Variable>>>>;
 }
 
 const stateFile = 'trainer.json';
@@ -28,7 +35,7 @@ export const stepFolder = (step: number) => `step-${String(step).padStart(6, '0'
 export async function saveTrainingCheckpoint(
   folder: string,
   model: SavedModel,
-  { step, optimizer, state }: TrainingState,
+  { step, optimizer, besides = {}, state }: SavedTrainingState,
   { keep = 2, best }: { readonly keep?: number | undefined; readonly best?: number | undefined } = {},
 ): Promise<string> {
   const target = join(folder, stepFolder(step));
@@ -40,6 +47,9 @@ export async function saveTrainingCheckpoint(
     ([name, data]) => [name, { dtype: 'F32' as const, shape: [data.length], data }] as const,
   );
   await writeSafetensors(join(draft, optimizerFile), Object.fromEntries(tensors), { step: String(optimizer.step) });
+  for (const [name, variables] of Object.entries(besides)) {
+    await writeSafetensors(join(draft, `${name}.safetensors`), await tensorsOf(variables));
+  }
   const files: Record<string, string> = {};
   for (const name of (await readdir(draft)).sort()) files[name] = await sha256File(join(draft, name));
   const body = { version: 1, step, state, files };
