@@ -72,12 +72,17 @@ export {
 export type { HeldOutOptions } from './preference/held-out.js';
 export { type PreferencePair, type SplitPairs, splitPairs } from './preference/pair-rows.js';
 export { type PreferenceLossOptions, preferenceLoss } from './preference/preference-loss.js';
+export type { ReferenceSync } from './reference-sync.js';
 export {
   type RewardModelTrainingOptions,
   type RewardModelTrainingResult,
   trainRewardModel,
 } from './reward-model-trainer.js';
-export { lengthReward, type RewardModelRewardOptions, rewardModelReward } from './rewards/built-in-rewards.js';
+export {
+  lengthReward,
+  type RewardModelRewardOptions,
+  rewardModelReward,
+} from './rewards/built-in-rewards.js';
 export { type HttpRewardOptions, httpReward } from './rewards/http-reward.js';
 export {
   combineRewards,

@@ -44,6 +44,7 @@ import type { PolicyLoss } from './losses/policy-loss.js';
 import { dapoLoss } from './losses/policy-losses.js';
 import { resolvedCorrection, type SamplingCorrection } from './losses/sampling-correction.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
+import { checkReferenceSync, type ReferenceSync, syncedReference } from './reference-sync.js';
 import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
 import { policyRollouts, type RolloutSource } from './rollout/rollout-source.js';
 import { stepRecorder } from './step-recorder.js';
@@ -59,6 +60,11 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
    * `beta` is 0, which would ignore it. It must not share weights with the policy.
    */
   readonly reference?: CausalLanguageModel;
+  /**
+   * Lets the reference follow the policy: `{}` mixes 0.6 of the policy into it every 512 optimizer steps. The run then has a copy of
+   * `reference`, which checkpoints hold as `reference.safetensors`. Default: the reference stays as it is. TRL's `sync_ref_model`.
+   */
+  readonly syncRefModel?: ReferenceSync;
   /** Where completions come from, such as `serverRollouts({ url, model })`; default: the policy itself. */
   readonly rollouts?: RolloutSource;
   /** Corrects for completions that another program sampled; default `{ mode: 'sequence_mask', clipMax: 3 }`; false: not. */
@@ -104,6 +110,7 @@ const optionNames = [
   'rewards',
   'loss',
   'reference',
+  'syncRefModel',
   'rollouts',
   'samplingCorrection',
   'scaleRewards',
@@ -175,6 +182,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
 
   checkTrainable(policy.model, policy.tokenizer);
   checkReference(reference, loss, policy.model);
+  const syncRefModel = checkReferenceSync(options.syncRefModel, policy.model, reference, loss);
 
   const recorder = stepRecorder(options);
   const counts = drawCounts(loader.size);
@@ -190,6 +198,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     rollouts: { name: rollouts.name, ...rollouts.settings },
     samplingCorrection: samplingCorrection && { ...samplingCorrection, clipMax: String(samplingCorrection.clipMax) },
     reference: reference && options.checkpoint && (await weightsDigest(reference)),
+    syncRefModel,
     rewards: Object.fromEntries(rewards.map(({ name, weight }) => [name, weight])),
     seed,
     temperature,
@@ -205,6 +214,8 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     maxPromptLength,
     maxCompletionLength,
   };
+
+  const synced = syncRefModel && syncedReference(policy.model, reference!, syncRefModel);
 
   const advantagesOf: Parameters<typeof gatherGroups>[1]['advantagesOf'] = (treated, scores, groupSize) => {
     const weights = rewards.map(({ weight }) => weight);
@@ -256,8 +267,13 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
         ...{ ...options, loss, entropy, temperature, numIterations, stepsPerGeneration },
         ...{ maxCompletionLength, maskTruncatedCompletions, sequenceWeights: gathered.importance },
         samplingCorrection,
+        ...(synced && { reference: synced.model }),
       },
-      update,
+      async (microBatches) => {
+        const updated = await update(microBatches);
+        synced?.afterUpdate();
+        return updated;
+      },
     );
 
     const positions = Int32Array.from(gathered.batches.flatMap((batch) => [...batch.positions]));
@@ -285,11 +301,12 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
         loaded: policy,
         parameters: policy.model.parameters,
         settings,
+        ...(synced && { besides: { reference: synced.model.parameters } }),
         step,
         start: recorder.open,
         state: () => ({
           ...{ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() },
-          rollouts: rollouts.state?.() ?? null,
+          ...{ rollouts: rollouts.state?.() ?? null, ...(synced && { optimizerSteps: synced.state() }) },
         }),
         restore(state) {
           const saved = state as SavedState<ReturnType<typeof entropy.state>>;
@@ -297,6 +314,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
           counts.restore(saved.counts);
           entropy.restore(saved.entropy);
           rollouts.restore?.(saved.rollouts);
+          synced?.restore(saved.optimizerSteps!);
         },
       },
       options,
@@ -305,6 +323,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   } finally {
     await Promise.allSettled([recorder.close()]); // the error of the run is the one to report
     await batches.return?.();
+    synced?.model.dispose();
   }
   return { drawCounts: counts.counts };
 }
@@ -315,6 +334,8 @@ interface SavedState<Entropy> {
   readonly counts: string;
   readonly entropy: Entropy;
   readonly rollouts: unknown;
+  /** With `syncRefModel`. */
+  readonly optimizerSteps?: number;
 }
 
 async function nextBatch<Prompt>(
