@@ -65,7 +65,7 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
    * `reference`, which checkpoints hold as `reference.safetensors`. Default: the reference stays as it is. TRL's `sync_ref_model`.
    */
   readonly syncRefModel?: ReferenceSync;
-  /** Where completions come from, such as `serverRollouts({ url, model })`; default: the policy itself. */
+  /** Where completions come from: `serverRollouts({ url, model })`, or those of `recordedGroups`; default: the policy itself. */
   readonly rollouts?: RolloutSource;
   /** Corrects for completions that another program sampled; default `{ mode: 'sequence_mask', clipMax: 3 }`; false: not. */
   readonly samplingCorrection?: SamplingCorrection | false;
@@ -82,7 +82,10 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
    * are of equal size, or differ by one completion. The learning rate is the same in all of them.
    */
   readonly stepsPerGeneration?: number;
-  /** Whether completions that reach the length limit without a stop token are left out of the loss; default false. */
+  /**
+   * Whether completions that reach the length limit without a stop token are left out of the loss; default false, and true for
+   * recorded answers.
+   */
   readonly maskTruncatedCompletions?: boolean;
   /** Most further batches per step, to replace groups whose rewards are all equal; default 0: such groups stay. */
   readonly maxRefills?: number;
@@ -156,13 +159,14 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   const options = checkOptions(givenOptions, optionNames, 'trainGrpo');
   const { seed, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
   const { loss = dapoLoss(), reference, numIterations = 1, stepsPerGeneration = 1 } = options;
-  const { maskTruncatedCompletions = false, maxRefills = 0, microBatchSize } = options;
+  const { maxRefills = 0, microBatchSize } = options;
   const { multiObjectiveAggregation = 'sum_then_normalize', treatments = [] } = options;
   checkLoaded(policy, 'trainGrpo');
   checkLoader(loader);
   checkLoss(loss);
   const { rollouts = policyRollouts() } = options;
   checkRollouts(rollouts);
+  const { maskTruncatedCompletions = rollouts.masksTruncated ?? false } = options;
   const samplingCorrection = resolvedCorrection(options.samplingCorrection ?? {});
   if (options.rollouts) checkCorrection(samplingCorrection, loss);
   const rewards = namedRewards(options.rewards);
