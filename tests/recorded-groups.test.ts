@@ -170,7 +170,7 @@ describeOnBackends('GRPO on the answers of the sample pairs', () => {
   test('the margin of chosen over rejected answers rises', { timeout: 120_000 }, async () => {
     const before = margin();
     const { metrics, drawCounts } = await train({});
-    expect(margin()).toBeGreaterThan(before + 0.05);
+    expect(margin()).toBeGreaterThan(before + 0.5);
     expect(metrics.every((values) => values['completions/clipped_ratio'] === 0)).toBe(true);
     expect(metrics.every((values) => values.reward === 0.5 && values.frac_reward_zero_std === 0)).toBe(true);
     expect(metrics.every((values) => Number.isFinite(values['sampling/density_mean']!))).toBe(true);

@@ -3,7 +3,8 @@
  *
  * - {@link grpoLoader} turns draws of a sampler into batches of prompts; its state resumes the stream exactly.
  * - {@link rollout} generates the completions of a batch, {@link serverRollouts} gets them from a server, or
- *   {@link recordedGroups} takes recorded answers, and a {@link RewardFunction} scores them. {@link groupAdvantages} compares the completions of one prompt.
+ *   {@link recordedGroups} takes recorded answers, and a {@link RewardFunction} scores them. {@link groupAdvantages} compares the
+ *   completions of one prompt.
  * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
  * - {@link trainGrpo} runs these parts with checkpoints. {@link trainRewardModel} trains the model behind
  *   {@link rewardModelReward}.

@@ -79,7 +79,7 @@ test('every syncSteps optimizer steps the reference is mixed with the policy, al
   const run = { loss: noted, reference, syncRefModel: { syncSteps: 2 }, numIterations: 3 };
   await train({ ...run, steps: 3, checkpoint: { folder, saveSteps: 1, keep: 9 } }, model);
 
-  // Weights after optimizer step k are those before step k + 1. Training step 1 mixes after 2, step 2 after 4 and 6, step 3 after 8.
+  // Weights after optimizer step k are those before step k + 1. Training step 1 mixes after 2, step 2 after 4 and 6, 3 after 8.
   const one = mixed(seen[2]!, before);
   const three = mixed(seen[6]!, mixed(seen[4]!, one));
   expect(await savedReference(1)).toEqual(one);

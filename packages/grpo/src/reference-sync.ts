@@ -25,8 +25,8 @@ export interface SyncedReference {
 
 /**
  * Resolves the options, and checks that there is something to follow.
- * @throws InvalidArgumentError if an option is unknown or out of range, the loss uses no reference, there is none, the policy has an
- *   adapter, or the parameters of the two models differ in names or shapes.
+ * @throws InvalidArgumentError if an option is unknown or out of range, the loss uses no reference or there is none, the policy has
+ *   an adapter, or the parameters of the two models differ in names or shapes.
  */
 export function checkReferenceSync(
   options: ReferenceSync | undefined,

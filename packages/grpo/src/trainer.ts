@@ -61,8 +61,9 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
    */
   readonly reference?: CausalLanguageModel;
   /**
-   * Lets the reference follow the policy: `{}` mixes 0.6 of the policy into it every 512 optimizer steps. The run then has a copy of
-   * `reference`, which checkpoints hold as `reference.safetensors`. Default: the reference stays as it is. TRL's `sync_ref_model`.
+   * Lets the reference follow the policy: `{}` mixes 0.6 of the policy into it every 512 optimizer steps. The run then has a copy
+   * of `reference`, which checkpoints hold as `reference.safetensors`. Default: the reference stays as it is. TRL's
+   * `sync_ref_model`.
    */
   readonly syncRefModel?: ReferenceSync;
   /** Where completions come from: `serverRollouts({ url, model })`, or those of `recordedGroups`; default: the policy itself. */
