@@ -18,18 +18,10 @@ import {
   trainGrpo,
 } from '@rarefy/grpo';
 import { readSafetensors, toFloat32 } from '@rarefy/io';
-import {
-  type ChatFormat,
-  type ChatPrompt,
-  chatFormat,
-  loadLanguageModel,
-  padRight,
-  type SavedModel,
-  type StepMetrics,
-  snapshot,
-  trainBytePairTokenizer,
-} from '@rarefy/lm';
+import { loadLanguageModel, padRight, type SavedModel, snapshot } from '@rarefy/lm';
 import { densityAwareSampler, weightedSampler } from '@rarefy/samplers';
+import { type ChatFormat, type ChatPrompt, chatFormat, trainBytePairTokenizer } from '@rarefy/tokenizers';
+import type { StepMetrics } from '@rarefy/training';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describeOnBackends } from './support/backends.js';
 import { goldenJsonOf, goldenModel } from './support/golden.js';

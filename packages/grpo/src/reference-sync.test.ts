@@ -1,8 +1,9 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { activate, type CausalLanguageModel, loadWeights, lora, type StepMetrics, snapshot } from '@rarefy/lm';
+import { activate, type CausalLanguageModel, loadWeights, lora, snapshot } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
+import type { StepMetrics } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { config, newModel, prompts, tokenizer } from '../../../tests/support/tiny-policy.js';

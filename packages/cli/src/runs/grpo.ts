@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type CallOptions, InvalidArgumentError, warn } from '@rarefy/core';
 import type { Pair, WeightColumns } from '@rarefy/data';
 import type { RecordedAnswer } from '@rarefy/grpo';
-import type { ChatPrompt } from '@rarefy/lm';
+import type { ChatPrompt } from '@rarefy/tokenizers';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';

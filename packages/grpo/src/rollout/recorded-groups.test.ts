@@ -1,6 +1,8 @@
 import type { WorkEvent } from '@rarefy/core';
-import { activate, chatFormat, type StepMetrics } from '@rarefy/lm';
+import { activate } from '@rarefy/lm';
 import { uniformSampler } from '@rarefy/samplers';
+import { chatFormat } from '@rarefy/tokenizers';
+import type { StepMetrics } from '@rarefy/training';
 import '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { config, newModel, tokenizer } from '../../../../tests/support/tiny-policy.js';

@@ -9,7 +9,7 @@ import {
   shown,
   warn,
 } from '@rarefy/core';
-import { type ChatPrompt, chatFormat } from '@rarefy/lm';
+import { type ChatPrompt, chatFormat } from '@rarefy/tokenizers';
 import { promptsOfRollout, type Rollout, type RolloutOptions, type RolloutPrompt } from './rollout.js';
 import type { RolloutPolicy, RolloutSource } from './rollout-source.js';
 
