@@ -96,8 +96,8 @@ function requestRewards(
     task: 'reward',
     maxBytes: bytesPerAnswer + bytesPerReward * completions.length,
     body: {
-      prompts: completions.map(({ prompt }) => wellFormed(prompt)),
-      completions: completions.map(({ text }) => wellFormed(text)),
+      prompts: completions.map(({ prompt }) => prompt),
+      completions: completions.map(({ text }) => text),
       positions: completions.map(({ position }) => position),
     },
     read: (answer) => rewardsIn(answer, completions.length),
@@ -112,9 +112,4 @@ function rewardsIn(answer: unknown, count: number): readonly (number | null)[] {
   const bad = rewards.findIndex((value) => value !== null && !Number.isFinite(value));
   if (bad < 0) return rewards;
   throw new BadAnswer(`has ${JSON.stringify(rewards[bad])} as reward ${bad}; expected a finite number or null`);
-}
-
-/** Replaces unpaired surrogates: they have no UTF-8 form, and many services reject JSON that escapes them. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }

@@ -124,9 +124,9 @@ export function serverRollouts(options: ServerRolloutsOptions): RolloutSource {
       `weights.everySteps ${everySteps} makes weights ${everySteps - 1} steps old, above maxStaleness ${maxStaleness}; change one of them`,
     );
   }
-  const address = serviceAddress(options.url, apiKey).replace(/\/+$/, '');
-  const url = address.endsWith(`/${api.path}`) ? address : `${address}/${api.path}`;
-  const service: JsonService = { url, apiKey, maxAttempts, attemptTimeoutMs, deadlineMs };
+  const url = serviceAddress(options.url, apiKey, api.path);
+  const limits = { maxAttempts, attemptTimeoutMs, deadlineMs };
+  const service: JsonService = { url, apiKey, ...limits, checks: 'address, model and key' };
 
   async function generated(
     policy: RolloutPolicy,
