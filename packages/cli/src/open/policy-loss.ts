@@ -17,6 +17,11 @@ const commonOptions = {
     default: 'true',
     description: 'Multiply the KL estimate by the importance ratio, which makes its gradient unbiased',
   },
+  reference: {
+    type: 'text',
+    valueHint: 'base|sft|path',
+    description: 'Model that --beta keeps the policy near; default the model that the run starts from',
+  },
   'importance-sampling-level': {
     type: 'choice',
     choices: ['token', 'sequence'],
@@ -99,7 +104,8 @@ export function checkLossOptions(given: ReadonlySet<string>, values: LossValues)
   const lacks = values.useAdaptiveEntropy
     ? {}
     : Object.fromEntries(adaptiveNames.map((name) => [name, '--use-adaptive-entropy']));
-  const needsBeta = values.beta > 0 ? {} : { 'use-bias-correction-kl': '--beta above 0' };
+  const above0 = '--beta above 0';
+  const needsBeta = values.beta > 0 ? {} : { 'use-bias-correction-kl': above0, reference: above0 };
   const takers = Object.entries(ownOptions).map(([name, own]) => [
     name,
     { takes: [...own, ...Object.keys(commonOptions)], lacks: { ...lacks, ...needsBeta } },

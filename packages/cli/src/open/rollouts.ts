@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
 import type { GrpoTrainingOptions, WeightHandover } from '@rarefy/grpo';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { defined } from './policy-loss.js';
+import { serviceLimits, serviceOptions } from './service-options.js';
 
 /** Where the completions of `rarefy train grpo` come from. */
 export const rolloutOptions = under('Rollouts', {
@@ -47,11 +49,19 @@ export const rolloutOptions = under('Rollouts', {
     min: 0,
     description: 'Largest mean difference between log-probabilities of the server and the policy',
   },
+  'rollout-check-prompt': {
+    type: 'text',
+    valueHint: 'text',
+    description: 'Prompt of the completions that are compared; default a sentence in English',
+  },
   'rollout-per-request': {
     type: 'integer',
     min: 1,
     description: 'Completions per request; default all of a prompt; 1 for llama.cpp',
   },
+  ...serviceOptions('rollout', {
+    ...{ 'max-concurrency': 32, 'max-attempts': 10, 'attempt-timeout-ms': 300_000, 'deadline-ms': 1_800_000 },
+  }),
   'max-staleness': {
     type: 'integer',
     min: 0,
@@ -70,6 +80,12 @@ export const rolloutOptions = under('Rollouts', {
     min: 0,
     description: 'Largest importance ratio of the correction',
   },
+  'sampling-clip-min': {
+    type: 'number',
+    default: 0,
+    min: 0,
+    description: 'Smallest importance ratio of the correction',
+  },
 } as const satisfies OptionDefinitions);
 
 type RolloutValues = OptionValues<typeof rolloutOptions> & { readonly out: string };
@@ -82,7 +98,7 @@ export async function openRollouts(
   values: RolloutValues,
   given: ReadonlySet<string>,
 ): Promise<Pick<GrpoTrainingOptions, 'rollouts' | 'samplingCorrection'>> {
-  const { rolloutUrl: url, rolloutModel: model, maxStaleness, rolloutPerRequest } = values;
+  const { rolloutUrl: url, rolloutModel: model, maxStaleness, rolloutPerRequest: completionsPerRequest } = values;
   if (url === undefined) {
     const useless = Object.keys(rolloutOptions).find((name) => given.has(name));
     if (useless === undefined) return {};
@@ -107,13 +123,13 @@ export async function openRollouts(
   return {
     rollouts: serverRollouts({
       ...{ url, model, api: values.rolloutApi, tolerance: values.rolloutTolerance, ...key },
-      ...(weights && { weights }),
-      ...(maxStaleness !== undefined && { maxStaleness }),
-      ...(rolloutPerRequest !== undefined && { completionsPerRequest: rolloutPerRequest }),
+      ...defined({ weights, maxStaleness, completionsPerRequest, checkPrompt: values.rolloutCheckPrompt }),
+      ...serviceLimits('rollout', values),
     }),
     samplingCorrection: values.samplingCorrection !== 'none' && {
       mode: values.samplingCorrection,
       clipMax: values.samplingClipMax,
+      clipMin: values.samplingClipMin,
     },
   };
 }

@@ -6,11 +6,13 @@ import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { checkLossOptions, defined, lossOptions, openLoss } from '../open/policy-loss.js';
+import { openRewards, rewardOptions } from '../open/rewards.js';
 import { openRollouts, rolloutOptions } from '../open/rollouts.js';
+import { openTreatments, treatmentOptions } from '../open/treatments.js';
 import { checkExclusive } from '../shell/check-options.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { keptUntil, modelOption, outOption, runTraining, trainOptions } from './run-training.js';
-import { openRunWeights, samplingOptions } from './run-weights.js';
+import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from './run-weights.js';
 
 export const grpoOptions = {
   ...trainOptions,
@@ -19,19 +21,25 @@ export const grpoOptions = {
   ...adapterOptions,
   ...chatOptions,
   ...samplingOptions,
+  ...samplerOption,
   ...under('Sampling', {
-    sampler: {
-      type: 'text',
-      valueHint: 'file',
-      description:
-        'TypeScript or JavaScript file of a sampler: its exported function is called with (number of prompts, seed), or its fromWeights with (weights, seed) if the draws are density-aware. The file is run: use only code that you trust',
-    },
     importance: {
       type: 'number',
       default: 0,
       min: 0,
       max: 1,
       description: 'Weight each draw in the loss by (uniform / its probability) ^ this: 0 not at all, 1 fully',
+    },
+    'importance-target': {
+      type: 'text',
+      valueHint: 'file',
+      description: 'Weights file of the prompts, in place of uniform in --importance',
+    },
+    prefetch: {
+      type: 'integer',
+      default: 0,
+      min: 0,
+      description: 'Batches drawn ahead; feedback does not reach those that are drawn',
     },
     'max-refills': {
       type: 'integer',
@@ -40,25 +48,8 @@ export const grpoOptions = {
       description: 'Additional batches per step, to replace groups whose rewards are all equal',
     },
   }),
+  ...rewardOptions,
   ...under('Rewards', {
-    reward: {
-      type: 'list',
-      valueHint: 'name=path:weight',
-      description:
-        'Reward: model, length, or the path of a TypeScript or JavaScript file whose function scores completions; name and weight are optional. Rewards are added. Default model',
-    },
-    'reward-model': {
-      type: 'text',
-      valueHint: 'rm|path',
-      default: 'rm',
-      description: 'Reward model of --reward model',
-    },
-    'reward-words': {
-      type: 'integer',
-      default: 40,
-      min: 1,
-      description: 'Number of words that --reward length prefers',
-    },
     'scale-rewards': {
       type: 'choice',
       choices: ['group', 'batch', 'none'],
@@ -71,13 +62,8 @@ export const grpoOptions = {
       default: 'sum_then_normalize',
       description: 'Add rewards up before their advantages, or make each reward an advantage first',
     },
-    'focal-difficulty': {
-      type: 'number',
-      min: 0,
-      description:
-        'Multiply the advantages of a group by (1 - its mean reward) ^ this (F-GRPO); default 0. For rewards from 0 to 1',
-    },
   }),
+  ...treatmentOptions,
   ...under('Completions', {
     'group-size': { type: 'integer', default: 8, min: 2, description: 'Completions per prompt' },
     temperature: { type: 'number', default: 1, min: 0.01, description: 'Temperature of the completions' },
@@ -122,6 +108,7 @@ export const grpoOptions = {
     },
     'eval-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two evaluations' },
     'num-generations-eval': { type: 'integer', default: 1, min: 1, description: 'Completions per evaluated prompt' },
+    'eval-batch-size': { type: 'integer', default: 16, min: 1, description: 'Evaluated prompts per batch' },
   }),
   ...under('Output', {
     'log-completions': { type: 'flag', description: 'Write the completions of every step to completions.jsonl' },
@@ -141,16 +128,15 @@ export async function trainPolicy(
   given: ReadonlySet<string>,
 ): Promise<{ readonly rareShare: number | undefined }> {
   checkTraining(values, given);
-  const { drawShare, focalDifficulty, grpoLoader, jsonlCompletions, policyEvaluator, trainGrpo } = await import(
-    '@rarefy/grpo'
-  );
+  const { drawShare, grpoLoader, jsonlCompletions, policyEvaluator, trainGrpo } = await import('@rarefy/grpo');
   const { loadLanguageModel } = await import('@rarefy/lm');
-  const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
+  const { readPairs, readWeights, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { rarestPositions } = await import('@rarefy/density');
-  const { modelFolder, openModel } = await import('../open/model.js');
+  const { uniformSampler } = await import('@rarefy/samplers');
+  const { checkpointFolder, modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
-  const { openRewards } = await import('../open/rewards.js');
-  const { seed, batchSize, groupSize, maxRefills, temperature, topK, topP, microBatchSize, evalPairs } = values;
+  const { seed, batchSize, groupSize, prefetch, maxRefills, temperature, topK, topP, microBatchSize } = values;
+  const { evalPairs, importanceTarget } = values;
   const rollouts = await openRollouts(values, given);
   return runTraining(
     {
@@ -160,48 +146,55 @@ export async function trainPolicy(
       async open(isContinued) {
         const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
         const prompts = await uniquePrompts(readPairs(values.pairs, options));
-        const rewards = await openRewards(values);
+        const rewards = await openRewards(values, given);
+        const treated = await openTreatments(values, given, options);
+        const ids = prompts.map(({ id }) => id);
+        const target = importanceTarget === undefined ? undefined : (await readWeights(importanceTarget, ids)).weights;
         const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
-        const { sampler, digest } = await policySampler(values, prompts.length, weighed?.weights);
+        const drawn = await openRunSampler(values, prompts.length, weighed?.weights);
+        const sampler = drawn.sampler ?? uniformSampler(prompts.length, { seed });
         const policy = await trainedModel(opened, values);
         const evaluated = evalPairs === undefined ? [] : await uniquePrompts(readPairs(evalPairs, options));
+        const load = async (folder: string) => (await loadLanguageModel(folder)).model;
         // With the adapter off, the policy is the model that it started from.
-        const start = async () => policy.model.adapter?.base ?? (await loadLanguageModel(policy.folder)).model;
-        const reference = values.beta > 0 ? await start() : undefined;
+        const start = () => policy.model.adapter?.base ?? load(policy.folder);
+        const { reference: named, beta } = values;
+        const other = named === undefined ? undefined : await load(await checkpointFolder(named));
+        const reference = beta > 0 ? (other ?? (await start())) : undefined;
         return {
-          ...{ loaded: policy, prompts, rewards, weighed, sampler, evaluated, reference },
+          ...{ loaded: policy, prompts, rewards, treated, target, weighed, sampler, evaluated, reference },
           settings: { ...values, model: policy.folder },
           fixed: {
             ...(values.transcripts && { transcripts: true }),
             ...weighed?.fixed,
-            ...(digest && { sampler: digest }),
+            ...(drawn.digest && { sampler: drawn.digest }),
             rewards: rewards.map(({ name, identity }) => `${name}: ${identity}`),
+            ...(treated.digests.length > 0 && { treatments: treated.digests }),
           },
-          dispose() {
+          async dispose() {
             policy.model.dispose();
             reference?.dispose();
             for (const reward of rewards) reward.dispose?.();
+            await treated.dispose();
           },
         };
       },
-      async task({ loaded, prompts, rewards, weighed, sampler, evaluated, reference }, trainer) {
+      async task({ loaded, prompts, rewards, treated, target, weighed, sampler, evaluated, reference }, trainer) {
         await weighed?.save();
         const named = rewards.map(({ name, reward, weight }) => ({
           name,
           reward,
           ...(weight !== undefined && { weight }),
         }));
-        const { maxPromptLength, maxCompletionLength, focalDifficulty: gamma, evalSteps } = values;
+        const { maxPromptLength, maxCompletionLength, evalSteps } = values;
         const generation = { temperature, topK, topP, ...defined({ maxPromptLength, maxCompletionLength }) };
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
         const turnsOf = (record: PromptRecord): Omit<PromptRecord, 'prompt'> & { readonly prompt: ChatPrompt } =>
           values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
         const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(prompts.map(turnsOf), {
-          sampler,
-          batchSize,
-          groupSize,
-          importance,
+          ...{ sampler, batchSize, groupSize, importance, prefetch },
+          ...(target && { target: normalized(target) }),
         });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
@@ -211,7 +204,7 @@ export async function trainPolicy(
           ...(await openOptimizer(values)),
           scaleRewards: values.scaleRewards,
           multiObjectiveAggregation: values.multiObjectiveAggregation,
-          ...(gamma !== undefined && { treatments: [focalDifficulty({ gamma })] }),
+          treatments: treated.treatments,
           numIterations: values.numIterations,
           stepsPerGeneration: values.stepsPerGeneration,
           maskTruncatedCompletions: values.maskTruncatedCompletions,
@@ -219,7 +212,13 @@ export async function trainPolicy(
             evaluate: policyEvaluator(
               loaded,
               evaluated.map((record) => turnsOf(record).prompt),
-              { ...generation, rewards: named, seed, groupSize: values.numGenerationsEval },
+              {
+                ...generation,
+                rewards: named,
+                seed,
+                groupSize: values.numGenerationsEval,
+                batchSize: values.evalBatchSize,
+              },
             ),
             evalSteps,
           }),
@@ -245,17 +244,15 @@ function checkTraining(values: GrpoValues, given: ReadonlySet<string>): void {
     ['scale-rewards'],
     'normalize_then_sum scales each reward by its group and then the batch',
   );
-  const ignored = ['eval-steps', 'num-generations-eval'].find((name) => given.has(name) && !given.has('eval-pairs'));
+  if (values.importance === 0 && given.has('importance-target'))
+    throw new InvalidArgumentError('--importance-target needs --importance above 0.');
+  const ofEvaluation = ['eval-steps', 'num-generations-eval', 'eval-batch-size'];
+  const ignored = given.has('eval-pairs') ? undefined : ofEvaluation.find((name) => given.has(name));
   if (ignored) throw new InvalidArgumentError(`--${ignored} needs --eval-pairs, the prompts to answer.`);
 }
 
-/** The sampler of `--sampler`, with the digest of its code; else draws by weight, or uniform draws. */
-async function policySampler({ sampler: file, seed }: GrpoValues, size: number, weights: Float64Array | undefined) {
-  if (file !== undefined) {
-    const { openSampler } = await import('../open/factory.js');
-    return openSampler(file, { size, seed, weights });
-  }
-  const { uniformSampler, weightedSampler } = await import('@rarefy/samplers');
-  const sampler = weights ? weightedSampler(weights, { seed }) : uniformSampler(size, { seed });
-  return { sampler, digest: undefined };
+/** Probabilities in proportion to weights. */
+function normalized(weights: Float64Array): Float64Array {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
 }

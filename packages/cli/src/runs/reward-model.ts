@@ -6,7 +6,7 @@ import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
-import { openRunWeights, samplingOptions } from './run-weights.js';
+import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from './run-weights.js';
 
 export const rewardModelOptions = {
   ...trainOptions,
@@ -15,6 +15,7 @@ export const rewardModelOptions = {
   ...adapterOptions,
   ...chatOptions,
   ...samplingOptions,
+  ...samplerOption,
   ...under('Training', {
     'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
     'micro-batch-size': {
@@ -52,7 +53,13 @@ export const rewardModelOptions = {
       type: 'choice',
       choices: ['eval_loss', 'eval_accuracy'],
       default: 'eval_loss',
-      description: 'What decides which weights are best; the run ends with the best ones',
+      description: 'What decides which weights are best',
+    },
+    'load-best-model-at-end': {
+      type: 'choice',
+      choices: ['true', 'false'],
+      default: 'true',
+      description: 'Whether the run ends with the weights of the best evaluation, or with those of its last step',
     },
     patience: {
       type: 'integer',
@@ -75,7 +82,6 @@ export async function trainRm(
   const { trainRewardModel } = await import('@rarefy/grpo');
   const { rewardModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
-  const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
   const { seed, maxLength, batchSize, microBatchSize, centerRewardsCoefficient } = values;
@@ -91,14 +97,19 @@ export async function trainRm(
         const evaluation = await openEvaluation(values, options);
         const prompts = await uniquePrompts(pairs);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
-        const sampler = weighed && weightedSampler(pairWeights(pairs, prompts, weighed.weights), { seed });
+        const ofPairs = weighed && pairWeights(pairs, prompts, weighed.weights);
+        const { sampler, digest } = await openRunSampler(values, pairs.length, ofPairs);
         const loaded = await trainedModel(opened, values);
         const reward = rewardModel(loaded.model, loaded.extra);
         return {
           ...{ loaded, pairs, evaluation, weighed, sampler, reward },
           extra: () => reward.head(),
           settings: { ...values, model: loaded.folder },
-          fixed: { ...(values.transcripts && { transcripts: true }), ...weighed?.fixed },
+          fixed: {
+            ...(values.transcripts && { transcripts: true }),
+            ...weighed?.fixed,
+            ...(digest && { sampler: digest }),
+          },
           dispose: () => reward.dispose(),
         };
       },
@@ -130,7 +141,7 @@ function checkEvaluation({ evalShare, evalPairs }: RewardModelValues, given: Rea
     );
   }
   if (evalShare !== undefined || evalPairs !== undefined) return;
-  const name = ['eval-steps', 'eval-metric', 'patience'].find((option) => given.has(option));
+  const name = ['eval-steps', 'eval-metric', 'load-best-model-at-end', 'patience'].find((option) => given.has(option));
   if (name !== undefined) throw new InvalidArgumentError(`--${name} needs --eval-share or --eval-pairs`);
 }
 
@@ -141,7 +152,8 @@ async function openEvaluation(
 ): Promise<{ readonly options: HeldOutOptions; readonly pairs?: readonly Pair[] } | undefined> {
   const { evalShare: share, evalPairs, evalSteps: everySteps, evalMetric: metric, patience } = values;
   if (share === undefined && evalPairs === undefined) return undefined;
-  const common = { everySteps, metric, ...(patience !== undefined && { patience }) };
+  const keepBest = values.loadBestModelAtEnd === 'true';
+  const common = { everySteps, metric, keepBest, ...(patience !== undefined && { patience }) };
   if (evalPairs === undefined) return { options: { share: share!, ...common } };
   const { readPairs } = await import('@rarefy/data');
   const pairs: Pair[] = [];

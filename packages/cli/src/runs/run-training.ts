@@ -57,7 +57,7 @@ export interface OpenStage {
   /** Settings that a resumed run must share, besides those that its trainer checks. Written to `run.json`. */
   readonly fixed?: Readonly<Record<string, unknown>>;
   /** Frees the models. */
-  dispose(): void;
+  dispose(): void | Promise<void>;
 }
 
 /** Options for the trainer of a stage: checkpoints, metrics, abort and progress. */
@@ -126,7 +126,7 @@ export async function runTraining<Stage extends OpenStage, Result>(
     await saveLanguageModel(out, extra ? { ...loaded, extra: await extra() } : loaded);
     return result;
   } finally {
-    opened.dispose();
+    await opened.dispose();
   }
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type CallOptions, digest } from '@rarefy/core';
+import { type CallOptions, digest, type Sampler } from '@rarefy/core';
 import type { PromptRecord, WeightColumns } from '@rarefy/data';
 import { embedderOptions, embedderSummaries } from '../open/embedders.js';
 import { checkEstimatorOptions, estimatorOptions } from '../open/estimator.js';
@@ -38,6 +38,29 @@ export const samplingOptions = {
     },
   }),
 } as const satisfies OptionDefinitions;
+
+export const samplerOption = under('Sampling', {
+  sampler: {
+    type: 'text',
+    valueHint: 'file',
+    description:
+      'TypeScript or JavaScript file of a sampler: its exported function is called with (number of prompts, or of pairs for rm, seed), or its fromWeights with (weights, seed) if the draws are density-aware. The file is run: use only code that you trust',
+  },
+} as const satisfies OptionDefinitions);
+
+/** The sampler of `--sampler`, with the digest of its code; else draws by weight; else none. */
+export async function openRunSampler(
+  { sampler: file, seed }: OptionValues<typeof samplerOption> & { readonly seed: number },
+  size: number,
+  weights: Float64Array | undefined,
+): Promise<{ readonly sampler: Sampler | undefined; readonly digest?: string }> {
+  if (file !== undefined) {
+    const { openSampler } = await import('../open/factory.js');
+    return openSampler(file, { size, seed, weights });
+  }
+  const { weightedSampler } = await import('@rarefy/samplers');
+  return { sampler: weights && weightedSampler(weights, { seed }) };
+}
 
 type SamplingValues = OptionValues<typeof samplingOptions> & {
   readonly pairs: string;

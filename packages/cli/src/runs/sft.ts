@@ -20,6 +20,12 @@ export const sftOptions = {
       min: 1,
       description: 'Conversations per forward pass; default --batch-size',
     },
+    'max-length': {
+      type: 'integer',
+      min: 8,
+      description:
+        'Largest number of tokens of a conversation; a longer one loses the beginning of its prompt, then the end of its answer. Default the positions of the model',
+    },
   }),
   ...optimizerOptions({ learningRate: 1e-4, schedule: 'cosine', warmup: 'a tenth of --max-steps' }),
 } as const satisfies OptionDefinitions;
@@ -30,7 +36,7 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
   const { readPairs, transcriptMessages } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
-  const { maxSteps, seed, batchSize, microBatchSize } = values;
+  const { maxSteps, seed, batchSize, microBatchSize, maxLength } = values;
   await runTraining(
     {
       stage: 'sft',
@@ -45,7 +51,7 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
         }
         const examples = answerExamples(conversations, {
           format: chatFormat(loaded.tokenizer),
-          maxTokens: loaded.model.description.maxPositions,
+          maxTokens: Math.min(maxLength ?? Infinity, loaded.model.description.maxPositions),
         });
         const settings = { ...values, model: loaded.folder };
         return { loaded, examples, settings, dispose: () => loaded.model.dispose() };
