@@ -1,30 +1,22 @@
 import { embedderOptions, embeddingOptions } from '../open/embedders.js';
 import { checkExclusive } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
-import { under } from '../shell/options.js';
+import { choice, integer, text, under } from '../shell/options.js';
 
 export const view = command({
   description: 'Lay out the prompt space in 3D: embeddings_3d.json, and a page that works without a server',
   example: 'rarefy view --pairs pairs.jsonl --out view',
   options: {
     ...under('Data', {
-      pairs: { type: 'text', valueHint: 'file', description: 'JSON Lines of pairs, whose distinct prompts are shown' },
-      prompts: { type: 'text', valueHint: 'file', description: 'JSON Lines of prompts, in place of --pairs' },
-      embeddings: {
-        type: 'text',
-        valueHint: 'file',
-        description: 'Embeddings file with a row for the id of each prompt; nothing is embedded then',
-      },
+      pairs: text('file', 'JSON Lines of pairs, whose distinct prompts are shown'),
+      prompts: text('file', 'JSON Lines of prompts, in place of --pairs'),
+      embeddings: text('file', 'Embeddings file with a row for the id of each prompt; nothing is embedded then'),
     }),
     ...embeddingOptions,
     ...under('Output', {
-      out: { type: 'text', valueHint: 'folder', required: true, description: 'Folder to write to' },
-      projector: { type: 'choice', choices: ['umap', 'pca'], default: 'umap', description: 'Layout method' },
-      seed: {
-        type: 'integer',
-        default: 0,
-        description: 'Seed of umap; the same seed and prompts give the same layout',
-      },
+      out: text('folder', 'Folder to write to', { required: true }),
+      projector: choice(['umap', 'pca'], 'Layout method', { default: 'umap' }),
+      seed: integer('Seed of umap; the same seed and prompts give the same layout', { default: 0 }),
     }),
   },
   async run({ pairs, prompts, embeddings: file, out, projector, seed, ...embedder }, context, given) {

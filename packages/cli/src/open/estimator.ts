@@ -1,7 +1,7 @@
 import { type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
 import type { KernelDensity } from '@rarefy/density';
 import { checkApplies } from '../shell/check-options.js';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, integer, number, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import {
   checkEngineOptions,
   type EngineName,
@@ -13,34 +13,15 @@ import {
 
 /** Options of the estimators, besides `--estimator`. */
 const estimatorDetails = {
-  k: {
-    type: 'integer',
+  k: integer('Number of nearest other prompts; default 10 for knn-distance, 20 for knn-similarity', { min: 1 }),
+  kernel: choice(['gaussian', 'exponential', 'angular'], 'Shape of the kernel estimator', { default: 'gaussian' }),
+  bandwidth: number('Width of the kernel; default the median distance to the 10th neighbor', { min: 0 }),
+  samples: integer('kernel: sum over the k nearest prompts (20) and this many random ones, instead of all prompts', {
     min: 1,
-    description: 'Number of nearest other prompts; default 10 for knn-distance, 20 for knn-similarity',
-  },
-  kernel: {
-    type: 'choice',
-    choices: ['gaussian', 'exponential', 'angular'],
-    default: 'gaussian',
-    description: 'Shape of the kernel estimator',
-  },
-  bandwidth: {
-    type: 'number',
-    min: 0,
-    description: 'Width of the kernel; default the median distance to the 10th neighbor',
-  },
-  samples: {
-    type: 'integer',
-    min: 1,
-    description: 'kernel: sum over the k nearest prompts (20) and this many random ones, instead of all prompts',
-  },
-  'race-rows': { type: 'integer', default: 1000, min: 1, description: 'race: rows of counters' },
-  hashes: { type: 'integer', default: 4, min: 1, max: 16, description: 'Power of race and of the angular kernel' },
-  clusters: {
-    type: 'integer',
-    min: 1,
-    description: 'cluster: number of clusters; default the square root of the number of prompts',
-  },
+  }),
+  'race-rows': integer('race: rows of counters', { default: 1000, min: 1 }),
+  hashes: integer('Power of race and of the angular kernel', { default: 4, min: 1, max: 16 }),
+  clusters: integer('cluster: number of clusters; default the square root of the number of prompts', { min: 1 }),
   ...neighborOptions,
 } as const satisfies OptionDefinitions;
 
@@ -119,14 +100,11 @@ export const estimatorNames = Object.keys(estimators) as [EstimatorName];
 
 /** How density is measured. */
 export const estimatorOptions = under('Density', {
-  estimator: {
-    type: 'choice',
-    choices: estimatorNames,
+  estimator: choice(estimatorNames, estimatorNames.map((name) => `${name}: ${estimators[name].summary}`).join('; '), {
     default: 'knn-distance',
-    description: estimatorNames.map((name) => `${name}: ${estimators[name].summary}`).join('; '),
-  },
+  }),
   ...estimatorDetails,
-  eps: { type: 'number', min: 0, description: 'Added to every density; default 0 for knn-distance, else 0.001' },
+  eps: number('Added to every density; default 0 for knn-distance, else 0.001', { min: 0 }),
 } as const satisfies OptionDefinitions);
 
 export type EstimatorValues = EstimatorDetails & OptionValues<typeof estimatorOptions>;

@@ -3,7 +3,16 @@ import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core
 import type { Completion, NamedReward } from '@rarefy/grpo';
 import { checkApplies } from '../shell/check-options.js';
 import { didYouMean } from '../shell/did-you-mean.js';
-import { isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import {
+  choice,
+  integer,
+  isCodeFile,
+  list,
+  type OptionDefinitions,
+  type OptionValues,
+  text,
+  under,
+} from '../shell/options.js';
 import { exportedFunction } from './factory.js';
 import { defined } from './policy-loss.js';
 import { serviceLimits, serviceOptions } from './service-options.js';
@@ -14,31 +23,24 @@ const limitOptions = serviceOptions('reward', {
 
 /** The rewards of `rarefy train grpo`. */
 export const rewardOptions = under('Rewards', {
-  reward: {
-    type: 'list',
-    valueHint: 'name=source:weight',
-    description:
-      'Reward: model, length, the folder of a reward model, the address of a service, or the path of a TypeScript or JavaScript file whose function scores completions; name and weight are optional. Rewards are added. Default model',
-  },
-  'reward-model': { type: 'text', valueHint: 'rm|path', default: 'rm', description: 'Reward model of --reward model' },
-  'reward-too-long': {
-    type: 'choice',
-    choices: ['cut', 'null', 'error'],
-    description:
-      'Completions that do not fit in a reward model: scored without their end (default), no reward, or an error',
-  },
-  'reward-words': { type: 'integer', default: 40, min: 1, description: 'Words that --reward length prefers' },
-  'reward-batch-size': {
-    type: 'integer',
-    min: 1,
-    description:
-      'Completions per forward pass of a reward model (default 32), or per request of a service (default 64)',
-  },
-  'reward-key-env': {
-    type: 'list',
-    valueHint: 'name=VARIABLE',
-    description: 'Environment variable with the key of the service of a reward; without a name, of all services',
-  },
+  reward: list(
+    'name=source:weight',
+    'Reward: model, length, the folder of a reward model, the address of a service, or the path of a TypeScript or JavaScript file whose function scores completions; name and weight are optional. Rewards are added. Default model',
+  ),
+  'reward-model': text('rm|path', 'Reward model of --reward model', { default: 'rm' }),
+  'reward-too-long': choice(
+    ['cut', 'null', 'error'],
+    'Completions that do not fit in a reward model: scored without their end (default), no reward, or an error',
+  ),
+  'reward-words': integer('Words that --reward length prefers', { default: 40, min: 1 }),
+  'reward-batch-size': integer(
+    'Completions per forward pass of a reward model (default 32), or per request of a service (default 64)',
+    { min: 1 },
+  ),
+  'reward-key-env': list(
+    'name=VARIABLE',
+    'Environment variable with the key of the service of a reward; without a name, of all services',
+  ),
   ...limitOptions,
 } as const satisfies OptionDefinitions);
 

@@ -1,5 +1,5 @@
 import type { HttpRewardOptions } from '@rarefy/grpo';
-import { camelCase } from '../shell/options.js';
+import { camelCase, integer } from '../shell/options.js';
 import { defined } from './policy-loss.js';
 
 const limits = {
@@ -14,7 +14,7 @@ type Limit = keyof typeof limits;
 export function serviceOptions<Prefix extends string>(prefix: Prefix, defaults: Readonly<Record<Limit, number>>) {
   const entries = Object.entries(limits).map(([name, text]) => [
     `${prefix}-${name}`,
-    { type: 'integer', min: 1, description: `${text}; default ${defaults[name as Limit].toLocaleString('en')}` },
+    integer(`${text}; default ${defaults[name as Limit].toLocaleString('en')}`, { min: 1 }),
   ]);
   type Option = { readonly type: 'integer'; readonly min: 1; readonly description: string };
   return Object.fromEntries(entries) as Readonly<Record<`${Prefix}-${Limit}`, Option>>;

@@ -2,7 +2,16 @@ import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core
 import type { Completion, Treatment } from '@rarefy/grpo';
 import { checkApplies } from '../shell/check-options.js';
 import { didYouMean } from '../shell/did-you-mean.js';
-import { isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import {
+  choice,
+  isCodeFile,
+  list,
+  number,
+  type OptionDefinitions,
+  type OptionValues,
+  text,
+  under,
+} from '../shell/options.js';
 import { called, exportedFunction } from './factory.js';
 import { defined } from './policy-loss.js';
 
@@ -16,25 +25,22 @@ const names = Object.keys(takers) as (keyof typeof takers)[];
 
 /** How `rarefy train grpo` changes rewards and advantages to keep more kinds of answers. */
 export const treatmentOptions = under('Rewards', {
-  treatment: {
-    type: 'list',
-    valueHint: 'name',
-    description: `Change rewards or advantages to keep rare answers: ${names.join(', ')}, or the path of a TypeScript or JavaScript file whose function returns a treatment. Several apply in order`,
-  },
-  'focal-gamma': { type: 'number', min: 0, description: 'Strength of focal-difficulty; default 0.5' },
-  outcome: {
-    type: 'text',
-    valueHint: 'file',
-    description: 'File whose function returns the outcome of a completion, a text; inverse-probability needs it',
-  },
-  'completion-embedder': {
-    type: 'choice',
-    choices: ['use', 'onnx', 'hash'],
-    orFile: true,
-    description: 'Embedder of completion-density, or the file of one; default use',
-  },
-  'treatment-low': { type: 'number', description: 'Smallest possible reward, of all treatments; default 0' },
-  'treatment-high': { type: 'number', description: 'Reward of a success for focal-difficulty; default 1' },
+  treatment: list(
+    'name',
+    `Change rewards or advantages to keep rare answers: ${names.join(', ')}, or the path of a TypeScript or JavaScript file whose function returns a treatment. Several apply in order`,
+  ),
+  'focal-gamma': number('Strength of focal-difficulty; default 0.5', { min: 0 }),
+  outcome: text(
+    'file',
+    'File whose function returns the outcome of a completion, a text; inverse-probability needs it',
+  ),
+  'completion-embedder': choice(
+    ['use', 'onnx', 'hash'],
+    'Embedder of completion-density, or the file of one; default use',
+    { orFile: true },
+  ),
+  'treatment-low': number('Smallest possible reward, of all treatments; default 0'),
+  'treatment-high': number('Reward of a success for focal-difficulty; default 1'),
 } as const satisfies OptionDefinitions);
 
 type TreatmentValues = OptionValues<typeof treatmentOptions> & { readonly backend: string | undefined };

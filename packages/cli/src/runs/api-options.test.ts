@@ -260,8 +260,8 @@ describe('flags reach the API', () => {
   });
 
   test('of train grpo --importance-target', async () => {
-    const [{ id }] = await promptsOf(file('pairs.jsonl'));
-    writeFileSync(file('target.jsonl'), `${JSON.stringify({ id, density: 1, weight: 4 })}\n`);
+    const [prompt] = await promptsOf(file('pairs.jsonl'));
+    writeFileSync(file('target.jsonl'), `${JSON.stringify({ id: prompt!.id, density: 1, weight: 4 })}\n`);
     const line = [...train, ...model, '--out', file('target'), '--reward', 'length', '--importance', '0.5'];
     const { values, given: names } = parseOptions(grpoOptions, [...line, '--importance-target', file('target.jsonl')]);
     await trainPolicy(values, {}, names);
@@ -289,7 +289,7 @@ describe('flags reach the API', () => {
 
 async function promptsOf(path: string) {
   const { readPairs, uniquePrompts } = await import('@rarefy/data');
-  return uniquePrompts(readPairs(path)) as Promise<[{ id: string }]>;
+  return uniquePrompts(readPairs(path));
 }
 
 describe('options that would be ignored are refused', () => {

@@ -10,7 +10,16 @@ import { openRewards, rewardOptions } from '../open/rewards.js';
 import { openRollouts, rolloutOptions } from '../open/rollouts.js';
 import { openTreatments, treatmentOptions } from '../open/treatments.js';
 import { checkExclusive } from '../shell/check-options.js';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import {
+  choice,
+  flag,
+  integer,
+  number,
+  type OptionDefinitions,
+  type OptionValues,
+  text,
+  under,
+} from '../shell/options.js';
 import { keptUntil, modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from './run-weights.js';
 
@@ -23,95 +32,71 @@ export const grpoOptions = {
   ...samplingOptions,
   ...samplerOption,
   ...under('Sampling', {
-    importance: {
-      type: 'number',
+    importance: number('Weight each draw in the loss by (uniform / its probability) ^ this: 0 not at all, 1 fully', {
       default: 0,
       min: 0,
       max: 1,
-      description: 'Weight each draw in the loss by (uniform / its probability) ^ this: 0 not at all, 1 fully',
-    },
-    'importance-target': {
-      type: 'text',
-      valueHint: 'file',
-      description: 'Weights file of the prompts, in place of uniform in --importance',
-    },
-    prefetch: {
-      type: 'integer',
+    }),
+    'importance-target': text('file', 'Weights file of the prompts, in place of uniform in --importance'),
+    prefetch: integer('Batches drawn ahead; feedback does not reach those that are drawn', { default: 0, min: 0 }),
+    'max-refills': integer('Additional batches per step, to replace groups whose rewards are all equal', {
       default: 0,
       min: 0,
-      description: 'Batches drawn ahead; feedback does not reach those that are drawn',
-    },
-    'max-refills': {
-      type: 'integer',
-      default: 0,
-      min: 0,
-      description: 'Additional batches per step, to replace groups whose rewards are all equal',
-    },
+    }),
   }),
   ...rewardOptions,
   ...under('Rewards', {
-    'scale-rewards': {
-      type: 'choice',
-      choices: ['group', 'batch', 'none'],
-      default: 'group',
-      description: 'Divide advantages by the standard deviation of the rewards of the group or batch, or not',
-    },
-    'multi-objective-aggregation': {
-      type: 'choice',
-      choices: ['sum_then_normalize', 'normalize_then_sum'],
-      default: 'sum_then_normalize',
-      description: 'Add rewards up before their advantages, or make each reward an advantage first',
-    },
+    'scale-rewards': choice(
+      ['group', 'batch', 'none'],
+      'Divide advantages by the standard deviation of the rewards of the group or batch, or not',
+      { default: 'group' },
+    ),
+    'multi-objective-aggregation': choice(
+      ['sum_then_normalize', 'normalize_then_sum'],
+      'Add rewards up before their advantages, or make each reward an advantage first',
+      { default: 'sum_then_normalize' },
+    ),
   }),
   ...treatmentOptions,
   ...under('Completions', {
-    'group-size': { type: 'integer', default: 8, min: 2, description: 'Completions per prompt' },
-    temperature: { type: 'number', default: 1, min: 0.01, description: 'Temperature of the completions' },
-    'top-k': { type: 'integer', default: 0, min: 0, description: 'Draw from this many likeliest tokens; 0: from all' },
-    'top-p': { type: 'number', default: 1, min: 0, max: 1, description: 'Draw from the likeliest tokens of this mass' },
-    'max-prompt-length': {
-      type: 'integer',
-      min: 1,
-      description:
-        'Largest number of prompt tokens; a longer one loses its beginning. Default what completions leave, at most 512',
-    },
-    'max-completion-length': {
-      type: 'integer',
-      min: 1,
-      description: 'Largest number of new tokens; default a quarter of the positions of the model, at most 256',
-    },
+    'group-size': integer('Completions per prompt', { default: 8, min: 2 }),
+    temperature: number('Temperature of the completions', { default: 1, min: 0.01 }),
+    'top-k': integer('Draw from this many likeliest tokens; 0: from all', { default: 0, min: 0 }),
+    'top-p': number('Draw from the likeliest tokens of this mass', { default: 1, min: 0, max: 1 }),
+    'max-prompt-length': integer(
+      'Largest number of prompt tokens; a longer one loses its beginning. Default what completions leave, at most 512',
+      { min: 1 },
+    ),
+    'max-completion-length': integer(
+      'Largest number of new tokens; default a quarter of the positions of the model, at most 256',
+      { min: 1 },
+    ),
   }),
   ...lossOptions,
   ...under('Loss', {
-    'mask-truncated-completions': {
-      type: 'flag',
-      description: 'Leave completions out of the loss that reach the length limit',
-    },
+    'mask-truncated-completions': flag('Leave completions out of the loss that reach the length limit'),
   }),
   ...optimizerOptions({ learningRate: 1e-5, schedule: 'constant' }),
   ...under('Training', {
-    'batch-size': { type: 'integer', default: 32, min: 1, description: 'Prompts per step' },
-    'micro-batch-size': { type: 'integer', default: 64, min: 1, description: 'Completions per forward pass' },
-    'num-iterations': { type: 'integer', default: 1, min: 1, description: 'How often a batch is learned from' },
-    'steps-per-generation': {
-      type: 'integer',
+    'batch-size': integer('Prompts per step', { default: 32, min: 1 }),
+    'micro-batch-size': integer('Completions per forward pass', { default: 64, min: 1 }),
+    'num-iterations': integer('How often a batch is learned from', { default: 1, min: 1 }),
+    'steps-per-generation': integer('Optimizer steps that share a batch: each learns from its part', {
       default: 1,
       min: 1,
-      description: 'Optimizer steps that share a batch: each learns from its part',
-    },
+    }),
   }),
   ...under('Evaluation', {
-    'eval-pairs': {
-      type: 'text',
-      valueHint: 'file',
-      description: 'Pairs whose prompts are answered every --eval-steps steps; the metrics are logged as eval_…',
-    },
-    'eval-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two evaluations' },
-    'num-generations-eval': { type: 'integer', default: 1, min: 1, description: 'Completions per evaluated prompt' },
-    'eval-batch-size': { type: 'integer', default: 16, min: 1, description: 'Evaluated prompts per batch' },
+    'eval-pairs': text(
+      'file',
+      'Pairs whose prompts are answered every --eval-steps steps; the metrics are logged as eval_…',
+    ),
+    'eval-steps': integer('Steps between two evaluations', { default: 50, min: 1 }),
+    'num-generations-eval': integer('Completions per evaluated prompt', { default: 1, min: 1 }),
+    'eval-batch-size': integer('Evaluated prompts per batch', { default: 16, min: 1 }),
   }),
   ...under('Output', {
-    'log-completions': { type: 'flag', description: 'Write the completions of every step to completions.jsonl' },
+    'log-completions': flag('Write the completions of every step to completions.jsonl'),
   }),
   ...rolloutOptions,
 } as const satisfies OptionDefinitions;

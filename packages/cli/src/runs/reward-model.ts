@@ -4,7 +4,7 @@ import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, integer, number, type OptionDefinitions, type OptionValues, text, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from './run-weights.js';
 
@@ -17,55 +17,32 @@ export const rewardModelOptions = {
   ...samplingOptions,
   ...samplerOption,
   ...under('Training', {
-    'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
-    'micro-batch-size': {
-      type: 'integer',
+    'batch-size': integer('Pairs per step', { default: 16, min: 1 }),
+    'micro-batch-size': integer('Pairs per forward pass; more need more memory, and change numbers only by rounding', {
       default: 1,
       min: 1,
-      description: 'Pairs per forward pass; more need more memory, and change numbers only by rounding',
-    },
-    'max-length': {
-      type: 'integer',
+    }),
+    'max-length': integer('Leave out pairs with a longer text, in tokens; default the positions of the model', {
       min: 8,
-      description: 'Leave out pairs with a longer text, in tokens; default the positions of the model',
-    },
-    'center-rewards-coefficient': {
-      type: 'number',
-      default: 0.01,
-      min: 0,
-      description: 'Weight of the term that keeps rewards near 0',
-    },
+    }),
+    'center-rewards-coefficient': number('Weight of the term that keeps rewards near 0', { default: 0.01, min: 0 }),
   }),
   ...under('Evaluation', {
-    'eval-share': {
-      type: 'number',
+    'eval-share': number('Share of the prompts whose pairs are held out, to evaluate on while the model trains', {
       min: 0,
       max: 1,
-      description: 'Share of the prompts whose pairs are held out, to evaluate on while the model trains',
-    },
-    'eval-pairs': {
-      type: 'text',
-      valueHint: 'file',
-      description: 'JSON Lines of pairs to evaluate on, in place of --eval-share',
-    },
-    'eval-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two evaluations' },
-    'eval-metric': {
-      type: 'choice',
-      choices: ['eval_loss', 'eval_accuracy'],
+    }),
+    'eval-pairs': text('file', 'JSON Lines of pairs to evaluate on, in place of --eval-share'),
+    'eval-steps': integer('Steps between two evaluations', { default: 50, min: 1 }),
+    'eval-metric': choice(['eval_loss', 'eval_accuracy'], 'What decides which weights are best', {
       default: 'eval_loss',
-      description: 'What decides which weights are best',
-    },
-    'load-best-model-at-end': {
-      type: 'choice',
-      choices: ['true', 'false'],
-      default: 'true',
-      description: 'Whether the run ends with the weights of the best evaluation, or with those of its last step',
-    },
-    patience: {
-      type: 'integer',
-      min: 1,
-      description: 'End the run after this many evaluations without a better one',
-    },
+    }),
+    'load-best-model-at-end': choice(
+      ['true', 'false'],
+      'Whether the run ends with the weights of the best evaluation, or with those of its last step',
+      { default: 'true' },
+    ),
+    patience: integer('End the run after this many evaluations without a better one', { min: 1 }),
   }),
   ...optimizerOptions({ learningRate: 1e-4, schedule: 'constant', weightDecay: 0 }),
 } as const satisfies OptionDefinitions;

@@ -3,7 +3,7 @@ import type { ChatPrompt } from '@rarefy/lm';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { integer, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { concatenated } from './base.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 
@@ -14,18 +14,12 @@ export const sftOptions = {
   ...adapterOptions,
   ...chatOptions,
   ...under('Training', {
-    'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
-    'micro-batch-size': {
-      type: 'integer',
-      min: 1,
-      description: 'Conversations per forward pass; default --batch-size',
-    },
-    'max-length': {
-      type: 'integer',
-      min: 8,
-      description:
-        'Largest number of tokens of a conversation; a longer one loses the beginning of its prompt, then the end of its answer. Default the positions of the model',
-    },
+    'batch-size': integer('Conversations per step', { default: 16, min: 1 }),
+    'micro-batch-size': integer('Conversations per forward pass; default --batch-size', { min: 1 }),
+    'max-length': integer(
+      'Largest number of tokens of a conversation; a longer one loses the beginning of its prompt, then the end of its answer. Default the positions of the model',
+      { min: 8 },
+    ),
   }),
   ...optimizerOptions({ learningRate: 1e-4, schedule: 'cosine', warmup: 'a tenth of --max-steps' }),
 } as const satisfies OptionDefinitions;
