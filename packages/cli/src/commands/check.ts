@@ -1,6 +1,6 @@
 import type { ComponentKind } from '@rarefy/testing';
 import { command } from '../shell/command.js';
-import { choice, text } from '../shell/options.js';
+import { choice, text } from '../shell/define-option.js';
 
 const kinds = [
   'sampler',

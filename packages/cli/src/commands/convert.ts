@@ -1,5 +1,5 @@
 import { command } from '../shell/command.js';
-import { choice, text } from '../shell/options.js';
+import { choice, text } from '../shell/define-option.js';
 
 export const convert = command({
   description: 'Write an embeddings file in another format or precision',

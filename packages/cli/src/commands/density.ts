@@ -1,12 +1,13 @@
 import type { DensityReport } from '@rarefy/density';
-import { embedderOptions, embeddingOptions } from '../open/embedders.js';
+import { checkEmbeddings, embeddingOptions } from '../open/embedders.js';
 import { checkEstimatorOptions, estimatorNames, estimatorOptions } from '../open/estimator.js';
 import { engineNames } from '../open/neighbor-engine.js';
 import type { Agreement } from '../open/prompt-weights.js';
 import { weightingOptions } from '../open/weighting.js';
 import { checkDifferentFiles, checkExclusive } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
-import { choice, integer, text, under } from '../shell/options.js';
+import { choice, integer, text } from '../shell/define-option.js';
+import { under } from '../shell/options.js';
 import { percent, table } from '../shell/text.js';
 
 export const density = command({
@@ -47,12 +48,7 @@ export const density = command({
     const { pairs, prompts, embeddings } = values;
     checkDifferentFiles({ pairs, prompts, embeddings, out, report: reportFile });
     checkExclusive(given, 'pairs', ['prompts'], 'both name the prompts');
-    checkExclusive(
-      given,
-      'embeddings',
-      [...Object.keys(embedderOptions), 'chat-template'],
-      'the file already has the rows',
-    );
+    checkEmbeddings(given);
     checkEstimatorOptions(given, values, { estimator: compare, neighbors: compareNeighbors });
     if (pairs === undefined && prompts === undefined && embeddings === undefined) {
       throw new InvalidArgumentError('give --pairs, --prompts or --embeddings.');

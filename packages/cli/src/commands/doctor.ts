@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { command } from '../shell/command.js';
-import { choice, flag } from '../shell/options.js';
+import { choice, flag } from '../shell/define-option.js';
 import { table } from '../shell/text.js';
 
 const names = ['node-gpu', 'node', 'wasm', 'cpu', 'use', 'onnx', 'neighbors-native', 'hnsw', 'faiss'] as const;
@@ -30,12 +30,8 @@ export const doctor = command({
       for (const finding of findings) console.log(JSON.stringify(finding));
       return;
     }
-    const rows = findings.map(({ purpose, library, works, detail }) => [
-      purpose,
-      library,
-      works ? 'works' : '-',
-      detail,
-    ]);
+    const state = (works: boolean) => (works ? 'works' : '-');
+    const rows = findings.map(({ purpose, library, works, detail }) => [purpose, library, state(works), detail]);
     console.log(table([['for', 'library', '', ''], ...rows]));
     if (!only) {
       const chosen = findings.find(({ purpose, works }) => works && purpose.startsWith('backend'));

@@ -1,6 +1,7 @@
 import { hubOptions } from '../open/hub.js';
 import { command } from '../shell/command.js';
-import { choice, integer, text, under } from '../shell/options.js';
+import { choice, integer, text } from '../shell/define-option.js';
+import { under } from '../shell/options.js';
 
 export const download = command({
   description: 'Collect the preference pairs of data sets in one file',

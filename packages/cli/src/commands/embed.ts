@@ -1,7 +1,8 @@
 import type { EmbedEstimate } from '@rarefy/embeddings';
 import { embeddingOptions } from '../open/embedders.js';
 import { command } from '../shell/command.js';
-import { choice, flag, integer, text, under } from '../shell/options.js';
+import { choice, flag, integer, text } from '../shell/define-option.js';
+import { under } from '../shell/options.js';
 import { table } from '../shell/text.js';
 
 export const embed = command({

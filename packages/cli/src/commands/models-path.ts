@@ -1,5 +1,5 @@
 import { command } from '../shell/command.js';
-import { text } from '../shell/options.js';
+import { text } from '../shell/define-option.js';
 
 export const modelsPath = command({
   description: 'Print the folder of a downloaded model',

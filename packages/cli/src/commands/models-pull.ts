@@ -1,6 +1,6 @@
 import { hubOptions } from '../open/hub.js';
 import { command } from '../shell/command.js';
-import { text } from '../shell/options.js';
+import { text } from '../shell/define-option.js';
 
 export const modelsPull = command({
   description: 'Download a model from a Hugging Face hub into the cache',

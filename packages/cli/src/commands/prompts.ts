@@ -1,6 +1,6 @@
 import { checkDifferentFiles } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
-import { choice, integer, number, text } from '../shell/options.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
 
 export const prompts = command({
   description: 'Extract the distinct prompts of preference pairs',

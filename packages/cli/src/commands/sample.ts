@@ -2,7 +2,8 @@ import { checkEngineOptions, neighborOptions } from '../open/neighbor-engine.js'
 import { weightingOptions } from '../open/weighting.js';
 import { checkApplies, checkDifferentFiles } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
-import { choice, integer, number, text, under } from '../shell/options.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
+import { under } from '../shell/options.js';
 
 export const sample = command({
   description: 'Sample rows without replacement, rare ones more often',

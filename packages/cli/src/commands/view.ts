@@ -1,7 +1,7 @@
-import { embedderOptions, embeddingOptions } from '../open/embedders.js';
-import { checkExclusive } from '../shell/check-options.js';
+import { checkEmbeddings, embeddingOptions } from '../open/embedders.js';
 import { command } from '../shell/command.js';
-import { choice, integer, text, under } from '../shell/options.js';
+import { choice, integer, text } from '../shell/define-option.js';
+import { under } from '../shell/options.js';
 
 export const view = command({
   description: 'Lay out the prompt space in 3D: embeddings_3d.json, and a page that works without a server',
@@ -26,12 +26,7 @@ export const view = command({
     const { writeAtomically } = await import('@rarefy/io');
     const { buildView, jsonExporter, pageExporter, pca, umap } = await import('@rarefy/viz');
     const { embeddingsOf } = await import('../open/embeddings.js');
-    checkExclusive(
-      given,
-      'embeddings',
-      [...Object.keys(embedderOptions), 'chat-template'],
-      'the file already has the rows',
-    );
+    checkEmbeddings(given);
     if ((pairs === undefined) === (prompts === undefined)) {
       throw new InvalidArgumentError('give either --pairs or --prompts.');
     }

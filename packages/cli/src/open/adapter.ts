@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
-import { flag, integer, list, number, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { flag, integer, list, number } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import type { OpenModel } from './model.js';
 
 /** What a training run changes of its model, and what it keeps in memory. */
@@ -36,8 +37,7 @@ export async function trainedModel(
     loraRank === undefined
       ? loaded.model
       : lora(loaded.model, {
-          ...{ rank: loraRank, seed, basePath: resolve(loaded.folder) },
-          ...(loraAlpha !== undefined && { alpha: loraAlpha }),
+          ...{ rank: loraRank, seed, basePath: resolve(loaded.folder), ...defined({ alpha: loraAlpha }) },
           ...(loraTargets.length > 0 && { targets: loraTargets }),
         });
   return { ...loaded, model: recompute ? recomputed(adapted) : adapted };

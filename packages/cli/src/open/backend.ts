@@ -1,6 +1,7 @@
 import type { CallOptions } from '@rarefy/core';
 import type { BackendName, ChosenBackend } from '@rarefy/lm';
-import { choice, type OptionDefinitions } from '../shell/options.js';
+import { choice } from '../shell/define-option.js';
+import type { OptionDefinitions } from '../shell/options.js';
 
 const names = ['node-gpu', 'node', 'wasm', 'cpu'] as const satisfies readonly BackendName[];
 

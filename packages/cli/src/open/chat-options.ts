@@ -1,4 +1,5 @@
-import { flag, type OptionDefinitions, text, under } from '../shell/options.js';
+import { flag, text } from '../shell/define-option.js';
+import { type OptionDefinitions, under } from '../shell/options.js';
 
 export const chatTemplateOption = {
   'chat-template': text(

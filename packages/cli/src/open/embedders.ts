@@ -1,6 +1,8 @@
 import { type CallOptions, type Embedder, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
 import type { ChatText } from '@rarefy/embedders/causal-lm';
-import { choice, integer, type OptionDefinitions, type OptionValues, text, under } from '../shell/options.js';
+import { checkExclusive } from '../shell/check-options.js';
+import { choice, integer, text } from '../shell/define-option.js';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { backendOption, openBackend } from './backend.js';
 import { chatTemplateOption } from './chat-options.js';
 import type { OpenModel } from './model.js';
@@ -161,6 +163,12 @@ export const embedderOptions = under('Model', {
   ...embedderModelOptions,
   cache: text('folder', 'Folder that keeps the rows, so that no text is embedded twice'),
 } as const satisfies OptionDefinitions);
+
+/** @throws InvalidArgumentError if `--embeddings` is given together with an option of an embedder. */
+export function checkEmbeddings(given: ReadonlySet<string>): void {
+  const embedding = [...Object.keys(embedderOptions), 'chat-template'];
+  checkExclusive(given, 'embeddings', embedding, 'the file already has the rows');
+}
 
 /** Options of the commands that only embed. */
 export const embeddingOptions = under('Model', {

@@ -1,7 +1,8 @@
 import { type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
 import type { KernelDensity } from '@rarefy/density';
 import { checkApplies } from '../shell/check-options.js';
-import { choice, integer, number, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, integer, number } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import {
   checkEngineOptions,
   type EngineName,
@@ -52,7 +53,7 @@ const estimators = {
     async open(values) {
       const { knnDistance } = await import('@rarefy/density');
       const engine = await openNeighborEngine(values, 'euclidean');
-      return { estimator: knnDistance({ ...given('k', values.k), index: () => engine.index }), engine };
+      return { estimator: knnDistance({ ...defined({ k: values.k }), index: () => engine.index }), engine };
     },
   },
   'knn-similarity': {
@@ -62,7 +63,7 @@ const estimators = {
     async open(values) {
       const { knnSimilarity } = await import('@rarefy/density');
       const engine = await openNeighborEngine(values, 'dot');
-      return { estimator: knnSimilarity({ ...given('k', values.k), index: () => engine.index }), engine };
+      return { estimator: knnSimilarity({ ...defined({ k: values.k }), index: () => engine.index }), engine };
     },
   },
   kernel: {
@@ -90,7 +91,7 @@ const estimators = {
     epsilon: 1e-3,
     async open({ clusters, seed }) {
       const { clusterDensity } = await import('@rarefy/density');
-      return { estimator: clusterDensity({ ...given('clusters', clusters), seed }) };
+      return { estimator: clusterDensity({ ...defined({ clusters }), seed }) };
     },
   },
 } as const satisfies Record<string, EstimatorEntry>;
@@ -151,10 +152,10 @@ async function openKernel(values: EstimatorDetails) {
   if (kernel === 'angular' && bandwidth !== undefined) {
     throw new InvalidArgumentError('--kernel angular has no --bandwidth; set its power with --hashes.');
   }
-  const shape = kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...given('bandwidth', bandwidth) };
+  const shape = kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...defined({ bandwidth }) };
   if (samples === undefined) return { estimator: kernelDensity(shape) };
   const engine = await openNeighborEngine(values, kernel === 'angular' ? 'cosine' : 'euclidean');
-  const near = { ...given('k', k), samples, seed, index: () => engine.index };
+  const near = { ...defined({ k }), samples, seed, index: () => engine.index };
   return { estimator: kernelDensity({ ...shape, method: 'near-and-random', ...near }), engine };
 }
 
@@ -166,9 +167,4 @@ export function estimatorDetailsOf({ estimator, engine }: OpenEstimator) {
     ...(bandwidth && { bandwidth }),
     ...(engine && { neighbors: engineDetails(engine) }),
   };
-}
-
-/** An object with the key, unless the value is undefined. */
-function given<Key extends string>(key: Key, value: number | undefined): { readonly [Name in Key]?: number } {
-  return (value === undefined ? {} : { [key]: value }) as { readonly [Name in Key]?: number };
 }

@@ -1,4 +1,5 @@
-import { type OptionDefinitions, text } from '../shell/options.js';
+import { text } from '../shell/define-option.js';
+import type { OptionDefinitions } from '../shell/options.js';
 
 /** Where a command downloads from. */
 export const hubOptions = {

@@ -2,7 +2,8 @@ import type { MeasuredRecall, Metric, NeighborIndex, Neighbors } from '@rarefy/c
 import type { Faiss } from '@rarefy/neighbors/faiss';
 import type { Usearch } from '@rarefy/neighbors/hnsw';
 import { checkApplies } from '../shell/check-options.js';
-import { choice, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice } from '../shell/define-option.js';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { withProjectLibrary } from './project-libraries.js';
 
 type RowsAs = 'float32' | 'bfloat16' | 'int8';

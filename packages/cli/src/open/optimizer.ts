@@ -1,5 +1,6 @@
 import type { AdamWOptions, Schedule, ScheduleType } from '@rarefy/lm';
-import { choice, integer, number, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, integer, number } from '../shell/define-option.js';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 interface OptimizerDefaults<Type extends ScheduleType> {
   readonly learningRate: number;

@@ -1,16 +1,8 @@
 import { InvalidArgumentError } from '@rarefy/core';
 import type { PolicyLoss } from '@rarefy/grpo';
 import { checkApplies } from '../shell/check-options.js';
-import {
-  camelCase,
-  choice,
-  flag,
-  number,
-  type OptionDefinitions,
-  type OptionValues,
-  text,
-  under,
-} from '../shell/options.js';
+import { choice, flag, number, text } from '../shell/define-option.js';
+import { camelCase, defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** Options of every loss. */
 const commonOptions = {
@@ -117,9 +109,4 @@ export async function openLoss(values: LossValues): Promise<PolicyLoss> {
     adaptiveEntropy: values.useAdaptiveEntropy ? defined(adaptive) : undefined,
   });
   return (policyLosses[values.loss] as (options: object) => PolicyLoss)(options);
-}
-
-/** Without the entries that are undefined. */
-export function defined<Values extends object>(values: Values): { [Name in keyof Values]: NonNullable<Values[Name]> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }

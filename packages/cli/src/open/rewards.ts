@@ -2,19 +2,10 @@ import { basename, extname, join } from 'node:path';
 import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
 import type { Completion, NamedReward } from '@rarefy/grpo';
 import { checkApplies } from '../shell/check-options.js';
+import { choice, integer, list, text } from '../shell/define-option.js';
 import { didYouMean } from '../shell/did-you-mean.js';
-import {
-  choice,
-  integer,
-  isCodeFile,
-  list,
-  type OptionDefinitions,
-  type OptionValues,
-  text,
-  under,
-} from '../shell/options.js';
+import { defined, isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { exportedFunction } from './factory.js';
-import { defined } from './policy-loss.js';
 import { serviceLimits, serviceOptions } from './service-options.js';
 
 const limitOptions = serviceOptions('reward', {
@@ -54,7 +45,7 @@ const takers = {
 } satisfies Parameters<typeof checkApplies>[2];
 type Kind = keyof typeof takers;
 
-export interface OpenReward extends NamedReward {
+export interface OpenReward extends Required<NamedReward> {
   /** What a resumed run must share: options, or the digest of a file's code or a model's weights. */
   readonly identity: string;
   /** Frees a model. */

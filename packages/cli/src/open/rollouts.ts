@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
 import type { GrpoTrainingOptions, WeightHandover } from '@rarefy/grpo';
-import { choice, integer, number, type OptionDefinitions, type OptionValues, text, under } from '../shell/options.js';
-import { defined } from './policy-loss.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { serviceLimits, serviceOptions } from './service-options.js';
 
 /** Where the completions of `rarefy train grpo` come from. */

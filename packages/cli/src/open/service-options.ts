@@ -1,6 +1,6 @@
 import type { HttpRewardOptions } from '@rarefy/grpo';
-import { camelCase, integer } from '../shell/options.js';
-import { defined } from './policy-loss.js';
+import { integer } from '../shell/define-option.js';
+import { camelCase, defined } from '../shell/options.js';
 
 const limits = {
   'max-concurrency': 'Requests at the same time',

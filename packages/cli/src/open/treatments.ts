@@ -1,19 +1,10 @@
 import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
 import type { Completion, Treatment } from '@rarefy/grpo';
 import { checkApplies } from '../shell/check-options.js';
+import { choice, list, number, text } from '../shell/define-option.js';
 import { didYouMean } from '../shell/did-you-mean.js';
-import {
-  choice,
-  isCodeFile,
-  list,
-  number,
-  type OptionDefinitions,
-  type OptionValues,
-  text,
-  under,
-} from '../shell/options.js';
+import { defined, isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { called, exportedFunction } from './factory.js';
-import { defined } from './policy-loss.js';
 
 /** The treatments by name, and the options that apply to each. */
 const takers = {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Weighting } from '@rarefy/core';
-import { number, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { number } from '../shell/define-option.js';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** From densities to weights. */
 export const weightingOptions = under('Sampling', {

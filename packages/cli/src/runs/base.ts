@@ -1,6 +1,7 @@
 import { type CallOptions, digest, InvalidArgumentError } from '@rarefy/core';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { integer, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { integer } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { outOption, runTraining, trainOptions } from './run-training.js';
 
 export const baseOptions = {
@@ -60,7 +61,7 @@ export async function trainBase(values: BaseValues, options: CallOptions): Promi
         lm.trainLanguageModel(loaded, {
           ...trainer,
           ...(await openOptimizer(values, Math.min(50, Math.floor(maxSteps / 10)))),
-          ...(microBatchSize !== undefined && { microBatchSize }),
+          ...defined({ microBatchSize }),
           kind: 'base',
           steps: maxSteps,
           examples: lm.windows(corpus, { length: rowLength, batchSize, seed }),

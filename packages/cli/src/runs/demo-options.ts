@@ -1,5 +1,6 @@
 import { backendOption } from '../open/backend.js';
-import { integer, number, type OptionDefinitions, text } from '../shell/options.js';
+import { integer, number, text } from '../shell/define-option.js';
+import type { OptionDefinitions } from '../shell/options.js';
 
 export const demoOptions = {
   pairs: text('file', 'JSON Lines of pairs; default the sample that comes with rarefy'),

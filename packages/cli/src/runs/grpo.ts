@@ -5,21 +5,13 @@ import type { ChatPrompt } from '@rarefy/lm';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { checkLossOptions, defined, lossOptions, openLoss } from '../open/policy-loss.js';
+import { checkLossOptions, lossOptions, openLoss } from '../open/policy-loss.js';
 import { openRewards, rewardOptions } from '../open/rewards.js';
 import { openRollouts, rolloutOptions } from '../open/rollouts.js';
 import { openTreatments, treatmentOptions } from '../open/treatments.js';
 import { checkExclusive } from '../shell/check-options.js';
-import {
-  choice,
-  flag,
-  integer,
-  number,
-  type OptionDefinitions,
-  type OptionValues,
-  text,
-  under,
-} from '../shell/options.js';
+import { choice, flag, integer, number, text } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { keptUntil, modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from './run-weights.js';
 
@@ -166,17 +158,15 @@ export async function trainPolicy(
       },
       async task({ loaded, prompts, rewards, treated, target, weighed, sampler, evaluated, reference }, trainer) {
         await weighed?.save();
-        const named = rewards.map(({ name, reward, weight }) => ({
-          name,
-          reward,
-          ...(weight !== undefined && { weight }),
-        }));
-        const { maxPromptLength, maxCompletionLength, evalSteps } = values;
+        const named = rewards.map(({ name, reward, weight }) => ({ name, reward, weight }));
+        const { maxPromptLength, maxCompletionLength, evalSteps, scaleRewards, multiObjectiveAggregation } = values;
+        const { numIterations, stepsPerGeneration, maskTruncatedCompletions } = values;
         const generation = { temperature, topK, topP, ...defined({ maxPromptLength, maxCompletionLength }) };
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
         const turnsOf = (record: PromptRecord): Omit<PromptRecord, 'prompt'> & { readonly prompt: ChatPrompt } =>
           values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
+        const questions = evaluated.map((record) => turnsOf(record).prompt);
         const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(prompts.map(turnsOf), {
           ...{ sampler, batchSize, groupSize, importance, prefetch },
           ...(target && { target: normalized(target) }),
@@ -187,31 +177,19 @@ export async function trainPolicy(
           ...generation,
           ...{ rewards: named, seed, maxRefills, microBatchSize, steps: values.maxSteps, loss: await openLoss(values) },
           ...(await openOptimizer(values)),
-          scaleRewards: values.scaleRewards,
-          multiObjectiveAggregation: values.multiObjectiveAggregation,
-          treatments: treated.treatments,
-          numIterations: values.numIterations,
-          stepsPerGeneration: values.stepsPerGeneration,
-          maskTruncatedCompletions: values.maskTruncatedCompletions,
+          ...{ scaleRewards, multiObjectiveAggregation, treatments: treated.treatments, numIterations },
+          ...{ stepsPerGeneration, maskTruncatedCompletions },
           ...(evalPairs !== undefined && {
-            evaluate: policyEvaluator(
-              loaded,
-              evaluated.map((record) => turnsOf(record).prompt),
-              {
-                ...generation,
-                rewards: named,
-                seed,
-                groupSize: values.numGenerationsEval,
-                batchSize: values.evalBatchSize,
-              },
-            ),
+            evaluate: policyEvaluator(loaded, questions, {
+              ...{ ...generation, rewards: named, seed },
+              ...{ groupSize: values.numGenerationsEval, batchSize: values.evalBatchSize },
+            }),
             evalSteps,
           }),
           ...(values.logCompletions && {
             completions: (done: number) => jsonlCompletions(join(values.out, 'completions.jsonl'), keptUntil(done)),
           }),
-          ...(weighed && { densities: weighed.density }),
-          ...(reference && { reference }),
+          ...defined({ densities: weighed?.density, reference }),
         });
         return { rareShare: weighed && drawShare(drawCounts, rarestPositions(weighed.density, 0.1)) };
       },

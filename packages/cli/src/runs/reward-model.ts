@@ -4,7 +4,8 @@ import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { choice, integer, number, type OptionDefinitions, type OptionValues, text, under } from '../shell/options.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from './run-weights.js';
 
@@ -101,8 +102,7 @@ export async function trainRm(
           ...(evaluation && {
             evaluation: { ...evaluation.options, ...(evaluation.pairs && { pairs: asTurns(evaluation.pairs) }) },
           }),
-          ...(maxLength !== undefined && { maxLength }),
-          ...(sampler && { sampler }),
+          ...defined({ maxLength, sampler }),
         });
       },
     },

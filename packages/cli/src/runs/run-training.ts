@@ -3,7 +3,8 @@ import { type CallOptions, InputError, StateMismatchError } from '@rarefy/core';
 import type { FileLoggerOptions } from '@rarefy/grpo';
 import type { ChosenBackend, LoadedModel, TrainingOptions } from '@rarefy/lm';
 import { backendOption, openBackend } from '../open/backend.js';
-import { choice, flag, integer, type OptionDefinitions, type OptionValues, text, under } from '../shell/options.js';
+import { choice, flag, integer, text } from '../shell/define-option.js';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** Options of every `rarefy train` command. */
 export const trainOptions = {

@@ -6,15 +6,8 @@ import { checkEstimatorOptions, estimatorOptions } from '../open/estimator.js';
 import type { OpenModel } from '../open/model.js';
 import { weightingOptions } from '../open/weighting.js';
 import { checkExclusive } from '../shell/check-options.js';
-import {
-  camelCase,
-  flag,
-  isCodeFile,
-  type OptionDefinitions,
-  type OptionValues,
-  text,
-  under,
-} from '../shell/options.js';
+import { flag, text } from '../shell/define-option.js';
+import { camelCase, isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** How a training run draws its prompts. Every option but `--density-aware` is one of `rarefy density`, or reads a file. */
 export const samplingOptions = {

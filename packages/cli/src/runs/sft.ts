@@ -3,7 +3,8 @@ import type { ChatPrompt } from '@rarefy/lm';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { integer, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { integer } from '../shell/define-option.js';
+import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { concatenated } from './base.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 
