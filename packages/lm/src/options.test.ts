@@ -47,6 +47,7 @@ test('a promise, a loaded model or a text in the place of another argument is na
   const weight = tf.variable(tf.zeros<tf.Rank.R2>([4, 2]));
   const forward = () => ({}) as never;
   const model = fromForwardModel({ forward }, { head: { weight }, maxPositions: 8, parameters: { weight } });
+  const tokenizer = trainBytePairTokenizer([], { vocabularySize: 262 });
   const promise = Promise.resolve({});
   const options = { maxNewTokens: 1, stopId: 0, seed: 1 };
   const wrong: Record<string, () => unknown> = {
@@ -63,6 +64,14 @@ test('a promise, a loaded model or a text in the place of another argument is na
       generate(model, ['Hello'] as never, options),
     'generate needs a list of items, got a string; give an array, such as [text]': () =>
       generate(model, 'Hello' as never, options),
+    'token 1 of prompt 0 is 4, and the ids of the model are 0 to 3; use the tokenizer of the model': () =>
+      generate(model, [Int32Array.of(3, 4)], options),
+    'token 0 of prompt 1 is -1, and the ids of the model are 0 to 3; use the tokenizer of the model': () =>
+      generate(model, [Int32Array.of(0), Int32Array.of(-1)], options),
+    'encode needs a text, got undefined': () => tokenizer.encode(undefined as never),
+    'encode needs a text, got an array': () => tokenizer.encode(['text'] as never),
+    'decode needs an array of token ids, got undefined': () => tokenizer.decode(undefined as never),
+    'decode needs an array of token ids, got a string': () => tokenizer.decode('text' as never),
     "parameter 'model' must be a tf.Variable, got an object; give the parameters of the model, model.parameters": () =>
       adamW({ model } as never, { learningRate: 1 }),
   };
