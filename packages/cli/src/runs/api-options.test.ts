@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as grpo from '@rarefy/grpo';
 import * as lm from '@rarefy/lm';
+import * as training from '@rarefy/training';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseOptions } from '../shell/parse-options.js';
 import { baseOptions } from './base.js';
@@ -13,12 +14,12 @@ import { sftOptions, trainSft } from './sft.js';
 
 /** What the commands give to the functions of the API; training is left out while it is stubbed. */
 const api = vi.hoisted(() => ({ given: {} as Record<string, unknown[]>, isStubbed: false }));
-vi.mock('@rarefy/grpo', async (importActual) => {
+const recording = vi.hoisted(() => async (importActual: () => Promise<object>) => {
   const results: Readonly<Record<string, object>> = {
     trainGrpo: { drawCounts: new Uint32Array(9) },
     trainRewardModel: { pairs: 1, tooLong: 0, steps: 1, step: 1 },
   };
-  const recorded = Object.entries(await importActual<object>()).map(([name, value]) => {
+  const recorded = Object.entries(await importActual()).map(([name, value]) => {
     if (typeof value !== 'function') return [name, value];
     const record = (...args: unknown[]) => {
       api.given[name] = [...(api.given[name] ?? []), args.at(-1)];
@@ -28,6 +29,8 @@ vi.mock('@rarefy/grpo', async (importActual) => {
   });
   return Object.fromEntries(recorded);
 });
+vi.mock('@rarefy/grpo', recording);
+vi.mock('@rarefy/training', recording);
 
 type Call = (options: object) => unknown;
 interface Api {
@@ -130,25 +133,25 @@ const apis: Readonly<Record<string, Api>> = {
   adaptiveEntropy: ofGrpo((adaptiveEntropy) => grpo.dapoLoss({ adaptiveEntropy }), {
     ...{ target: 'entropy-target', delta: 'entropy-coef-delta', min: 'entropy-coef-min', max: 'entropy-coef-max' },
   }),
-  trainRewardModel: ofRm((options) => grpo.trainRewardModel(loaded, reward, [], options as never), {
+  trainRewardModel: ofRm((options) => training.trainRewardModel(loaded, reward, [], options as never), {
     ...{ ...trainer, evaluate: 'function', evalSteps: 'function', batchSize: 'batch-size', seed: 'seed' },
     ...{ microBatchSize: 'micro-batch-size', maxLength: 'max-length', format: 'chat-template', sampler: 'sampler' },
     ...{ centerRewardsCoefficient: 'center-rewards-coefficient', evaluation: 'eval-share' },
   }),
-  evaluation: ofRm((evaluation) => grpo.trainRewardModel(loaded, reward, onePair, { ...required, evaluation }), {
+  evaluation: ofRm((evaluation) => training.trainRewardModel(loaded, reward, onePair, { ...required, evaluation }), {
     ...{ pairs: 'eval-pairs', share: 'eval-share', everySteps: 'eval-steps', metric: 'eval-metric' },
     ...{ patience: 'patience', keepBest: 'load-best-model-at-end' },
   }),
-  trainLanguageModel: ofSft((options) => lm.trainLanguageModel(loaded, options as never), {
+  trainLanguageModel: ofSft((options) => training.trainLanguageModel(loaded, options as never), {
     ...{ ...trainer, evaluate: 'function', evalSteps: 'function', microBatchSize: 'micro-batch-size' },
     ...{ kind: 'command', data: 'command', examples: 'pairs' },
   }),
-  answerExamples: ofSft((options) => lm.answerExamples([], options as never), {
+  answerExamples: ofSft((options) => training.answerExamples([], options as never), {
     ...{ format: 'chat-template', maxTokens: 'max-length' },
   }),
-  shuffled: ofSft((options) => lm.shuffled([0], options as never), { batchSize: 'batch-size', seed: 'seed' }),
+  shuffled: ofSft((options) => training.shuffled([0], options as never), { batchSize: 'batch-size', seed: 'seed' }),
   windows: {
-    call: (options) => lm.windows(new Int32Array(0), options as never),
+    call: (options) => training.windows(new Int32Array(0), options as never),
     command: baseOptions,
     flags: { length: 'row-length', batchSize: 'batch-size', seed: 'seed' },
   },
