@@ -45,7 +45,8 @@ export interface OpenTreatments {
 
 /**
  * The treatments that the options choose.
- * @throws InvalidArgumentError for an option that would be ignored, or one that is missing; InputError for a file that is not valid.
+ * @throws InvalidArgumentError for an option that would be ignored, or one that is missing; InputError for a file that is not
+ *   valid.
  */
 export async function openTreatments(
   values: TreatmentValues,
