@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@rarefy/core';
 import type { PolicyLoss } from '@rarefy/grpo';
 import { checkApplies } from '../shell/check-options.js';
-import { choice, flag, number, text } from '../shell/define-option.js';
+import { choice, flag, integer, number, text } from '../shell/define-option.js';
 import { camelCase, defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** Options of every loss. */
@@ -39,6 +39,13 @@ const commonOptions = {
   ),
 } as const satisfies OptionDefinitions;
 
+/** How the reference follows the policy. */
+const syncOptions = {
+  'sync-ref-model': flag('Mix the policy into the reference every --ref-model-sync-steps optimizer steps'),
+  'ref-model-mixup-alpha': number('Share of the policy in the new reference', { default: 0.6, min: 0, max: 1 }),
+  'ref-model-sync-steps': integer('Optimizer steps from one mix to the next', { default: 512, min: 1 }),
+} as const satisfies OptionDefinitions;
+
 const adaptiveNames = ['entropy-target', 'entropy-coef-delta', 'entropy-coef-min', 'entropy-coef-max'] as const;
 const clipping = ['epsilon', 'epsilon-high', 'delta'] as const;
 
@@ -58,6 +65,7 @@ type LossName = keyof typeof ownOptions;
 export const lossOptions = under('Loss', {
   loss: choice(Object.keys(ownOptions) as LossName[], 'Policy loss, as loss_type of TRL', { default: 'dapo' }),
   ...commonOptions,
+  ...syncOptions,
   epsilon: number('Clip the ratio below 1 - this; default 0.2', { min: 0, max: 1 }),
   'epsilon-high': number(
     'Clip the ratio above 1 + this; default --epsilon. For cispo the largest weight of a token, required',
@@ -80,10 +88,18 @@ export function checkLossOptions(given: ReadonlySet<string>, values: LossValues)
     ? {}
     : Object.fromEntries(adaptiveNames.map((name) => [name, '--use-adaptive-entropy']));
   const above0 = '--beta above 0';
-  const needsBeta = values.beta > 0 ? {} : { 'use-bias-correction-kl': above0, reference: above0 };
+  const needsBeta =
+    values.beta > 0 ? {} : { 'use-bias-correction-kl': above0, reference: above0, 'sync-ref-model': above0 };
+  const { 'sync-ref-model': _, ...ofSync } = syncOptions;
+  const needsSync = values.syncRefModel
+    ? {}
+    : Object.fromEntries(Object.keys(ofSync).map((name) => [name, '--sync-ref-model']));
   const takers = Object.entries(ownOptions).map(([name, own]) => [
     name,
-    { takes: [...own, ...Object.keys(commonOptions)], lacks: { ...lacks, ...needsBeta } },
+    {
+      takes: [...own, ...Object.keys({ ...commonOptions, ...syncOptions })],
+      lacks: { ...lacks, ...needsBeta, ...needsSync },
+    },
   ]);
   checkApplies(given, 'loss', Object.fromEntries(takers), [values.loss]);
   if (values.loss === 'cispo' && values.epsilonHigh === undefined) {

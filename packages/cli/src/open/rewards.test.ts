@@ -26,6 +26,6 @@ test.each([
 ])('--reward %s is refused', async (reward, message) => {
   const { values, given } = parseOptions(rewardOptions, ['--reward', reward]);
   await expect(openRewards(values, given)).rejects.toThrow(
-    `--reward must be model, length, the folder of a reward model, the address of a service, or a .ts or .js file; ${message}`,
+    `--reward must be model, length, recorded, the folder of a reward model, the address of a service, or a .ts or .js file; ${message}`,
   );
 });

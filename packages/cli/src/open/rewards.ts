@@ -16,7 +16,7 @@ const limitOptions = serviceOptions('reward', {
 export const rewardOptions = under('Rewards', {
   reward: list(
     'name=source:weight',
-    'Reward: model, length, the folder of a reward model, the address of a service, or the path of a TypeScript or JavaScript file whose function scores completions; name and weight are optional. Rewards are added. Default model',
+    'Reward: model, length, recorded (with --offline: 1 for a chosen and 0 for a rejected answer), the folder of a reward model, the address of a service, or the path of a TypeScript or JavaScript file whose function scores completions; name and weight are optional. Rewards are added. Default model, with --offline recorded',
   ),
   'reward-model': text('rm|path', 'Reward model of --reward model', { default: 'rm' }),
   'reward-too-long': choice(
@@ -40,6 +40,7 @@ const takers = {
   model: ofModel,
   'a folder': { takes: ofModel.takes.slice(1) },
   length: { takes: ['reward-words'] },
+  recorded: { takes: [] },
   'a service': { takes: ['reward-key-env', 'reward-batch-size', ...Object.keys(limitOptions)] },
   'a file': { takes: [] },
 } satisfies Parameters<typeof checkApplies>[2];
@@ -53,7 +54,10 @@ export interface OpenReward extends Required<NamedReward> {
 }
 
 type Opened = Pick<OpenReward, 'reward' | 'identity' | 'dispose'>;
-type RewardValues = OptionValues<typeof rewardOptions>;
+type RewardValues = OptionValues<typeof rewardOptions> & {
+  /** Whether the run learns from recorded answers; `recorded` is then the default reward, and needs it. Default false. */
+  readonly offline?: boolean;
+};
 
 /**
  * Opens the rewards of a run. The default export of a file, or its only function, is called with the completions and call options.
@@ -62,7 +66,10 @@ type RewardValues = OptionValues<typeof rewardOptions>;
  *   that is not valid.
  */
 export async function openRewards(values: RewardValues, given: ReadonlySet<string>): Promise<OpenReward[]> {
-  const parsed = (values.reward.length > 0 ? values.reward : ['model']).map(parseReward);
+  const parsed = (values.reward.length > 0 ? values.reward : [values.offline ? 'recorded' : 'model']).map(parseReward);
+  if (!values.offline && parsed.some(({ source }) => source === 'recorded')) {
+    throw new InvalidArgumentError('--reward recorded scores the answers of --pairs, so it needs --offline.');
+  }
   const kinds = await Promise.all(parsed.map(({ source }) => kindOf(source)));
   checkApplies(given, 'reward', takers, [...new Set(kinds)]);
   const rewards: OpenReward[] = [];
@@ -90,13 +97,13 @@ export function parseReward(text: string): { name: string; source: string; weigh
 const isAddress = (source: string) => /^https?:\/\//i.test(source);
 
 async function kindOf(source: string): Promise<Kind> {
-  if (source === 'model' || source === 'length') return source;
+  if (source === 'model' || source === 'length' || source === 'recorded') return source;
   if (isAddress(source)) return 'a service';
   if (isCodeFile(source)) return 'a file';
   const { fileExists } = await import('@rarefy/io');
   if (await fileExists(join(source, 'config.json'))) return 'a folder';
   throw new InvalidArgumentError(
-    `--reward must be model, length, the folder of a reward model, the address of a service, or a .ts or .js file; got ${JSON.stringify(source)}.${didYouMean(source, ['model', 'length'])}`,
+    `--reward must be model, length, recorded, the folder of a reward model, the address of a service, or a .ts or .js file; got ${JSON.stringify(source)}.${didYouMean(source, ['model', 'length', 'recorded'])}`,
   );
 }
 
@@ -107,6 +114,10 @@ const openers: Readonly<Record<Kind, (source: string, values: RewardValues, name
   async length(_, { rewardWords: target }) {
     const { lengthReward } = await import('@rarefy/grpo');
     return { reward: lengthReward({ target }), identity: `length ${target}` };
+  },
+  async recorded(source) {
+    const { recordedReward } = await import('@rarefy/grpo');
+    return { reward: recordedReward(), identity: source };
   },
   async 'a service'(url, values, name) {
     const { httpReward } = await import('@rarefy/grpo');

@@ -72,12 +72,14 @@ const apis: Readonly<Record<string, Api>> = {
   trainGrpo: ofGrpo((options) => grpo.trainGrpo(loaded, undefined as never, options as never), {
     ...{ ...trainer, ...sampling, ...lengths, evaluate: 'eval-pairs', evalSteps: 'eval-steps', seed: 'seed' },
     ...{ rewards: 'reward', loss: 'loss', reference: 'reference', rollouts: 'rollout-url' },
+    syncRefModel: 'sync-ref-model',
     ...{ samplingCorrection: 'sampling-correction', scaleRewards: 'scale-rewards', treatments: 'treatment' },
     ...{ multiObjectiveAggregation: 'multi-objective-aggregation', numIterations: 'num-iterations' },
     ...{ stepsPerGeneration: 'steps-per-generation', maskTruncatedCompletions: 'mask-truncated-completions' },
     ...{ maxRefills: 'max-refills', microBatchSize: 'micro-batch-size', format: 'chat-template' },
     ...{ densities: 'density-aware', completions: 'log-completions' },
   }),
+  recordedGroups: ofGrpo((options) => grpo.recordedGroups([], options as never), { groupSize: 'group-size' }),
   grpoLoader: ofGrpo((options) => grpo.grpoLoader([], options as never), {
     ...{ sampler: 'sampler', batchSize: 'batch-size', groupSize: 'group-size', importance: 'importance' },
     ...{ target: 'importance-target', prefetch: 'prefetch', signal: 'function' },

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
-import type { PromptRecord } from '@rarefy/data';
+import { type CallOptions, InvalidArgumentError, warn } from '@rarefy/core';
+import type { Pair } from '@rarefy/data';
+import type { RecordedAnswer } from '@rarefy/grpo';
 import type { ChatPrompt } from '@rarefy/tokenizers';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
@@ -17,6 +18,9 @@ import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from '
 
 export const grpoOptions = {
   ...trainOptions,
+  ...under('Data', {
+    offline: flag('Learn from the chosen and rejected answers of --pairs, and generate none'),
+  }),
   ...outOption('grpo'),
   ...modelOption,
   ...adapterOptions,
@@ -51,7 +55,10 @@ export const grpoOptions = {
   }),
   ...treatmentOptions,
   ...under('Completions', {
-    'group-size': integer('Completions per prompt', { default: 8, min: 2 }),
+    'group-size': integer(
+      'Completions per prompt; default 8, with --offline 2. Then prompts with fewer answers are left out',
+      { min: 2 },
+    ),
     temperature: number('Temperature of the completions', { default: 1, min: 0.01 }),
     'top-k': integer('Draw from this many likeliest tokens; 0: from all', { default: 0, min: 0 }),
     'top-p': number('Draw from the likeliest tokens of this mass', { default: 1, min: 0, max: 1 }),
@@ -95,6 +102,11 @@ export const grpoOptions = {
 
 type GrpoValues = OptionValues<typeof grpoOptions>;
 
+/** The record with its prompt as turns, if prompts are transcripts. */
+type TurnsOf = <Row extends { readonly prompt: string }>(
+  record: Row,
+) => Omit<Row, 'prompt'> & { readonly prompt: ChatPrompt };
+
 /**
  * Trains a policy: pairs → prompts → weights → sampler → loader → GRPO.
  * @returns the share of draws of the 10 % rarest prompts, if densities were measured
@@ -112,23 +124,38 @@ export async function trainPolicy(
   const { uniformSampler } = await import('@rarefy/samplers');
   const { checkpointFolder, modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
-  const { seed, batchSize, groupSize, prefetch, maxRefills, temperature, topK, topP, microBatchSize } = values;
-  const { evalPairs, importanceTarget } = values;
-  const rollouts = await openRollouts(values, given);
+  const { seed, batchSize, prefetch, maxRefills, temperature, topK, topP, microBatchSize } = values;
+  const { evalPairs, importanceTarget, offline } = values;
+  const { groupSize = offline ? 2 : 8 } = values;
+  const turnsOf: TurnsOf = (record) =>
+    values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
+  const served = await openRollouts(values, given);
   return runTraining(
     {
       stage: 'grpo',
       values,
-      shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
+      shown: offline
+        ? ['loss', 'kl', 'completions/clipped_ratio', 'sampling/coverage']
+        : ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
         const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
-        const prompts = await uniquePrompts(readPairs(values.pairs, options));
+        const unique = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values, given);
+        if (evalPairs !== undefined && rewards.some(({ identity }) => identity === 'recorded')) {
+          throw new InvalidArgumentError(
+            '--eval-pairs scores generated answers, and --reward recorded only recorded ones; give another --reward, or drop --eval-pairs.',
+          );
+        }
         const treated = await openTreatments(values, given, options);
-        const ids = prompts.map(({ id }) => id);
-        const target = importanceTarget === undefined ? undefined : (await readWeights(importanceTarget, ids)).weights;
-        const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
-        const drawn = await openRunSampler(values, prompts.length, weighed?.weights);
+        const ids = unique.map(({ id }) => id);
+        const targets = importanceTarget === undefined ? undefined : (await readWeights(importanceTarget, ids)).weights;
+        const weighed = await openRunWeights(unique, values, given, { languageModel: opened, isContinued }, options);
+        const recorded = offline ? await openRecorded(values.pairs, groupSize, turnsOf, options) : undefined;
+        const prompts = recorded?.prompts ?? unique.map(turnsOf);
+        const take = (column: Float64Array | undefined) =>
+          recorded && column ? Float64Array.from(recorded.positions, (position) => column[position]!) : column;
+        const [weights, density, target] = [take(weighed?.weights), take(weighed?.density), take(targets)];
+        const drawn = await openRunSampler(values, prompts.length, weights);
         const sampler = drawn.sampler ?? uniformSampler(prompts.length, { seed });
         const policy = await trainedModel(opened, values);
         const evaluated = evalPairs === undefined ? [] : await uniquePrompts(readPairs(evalPairs, options));
@@ -139,8 +166,9 @@ export async function trainPolicy(
         const other = named === undefined ? undefined : await load(await checkpointFolder(named));
         const reference = beta > 0 ? (other ?? (await start())) : undefined;
         return {
-          ...{ loaded: policy, prompts, rewards, treated, target, weighed, sampler, evaluated, reference },
-          settings: { ...values, model: policy.folder },
+          ...{ loaded: policy, prompts, density, recorded, rewards, treated, target, weighed, sampler, evaluated },
+          reference,
+          settings: { ...values, groupSize, model: policy.folder },
           fixed: {
             ...(values.transcripts && { transcripts: true }),
             ...weighed?.fixed,
@@ -156,29 +184,30 @@ export async function trainPolicy(
           },
         };
       },
-      async task({ loaded, prompts, rewards, treated, target, weighed, sampler, evaluated, reference }, trainer) {
+      async task(opened, trainer) {
+        const { loaded, prompts, density, recorded, rewards, treated, target, weighed, sampler, evaluated, reference } =
+          opened;
         await weighed?.save();
         const named = rewards.map(({ name, reward, weight }) => ({ name, reward, weight }));
         const { maxPromptLength, maxCompletionLength, evalSteps, scaleRewards, multiObjectiveAggregation } = values;
-        const { numIterations, stepsPerGeneration, maskTruncatedCompletions } = values;
+        const { numIterations, stepsPerGeneration, refModelMixupAlpha: mixupAlpha } = values;
         const generation = { temperature, topK, topP, ...defined({ maxPromptLength, maxCompletionLength }) };
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
-        const turnsOf = (record: PromptRecord): Omit<PromptRecord, 'prompt'> & { readonly prompt: ChatPrompt } =>
-          values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
         const questions = evaluated.map((record) => turnsOf(record).prompt);
-        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(prompts.map(turnsOf), {
+        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(prompts, {
           ...{ sampler, batchSize, groupSize, importance, prefetch },
           ...(target && { target: normalized(target) }),
         });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
-          ...rollouts,
+          ...(recorded ? { rollouts: recorded.rollouts, samplingCorrection: false } : served),
           ...generation,
           ...{ rewards: named, seed, maxRefills, microBatchSize, steps: values.maxSteps, loss: await openLoss(values) },
           ...(await openOptimizer(values)),
           ...{ scaleRewards, multiObjectiveAggregation, treatments: treated.treatments, numIterations },
-          ...{ stepsPerGeneration, maskTruncatedCompletions },
+          ...{ stepsPerGeneration, ...(values.maskTruncatedCompletions && { maskTruncatedCompletions: true }) },
+          ...(values.syncRefModel && { syncRefModel: { mixupAlpha, syncSteps: values.refModelSyncSteps } }),
           ...(evalPairs !== undefined && {
             evaluate: policyEvaluator(loaded, questions, {
               ...{ ...generation, rewards: named, seed },
@@ -189,9 +218,9 @@ export async function trainPolicy(
           ...(values.logCompletions && {
             completions: (done: number) => jsonlCompletions(join(values.out, 'completions.jsonl'), keptUntil(done)),
           }),
-          ...defined({ densities: weighed?.density, reference }),
+          ...defined({ densities: density, reference }),
         });
-        return { rareShare: weighed && drawShare(drawCounts, rarestPositions(weighed.density, 0.1)) };
+        return { rareShare: density && drawShare(drawCounts, rarestPositions(density, 0.1)) };
       },
     },
     options,
@@ -207,11 +236,28 @@ function checkTraining(values: GrpoValues, given: ReadonlySet<string>): void {
     ['scale-rewards'],
     'normalize_then_sum scales each reward by its group and then the batch',
   );
+  checkExclusive(given, 'offline', ['rollout-url', 'top-k', 'top-p'], 'recorded answers are not generated');
   if (values.importance === 0 && given.has('importance-target'))
     throw new InvalidArgumentError('--importance-target needs --importance above 0.');
   const ofEvaluation = ['eval-steps', 'num-generations-eval', 'eval-batch-size'];
   const ignored = given.has('eval-pairs') ? undefined : ofEvaluation.find((name) => given.has(name));
   if (ignored) throw new InvalidArgumentError(`--${ignored} needs --eval-pairs, the prompts to answer.`);
+}
+
+/** The answers of the pairs, for each prompt with at least `groupSize`, and the positions of these prompts among all. */
+async function openRecorded(file: string, groupSize: number, turnsOf: TurnsOf, options: CallOptions) {
+  const { recordedGroups, recordedPairs } = await import('@rarefy/grpo');
+  const { readPairs } = await import('@rarefy/data');
+  const pairs: Pair[] = [];
+  for await (const pair of readPairs(file, options)) pairs.push(pair);
+  const all = recordedPairs(pairs) as readonly { prompt: string; answers: readonly RecordedAnswer[] }[];
+  const { prompts, leftOut, rollouts } = recordedGroups(all.map(turnsOf), { groupSize });
+  if (leftOut > 0) {
+    const message = `${leftOut} of ${all.length} prompts have fewer than ${groupSize} different answers; they are left out`;
+    warn(options.onEvent, { task: 'grpo', code: 'prompts-left-out', message });
+  }
+  const positions = all.flatMap(({ answers }, position) => (answers.length >= groupSize ? [position] : []));
+  return { prompts, positions, rollouts };
 }
 
 /** Probabilities in proportion to weights. */
