@@ -28,14 +28,28 @@ export function batchMatMul(call: KernelCall, original: tf.KernelFunc): tf.Tenso
 
   // Read the offsets each time: an allocation may grow, and so move, the heap.
   const offset = (tensor: tf.TensorInfo) => wasm.dataIdMap.get(tensor.dataId).memoryOffset;
-  const product = (index: number): tf.TensorInfo => {
-    const left = operand(wasm, offset(a) + 4 * (batchA === 1 ? 0 : index * sizeA), rowsA, colsA, transposeA);
-    const right = operand(wasm, offset(b) + 4 * (batchB === 1 ? 0 : index * sizeB), rowsB, colsB, transposeB);
-    const result = original({
-      inputs: { a: left.tensor, b: right.tensor },
+  const fastProduct = (a: tf.TensorInfo, b: tf.TensorInfo) =>
+    original({
+      inputs: { a, b },
       backend: call.backend,
       attrs: { transposeA: false, transposeB: false },
     } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
+  // One product with a large transposed right side is a product of that side, transposed: only small matrices are copied then.
+  const isSwapped = transposeB && batchA === 1 && batchB === 1 && sizeA + rows * cols < sizeB;
+  const product = (index: number): tf.TensorInfo => {
+    if (isSwapped) {
+      const right = operand(wasm, offset(a), rowsA, colsA, !transposeA);
+      const left = operand(wasm, offset(b), rowsB, colsB, false);
+      const transposed = fastProduct(left.tensor, right.tensor);
+      left.release();
+      right.release();
+      const { tensor } = operand(wasm, offset(transposed), cols, rows, true);
+      wasm.disposeData(transposed.dataId);
+      return tensor;
+    }
+    const left = operand(wasm, offset(a) + 4 * (batchA === 1 ? 0 : index * sizeA), rowsA, colsA, transposeA);
+    const right = operand(wasm, offset(b) + 4 * (batchB === 1 ? 0 : index * sizeB), rowsB, colsB, transposeB);
+    const result = fastProduct(left.tensor, right.tensor);
     left.release();
     right.release();
     return result;
