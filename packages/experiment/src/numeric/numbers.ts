@@ -1,4 +1,4 @@
-import { checkFinite, described, InvalidArgumentError } from '@rarefy/core';
+import { checkFinite, described, InvalidArgumentError, shown } from '@rarefy/core';
 
 /** @throws InvalidArgumentError if `values` is not an array of at least `least` numbers; NotFiniteError for NaN or infinity. */
 export function checkValues(name: string, values: ArrayLike<number>, least: number): void {
@@ -18,14 +18,14 @@ function noun(count: number): string {
 /** @throws InvalidArgumentError if `value` is not strictly between 0 and 1. The message starts with `name`. */
 export function checkOpenUnit(name: string, value: number): void {
   if (value > 0 && value < 1) return;
-  throw new InvalidArgumentError(`${name} must be a number between 0 and 1, both excluded, got ${String(value)}`);
+  throw new InvalidArgumentError(`${name} must be a number between 0 and 1, both excluded, got ${shown(value)}`);
 }
 
 /** @throws InvalidArgumentError if `value` is not one of `known`. The message starts with `name`. */
 export function checkOneOf<Value extends string>(name: string, value: Value, known: readonly Value[]): void {
   if (known.includes(value)) return;
   const list = known.map((entry) => JSON.stringify(entry)).join(', ');
-  throw new InvalidArgumentError(`${name} must be one of ${list}, got ${JSON.stringify(value)}`);
+  throw new InvalidArgumentError(`${name} must be one of ${list}, got ${shown(value)}`);
 }
 
 export function sumOf(values: ArrayLike<number>): number {
