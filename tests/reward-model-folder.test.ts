@@ -17,7 +17,7 @@ import {
 } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pythonHas, runPython } from './support/python.js';
+import { runPython, withoutModules } from './support/python.js';
 
 const texts = ['a short answer', 'one that is much longer than the others, by far', 'no', 'maybe so'];
 const tokenizer = trainBytePairTokenizer(texts, { vocabularySize: 300 });
@@ -109,8 +109,8 @@ test('a family that transformers cannot classify with keeps its architecture', a
   reward.dispose();
 });
 
-const hasTransformers = pythonHas('torch', 'transformers');
-describe.skipIf(!hasTransformers)('against transformers', { timeout: 300_000 }, () => {
+const reason = withoutModules('torch', 'transformers');
+describe.skipIf(reason !== '')(`against transformers${reason}`, { timeout: 300_000 }, () => {
   test.each(Object.entries(configs))('%s: the same rewards in both directions', async (_, config) => {
     const reward = newReward(config);
     const [own, theirs] = [join(folder, 'own'), join(folder, 'theirs')];
