@@ -2,16 +2,8 @@
 // request per line from stdin and answers each with one line; see `answers`.
 import { createInterface } from 'node:readline';
 import { dapoLoss } from '@rarefy/grpo';
-import {
-  accumulateGradients,
-  activate,
-  adamW,
-  generate,
-  initialWeights,
-  languageModel,
-  recomputed,
-  tokenStatistics,
-} from '@rarefy/lm';
+import { activate, generate, initialWeights, languageModel, recomputed, tokenStatistics } from '@rarefy/lm';
+import { accumulateGradients, adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { peakBytes } from '../memory/peak-bytes.mjs';
 import { config, problem, promptLength, rows } from './problem.mjs';
