@@ -20,12 +20,14 @@ export {
 export { mendWasmKernels } from './backend/mend-wasm-kernels.js';
 export { checkpointFolders, checkpointsName } from './checkpoint/checkpoint-folders.js';
 export {
+  assignFile,
   assignWeights,
   type LoadedModel,
   loadLanguageModel,
   loadWeights,
   type SavedModel,
   saveLanguageModel,
+  tensorsOf,
 } from './checkpoint/model-folder.js';
 export type {
   CausalLanguageModel,

@@ -41,6 +41,27 @@ const commonOptions = {
   },
 } as const satisfies OptionDefinitions;
 
+/** How the reference follows the policy. */
+const syncOptions = {
+  'sync-ref-model': {
+    type: 'flag',
+    description: 'Mix the policy into the reference of --beta every --ref-model-sync-steps optimizer steps',
+  },
+  'ref-model-mixup-alpha': {
+    type: 'number',
+    default: 0.6,
+    min: 0,
+    max: 1,
+    description: 'Share of the policy in the new reference',
+  },
+  'ref-model-sync-steps': {
+    type: 'integer',
+    default: 512,
+    min: 1,
+    description: 'Optimizer steps from one mix to the next',
+  },
+} as const satisfies OptionDefinitions;
+
 const adaptiveNames = ['entropy-target', 'entropy-coef-delta', 'entropy-coef-min', 'entropy-coef-max'] as const;
 const clipping = ['epsilon', 'epsilon-high', 'delta'] as const;
 
@@ -65,6 +86,7 @@ export const lossOptions = under('Loss', {
     description: 'Policy loss, as loss_type of TRL',
   },
   ...commonOptions,
+  ...syncOptions,
   epsilon: { type: 'number', min: 0, max: 1, description: 'Clip the ratio below 1 - this; default 0.2' },
   'epsilon-high': {
     type: 'number',
@@ -99,10 +121,20 @@ export function checkLossOptions(given: ReadonlySet<string>, values: LossValues)
   const lacks = values.useAdaptiveEntropy
     ? {}
     : Object.fromEntries(adaptiveNames.map((name) => [name, '--use-adaptive-entropy']));
-  const needsBeta = values.beta > 0 ? {} : { 'use-bias-correction-kl': '--beta above 0' };
+  const needsBeta =
+    values.beta > 0 ? {} : { 'use-bias-correction-kl': '--beta above 0', 'sync-ref-model': '--beta above 0' };
+  const needsSync = Object.fromEntries(
+    (values.syncRefModel ? [] : ['ref-model-mixup-alpha', 'ref-model-sync-steps']).map((name) => [
+      name,
+      '--sync-ref-model',
+    ]),
+  );
   const takers = Object.entries(ownOptions).map(([name, own]) => [
     name,
-    { takes: [...own, ...Object.keys(commonOptions)], lacks: { ...lacks, ...needsBeta } },
+    {
+      takes: [...own, ...Object.keys({ ...commonOptions, ...syncOptions })],
+      lacks: { ...lacks, ...needsBeta, ...needsSync },
+    },
   ]);
   checkApplies(given, 'loss', Object.fromEntries(takers), [values.loss]);
   if (values.loss === 'cispo' && values.epsilonHigh === undefined) {

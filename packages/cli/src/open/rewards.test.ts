@@ -19,5 +19,5 @@ test.each([
   ['reward.py', 'got "reward.py".'],
 ])('--reward %s is refused', async (reward, message) => {
   const failed = openRewards({ reward: [reward], rewardModel: 'rm', rewardWords: 10 });
-  await expect(failed).rejects.toThrow(`--reward must be model, length, or a .ts or .js file; ${message}`);
+  await expect(failed).rejects.toThrow(`--reward must be model, length, recorded, or a .ts or .js file; ${message}`);
 });

@@ -1,6 +1,6 @@
 import { basename, extname } from 'node:path';
 import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
-import { type Completion, lengthReward, type NamedReward, rewardModelReward } from '@rarefy/grpo';
+import { type Completion, lengthReward, type NamedReward, recordedReward, rewardModelReward } from '@rarefy/grpo';
 import { loadLanguageModel, rewardModel, weightsDigest } from '@rarefy/lm';
 import { didYouMean } from '../shell/did-you-mean.js';
 import { isCodeFile } from '../shell/options.js';
@@ -16,10 +16,12 @@ export interface OpenReward extends NamedReward {
 }
 
 export interface RewardValues {
-  /** Each `model`, `length` or the path of a file, as in `name=./reward.ts:0.5`; name and weight are optional. */
+  /** Each `model`, `length`, `recorded` or the path of a file, as in `name=./reward.ts:0.5`; name and weight are optional. */
   readonly reward: readonly string[];
   readonly rewardModel: string;
   readonly rewardWords: number;
+  /** Whether the run learns from recorded answers; `recorded` is then the default reward, and needs it. Default false. */
+  readonly offline?: boolean;
 }
 
 /**
@@ -27,10 +29,14 @@ export interface RewardValues {
  * It returns one number per completion, or a promise of them.
  * @throws InvalidArgumentError if two rewards have the same name; InputError for a file or a model that is not valid.
  */
-export async function openRewards({ reward, rewardModel: folder, rewardWords }: RewardValues): Promise<OpenReward[]> {
+export async function openRewards(values: RewardValues): Promise<OpenReward[]> {
+  const { reward, rewardModel: folder, rewardWords, offline = false } = values;
   const rewards: OpenReward[] = [];
-  for (const text of reward.length > 0 ? reward : ['model']) {
+  for (const text of reward.length > 0 ? reward : [offline ? 'recorded' : 'model']) {
     const { name, source, weight } = parseReward(text);
+    if (source === 'recorded' && !offline) {
+      throw new InvalidArgumentError('--reward recorded scores the answers of --pairs, so it needs --offline.');
+    }
     if (rewards.some((other) => other.name === name)) {
       throw new InvalidArgumentError(
         `two rewards have the name ${name}; name them apart, as in --reward NAME=${source}`,
@@ -41,7 +47,9 @@ export async function openRewards({ reward, rewardModel: folder, rewardWords }: 
         ? await openRewardModel(folder)
         : source === 'length'
           ? { reward: lengthReward({ target: rewardWords }), identity: `length ${rewardWords}` }
-          : await openRewardFile(source);
+          : source === 'recorded'
+            ? { reward: recordedReward(), identity: source }
+            : await openRewardFile(source);
     rewards.push({ name, weight, ...opened });
   }
   return rewards;
@@ -72,7 +80,7 @@ async function openRewardModel(named: string): Promise<Pick<OpenReward, 'reward'
 async function openRewardFile(file: string): Promise<Pick<OpenReward, 'reward' | 'identity'>> {
   if (!isCodeFile(file)) {
     throw new InvalidArgumentError(
-      `--reward must be model, length, or a .ts or .js file; got ${JSON.stringify(file)}.${didYouMean(file, ['model', 'length'])}`,
+      `--reward must be model, length, recorded, or a .ts or .js file; got ${JSON.stringify(file)}.${didYouMean(file, ['model', 'length', 'recorded'])}`,
     );
   }
   const imported = await importFile(file);

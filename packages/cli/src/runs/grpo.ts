@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
-import type { PromptRecord } from '@rarefy/data';
+import { type CallOptions, InvalidArgumentError, warn } from '@rarefy/core';
+import type { Pair, WeightColumns } from '@rarefy/data';
+import type { RecordedAnswer } from '@rarefy/grpo';
 import type { ChatPrompt } from '@rarefy/tokenizers';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
@@ -14,6 +15,12 @@ import { openRunWeights, samplingOptions } from './run-weights.js';
 
 export const grpoOptions = {
   ...trainOptions,
+  ...under('Data', {
+    offline: {
+      type: 'flag',
+      description: 'Learn from the chosen and rejected answers of --pairs, and generate none',
+    },
+  }),
   ...outOption('grpo'),
   ...modelOption,
   ...adapterOptions,
@@ -45,7 +52,7 @@ export const grpoOptions = {
       type: 'list',
       valueHint: 'name=path:weight',
       description:
-        'Reward: model, length, or the path of a TypeScript or JavaScript file whose function scores completions; name and weight are optional. Rewards are added. Default model',
+        'Reward: model, length, recorded (with --offline: 1 for a chosen and 0 for a rejected answer), or the path of a TypeScript or JavaScript file whose function scores completions; name and weight are optional. Rewards are added. Default model, with --offline recorded',
     },
     'reward-model': {
       type: 'text',
@@ -79,7 +86,11 @@ export const grpoOptions = {
     },
   }),
   ...under('Completions', {
-    'group-size': { type: 'integer', default: 8, min: 2, description: 'Completions per prompt' },
+    'group-size': {
+      type: 'integer',
+      min: 2,
+      description: 'Completions per prompt; default 8, with --offline 2. Then prompts with fewer answers are left out',
+    },
     temperature: { type: 'number', default: 1, min: 0.01, description: 'Temperature of the completions' },
     'top-k': { type: 'integer', default: 0, min: 0, description: 'Draw from this many likeliest tokens; 0: from all' },
     'top-p': { type: 'number', default: 1, min: 0, max: 1, description: 'Draw from the likeliest tokens of this mass' },
@@ -131,6 +142,11 @@ export const grpoOptions = {
 
 type GrpoValues = OptionValues<typeof grpoOptions>;
 
+/** The record with its prompt as turns, if prompts are transcripts. */
+type TurnsOf = <Row extends { readonly prompt: string }>(
+  record: Row,
+) => Omit<Row, 'prompt'> & { readonly prompt: ChatPrompt };
+
 /**
  * Trains a policy: pairs → prompts → weights → sampler → loader → GRPO.
  * @returns the share of draws of the 10 % rarest prompts, if densities were measured
@@ -150,27 +166,39 @@ export async function trainPolicy(
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
   const { openRewards } = await import('../open/rewards.js');
-  const { seed, batchSize, groupSize, maxRefills, temperature, topK, topP, microBatchSize, evalPairs } = values;
-  const rollouts = await openRollouts(values, given);
+  const { seed, batchSize, maxRefills, temperature, topK, topP, microBatchSize, evalPairs, offline } = values;
+  const { groupSize = offline ? 2 : 8 } = values;
+  const turnsOf: TurnsOf = (record) =>
+    values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
+  const served = await openRollouts(values, given);
   return runTraining(
     {
       stage: 'grpo',
       values,
-      shown: ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
+      shown: offline
+        ? ['loss', 'kl', 'completions/clipped_ratio', 'sampling/coverage']
+        : ['reward', 'reward_std', 'loss', 'completions/mean_length', 'sampling/coverage'],
       async open(isContinued) {
         const opened = await openModel(await modelFolder(values.model), options, values.chatTemplate);
-        const prompts = await uniquePrompts(readPairs(values.pairs, options));
+        const unique = await uniquePrompts(readPairs(values.pairs, options));
         const rewards = await openRewards(values);
-        const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
-        const { sampler, digest } = await policySampler(values, prompts.length, weighed?.weights);
+        if (evalPairs !== undefined && rewards.some(({ identity }) => identity === 'recorded')) {
+          throw new InvalidArgumentError(
+            '--eval-pairs scores generated answers, and --reward recorded only recorded ones; give another --reward, or drop --eval-pairs.',
+          );
+        }
+        const weighed = await openRunWeights(unique, values, given, { languageModel: opened, isContinued }, options);
+        const recorded = offline ? await openRecorded(values.pairs, groupSize, turnsOf, options) : undefined;
+        const { prompts, weights, density } = drawnFrom(unique.map(turnsOf), weighed, recorded);
+        const { sampler, digest } = await policySampler(values, prompts.length, weights);
         const policy = await trainedModel(opened, values);
         const evaluated = evalPairs === undefined ? [] : await uniquePrompts(readPairs(evalPairs, options));
         // With the adapter off, the policy is the model that it started from.
         const start = async () => policy.model.adapter?.base ?? (await loadLanguageModel(policy.folder)).model;
         const reference = values.beta > 0 ? await start() : undefined;
         return {
-          ...{ loaded: policy, prompts, rewards, weighed, sampler, evaluated, reference },
-          settings: { ...values, model: policy.folder },
+          ...{ loaded: policy, prompts, density, recorded, rewards, weighed, sampler, evaluated, reference },
+          settings: { ...values, groupSize, model: policy.folder },
           fixed: {
             ...(values.transcripts && { transcripts: true }),
             ...weighed?.fixed,
@@ -184,7 +212,7 @@ export async function trainPolicy(
           },
         };
       },
-      async task({ loaded, prompts, rewards, weighed, sampler, evaluated, reference }, trainer) {
+      async task({ loaded, prompts, density, recorded, rewards, weighed, sampler, evaluated, reference }, trainer) {
         await weighed?.save();
         const named = rewards.map(({ name, reward, weight }) => ({
           name,
@@ -195,17 +223,10 @@ export async function trainPolicy(
         const generation = { temperature, topK, topP, ...defined({ maxPromptLength, maxCompletionLength }) };
         // Importance needs the probability of each draw, which not every sampler reports.
         const importance = values.importance === 0 ? 'none' : { beta: values.importance };
-        const turnsOf = (record: PromptRecord): Omit<PromptRecord, 'prompt'> & { readonly prompt: ChatPrompt } =>
-          values.transcripts ? { ...record, prompt: transcriptMessages(record.prompt) } : record;
-        const loader = grpoLoader<{ readonly prompt: ChatPrompt }>(prompts.map(turnsOf), {
-          sampler,
-          batchSize,
-          groupSize,
-          importance,
-        });
+        const loader = grpoLoader(prompts, { sampler, batchSize, groupSize, importance });
         const { drawCounts } = await trainGrpo(loaded, loader, {
           ...trainer,
-          ...rollouts,
+          ...(recorded ? { rollouts: recorded.rollouts, samplingCorrection: false } : served),
           ...generation,
           ...{ rewards: named, seed, maxRefills, microBatchSize, steps: values.maxSteps, loss: await openLoss(values) },
           ...(await openOptimizer(values)),
@@ -214,7 +235,7 @@ export async function trainPolicy(
           ...(gamma !== undefined && { treatments: [focalDifficulty({ gamma })] }),
           numIterations: values.numIterations,
           stepsPerGeneration: values.stepsPerGeneration,
-          maskTruncatedCompletions: values.maskTruncatedCompletions,
+          ...(values.maskTruncatedCompletions && { maskTruncatedCompletions: true }),
           ...(evalPairs !== undefined && {
             evaluate: policyEvaluator(
               loaded,
@@ -226,10 +247,13 @@ export async function trainPolicy(
           ...(values.logCompletions && {
             completions: (done: number) => jsonlCompletions(join(values.out, 'completions.jsonl'), keptUntil(done)),
           }),
-          ...(weighed && { densities: weighed.density }),
+          ...(density && { densities: density }),
           ...(reference && { reference }),
+          ...(values.syncRefModel && {
+            syncRefModel: { mixupAlpha: values.refModelMixupAlpha, syncSteps: values.refModelSyncSteps },
+          }),
         });
-        return { rareShare: weighed && drawShare(drawCounts, rarestPositions(weighed.density, 0.1)) };
+        return { rareShare: density && drawShare(drawCounts, rarestPositions(density, 0.1)) };
       },
     },
     options,
@@ -245,8 +269,39 @@ function checkTraining(values: GrpoValues, given: ReadonlySet<string>): void {
     ['scale-rewards'],
     'normalize_then_sum scales each reward by its group and then the batch',
   );
+  checkExclusive(given, 'offline', ['rollout-url', 'top-k', 'top-p'], 'recorded answers are not generated');
   const ignored = ['eval-steps', 'num-generations-eval'].find((name) => given.has(name) && !given.has('eval-pairs'));
   if (ignored) throw new InvalidArgumentError(`--${ignored} needs --eval-pairs, the prompts to answer.`);
+}
+
+/** The answers of the pairs, for each prompt with at least `groupSize`, and the positions of these prompts among all. */
+async function openRecorded(file: string, groupSize: number, turnsOf: TurnsOf, options: CallOptions) {
+  const { recordedGroups, recordedPairs } = await import('@rarefy/grpo');
+  const { readPairs } = await import('@rarefy/data');
+  const pairs: Pair[] = [];
+  for await (const pair of readPairs(file, options)) pairs.push(pair);
+  const all = recordedPairs(pairs) as readonly { prompt: string; answers: readonly RecordedAnswer[] }[];
+  const { prompts, leftOut, rollouts } = recordedGroups(all.map(turnsOf), { groupSize });
+  if (leftOut > 0) {
+    const message = `${leftOut} of ${all.length} prompts have fewer than ${groupSize} different answers; they are left out`;
+    warn(options.onEvent, { task: 'grpo', code: 'prompts-left-out', message });
+  }
+  const positions = all.flatMap(({ answers }, position) => (answers.length >= groupSize ? [position] : []));
+  return { prompts, positions, rollouts };
+}
+
+/** What the run draws from: all prompts, or those with recorded answers, with their weights and densities. */
+function drawnFrom(
+  all: readonly { readonly prompt: ChatPrompt }[],
+  weighed: WeightColumns | undefined,
+  recorded: Pick<Awaited<ReturnType<typeof openRecorded>>, 'prompts' | 'positions'> | undefined,
+) {
+  if (!recorded) return { prompts: all, weights: weighed?.weights, density: weighed?.density };
+  const take = (column: Float64Array) => Float64Array.from(recorded.positions, (position) => column[position]!);
+  return {
+    prompts: recorded.prompts,
+    ...{ weights: weighed && take(weighed.weights), density: weighed && take(weighed.density) },
+  };
 }
 
 /** The sampler of `--sampler`, with the digest of its code; else draws by weight, or uniform draws. */
