@@ -57,7 +57,7 @@ const reasons: Record<BackendName, string> = {
 export async function activate(name: BackendName): Promise<void> {
   const { peer, backend, load } = loaders[name];
   await importPeer({ name: peer, range: '^4.22.0', load });
-  if (name === 'wasm') mendWasmKernels();
+  if (name === 'wasm') await mendWasmKernels();
   const fix = name === 'cpu' ? 'Reinstall @tensorflow/tfjs.' : 'Choose another backend, for example --backend wasm.';
   let computes = false;
   try {

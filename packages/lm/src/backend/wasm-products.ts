@@ -1,82 +1,39 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import { type KernelCall, sizeOf, type WasmBackend } from './wasm-heap.js';
-
-/** Smaller products (in multiplications) are cheaper on the slow path than the setup of the fast path. */
-const smallProduct = 20_000;
+import * as tf from '@tensorflow/tfjs-core';
+import { simdKernels } from './simd-kernels.js';
+import { addressOf, type KernelCall, sizeOf, type WasmBackend } from './wasm-heap.js';
 
 /**
- * Computes each product of a batch with XNNPACK, which takes single products without transposes: views of both operands, or
- * transposed copies.
+ * Products of matrices and of batches of them, either side transposed or not, by SIMD kernels of our own: tfjs has a fast path
+ * only for a single product without transposes. Leaves what they do not support to `original`.
  */
 export function batchMatMul(call: KernelCall, original: tf.KernelFunc): tf.TensorInfo | tf.TensorInfo[] {
   const wasm = call.backend as WasmBackend;
   const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
   const { transposeA, transposeB } = call.attrs as unknown as { transposeA: boolean; transposeB: boolean };
+  const [batchA, batchB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  const [countA, countB] = [sizeOf(batchA), sizeOf(batchB)];
+  const kernels = simdKernels(wasm);
+  const isPlainBatch = countA === 1 || countB === 1 || batchA.join() === batchB.join();
+  if (!kernels || a.dtype !== 'float32' || b.dtype !== 'float32' || !isPlainBatch) {
+    return original(call as Parameters<tf.KernelFunc>[0]);
+  }
   const [rowsA, colsA] = a.shape.slice(-2) as [number, number];
   const [rowsB, colsB] = b.shape.slice(-2) as [number, number];
-  const [batchA, batchB] = [sizeOf(a.shape.slice(0, -2)), sizeOf(b.shape.slice(0, -2))];
-  const [sizeA, sizeB] = [rowsA * colsA, rowsB * colsB];
-  const rows = transposeA ? colsA : rowsA;
-  const cols = transposeB ? rowsB : colsB;
-  const fast = batchA === 1 && batchB === 1 && !transposeA && !transposeB;
-  const unusual =
-    a.dtype !== 'float32' ||
-    b.dtype !== 'float32' ||
-    (batchA !== batchB && batchA !== 1 && batchB !== 1) ||
-    (batchA === batchB && a.shape.length !== b.shape.length);
-  if (fast || unusual || sizeA * cols < smallProduct) return original(call as Parameters<tf.KernelFunc>[0]);
-
-  // Read the offsets each time: an allocation may grow, and so move, the heap.
-  const offset = (tensor: tf.TensorInfo) => wasm.dataIdMap.get(tensor.dataId).memoryOffset;
-  const product = (index: number): tf.TensorInfo => {
-    const left = operand(wasm, offset(a) + 4 * (batchA === 1 ? 0 : index * sizeA), rowsA, colsA, transposeA);
-    const right = operand(wasm, offset(b) + 4 * (batchB === 1 ? 0 : index * sizeB), rowsB, colsB, transposeB);
-    const result = original({
-      inputs: { a: left.tensor, b: right.tensor },
-      backend: call.backend,
-      attrs: { transposeA: false, transposeB: false },
-    } as unknown as Parameters<tf.KernelFunc>[0]) as tf.TensorInfo;
-    left.release();
-    right.release();
-    return result;
-  };
-  const shape = [...(batchA >= batchB ? a : b).shape.slice(0, -2), rows, cols];
-  const batch = Math.max(batchA, batchB);
-  if (batch === 1) return { ...product(0), shape };
-  const out = wasm.makeOutput(shape, 'float32');
-  const bytes = 4 * rows * cols;
-  for (let index = 0; index < batch; index++) {
-    const result = product(index);
-    wasm.wasm.HEAPU8.copyWithin(offset(out) + index * bytes, offset(result), offset(result) + bytes);
-    wasm.disposeData(result.dataId);
-  }
-  return out;
-}
-
-/** One matrix in the heap as a tensor: a view, or a transposed copy. @param offset in bytes */
-function operand(wasm: WasmBackend, offset: number, rows: number, cols: number, transpose: boolean) {
-  if (!transpose) {
-    const view = wasm.makeOutput([1, rows, cols], 'float32', offset);
-    const release = () => {
-      // The memory belongs to the whole tensor: remove only the registration of the view.
-      wasm.wasm.tfjs.disposeData(wasm.dataIdMap.get(view.dataId).id);
-      wasm.dataIdMap.delete(view.dataId);
-    };
-    return { tensor: view, release };
-  }
-  const copy = wasm.makeOutput([1, cols, rows], 'float32');
-  const heap = new Float32Array(wasm.wasm.HEAPU8.buffer);
-  const from = offset / 4;
-  const to = wasm.dataIdMap.get(copy.dataId).memoryOffset / 4;
-  const tile = 32; // both the read and the written tile fit into the first-level cache
-  for (let row0 = 0; row0 < rows; row0 += tile) {
-    const row1 = Math.min(rows, row0 + tile);
-    for (let col0 = 0; col0 < cols; col0 += tile) {
-      const col1 = Math.min(cols, col0 + tile);
-      for (let col = col0; col < col1; col++) {
-        for (let row = row0; row < row1; row++) heap[to + col * rows + row] = heap[from + row * cols + col]!;
-      }
+  const [rows, depth] = transposeA ? [colsA, rowsA] : [rowsA, colsA];
+  const columns = transposeB ? rowsB : colsB;
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
+  const out = wasm.makeOutput([...batch, rows, columns], 'float32');
+  const [addressA, addressB, addressOut] = [addressOf(wasm, a), addressOf(wasm, b), addressOf(wasm, out)];
+  // bytes from row to row, and from column to column
+  const [rowA, columnA] = transposeA ? [4, 4 * colsA] : [4 * colsA, 4];
+  const [rowB, columnB] = transposeB ? [4, 4 * colsB] : [4 * colsB, 4];
+  kernels.scratch(kernels.productScratch(), (scratch) => {
+    for (let index = 0; index < sizeOf(batch); index++) {
+      const left = addressA + (countA === 1 ? 0 : 4 * index * rowsA * colsA);
+      const right = addressB + (countB === 1 ? 0 : 4 * index * rowsB * colsB);
+      const to = addressOut + 4 * index * rows * columns;
+      kernels.product(left, rowA, columnA, right, rowB, columnB, to, rows, columns, depth, scratch);
     }
-  }
-  return { tensor: copy, release: () => void wasm.disposeData(copy.dataId) };
+  });
+  return out;
 }

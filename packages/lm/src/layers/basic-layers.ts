@@ -1,5 +1,6 @@
 import { InputError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { runFused } from '../backend/fused-kernels.js';
 
 /**
  * x · weightᵀ + bias over the last axis: [..., in] → [..., out] with weight [out, in], as PyTorch stores it.
@@ -75,6 +76,16 @@ export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.T
 /** (x - mean) / standard deviation over the last axis, times `weight`, plus `bias` (Ba et al. 2016). One differentiable op. */
 export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): tf.Tensor {
   return tf.customGrad((x, weight, bias, save) => {
+    const given = { x: x as tf.Tensor, weight: weight as tf.Tensor, bias: bias as tf.Tensor };
+    const fused = runFused('LayerNorm', given, { epsilon });
+    if (fused) {
+      (save as tf.GradSaveFunc)([given.x, fused[1]!, given.weight]);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [x, statistics, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+        return runFused('LayerNormGradient', { dy, x, statistics, weight }, {})!;
+      };
+      return { value: fused[0]!, gradFunc };
+    }
     const centered = tf.sub(x as tf.Tensor, tf.mean(x as tf.Tensor, -1, true));
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), epsilon));
     const normed = tf.mul(centered, inverse);
@@ -117,6 +128,12 @@ function sigmoidGated(x: tf.Tensor, a: number, b: number): tf.Tensor {
     cubic === 0 ? tf.mul(x, a) : tf.mul(x, tf.add(tf.mul(tf.square(x), cubic), a));
   return tf.customGrad((x, save) => {
     const input = x as tf.Tensor;
+    const fused = runFused('Gate', { x: input }, { a, b });
+    if (fused) {
+      (save as tf.GradSaveFunc)([input]);
+      const gradFunc = (dy: tf.Tensor, [x]: tf.Tensor[]) => runFused('GateGradient', { dy, x: x! }, { a, b })![0]!;
+      return { value: fused[0]!, gradFunc };
+    }
     const gate = tf.sigmoid(argument(input, b));
     (save as tf.GradSaveFunc)([input, gate]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { runFused } from '../backend/fused-kernels.js';
 
 /** Log-probability of one token, and entropy of all, per row: [n] each. */
 export interface TokenStatistics {
@@ -67,6 +68,8 @@ interface RowSums {
 }
 
 function rowSums(logits: tf.Tensor2D, temperature: number, withEntropies: boolean): RowSums {
+  const fused = runFused('LogitStatistics', { logits }, { temperature });
+  if (fused) return { normalizers: fused[0] as tf.Tensor2D, entropies: fused[1] as tf.Tensor1D };
   const scores = scaled(logits, temperature);
   const top = tf.max(scores, 1, true);
   const below = tf.sub(scores, top);
@@ -93,6 +96,8 @@ function withLogProbabilityGradient(
   const gradFunc = (dy: tf.Tensor1D, saved: tf.Tensor[]) =>
     tf.tidy(() => {
       const [logits, indices, normalizers, value] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
+      const fused = runFused('LogProbabilityGradient', { dy, logits, ids, normalizers }, { temperature });
+      if (fused) return fused[0] as tf.Tensor2D;
       const slope = scaled(dy, temperature); // [n]
       const softmax = tf.exp(tf.sub(scaled(logits, temperature), normalizers));
       const others = tf.mul(softmax, tf.expandDims(tf.neg(slope), 1));
