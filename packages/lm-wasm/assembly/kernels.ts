@@ -3,9 +3,11 @@
 // row-major and float32. A caller passes scratch memory where a kernel needs it.
 
 export { adamW } from './adamw';
+export { attentionShares, attentionSharesGradient } from './attention';
 export { gate, gateGradient } from './gates';
 export { logProbabilityGradient, rowStatistics } from './log-probabilities';
-export { layerNorm, layerNormGradient } from './layer-norm';
+export { layerNorm, layerNormGradient, rmsNorm, rmsNormGradient } from './norms';
 export { product, productScratch } from './products';
+export { rotate } from './rotations';
 export { segmentSum } from './segments';
 export { columnSums, rowSums, sumOfSquares } from './sums';

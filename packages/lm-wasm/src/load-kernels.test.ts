@@ -100,9 +100,9 @@ describe.each(['plain', 'shared'] as const)('on a %s memory', (kind) => {
     const right = put(transposeB ? transposed(b, k!, n!) : b);
     const out = room(m! * n!);
     const scratch = room(kernels.productScratch() / 4); // grows the memory
-    const stridesA = transposeA ? ([4, 4 * m!] as const) : ([4 * k!, 4] as const);
-    const stridesB = transposeB ? ([4, 4 * k!] as const) : ([4 * n!, 4] as const);
-    kernels.product(left, ...stridesA, right, ...stridesB, out, m!, n!, k!, scratch);
+    const [rowA, depthA] = transposeA ? [4, 4 * m!] : [4 * k!, 4];
+    const [depthB, columnB] = transposeB ? [4, 4 * k!] : [4 * n!, 4];
+    kernels.product(left, rowA, depthA, right, depthB, columnB, out, m!, n!, k!, scratch);
     expect(broken()).toEqual([]);
     return read(out, m! * n!);
   }
@@ -202,6 +202,69 @@ describe.each(['plain', 'shared'] as const)('on a %s memory', (kind) => {
     const top = Math.max(...logits);
     const spread = logits.reduce((sum, x) => sum + Math.exp(x - top) * (x - top), 0);
     expect(new Float64Array(Float32Array.from(read(out, 6)).buffer)[2]).toBeCloseTo(spread, 4);
+  });
+
+  test('attention shares and their gradients, with masked columns and any number of them', () => {
+    const [batch, heads, length, scale] = [2, 3, 2, 0.3];
+    for (const columns of [1, 3, 4, 70]) {
+      const { kernels, put, room, read, broken } = open();
+      const rows = batch * heads * length;
+      const scores = numbers(rows * columns, 1).map((x) => Math.fround(20 * x));
+      const bias = numbers(batch * length * columns, 2).map((x) => (x > 1 && columns > 1 ? -1e9 : 0));
+      const dy = numbers(rows * columns, 3);
+      const [shares, slopes] = [room(rows * columns), room(rows * columns)];
+      kernels.attentionShares(put(scores), put(bias), batch, heads, length, columns, scale, shares);
+      kernels.attentionSharesGradient(put(dy), shares, rows, columns, scale, slopes);
+      const found: number[] = [];
+      const gradient: number[] = [];
+      for (let row = 0; row < rows; row++) {
+        const biasRow = Math.floor(row / (heads * length)) * length + (row % length);
+        const own = Array.from(
+          { length: columns },
+          (_, i) => scores[row * columns + i]! * scale + bias[biasRow * columns + i]!,
+        );
+        const top = Math.max(...own);
+        const total = own.reduce((sum, x) => sum + Math.exp(x - top), 0);
+        const parts = own.map((x) => Math.exp(x - top) / total);
+        const mean = parts.reduce((sum, part, i) => sum + part * dy[row * columns + i]!, 0);
+        found.push(...parts);
+        gradient.push(...parts.map((part, i) => scale * part * (dy[row * columns + i]! - mean)));
+      }
+      expectClose(read(shares, rows * columns), found, 3e-6);
+      expectClose(read(slopes, rows * columns), gradient, 3e-6);
+      expect(broken()).toEqual([]);
+    }
+  });
+
+  test('a rotation turns pairs, copies the rest, and the opposite sign turns back', () => {
+    for (const [half, headSize] of [
+      [1, 2],
+      [4, 8],
+      [5, 10],
+      [6, 15],
+    ] as const) {
+      const { kernels, put, room, read, broken } = open();
+      const [batch, heads, length] = [2, 3, 2];
+      const x = numbers(batch * heads * length * headSize, half);
+      const angles = numbers(batch * length * half, 9);
+      const [cos, sin] = [angles.map(Math.cos), angles.map(Math.sin)];
+      const sizes = [batch, heads, length, headSize, half] as const;
+      const [turned, back] = [room(x.length), room(x.length)];
+      const [cosAt, sinAt] = [put(cos), put(sin)];
+      kernels.rotate(put(x), cosAt, sinAt, ...sizes, 1, turned);
+      kernels.rotate(turned, cosAt, sinAt, ...sizes, -1, back);
+      const expected = x.map((value, at) => {
+        const [row, i] = [Math.floor(at / headSize), at % headSize];
+        if (i >= 2 * half) return value;
+        const angle = (Math.floor(row / (heads * length)) * length + (row % length)) * half + (i % half);
+        return i < half
+          ? value * cos[angle]! - x[at + half]! * sin[angle]!
+          : value * cos[angle]! + x[at - half]! * sin[angle]!;
+      });
+      expectClose(read(turned, x.length), expected, 1e-6);
+      expectClose(read(back, x.length), x, 2e-6);
+      expect(broken()).toEqual([]);
+    }
   });
 
   test('gates of any size, at zero, large numbers, infinity and NaN', () => {

@@ -29,6 +29,34 @@ export interface Kernels {
       ...[dx: number, dWeight: number, dBias: number, sums: number],
     ]
   ): void;
+  rmsNorm(
+    ...args: [
+      ...[x: number, weight: number, rows: number, width: number, epsilon: number],
+      ...[out: number, inverses: number],
+    ]
+  ): void;
+  rmsNormGradient(
+    ...args: [
+      ...[dy: number, x: number, inverses: number, weight: number, rows: number, width: number],
+      ...[dx: number, dWeight: number, sums: number],
+    ]
+  ): void;
+  rotate(
+    ...args: [
+      ...[x: number, cos: number, sin: number],
+      ...[batch: number, heads: number, length: number, headSize: number, half: number],
+      ...[sign: number, out: number],
+    ]
+  ): void;
+  attentionShares(
+    ...args: [
+      ...[scores: number, bias: number, batch: number, heads: number, length: number, columns: number],
+      ...[scale: number, out: number],
+    ]
+  ): void;
+  attentionSharesGradient(
+    ...args: [dy: number, shares: number, rows: number, columns: number, scale: number, out: number]
+  ): void;
   gate(x: number, size: number, a: number, b: number, out: number): void;
   gateGradient(dy: number, x: number, size: number, a: number, b: number, out: number): void;
   adamW(

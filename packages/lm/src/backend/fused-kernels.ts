@@ -8,6 +8,16 @@ interface FusedOps {
   LayerNorm: { inputs: 'x' | 'weight' | 'bias'; attrs: { epsilon: number } };
   /** → gradients of x, weight and bias. */
   LayerNormGradient: { inputs: 'dy' | 'x' | 'statistics' | 'weight'; attrs: object };
+  /** x [..., width], weight [width] or none → result as x, and inverse root mean square of each row [rows, 1]. */
+  RmsNorm: { inputs: 'x'; optional: 'weight'; attrs: { epsilon: number } };
+  /** → gradients of x and, if there is one, of weight. */
+  RmsNormGradient: { inputs: 'dy' | 'x' | 'inverses'; optional: 'weight'; attrs: object };
+  /** x [batch, heads, T, headSize], cos and sin [batch, 1, T, half], sign 1 or -1 → the rotated heads. */
+  Rotate: { inputs: 'x' | 'cos' | 'sin'; attrs: { sign: 1 | -1 } };
+  /** softmax(scores · scale + bias): scores [batch, heads, T, S], bias [batch, 1, T, S]. */
+  AttentionShares: { inputs: 'scores' | 'bias'; attrs: { scale: number } };
+  /** → gradient of the scores. */
+  AttentionSharesGradient: { inputs: 'dy' | 'shares'; attrs: { scale: number } };
   /** x · sigmoid(x · (a + b · x²)). */
   Gate: { inputs: 'x'; attrs: { a: number; b: number } };
   GateGradient: { inputs: 'dy' | 'x'; attrs: { a: number; b: number } };
@@ -33,26 +43,33 @@ export interface AdamWFactors {
 }
 
 type FusedName = keyof FusedOps;
+type Inputs<Name extends FusedName, Tensor> = Readonly<Record<FusedOps[Name]['inputs'], Tensor>> &
+  (FusedOps[Name] extends { optional: infer Optional extends string }
+    ? { readonly [Key in Optional]?: Tensor | undefined }
+    : unknown);
 
-/**
- * Results of one fused kernel, or undefined if the current backend has none or an input is not float32: then the caller takes its
- * plain path.
- */
+/** Whether the current backend has the fused kernels, and the inputs the dtypes that they take: int32 for ids, float32 otherwise. */
+export function isFused(inputs: Readonly<Record<string, tf.Tensor | undefined>>): boolean {
+  if (tf.getBackend() !== 'wasm' || !simdKernels(tf.backend() as unknown as WasmBackend)) return false;
+  return Object.entries(inputs).every(
+    ([input, tensor]) => tensor === undefined || tensor.dtype === (input === 'ids' ? 'int32' : 'float32'),
+  );
+}
+
+/** Results of one fused kernel, or undefined if not {@link isFused}: then the caller takes its plain path. */
 export function runFused<Name extends FusedName>(
   name: Name,
-  inputs: Readonly<Record<FusedOps[Name]['inputs'], tf.Tensor>>,
+  inputs: Inputs<Name, tf.Tensor>,
   attrs: FusedOps[Name]['attrs'],
 ): tf.Tensor[] | undefined {
-  if (tf.getBackend() !== 'wasm' || !simdKernels(tf.backend() as unknown as WasmBackend)) return undefined;
-  const given = inputs as tf.NamedTensorMap;
-  if (Object.entries(given).some(([input, { dtype }]) => dtype !== (input === 'ids' ? 'int32' : 'float32'))) {
-    return undefined;
-  }
+  // tfjs takes no undefined inputs
+  const given = Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor)) as tf.NamedTensorMap;
+  if (!isFused(given)) return undefined;
   return tf.engine().runKernel(`Fused${name}`, given, attrs as unknown as tf.NamedAttrMap) as tf.Tensor[];
 }
 
 interface FusedCall<Name extends FusedName> {
-  readonly inputs: Readonly<Record<FusedOps[Name]['inputs'], tf.TensorInfo>>;
+  readonly inputs: Inputs<Name, tf.TensorInfo>;
   readonly attrs: FusedOps[Name]['attrs'];
   readonly kernels: SimdKernels;
   readonly wasm: WasmBackend;
@@ -79,6 +96,46 @@ const fusedKernels: { readonly [Name in FusedName]: (call: FusedCall<Name>) => t
       kernels.layerNormGradient(...given, statistics.shape[0]!, width, at(dx), at(dWeight), at(dBias), sums),
     );
     return [dx, dWeight, dBias];
+  },
+
+  RmsNorm({ inputs: { x, weight }, attrs: { epsilon }, kernels, make, at }) {
+    const width = x.shape.at(-1)!;
+    const rows = sizeOf(x.shape.slice(0, -1));
+    const [out, inverses] = [make(x.shape), make([rows, 1])];
+    kernels.rmsNorm(at(x), weight ? at(weight) : 0, rows, width, epsilon, at(out), at(inverses));
+    return [out, inverses];
+  },
+
+  RmsNormGradient({ inputs: { dy, x, inverses, weight }, kernels, make, at }) {
+    const width = x.shape.at(-1)!;
+    const [dx, dWeight] = [make(x.shape), weight && make([width])];
+    const given = [at(dy), at(x), at(inverses), weight ? at(weight) : 0] as const;
+    kernels.scratch(8 * width, (sums) =>
+      kernels.rmsNormGradient(...given, inverses.shape[0]!, width, at(dx), dWeight ? at(dWeight) : 0, sums),
+    );
+    return dWeight ? [dx, dWeight] : [dx];
+  },
+
+  Rotate({ inputs: { x, cos, sin }, attrs: { sign }, kernels, make, at }) {
+    const out = make(x.shape);
+    const [batch, heads, length, headSize] = x.shape as [number, number, number, number];
+    kernels.rotate(at(x), at(cos), at(sin), batch, heads, length, headSize, cos.shape[3]!, sign, at(out));
+    return [out];
+  },
+
+  AttentionShares({ inputs: { scores, bias }, attrs: { scale }, kernels, make, at }) {
+    const out = make(scores.shape);
+    const [batch, heads, length, columns] = scores.shape as [number, number, number, number];
+    kernels.attentionShares(at(scores), at(bias), batch, heads, length, columns, scale, at(out));
+    return [out];
+  },
+
+  AttentionSharesGradient({ inputs: { dy, shares }, attrs: { scale }, kernels, make, at }) {
+    const out = make(shares.shape);
+    const columns = shares.shape.at(-1)!;
+    const rows = sizeOf(shares.shape.slice(0, -1));
+    kernels.attentionSharesGradient(at(dy), at(shares), rows, columns, scale, at(out));
+    return [out];
   },
 
   Gate({ inputs: { x }, attrs: { a, b }, kernels, make, at }) {

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
+import { attention } from '../layers/attention.js';
 import { activation, layerNorm } from '../layers/basic-layers.js';
+import { rotate } from '../layers/rotary.js';
 import { tokenLogProbabilities, tokenStatistics } from '../layers/token-log-probabilities.js';
 import { gradientNorm } from '../train/gradients.js';
 import { activate } from './choose-backend.js';
@@ -100,6 +102,25 @@ test('the gradients of layers and log-probabilities with fused kernels are those
     return tf.concat(gradients.map((gradient) => tf.reshape(gradient, [-1])));
   });
   expectClose(wasm, cpu, 3e-5);
+});
+
+test('the gradients of attention with rotated heads are those of tfjs ops', async () => {
+  const [batch, heads, length, headSize] = [2, 4, 7, 10];
+  const [wasm, cpu] = await onBoth(() => {
+    const bias = tf.mul(tf.cast(tf.greater(values([batch, 1, length, length], 9), 0.5), 'float32'), -1e9) as tf.Tensor;
+    const angles = values([batch, 1, length, 4], 8);
+    const gradients = tf.grads((query, key, value) => {
+      const rotated = [query!, key!].map((x) => rotate(x, tf.cos(angles), tf.sin(angles)));
+      const mixed = attention(rotated[0]!, rotated[1]!, value!, bias, 0.4);
+      return tf.sum(tf.mul(mixed, values([batch, length, heads * headSize], 7)));
+    })([
+      values([batch, heads, length, headSize], 1),
+      values([batch, heads / 2, length, headSize], 2),
+      values([batch, heads / 2, length, headSize], 3),
+    ]);
+    return tf.concat(gradients.map((gradient) => tf.reshape(gradient, [-1])));
+  });
+  expectClose(wasm, cpu, 2e-5);
 });
 
 test('fused kernels belong to the wasm backend and to float32', async () => {

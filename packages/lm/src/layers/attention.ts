@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { isFused, runFused } from '../backend/fused-kernels.js';
 
 /** Most attention scores in memory at once: 128 MiB, and a few times that with the intermediate results. */
 const maxScores = 2 ** 25;
@@ -47,10 +48,24 @@ function attentionOfQueries(
   const [, keyValueHeads, columns] = key.shape as [number, number, number, number];
   const folded = [batch, keyValueHeads, (heads / keyValueHeads) * length];
   const scores = tf.matMul(tf.reshape(query, [...folded, headSize]), key, false, true);
-  const scaled = tf.mul(tf.reshape(scores, [batch, heads, length, columns]), scale);
-  const shares = tf.reshape(tf.softmax(tf.add(scaled, bias)), [...folded, columns]);
+  const unfolded = tf.reshape(scores, [batch, heads, length, columns]);
+  const shares = tf.reshape(attentionShares(unfolded, bias, scale), [...folded, columns]);
   const mixed = tf.reshape(tf.matMul(shares, value), [batch, heads, length, headSize]);
   return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, length, heads * headSize]);
+}
+
+/** softmax(scores · scale + bias): scores [batch, heads, T, S], bias [batch, 1, T, S]. No gradient reaches the bias. */
+function attentionShares(scores: tf.Tensor, bias: tf.Tensor, scale: number): tf.Tensor {
+  const [batch, , ...sizes] = scores.shape;
+  const isWhole = bias.shape.join() === [batch, 1, ...sizes].join();
+  if (!isWhole || !isFused({ scores, bias })) return tf.softmax(tf.add(tf.mul(scores, scale), bias));
+  return tf.customGrad((input, save) => {
+    const shares = runFused('AttentionShares', { scores: input as tf.Tensor, bias }, { scale })![0]!;
+    (save as tf.GradSaveFunc)([shares]);
+    const gradFunc = (dy: tf.Tensor, [shares]: tf.Tensor[]) =>
+      runFused('AttentionSharesGradient', { dy, shares: shares! }, { scale })![0]!;
+    return { value: shares, gradFunc };
+  })(scores);
 }
 
 /** Splits the last axis into heads: [batch, T, heads · headSize] → [batch, heads, T, headSize]. */

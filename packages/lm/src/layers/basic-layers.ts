@@ -60,6 +60,15 @@ export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.T
   return tf.customGrad((...inputs) => {
     const save = inputs.at(-1) as tf.GradSaveFunc;
     const [x, weight] = inputs.slice(0, -1) as [tf.Tensor, tf.Tensor?];
+    const fused = runFused('RmsNorm', { x, weight }, { epsilon });
+    if (fused) {
+      save([x, fused[1]!, ...(weight ? [weight] : [])]);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [x, inverses, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
+        return runFused('RmsNormGradient', { dy, x, inverses, weight }, {})!;
+      };
+      return { value: fused[0]!, gradFunc };
+    }
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
     const normed = tf.mul(x, inverse);
     save(weight ? [normed, inverse, weight] : [normed, inverse]);

@@ -132,3 +132,94 @@ function add64(to: usize, values: v128): void {
   v128.store(to, f64x2.add(v128.load(to), low64(values)));
   v128.store(to, f64x2.add(v128.load(to, 16), high64(values)), 16);
 }
+
+/**
+ * Per row of x [rows, width]: out = x · inverse · weight with inverse = 1 / √(mean of x² + epsilon), added up in float64; a weight
+ * at address 0 is 1. Writes the inverse of each row to `inverses` [rows].
+ */
+export function rmsNorm(
+  x: usize, weight: usize, rows: i32, width: i32, epsilon: f64, out: usize, inverses: usize,
+): void {
+  const row = <usize>width << 2;
+  const whole = <usize>(width & ~3) << 2;
+  for (let index = 0; index < rows; index++) {
+    let low = f64x2.splat(0);
+    let high = f64x2.splat(0);
+    let at: usize = 0;
+    for (; at < whole; at += 16) {
+      const values = v128.load(x + at);
+      const square = f32x4.mul(values, values);
+      low = f64x2.add(low, low64(square));
+      high = f64x2.add(high, high64(square));
+    }
+    let squares = addLanes(f64x2.add(low, high));
+    for (; at < row; at += 4) squares += load<f32>(x + at) * load<f32>(x + at);
+    const inverse = <f32>(1 / sqrt<f64>(squares / width + epsilon));
+
+    const factors = f32x4.splat(inverse);
+    for (at = 0; at < whole; at += 16) {
+      const normed = f32x4.mul(v128.load(x + at), factors);
+      v128.store(out + at, weight == 0 ? normed : f32x4.mul(normed, v128.load(weight + at)));
+    }
+    for (; at < row; at += 4) {
+      const normed = load<f32>(x + at) * inverse;
+      store<f32>(out + at, weight == 0 ? normed : normed * load<f32>(weight + at));
+    }
+    store<f32>(inverses, inverse);
+    inverses += 4;
+    x += row;
+    out += row;
+  }
+}
+
+/**
+ * The gradients of {@link rmsNorm}: of x per row, inverse · (slope - normed · mean of slope · normed), slope = dy · weight; of the
+ * weight, if there is one, the sum of dy · normed over the rows.
+ * @param sums scratch: width float64 numbers
+ */
+export function rmsNormGradient(
+  dy: usize, x: usize, inverses: usize, weight: usize, rows: i32, width: i32, dx: usize, dWeight: usize, sums: usize,
+): void {
+  const row = <usize>width << 2;
+  const whole = <usize>(width & ~3) << 2;
+  memory.fill(sums, 0, row << 1);
+  for (let index = 0; index < rows; index++) {
+    const inverse = load<f32>(inverses);
+    const factors = f32x4.splat(inverse);
+    let productSums = f64x2.splat(0);
+    let at: usize = 0;
+    for (; at < whole; at += 16) {
+      const change = f32x4.mul(v128.load(dy + at), f32x4.mul(v128.load(x + at), factors));
+      const product = weight == 0 ? change : f32x4.mul(change, v128.load(weight + at));
+      productSums = f64x2.add(productSums, f64x2.add(low64(product), high64(product)));
+      if (weight != 0) add64(sums + (at << 1), change);
+    }
+    let productSum = addLanes(productSums);
+    for (; at < row; at += 4) {
+      const change = load<f32>(dy + at) * (load<f32>(x + at) * inverse);
+      productSum += weight == 0 ? change : change * load<f32>(weight + at);
+      const to = sums + (at << 1);
+      store<f64>(to, load<f64>(to) + change);
+    }
+    const productMean = <f32>(productSum / width);
+
+    const productMeans = f32x4.splat(productMean);
+    for (at = 0; at < whole; at += 16) {
+      const change = v128.load(dy + at);
+      const slope = weight == 0 ? change : f32x4.mul(change, v128.load(weight + at));
+      const normed = f32x4.mul(v128.load(x + at), factors);
+      v128.store(dx + at, f32x4.mul(f32x4.sub(slope, f32x4.mul(normed, productMeans)), factors));
+    }
+    for (; at < row; at += 4) {
+      const change = load<f32>(dy + at);
+      const slope = weight == 0 ? change : change * load<f32>(weight + at);
+      store<f32>(dx + at, (slope - load<f32>(x + at) * inverse * productMean) * inverse);
+    }
+    inverses += 4;
+    dy += row;
+    x += row;
+    dx += row;
+  }
+  if (weight == 0) return;
+  for (let at: usize = 0; at < row; at += 4) store<f32>(dWeight + at, <f32>load<f64>(sums + (at << 1)));
+}
