@@ -1,15 +1,7 @@
 import { StateMismatchError } from '@rarefy/core';
 import { inverseDensity } from '@rarefy/density';
 import { hiddenStateEmbedder } from '@rarefy/embedders/causal-lm';
-import {
-  activate,
-  adamW,
-  type CausalLanguageModel,
-  initialWeights,
-  languageModel,
-  snapshot,
-  trainBytePairTokenizer,
-} from '@rarefy/lm';
+import { activate, type CausalLanguageModel, initialWeights, languageModel, snapshot } from '@rarefy/lm';
 import {
   densityAwareSampler,
   densityUpdates,
@@ -17,6 +9,8 @@ import {
   type WeightedSampler,
   weightedSampler,
 } from '@rarefy/samplers';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
+import { adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { lastValueFrom, of, toArray } from 'rxjs';
 import { beforeAll, expect, test } from 'vitest';

@@ -2,28 +2,31 @@ import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StateMismatchError } from '@rarefy/core';
-import { grpoLoader, grpoLoss, lengthReward, trainGrpo, trainRewardModel } from '@rarefy/grpo';
+import { grpoLoader, grpoLoss, lengthReward, trainGrpo } from '@rarefy/grpo';
 import {
   activate,
   type CausalLanguageModel,
   initialWeights,
   type LoraOptions,
   languageModel,
-  latestCheckpoint,
   loadLanguageModel,
   loadLora,
   lora,
   mergeLora,
   recomputed,
   rewardModel,
-  type StepMetrics,
   saveLanguageModel,
-  shuffled,
-  type TrainingOptions,
-  trainBytePairTokenizer,
-  trainLanguageModel,
 } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
+import {
+  latestCheckpoint,
+  type StepMetrics,
+  shuffled,
+  type TrainingOptions,
+  trainLanguageModel,
+  trainRewardModel,
+} from '@rarefy/training';
 import '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 

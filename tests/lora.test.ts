@@ -1,5 +1,4 @@
 import {
-  adamW,
   type CausalLanguageModel,
   generate,
   initialWeights,
@@ -12,6 +11,7 @@ import {
   tokenLogProbabilities,
   weightsDigest,
 } from '@rarefy/lm';
+import { adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
 import { describeOnBackends } from './support/backends.js';

@@ -2,14 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeSafetensors, readSafetensors, toFloat32, writeSafetensors } from '@rarefy/io';
-import {
-  activate,
-  type LoadedModel,
-  loadLanguageModel,
-  saveLanguageModel,
-  saveTokenizer,
-  trainBytePairTokenizer,
-} from '@rarefy/lm';
+import { activate, type LoadedModel, loadLanguageModel, saveLanguageModel } from '@rarefy/lm';
+import { saveTokenizer, trainBytePairTokenizer } from '@rarefy/tokenizers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { goldenPath } from './support/golden.js';
 

@@ -14,10 +14,9 @@ import {
   mergeLora,
   rewardModel,
   saveLanguageModel,
-  saveTokenizer,
   tokenLogProbabilities,
-  trainBytePairTokenizer,
 } from '@rarefy/lm';
+import { saveTokenizer, trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeOnBackends } from './support/backends.js';

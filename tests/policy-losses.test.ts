@@ -7,7 +7,8 @@ import {
   policyLosses,
 } from '@rarefy/grpo';
 import { readSafetensors, toFloat32 } from '@rarefy/io';
-import { accumulateGradients, adamW, type CausalLanguageModel } from '@rarefy/lm';
+import type { CausalLanguageModel } from '@rarefy/lm';
+import { accumulateGradients, adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describeOnBackends } from './support/backends.js';

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { counterRandom } from '@rarefy/core';
 import { readSafetensors } from '@rarefy/io';
 import {
-  chatFormat,
   chooseBackend,
   initialWeights,
   languageModel,
@@ -13,8 +12,8 @@ import {
   type RewardModel,
   rewardModel,
   saveLanguageModel,
-  trainBytePairTokenizer,
 } from '@rarefy/lm';
+import { chatFormat, trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pythonHas, runPython } from './support/python.js';

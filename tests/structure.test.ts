@@ -16,16 +16,18 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   io: ['core'],
   data: ['core', 'io'],
   embeddings: ['core', 'io', 'data'],
+  tokenizers: ['core', 'io'],
   'lm-wasm': ['core'],
-  lm: ['core', 'io', 'lm-wasm'],
-  embedders: ['core', 'io', 'lm'],
+  lm: ['core', 'io', 'tokenizers', 'lm-wasm'],
+  training: ['core', 'io', 'data', 'tokenizers', 'lm'],
+  embedders: ['core', 'io', 'tokenizers', 'lm'],
   'neighbors-wasm': ['core'],
   'neighbors-native': ['core'],
   neighbors: ['core', 'neighbors-wasm', 'neighbors-native'],
   density: ['core', 'neighbors'],
   samplers: ['core', 'density'],
   diversity: ['core'],
-  grpo: ['core', 'io', 'data', 'lm', 'samplers', 'diversity'],
+  grpo: ['core', 'io', 'data', 'tokenizers', 'lm', 'training', 'samplers', 'diversity'],
   viz: ['core', 'neighbors', 'density'],
 };
 const names = [...Object.keys(mayImport), 'cli'];
@@ -134,6 +136,11 @@ describe.each(named)('%s', (name, entry) => {
       ...[...files].filter((target) => target.startsWith('..')).map((target) => `${path} imports ${target}`),
     ]);
     expect(wrong).toEqual([]);
+  });
+
+  test('has at most 5,000 lines of source', () => {
+    const lines = [...entry.sources.values()].reduce((sum, { text }) => sum + text.split('\n').length - 1, 0);
+    expect(lines).toBeLessThanOrEqual(5000);
   });
 
   test('declares what it imports', () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tensorBoardLogger } from '@rarefy/grpo';
+import { tensorBoardLogger } from '@rarefy/training';
 import { afterAll, describe, expect, test } from 'vitest';
 import { pythonHas, runPython } from './support/python.js';
 

@@ -9,17 +9,16 @@
 import { compose, inverseDensity, targetEss } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
 import {
-  adamW,
   type CausalLanguageModel,
-  chatFormat,
   generate,
   type LoadedModel,
   padLeft,
   padRight,
-  type Tokenizer,
   tokenLogProbabilities,
 } from '@rarefy/lm';
 import { densityAwareSampler } from '@rarefy/samplers';
+import { chatFormat, type Tokenizer } from '@rarefy/tokenizers';
+import { adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface Settings {

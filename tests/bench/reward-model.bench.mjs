@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readPairs } from '@rarefy/data';
-import { evaluateRewardModel, splitPairs, trainRewardModel } from '@rarefy/grpo';
-import { chatFormat, chooseBackend, loadLanguageModel, rewardModel } from '@rarefy/lm';
+import { chooseBackend, loadLanguageModel, rewardModel } from '@rarefy/lm';
+import { chatFormat } from '@rarefy/tokenizers';
+import { evaluateRewardModel, splitPairs, trainRewardModel } from '@rarefy/training';
 import '@tensorflow/tfjs';
 import { startPeer } from './peers/python.mjs';
 

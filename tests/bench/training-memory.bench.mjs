@@ -1,4 +1,5 @@
-import { adamW, chooseBackend, languageModel, lora, padRight, recomputed, tokenLogProbabilities } from '@rarefy/lm';
+import { chooseBackend, languageModel, lora, padRight, recomputed, tokenLogProbabilities } from '@rarefy/lm';
+import { adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 
 /** The sizes of SmolLM2-135M. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type OnnxEmbedderOptions, type OnnxRuntime, type OnnxTensor, onnxEmbedder } from '@rarefy/embedders/onnx';
-import { trainBytePairTokenizer } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import { afterAll } from 'vitest';
 
 const root = mkdtempSync(join(tmpdir(), 'rarefy-sentence-models-'));

@@ -1,4 +1,5 @@
-import { type CausalLanguageModel, initialWeights, languageModel, trainBytePairTokenizer } from '@rarefy/lm';
+import { type CausalLanguageModel, initialWeights, languageModel } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 
 /** Four short prompts, and a model of one layer that trains on them in milliseconds. */
 export const prompts = ['one two', 'two three', 'three', 'four five six'].map((prompt) => ({ prompt }));

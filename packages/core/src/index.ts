@@ -75,6 +75,7 @@ export {
   warn,
   withProgress,
 } from './run/progress.js';
+export { type RateMeter, rateMeter } from './run/rate-meter.js';
 export { selfJoin } from './run/self-join.js';
 export { retryDelay, sleep } from './run/wait.js';
 export type { CallOptions, Component, Stateful, WorkEvent } from './spec/component.js';

@@ -1,4 +1,4 @@
-import { checkFinite, InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { checkFinite, type DensityEstimator, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import { rarestPositions } from './numeric/lowest-positions.js';
 import { checkWeights, maximum } from './weighting/weights.js';
 
@@ -107,4 +107,36 @@ function meanRanks(values: ArrayLike<number>): Float64Array {
     for (let at = start; at < end; at++) ranks[order[at]!] = (start + end - 1) / 2;
   }
   return ranks;
+}
+
+/**
+ * An estimator that also fits another one to the same points, so that {@link agreementReport} can compare the two while prompts are
+ * embedded once.
+ * @returns the estimator, which has the densities of `own`, and a function that returns those of `other` from the last fit; they
+ *   are empty before it
+ */
+export function sideBySide(
+  own: DensityEstimator,
+  other: DensityEstimator,
+): { readonly estimator: DensityEstimator; readonly otherDensity: () => Float64Array } {
+  let otherDensity: Float64Array = new Float64Array(0);
+  const { fitRows } = own;
+  const estimator: DensityEstimator = {
+    specificationVersion: 'v1',
+    kind: 'density-estimator',
+    fingerprint: `${own.fingerprint},beside=${other.fingerprint}`,
+    capabilities: { outOfSample: false, online: false },
+    async fit(points, options) {
+      otherDensity = await other.fit(points, options);
+      return own.fit(points, options);
+    },
+    ...(fitRows &&
+      other.fitRows && {
+        async fitRows(points, options) {
+          otherDensity = await other.fitRows!(points, options);
+          return fitRows.call(own, points, options);
+        },
+      }),
+  };
+  return { estimator, otherDensity: () => otherDensity };
 }

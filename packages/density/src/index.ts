@@ -7,7 +7,7 @@
  * - {@link weighPrompts} does all of it: embeds prompts, estimates densities, makes weights and reports what they do to the draws.
  * - {@link densityReport} describes one weighting; {@link agreementReport} compares two.
  */
-export { type AgreementReport, agreementReport, spearman, type WeighedRows } from './agreement.js';
+export { type AgreementReport, agreementReport, sideBySide, spearman, type WeighedRows } from './agreement.js';
 export { type ClusterDensity, type ClusterDensityOptions, clusterDensity } from './estimators/cluster-density.js';
 export {
   type SphericalClusters,

@@ -1,6 +1,7 @@
-import { activate, initialWeights, languageModel, trainBytePairTokenizer } from '@rarefy/lm';
+import { activate, initialWeights, languageModel } from '@rarefy/lm';
 import { embedderChecks } from '@rarefy/testing';
 import { describeChecks } from '@rarefy/testing/vitest';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { hiddenStateEmbedder, logitsEmbedder } from './causal-lm/causal-lm.js';
 import { hashEmbedder } from './hash.js';

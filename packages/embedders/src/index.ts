@@ -8,5 +8,6 @@
  * Sentence Encoder), and `./cached`, which keeps the rows of any embedder on disk.
  */
 export { type EmbedderFromOptions, embedderFrom } from '@rarefy/core';
+export { type ChatText, chatEmbedder } from './chat-text.js';
 export { type HashEmbedderOptions, hashEmbedder } from './hash.js';
 export { type HttpEmbedderOptions, httpEmbedder } from './http/http-embedder.js';

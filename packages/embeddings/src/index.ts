@@ -10,6 +10,12 @@
  * - A manifest beside the file describes its origin; {@link verifyEmbeddings} checks the file against it, and
  *   {@link warnOfOtherData} the prompts that its rows are used for.
  */
+export {
+  type ConversationItem,
+  type ConversationRowsOptions,
+  conversationRows,
+  dataNotes,
+} from './embed-job/conversation-rows.js';
 export type { EmbedRow, EmbedRows } from './embed-job/data-rows.js';
 export { type EmbedSummary, type EmbedToFileOptions, embedToFile } from './embed-job/embed-to-file.js';
 export { type EmbedEstimate, type EstimateOptions, estimateEmbedding } from './embed-job/estimate.js';
@@ -32,4 +38,5 @@ export {
   writeEmbeddings,
 } from './files/embedding-file.js';
 export { type EmbeddingFormat, formatToWrite } from './files/embedding-format.js';
+export { rowsById } from './files/rows-by-id.js';
 export type { EmbeddingDtype, WritableDtype } from './table/table.js';

@@ -2,24 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StateMismatchError } from '@rarefy/core';
-import {
-  activate,
-  answerExamples,
-  type ChatFormat,
-  type ChatPrompt,
-  chatFormat,
-  initialWeights,
-  languageModel,
-  latestCheckpoint,
-  loadLanguageModel,
-  rewardModel,
-  trainBytePairTokenizer,
-} from '@rarefy/lm';
+import { activate, initialWeights, languageModel, loadLanguageModel, rewardModel } from '@rarefy/lm';
 import { uniformSampler } from '@rarefy/samplers';
+import { type ChatFormat, type ChatPrompt, chatFormat, trainBytePairTokenizer } from '@rarefy/tokenizers';
+import { answerExamples, latestCheckpoint, trainRewardModel } from '@rarefy/training';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { evaluatePolicy } from './evaluation/evaluate-policy.js';
 import { grpoLoader } from './loader/grpo-loader.js';
-import { trainRewardModel } from './reward-model-trainer.js';
 import { rewardModelReward } from './rewards/built-in-rewards.js';
 import { type Completion, rollout } from './rollout/rollout.js';
 import { trainGrpo } from './trainer.js';

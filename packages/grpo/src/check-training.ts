@@ -1,5 +1,6 @@
 import { checkInteger, described, InvalidArgumentError, shown } from '@rarefy/core';
-import { type CausalLanguageModel, type ChatFormat, checkModel, checkOutputHead } from '@rarefy/lm';
+import { type CausalLanguageModel, checkModel, checkOutputHead } from '@rarefy/lm';
+import type { ChatFormat } from '@rarefy/tokenizers';
 import type { RewardAggregation } from './losses/advantages.js';
 import type { PolicyLoss } from './losses/policy-loss.js';
 import type { SamplingCorrection } from './losses/sampling-correction.js';

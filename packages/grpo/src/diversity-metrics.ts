@@ -1,5 +1,5 @@
 import { distinctN, emDashPer1000Words, meanWords, vendiScore, words } from '@rarefy/diversity';
-import type { StepMetrics } from '@rarefy/lm';
+import type { StepMetrics } from '@rarefy/training';
 import { meanAndDeviation } from './losses/advantages.js';
 
 /**

@@ -1,15 +1,16 @@
 /**
- * GRPO and reward-model training in TensorFlow.js, fed by any sampler.
+ * GRPO training in TensorFlow.js, fed by any sampler.
  *
  * - {@link grpoLoader} turns draws of a sampler into batches of prompts; its state resumes the stream exactly.
  * - {@link rollout} generates the completions of a batch, or {@link serverRollouts} gets them from a server, and a
  *   {@link RewardFunction} scores them. {@link groupAdvantages} compares the completions of one prompt.
  * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
- * - {@link trainGrpo} runs these parts with checkpoints. {@link trainRewardModel} trains the model behind
+ * - {@link trainGrpo} runs these parts with checkpoints. `trainRewardModel` of `@rarefy/training` trains the model behind
  *   {@link rewardModelReward}.
- * - A logger, such as {@link jsonlLogger}, receives the metrics of every step under TRL's names; {@link jsonlCompletions} the
- *   completions. {@link readDraws} reads what was drawn.
+ * - A logger of `@rarefy/training`, such as `jsonlLogger`, receives the metrics of every step under TRL's names;
+ *   {@link jsonlCompletions} the completions. {@link readDraws} reads what was drawn.
  */
+export { type CompletionLogger, type CompletionRecord, jsonlCompletions } from './completion-logger.js';
 export {
   drawShare,
   type EvaluatePolicyOptions,
@@ -30,10 +31,6 @@ export {
 } from './loader/grpo-loader.js';
 export { type Importance, importanceWeights } from './loader/importance.js';
 export type { BatchDataset, DatasetOptions } from './loader/to-dataset.js';
-export { combineLoggers, consoleLogger } from './loggers/basic-loggers.js';
-export { type CompletionLogger, type CompletionRecord, jsonlCompletions } from './loggers/completion-logger.js';
-export { type FileLoggerOptions, jsonlLogger } from './loggers/jsonl-logger.js';
-export { tensorBoardLogger } from './loggers/tensorboard-logger.js';
 export {
   type GroupAdvantageOptions,
   type GroupAdvantages,
@@ -63,20 +60,6 @@ export {
   type SamplingCorrectionMode,
   samplingRatio,
 } from './losses/sampling-correction.js';
-export {
-  type EvaluateRewardModelOptions,
-  evaluateRewardModel,
-  type RewardModelEvaluation,
-} from './preference/evaluate-reward-model.js';
-
-export type { HeldOutOptions } from './preference/held-out.js';
-export { type PreferencePair, type SplitPairs, splitPairs } from './preference/pair-rows.js';
-export { type PreferenceLossOptions, preferenceLoss } from './preference/preference-loss.js';
-export {
-  type RewardModelTrainingOptions,
-  type RewardModelTrainingResult,
-  trainRewardModel,
-} from './reward-model-trainer.js';
 export { lengthReward, type RewardModelRewardOptions, rewardModelReward } from './rewards/built-in-rewards.js';
 export { type HttpRewardOptions, httpReward } from './rewards/http-reward.js';
 export {

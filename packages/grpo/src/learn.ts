@@ -1,4 +1,5 @@
-import type { CausalLanguageModel, StepMetrics, TrainingTask } from '@rarefy/lm';
+import type { CausalLanguageModel } from '@rarefy/lm';
+import type { StepMetrics, TrainingTask } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EntropyControl } from './losses/entropy-control.js';
 import { type BatchTotals, type PolicyBatch, unpadded } from './losses/policy-batch.js';

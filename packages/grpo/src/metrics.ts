@@ -1,5 +1,5 @@
 import { type Sampler, ShapeError } from '@rarefy/core';
-import type { StepMetrics } from '@rarefy/lm';
+import type { StepMetrics } from '@rarefy/training';
 import type { DrawCounts } from './loader/draw-counts.js';
 import type { PromptBatch } from './loader/grpo-loader.js';
 import { type GroupAdvantages, meanAndDeviation } from './losses/advantages.js';

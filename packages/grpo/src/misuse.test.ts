@@ -10,18 +10,16 @@ import {
   loadWeights,
   rewardModel,
   snapshot,
-  trainBytePairTokenizer,
-  trainLanguageModel,
 } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
+import { jsonlLogger, trainLanguageModel, trainRewardModel } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { evaluatePolicy } from './evaluation/evaluate-policy.js';
 import { grpoLoader, promptRows } from './loader/grpo-loader.js';
-import { jsonlLogger } from './loggers/jsonl-logger.js';
 import { groupAdvantages } from './losses/advantages.js';
 import { dapoLoss, grpoLoss } from './losses/policy-losses.js';
-import { trainRewardModel } from './reward-model-trainer.js';
 import { lengthReward, rewardModelReward } from './rewards/built-in-rewards.js';
 import { scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';

@@ -1,8 +1,8 @@
 import { TrainingError } from '@rarefy/core';
-import type { CheckpointOptions, StepMetrics } from '@rarefy/lm';
+import type { CheckpointOptions, StepMetrics } from '@rarefy/training';
+import { type CompletionLogger, type CompletionRecord, checkCompletionLogger } from './completion-logger.js';
 import type { GatheredGroups } from './gather-groups.js';
 import { type DrawsFile, openDrawsFile } from './loader/draws-file.js';
-import { type CompletionLogger, type CompletionRecord, checkCompletionLogger } from './loggers/completion-logger.js';
 
 /** Options of a trainer about what it keeps of each step. */
 export interface RecordingOptions {

@@ -1,22 +1,16 @@
 import { checkInteger, checkOptions, checkSeed, InvalidArgumentError, TrainingError } from '@rarefy/core';
 import {
   type CausalLanguageModel,
-  type ChatFormat,
-  type ChatPrompt,
-  chatFormat,
-  checkChatFormat,
   checkLoaded,
   checkSampling,
   checkTrainable,
   type SamplingOptions,
   type SavedModel,
   samplingOptionNames,
-  type TrainingOptions,
-  type TrainingTask,
-  trainingOptionNames,
-  trainWithCheckpoints,
   weightsDigest,
 } from '@rarefy/lm';
+import { type ChatFormat, type ChatPrompt, chatFormat, checkChatFormat } from '@rarefy/tokenizers';
+import { type TrainingOptions, type TrainingTask, trainingOptionNames, trainWithCheckpoints } from '@rarefy/training';
 import {
   checkCorrection,
   checkLoader,
@@ -26,12 +20,12 @@ import {
   checkTreatments,
   completionLengths,
 } from './check-training.js';
+import type { CompletionLogger } from './completion-logger.js';
 import { diversityMetrics } from './diversity-metrics.js';
 import { gatherGroups } from './gather-groups.js';
 import { learnFromRollout } from './learn.js';
 import { drawCounts } from './loader/draw-counts.js';
 import { type GrpoLoader, type LoaderState, type PromptBatch, promptTexts } from './loader/grpo-loader.js';
-import type { CompletionLogger } from './loggers/completion-logger.js';
 import {
   groupAdvantages,
   meanAndDeviation,

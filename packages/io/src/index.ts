@@ -19,17 +19,21 @@ export { type FileSystem, nodeFileSystem, type OpenFile } from './files/file-sys
 export {
   cacheFolder,
   findModelFolder,
+  findSentenceModel,
   isModelName,
+  isSentenceModel,
   modelFolderName,
   modelManifestName,
   modelRepository,
   modelRoots,
+  sentenceModelFolders,
   sentenceModulesName,
 } from './files/model-cache.js';
 export { checkName, fileExists, insideFolder, isSameFile } from './files/paths.js';
 export { readBytes, sourceName } from './files/read-bytes.js';
 export { checkRows, type RowFile, rowFile } from './files/row-file.js';
 export { type WriteOptions, writeAtomically, writeOptionNames } from './files/write-atomically.js';
+export { checkLineIds } from './lines/line-ids.js';
 export {
   BadLine,
   type BadLineReason,

@@ -6,27 +6,12 @@ import { loadLanguageModel, loadWeights, saveLanguageModel } from './checkpoint/
 import { fromForwardModel } from './families/from-forward-model.js';
 import { fromLayersModel } from './families/from-layers-model.js';
 import { generate } from './generate/generate.js';
-import { trainBytePairTokenizer } from './tokenizer/train-bpe.js';
-import { adamW } from './train/adamw.js';
-import { shuffled, windows } from './train/examples.js';
-import { learningRateSchedule } from './train/schedule.js';
-import { trainLanguageModel } from './train/train-language-model.js';
 
 test('options that nobody knows are refused, with the nearest known one', async () => {
-  const parameters = { w: tf.variable(tf.zeros([1])) };
   const head = { weight: tf.zeros<tf.Rank.R2>([4, 2]) };
   const wrong: Record<string, [call: (options: never) => unknown, options: object]> = {
-    'adamW has no option "weight_decay"; did you mean "weightDecay"?': [
-      (o) => adamW(parameters, o),
-      { learningRate: 1, weight_decay: 0 },
-    ],
-    'windows has no option "batch"': [(o) => windows(new Int32Array(9), o), { length: 2, batch: 1 }],
-    'shuffled has no option "shuffle"': [(o) => shuffled([1], o), { batchSize: 1, shuffle: true }],
-    'learningRateSchedule has no option "warmup"': [(o) => learningRateSchedule('linear', o), { warmup: 3 }],
-    'trainBytePairTokenizer has no option "vocabSize"': [(o) => trainBytePairTokenizer([], o), { vocabSize: 300 }],
     'chooseBackend has no option "backends"; did you mean "backend"?': [chooseBackend, { backends: 'cpu' }],
     'generate has no option "maxTokens"': [(o) => generate({} as never, [], o), { maxTokens: 3 }],
-    'trainLanguageModel has no option "step"': [(o) => trainLanguageModel({} as never, o), { step: 3 }],
     'fromForwardModel has no option "parameter"; did you mean "parameters"?': [
       (o) => fromForwardModel({} as never, o),
       { head, maxPositions: 3, parameter: {} },
@@ -63,8 +48,6 @@ test('a promise, a loaded model or a text in the place of another argument is na
       generate(model, ['Hello'] as never, options),
     'generate needs a list of items, got a string; give an array, such as [text]': () =>
       generate(model, 'Hello' as never, options),
-    "parameter 'model' must be a tf.Variable, got an object; give the parameters of the model, model.parameters": () =>
-      adamW({ model } as never, { learningRate: 1 }),
   };
   for (const [message, call] of Object.entries(wrong)) {
     await expect((async () => call())(), message).rejects.toThrow(new InvalidArgumentError(message));

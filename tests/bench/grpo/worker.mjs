@@ -2,15 +2,8 @@
 // line from stdin and answers each with one line; see `answers`.
 import { createInterface } from 'node:readline';
 import { dapoLoss } from '@rarefy/grpo';
-import {
-  accumulateGradients,
-  activate,
-  adamW,
-  generate,
-  initialWeights,
-  languageModel,
-  tokenStatistics,
-} from '@rarefy/lm';
+import { activate, generate, initialWeights, languageModel, tokenStatistics } from '@rarefy/lm';
+import { accumulateGradients, adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { config, problem, promptLength, rows } from './problem.mjs';
 

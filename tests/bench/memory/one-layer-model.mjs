@@ -1,5 +1,5 @@
 import { counterRandom } from '@rarefy/core';
-import { trainBytePairTokenizer } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 
 const words = 'how do I bake bread where is the garden of a small house near that old river bank'.split(' ');

@@ -2,8 +2,9 @@
 // memory.bench.mjs and tests/memory.test.ts: node --max-old-space-size=512 vocabulary-space.mjs '{"prompts": …}'
 import { knnDistance, weighPrompts } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
-import { activate, chatFormat } from '@rarefy/lm';
+import { activate } from '@rarefy/lm';
 import { autoIndex } from '@rarefy/neighbors/auto';
+import { chatFormat } from '@rarefy/tokenizers';
 import { oneLayerModel, wordPrompts } from './one-layer-model.mjs';
 import { peakBytes } from './peak-bytes.mjs';
 

@@ -61,14 +61,15 @@ export const embed = command({
   async run({ data, out, limit, onBadLine, noResume, force, resume, ...given }, context) {
     const { dryRun, dtype, shardRows, skipFailed, ...values } = given;
     const { InvalidArgumentError } = await import('@rarefy/core');
-    const { embedToFile, estimateEmbedding, formatToWrite } = await import('@rarefy/embeddings');
-    const { conversationRows, dataNotes } = await import('../open/conversation-rows.js');
+    const { conversationRows, dataNotes, embedToFile, estimateEmbedding, formatToWrite } = await import(
+      '@rarefy/embeddings'
+    );
     const { openEmbedder } = await import('../open/embedder.js');
     const { warnOfTruncation } = await import('../open/embeddings.js');
     const { installedVersions } = await import('../open/project-libraries.js');
     if (resume && (noResume || force)) throw new InvalidArgumentError('--resume and --no-resume exclude each other.');
     formatToWrite(out, dtype); // fails before a model is loaded
-    const rows = await conversationRows(data, { limit, onBadLine }, context);
+    const rows = await conversationRows(data, { limit, onBadLine, ...context });
     const { embedder, countTokens, batchSize, model } = await openEmbedder(values, context);
     await using _ = embedder;
     // The other embedders split their batches themselves.

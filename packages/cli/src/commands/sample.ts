@@ -52,9 +52,9 @@ export const sample = command({
   async run({ embeddings: file, out, method, report, ...values }, context, given) {
     const { InvalidArgumentError } = await import('@rarefy/core');
     const { openEmbeddings } = await import('@rarefy/embeddings');
-    const { writeAtomically } = await import('@rarefy/io');
+    const { checkLineIds, writeAtomically } = await import('@rarefy/io');
     const { namingFile } = await import('../open/embeddings.js');
-    const { checkLineIds, subsetMethods } = await import('../open/subset-methods.js');
+    const { subsetMethods } = await import('../open/subset-methods.js');
     checkDifferentFiles({ embeddings: file, out, report });
     checkApplies(given, 'method', subsetMethods, [method]);
     checkEngineOptions(given, values.neighbors);

@@ -1,5 +1,5 @@
 import { type CallOptions, InvalidArgumentError, MissingDependencyError } from '@rarefy/core';
-import { fileExists } from '@rarefy/io';
+import { fileExists, findSentenceModel, isSentenceModel, sentenceModelFolders } from '@rarefy/io';
 import { checkApplies } from '../shell/check-options.js';
 import { type CodeFile, camelCase, isCodeFile, type OptionValues } from '../shell/options.js';
 import {
@@ -12,7 +12,9 @@ import {
   openEmbedderFile,
 } from './embedders.js';
 import { onnxRuntime } from './project-libraries.js';
-import { defaultSentenceModel, findSentenceModel, isSentenceModel, sentenceModelFolders } from './sentence-models.js';
+
+/** The sentence model that is used if it is found and no other one is given. */
+const defaultSentenceModel = 'all-MiniLM-L6-v2';
 
 export type EmbedderValues = OptionValues<typeof embedderOptions> &
   Omit<EmbedderRequest, 'sentenceModel'> & { readonly batchSize?: number | undefined };

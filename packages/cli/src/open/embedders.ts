@@ -1,5 +1,5 @@
 import { type CallOptions, type Embedder, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
-import type { ChatText } from '@rarefy/embedders/causal-lm';
+import type { ChatText } from '@rarefy/embedders';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { backendOption, openBackend } from './backend.js';
 import { chatTemplateOption } from './chat-options.js';
@@ -110,7 +110,7 @@ export const embedders = {
         ...{ path: folder!, pooling: embedder.pooling, dtype: modelDtype },
         ...(pulled && { repository: pulled.repository, revision: pulled.commit }),
       };
-      return { ...fromTokens(embedder), batchSize: 256, model, name: folder! };
+      return { ...(await chats(embedder)), batchSize: 256, model, name: folder! };
     },
   },
   use: {
@@ -119,8 +119,8 @@ export const embedders = {
     async open({ backend }, options) {
       const { name } = await openBackend(backend, options);
       const { universalSentenceEncoder } = await import('@rarefy/embedders/use');
-      const embedder = fromTokens(await universalSentenceEncoder());
-      return { ...embedder, batchSize: 32, model: { backend: name }, name: 'Universal Sentence Encoder lite' };
+      const opened = await chats(await universalSentenceEncoder());
+      return { ...opened, batchSize: 32, model: { backend: name }, name: 'Universal Sentence Encoder lite' };
     },
   },
   http: {
@@ -136,7 +136,7 @@ export const embedders = {
       const apiKey = process.env.RAREFY_API_KEY;
       const embedder = await httpEmbedder({ url, model, ...(apiKey ? { apiKey } : {}), ...options });
       const { maxBatch } = embedder.capabilities;
-      return { embedder: fromText(embedder), batchSize: maxBatch, model: { url, model }, name: `${model} of ${url}` };
+      return { ...(await chats(embedder)), batchSize: maxBatch, model: { url, model }, name: `${model} of ${url}` };
     },
   },
   hash: {
@@ -144,7 +144,7 @@ export const embedders = {
     takes: [],
     async open() {
       const { hashEmbedder } = await import('@rarefy/embedders/hash');
-      return { embedder: fromText(hashEmbedder()), batchSize: 32, model: {}, name: 'hashed words' };
+      return { ...(await chats(hashEmbedder())), batchSize: 32, model: {}, name: 'hashed words' };
     },
   },
 } as const satisfies Record<string, EmbedderEntry>;
@@ -193,8 +193,7 @@ export const embeddingOptions = under('Model', {
 export async function openEmbedderFile(file: string): Promise<OpenedEmbedder> {
   const { openEmbedderOf } = await import('./factory.js');
   const { embedder, digest } = await openEmbedderOf(file);
-  const opened = 'countTokens' in embedder ? fromTokens(embedder) : { embedder: fromText(embedder) };
-  return { ...opened, batchSize: 32, model: { path: file, code: digest }, name: embedder.fingerprint };
+  return { ...(await chats(embedder)), batchSize: 32, model: { path: file, code: digest }, name: embedder.fingerprint };
 }
 
 /** Opens an embedder of a language model: of `ckpt`, which closes with the embedder, or of `request.languageModel`. */
@@ -219,25 +218,9 @@ async function openCausal(
   return { ...rest, model: { ...model, backend: name } };
 }
 
-/** A sentence model reads the plain prompt, and the answer after a blank line. Turns are separated in the same way. */
-const plain = (text: ChatText) =>
-  typeof text === 'string' ? text : [textOf(text.prompt), text.assistant].filter(Boolean).join('\n\n');
-
-const textOf = (prompt: Exclude<ChatText, string>['prompt']) =>
-  typeof prompt === 'string' ? prompt : prompt.map(({ content }) => content).join('\n\n');
-
-function fromText(embedder: Embedder<string>): Embedder<ChatText> {
-  const { specificationVersion, kind, fingerprint, capabilities } = embedder;
-  return {
-    ...{ specificationVersion, kind, fingerprint, capabilities },
-    embedBatch: (texts, options) => embedder.embedBatch(texts.map(plain), options),
-    [Symbol.asyncDispose]: () => embedder[Symbol.asyncDispose](),
-  };
-}
-
-function fromTokens(embedder: TokenCountingEmbedder<string>) {
-  return {
-    embedder: fromText(embedder),
-    countTokens: (texts: readonly ChatText[]) => embedder.countTokens(texts.map(plain)),
-  };
+/** An embedder of texts, for prompts with answers. */
+async function chats(texts: Embedder | TokenCountingEmbedder) {
+  const { chatEmbedder } = await import('@rarefy/embedders');
+  const embedder: Embedder<ChatText> & Partial<TokenCountingEmbedder<ChatText>> = chatEmbedder(texts);
+  return { embedder, countTokens: embedder.countTokens };
 }

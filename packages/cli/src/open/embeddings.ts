@@ -2,14 +2,13 @@ import {
   type CallOptions,
   collect,
   embedStream,
-  InputError,
   itemOfError,
   type Matrix,
   NotFiniteError,
   type RowSource,
 } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
-import { type EmbeddingReader, openEmbeddings, warnOfOtherData } from '@rarefy/embeddings';
+import { type EmbeddingReader, openEmbeddings, rowsById, warnOfOtherData } from '@rarefy/embeddings';
 import { quoted } from '@rarefy/io';
 import { type EmbedderValues, openEmbedder } from './embedder.js';
 
@@ -51,8 +50,7 @@ export async function embeddingsOf(
 }
 
 /**
- * The rows of some prompts in an open embeddings file, found by id. If the file has just these prompts in this order, its reader.
- * Warns if it was computed from other data.
+ * The rows of some prompts in an open embeddings file, found by id. Warns if it was computed from other data.
  * @throws InputError naming the first prompt that the file lacks.
  */
 export async function rowsOf(
@@ -64,22 +62,12 @@ export async function rowsOf(
 ): Promise<Matrix | RowSource> {
   const dataFile = pairs ?? promptFile;
   if (dataFile !== undefined) await warnOfOtherData(file, prompts, dataFile, options);
-  const { ids, cols } = reader;
-  if (ids.length === prompts.length && prompts.every(({ id }, row) => id === ids[row])) return reader;
-  const rowOf = new Map(ids.map((id, row) => [id, row]));
-  const missing = prompts.filter(({ id }) => !rowOf.has(id));
-  if (missing.length > 0) {
-    throw new InputError(
-      `${file} lacks ${missing.length} of ${prompts.length} prompts; the first one has the id ${quoted(missing[0]!.id)}.`,
-    );
-  }
-  const all = await reader.read(0, reader.rows, options);
-  const data = new Float32Array(prompts.length * cols);
-  prompts.forEach(({ id }, position) => {
-    const row = rowOf.get(id)!;
-    data.set(all.data.subarray(row * cols, (row + 1) * cols), position * cols);
-  });
-  return { data, rows: prompts.length, cols };
+  return rowsById(
+    reader,
+    prompts.map(({ id }) => id),
+    file,
+    options,
+  );
 }
 
 /** Warns if texts were truncated. */

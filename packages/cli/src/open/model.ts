@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { type CallOptions, InputError } from '@rarefy/core';
 import { pulledModelFolder } from '@rarefy/data';
 import { fileExists } from '@rarefy/io';
-import { chatFormat, type LoadedModel, latestCheckpoint, loadLanguageModel } from '@rarefy/lm';
+import { type LoadedModel, loadLanguageModel } from '@rarefy/lm';
+import { chatFormat } from '@rarefy/tokenizers';
+import { latestCheckpoint } from '@rarefy/training';
 import { didYouMean } from '../shell/did-you-mean.js';
 
 /** Stages of training, each with a folder of its own below `out`. */

@@ -1,4 +1,4 @@
-import type { AdamWOptions, Schedule, ScheduleType } from '@rarefy/lm';
+import type { AdamWOptions, Schedule, ScheduleType } from '@rarefy/training';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 interface OptimizerDefaults<Type extends ScheduleType> {
@@ -53,7 +53,7 @@ export async function openOptimizer(
   values: OptimizerValues,
   warmup = 0,
 ): Promise<AdamWOptions & { readonly schedule: Schedule }> {
-  const { learningRateSchedule } = await import('@rarefy/lm');
+  const { learningRateSchedule } = await import('@rarefy/training');
   const { learningRate, lrSchedulerType, warmupSteps = warmup, weightDecay, maxGradNorm } = values;
   return {
     ...{ learningRate, weightDecay, epsilon: values.adamEpsilon, betas: [values.adamBeta1, values.adamBeta2] },

@@ -1,6 +1,6 @@
 import type { CallOptions, DensityEstimator, Weighting } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
-import { type AgreementReport, agreementReport, type PromptWeights, weighPrompts } from '@rarefy/density';
+import { type AgreementReport, agreementReport, type PromptWeights, sideBySide, weighPrompts } from '@rarefy/density';
 import { openEmbeddings } from '@rarefy/embeddings';
 import type { OptionValues } from '../shell/options.js';
 import { type EmbedderValues, openEmbedder } from './embedder.js';
@@ -102,28 +102,4 @@ export async function comparePromptWeights(
 function nameOf(compared: OpenEstimator) {
   const { name, engine } = compared;
   return { name: engine ? `${name}, ${engine.name}` : name, against: estimatorDetailsOf(compared) };
-}
-
-/** An estimator that also fits another one to the same points. */
-function sideBySide(own: DensityEstimator, other: DensityEstimator) {
-  let otherDensity: Float64Array = new Float64Array(0);
-  const { fitRows } = own;
-  const estimator: DensityEstimator = {
-    specificationVersion: 'v1',
-    kind: 'density-estimator',
-    fingerprint: `${own.fingerprint},beside=${other.fingerprint}`,
-    capabilities: { outOfSample: false, online: false },
-    async fit(points, options) {
-      otherDensity = await other.fit(points, options);
-      return own.fit(points, options);
-    },
-    ...(fitRows &&
-      other.fitRows && {
-        async fitRows(points, options) {
-          otherDensity = await other.fitRows!(points, options);
-          return fitRows.call(own, points, options);
-        },
-      }),
-  };
-  return { estimator, otherDensity: () => otherDensity };
 }

@@ -1,6 +1,5 @@
-import { type CallOptions, counterRandom, InputError, type RowSource } from '@rarefy/core';
+import { type CallOptions, counterRandom, type RowSource } from '@rarefy/core';
 import { type DensityReport, knnSimilarity, sphericalKMeans, weighPrompts } from '@rarefy/density';
-import { quoted } from '@rarefy/io';
 import {
   drawBalanced,
   drawWithoutReplacement,
@@ -124,17 +123,4 @@ function inclusionNote(inclusion: Float64Array, budget: number, how: string): st
   const percent = (value: number) => `${(100 * value).toPrecision(3)} %`;
   const [least, middle, most] = [sorted[0]!, sorted[sorted.length >> 1]!, sorted.at(-1)!].map(percent);
   return `the budget is ${percent(share)} of the rows, so the probability that a row is sampled is not proportional to its weight: at least ${least}, median ${middle}, at most ${most} (${how})`;
-}
-
-/**
- * Checks, before any work is done, that every id can be written on its own line of a UTF-8 file.
- * @throws InputError naming the first id that is empty or contains a line break or half of a surrogate pair.
- */
-export function checkLineIds(ids: readonly string[]): void {
-  for (const id of ids) {
-    const isPlain = id !== '' && !/[\r\n]|\p{Cs}/u.test(id);
-    if (isPlain) continue;
-    const problem = id === '' ? 'is empty' : /[\r\n]/.test(id) ? 'contains a line break' : 'contains half a character';
-    throw new InputError(`the id ${quoted(id)} ${problem} and cannot be written on a line of its own; change it.`);
-  }
 }

@@ -36,7 +36,9 @@ type BaseValues = OptionValues<typeof baseOptions>;
 /** Trains a tokenizer and a model from scratch, on both answers of every pair as one long row of conversations. */
 export async function trainBase(values: BaseValues, options: CallOptions): Promise<void> {
   checkSizes(values);
-  const lm = await import('@rarefy/lm');
+  const { initialWeights, languageModel } = await import('@rarefy/lm');
+  const { chatFormat, trainBytePairTokenizer } = await import('@rarefy/tokenizers');
+  const { concatenated, trainLanguageModel, windows } = await import('@rarefy/training');
   const { readPairs } = await import('@rarefy/data');
   const { maxSteps, seed, batchSize, rowLength, microBatchSize } = values;
   await runTraining(
@@ -50,25 +52,25 @@ export async function trainBase(values: BaseValues, options: CallOptions): Promi
           conversations.push({ prompt, answer: chosen }, { prompt, answer: rejected });
         }
         const texts = conversations.flatMap(({ prompt, answer }) => [prompt, answer]);
-        const tokenizer = lm.trainBytePairTokenizer(texts, { vocabularySize: values.vocabularySize });
-        const format = lm.chatFormat(tokenizer);
+        const tokenizer = trainBytePairTokenizer(texts, { vocabularySize: values.vocabularySize });
+        const format = chatFormat(tokenizer);
         const config = llamaConfig(values, {
           vocab_size: tokenizer.vocabularySize,
           bos_token_id: tokenizer.specialId('<|bos|>'),
           eos_token_id: format.stopId,
         });
-        const model = lm.languageModel(config, lm.initialWeights(config, seed));
+        const model = languageModel(config, initialWeights(config, seed));
         const corpus = concatenated(conversations.map(({ prompt, answer }) => format.conversation(prompt, answer).ids));
         return { loaded: { model, tokenizer, config }, corpus, settings: values, dispose: () => model.dispose() };
       },
       task: async ({ loaded, corpus }, trainer) =>
-        lm.trainLanguageModel(loaded, {
+        trainLanguageModel(loaded, {
           ...trainer,
           ...(await openOptimizer(values, Math.min(50, Math.floor(maxSteps / 10)))),
           ...(microBatchSize !== undefined && { microBatchSize }),
           kind: 'base',
           steps: maxSteps,
-          examples: lm.windows(corpus, { length: rowLength, batchSize, seed }),
+          examples: windows(corpus, { length: rowLength, batchSize, seed }),
           data: `${digest(corpus)}:${rowLength}:${batchSize}:${seed}:${maxSteps}`,
         }),
     },
@@ -93,17 +95,6 @@ function llamaConfig(values: BaseValues, tokens: Readonly<Record<string, number 
     torch_dtype: 'float32',
     ...tokens,
   };
-}
-
-/** All rows in one. */
-export function concatenated(rows: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(rows.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const row of rows) {
-    all.set(row, start);
-    start += row.length;
-  }
-  return all;
 }
 
 function checkSizes({ hiddenSize, heads, keyValueHeads, rowLength, maxPositions }: BaseValues): void {

@@ -5,10 +5,11 @@ import { type Pair, type PromptRecord, readPairs, uniquePrompts, writeWeights } 
 import { compose, inverseDensity, rarestPositions, targetEss, weighPrompts } from '@rarefy/density';
 import { logitsEmbedder } from '@rarefy/embedders/causal-lm';
 import { universalSentenceEncoder } from '@rarefy/embedders/use';
-import { heldOutPositions, rewardModelReward, trainRewardModel } from '@rarefy/grpo';
+import { heldOutPositions, rewardModelReward } from '@rarefy/grpo';
 import { writeAtomically, writeJsonl } from '@rarefy/io';
 import { type ChosenBackend, loadLanguageModel, rewardModel } from '@rarefy/lm';
 import { uniformSampler, weightedSampler } from '@rarefy/samplers';
+import { trainRewardModel } from '@rarefy/training';
 import { buildView, jsonExporter, pageExporter, umap } from '@rarefy/viz';
 import { openBackend } from '../open/backend.js';
 import { shippedPath } from '../open/model.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
-import type { ChatPrompt } from '@rarefy/lm';
+import type { ChatPrompt } from '@rarefy/tokenizers';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';

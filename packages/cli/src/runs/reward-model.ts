@@ -1,6 +1,6 @@
 import { type CallOptions, InvalidArgumentError } from '@rarefy/core';
-import type { Pair, PromptRecord } from '@rarefy/data';
-import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '@rarefy/grpo';
+import type { Pair } from '@rarefy/data';
+import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '@rarefy/training';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
@@ -72,7 +72,7 @@ export async function trainRm(
   given: ReadonlySet<string>,
 ): Promise<RewardModelTrainingResult> {
   checkEvaluation(values, given);
-  const { trainRewardModel } = await import('@rarefy/grpo');
+  const { pairWeights, trainRewardModel } = await import('@rarefy/training');
   const { rewardModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
   const { weightedSampler } = await import('@rarefy/samplers');
@@ -147,10 +147,4 @@ async function openEvaluation(
   const pairs: Pair[] = [];
   for await (const pair of readPairs(evalPairs, options)) pairs.push(pair);
   return { options: common, pairs };
-}
-
-/** A prompt is drawn in proportion to its weight, and then each of its pairs is equally likely. */
-function pairWeights(pairs: readonly Pair[], prompts: readonly PromptRecord[], weights: Float64Array): Float64Array {
-  const shareOf = new Map(prompts.map(({ prompt, count }, position) => [prompt, weights[position]! / count]));
-  return Float64Array.from(pairs, ({ prompt }) => shareOf.get(prompt)!);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { type CallOptions, InputError, StateMismatchError } from '@rarefy/core';
-import type { FileLoggerOptions } from '@rarefy/grpo';
-import type { ChosenBackend, LoadedModel, TrainingOptions } from '@rarefy/lm';
+import { type CallOptions, InputError } from '@rarefy/core';
+import type { ChosenBackend, LoadedModel } from '@rarefy/lm';
+import type { FileLoggerOptions, TrainingOptions } from '@rarefy/training';
 import { backendOption, openBackend } from '../open/backend.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
@@ -90,7 +90,10 @@ export async function runTraining<Stage extends OpenStage, Result>(
   options: CallOptions,
 ): Promise<Result> {
   const { out, resume, saveSteps, saveTotalLimit: keep = 2, reportTo } = values;
-  const { latestCheckpoint, saveLanguageModel } = await import('@rarefy/lm');
+  const { saveLanguageModel } = await import('@rarefy/lm');
+  const { checkRunFile, jsonlLogger, latestCheckpoint, tensorBoardLogger, writeRunFile } = await import(
+    '@rarefy/training'
+  );
   const isContinued = (await latestCheckpoint(join(out, 'checkpoints'))) !== undefined;
   if (isContinued && !resume) {
     throw new InputError(`${out} already holds a run; continue it with --resume, or choose another --out.`);
@@ -101,9 +104,9 @@ export async function runTraining<Stage extends OpenStage, Result>(
   const report = (message: string) => options.onEvent?.({ type: 'work-message', task: stage, message });
   try {
     const { loaded, extra, settings, fixed = {} } = opened;
-    if (isContinued) await checkFixed(out, fixed);
-    await writeHeader(out, { stage, ...settings, fixed, backend, versions: { node: process.versions.node } }, options);
-    const { jsonlLogger, tensorBoardLogger } = await import('@rarefy/grpo');
+    if (isContinued) await checkRunFile(out, fixed);
+    const versions = { node: process.versions.node };
+    await writeRunFile(out, { stage, ...settings, fixed, backend, versions }, options);
     const result = await task(opened, {
       ...options,
       checkpoint: { folder: out, saveSteps, keep, resume },
@@ -133,28 +136,4 @@ export async function runTraining<Stage extends OpenStage, Result>(
 /** Options of a logger that writes a file: what a run that resumes after `done` steps keeps of it. A new run starts empty. */
 export function keptUntil(done: number): FileLoggerOptions {
   return done > 0 ? { truncateAfterStep: done } : {};
-}
-
-async function writeHeader(out: string, header: object, { signal }: CallOptions): Promise<void> {
-  const { writeAtomically } = await import('@rarefy/io');
-  await writeAtomically(join(out, 'run.json'), Buffer.from(`${JSON.stringify(header, null, 2)}\n`), { signal });
-}
-
-/** @throws StateMismatchError naming the first setting that differs from the run in the folder. */
-async function checkFixed(out: string, fixed: Readonly<Record<string, unknown>>): Promise<void> {
-  const { readFile } = await import('node:fs/promises');
-  const path = join(out, 'run.json');
-  let before: Readonly<Record<string, unknown>>;
-  try {
-    before = (JSON.parse(await readFile(path, 'utf8')) as { fixed: typeof before }).fixed ?? {};
-  } catch (cause) {
-    throw new InputError(`cannot read ${path}, which a resumed run needs: ${(cause as Error).message}`, { cause });
-  }
-  for (const name of new Set([...Object.keys(before), ...Object.keys(fixed)])) {
-    const [there, here] = [before[name], fixed[name]].map((value) => JSON.stringify(value) ?? 'none');
-    if (there === here) continue;
-    throw new StateMismatchError(
-      `${out} is a run with other settings: ${name} was ${there} and is now ${here}; use the same, or choose another --out.`,
-    );
-  }
 }

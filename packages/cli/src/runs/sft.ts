@@ -1,10 +1,9 @@
 import { type CallOptions, digest } from '@rarefy/core';
-import type { ChatPrompt } from '@rarefy/lm';
+import type { ChatPrompt } from '@rarefy/tokenizers';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
-import { concatenated } from './base.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 
 export const sftOptions = {
@@ -26,7 +25,8 @@ export const sftOptions = {
 
 /** Fine-tunes a model on the chosen answers. */
 export async function trainSft(values: OptionValues<typeof sftOptions>, options: CallOptions): Promise<void> {
-  const { answerExamples, chatFormat, shuffled, trainLanguageModel } = await import('@rarefy/lm');
+  const { chatFormat } = await import('@rarefy/tokenizers');
+  const { answerExamples, concatenated, shuffled, trainLanguageModel } = await import('@rarefy/training');
   const { readPairs, transcriptMessages } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');

@@ -1,4 +1,4 @@
-import type { WorkEvent } from '@rarefy/core';
+import { type RateMeter, rateMeter, type WorkEvent } from '@rarefy/core';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { printable } from './text.js';
 
@@ -91,34 +91,4 @@ function seconds(milliseconds: number): string {
 
 function noticeLine({ type, task, message }: Extract<WorkEvent, { message: string }>): string {
   return `${type === 'work-warning' ? 'warning: ' : ''}${task}: ${printable(message)}\n`;
-}
-
-/** Returns the rate and the time left in words, for the progress at a time in ms; undefined while the rate is unknown. */
-export type RateMeter = (
-  progress: { readonly done: number; readonly total?: number },
-  now: number,
-) => string | undefined;
-
-const windowMs = 5000;
-
-/** Measures the rate over the last 5 to 10 seconds, so that work of an earlier run and a slow start do not count for long. */
-export function rateMeter(started: number): RateMeter {
-  let older = { time: started, done: 0 };
-  let newer = older;
-  return ({ done, total }, now) => {
-    if (now - newer.time >= windowMs) {
-      older = newer;
-      newer = { time: now, done };
-    }
-    const rate = (1000 * (done - older.done)) / (now - older.time);
-    if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) return undefined;
-    const perSecond = `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`;
-    return total === undefined ? perSecond : `${perSecond}, ${timeLeft((total - done) / rate)} left`;
-  };
-}
-
-function timeLeft(seconds: number): string {
-  if (seconds < 100) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

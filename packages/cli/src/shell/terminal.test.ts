@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { progress, rateMeter } from './progress.js';
+import { progress } from './progress.js';
 import { table, wrapped } from './text.js';
 
 test('columns are aligned, and numbers are aligned to the right', () => {
@@ -65,14 +65,4 @@ test('the text of a server or a file cannot steer the terminal', () => {
   const message = 'answered 503 (\u001b[2J\u001b]0;owned\u0007\r\nrarefy: all is well)';
   progress(stream as unknown as NodeJS.WriteStream)({ type: 'work-message', task: 'embed', message });
   expect(written).toBe('embed: answered 503 ( [2J ]0;owned rarefy: all is well)\n');
-});
-
-test('the rate is that of the last seconds: work of an earlier run does not count', () => {
-  const meter = rateMeter(0);
-  expect(meter({ done: 0, total: 9000 }, 0)).toBeUndefined();
-  expect(meter({ done: 5000, total: 9000 }, 10)).toMatch(/^500000\/s/);
-  for (let second = 1; second < 60; second++) meter({ done: 5000 + 20 * second, total: 9000 }, 1000 * second);
-  expect(meter({ done: 6200, total: 9000 }, 60_000)).toBe('20/s, 2 min left');
-  expect(meter({ done: 6200 }, 60_000)).toBe('20/s');
-  expect(meter({ done: 6200, total: 9_000_000 }, 60_000)).toBe('20/s, 124 h 55 min left');
 });

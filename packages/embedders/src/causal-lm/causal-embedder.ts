@@ -1,6 +1,8 @@
 import { checkInteger, checkItems, described, type TokenCountingEmbedder, timeSlices } from '@rarefy/core';
-import { type ChatFormat, type ChatPrompt, chatFormat, checkChatFormat, type LoadedModel, padRight } from '@rarefy/lm';
+import { type LoadedModel, padRight } from '@rarefy/lm';
+import { type ChatFormat, chatFormat, checkChatFormat } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
+import type { ChatText } from '../chat-text.js';
 import { tokenBudgetRuns } from '../token-budget.js';
 import { modelDigest, watchWeights } from './model-identity.js';
 import { meanPool } from './pooling.js';
@@ -9,9 +11,6 @@ import { meanPool } from './pooling.js';
 const projectedRows = 63;
 /** Any share of padding: it costs less than another pass through all layers. */
 const maxPadding = 1;
-
-/** A prompt, alone or with its answer. The prompt is a text, or the turns before the answer. */
-export type ChatText = string | { readonly prompt: ChatPrompt; readonly assistant?: string };
 
 export interface CausalEmbedderOptions {
   /**

@@ -5,13 +5,12 @@ import { embed, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
 import {
   activate,
   type CausalLanguageModel,
-  chatFormat,
   fromForwardModel,
   initialWeights,
   languageModel,
   padRight,
-  trainBytePairTokenizer,
 } from '@rarefy/lm';
+import { chatFormat, trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hiddenStateEmbedder, logitsEmbedder } from './causal-lm.js';

@@ -6,7 +6,8 @@ import {
   type TokenCountingEmbedder,
 } from '@rarefy/core';
 import { checkLoaded, checkOutputHead, type LoadedModel } from '@rarefy/lm';
-import { type CausalEmbedderOptions, type ChatText, causalEmbedder, causalOptionNames } from './causal-embedder.js';
+import type { ChatText } from '../chat-text.js';
+import { type CausalEmbedderOptions, causalEmbedder, causalOptionNames } from './causal-embedder.js';
 import { watchWeights } from './model-identity.js';
 import { lastTokenPool, maxPool, meanLogits, meanPool } from './pooling.js';
 import { vocabularyIsometry } from './vocabulary-isometry.js';

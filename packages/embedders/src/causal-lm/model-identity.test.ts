@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { embed, InvalidArgumentError, RarefyError, StateMismatchError } from '@rarefy/core';
 import {
   activate,
-  adamW,
   type CausalLanguageModel,
   fromForwardModel,
   initialWeights,
   languageModel,
   snapshot,
-  trainBytePairTokenizer,
 } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cachedEmbedder } from '../cached/cached-embedder.js';
@@ -36,9 +35,9 @@ const items = ['how do I bake bread', 'where?', 'bread in the garden'];
 
 /** One optimizer step with gradients of ones. */
 function trainStep({ parameters }: Pick<CausalLanguageModel, 'parameters'>): void {
-  const optimizer = adamW(parameters, { learningRate: 1e-4 });
+  const optimizer = tf.train.adam(1e-4);
   const gradients = Object.fromEntries(Object.values(parameters).map((value) => [value.name, tf.onesLike(value)]));
-  optimizer.step(gradients);
+  optimizer.applyGradients(gradients);
   optimizer.dispose();
   tf.dispose(gradients);
 }

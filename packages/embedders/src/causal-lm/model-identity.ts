@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { digest, RarefyError, StateMismatchError } from '@rarefy/core';
-import { type CausalLanguageModel, type Tokenizer, weightsDigest } from '@rarefy/lm';
+import { type CausalLanguageModel, weightsDigest } from '@rarefy/lm';
+import type { Tokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**

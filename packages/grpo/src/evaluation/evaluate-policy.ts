@@ -10,18 +10,9 @@ import {
   startProgress,
 } from '@rarefy/core';
 import { emDashPer1000Words, vocabularyRatio } from '@rarefy/diversity';
-import {
-  type ChatFormat,
-  type ChatPrompt,
-  chatFormat,
-  checkChatFormat,
-  checkLoaded,
-  checkSampling,
-  type Evaluate,
-  type LoadedModel,
-  type SamplingOptions,
-  samplingOptionNames,
-} from '@rarefy/lm';
+import { checkLoaded, checkSampling, type LoadedModel, type SamplingOptions, samplingOptionNames } from '@rarefy/lm';
+import { type ChatFormat, type ChatPrompt, chatFormat, checkChatFormat } from '@rarefy/tokenizers';
+import type { Evaluate } from '@rarefy/training';
 import { completionLengths } from '../check-training.js';
 import { diversityMetrics } from '../diversity-metrics.js';
 import { meanAndDeviation } from '../losses/advantages.js';

@@ -13,7 +13,7 @@ import {
   type SamplerState,
   StateMismatchError,
 } from '@rarefy/core';
-import type { ChatPrompt } from '@rarefy/lm';
+import type { ChatPrompt } from '@rarefy/tokenizers';
 import { checkImportance, type Importance, importanceWeights } from './importance.js';
 import { type PromptsState, promptsDigest } from './prompts-digest.js';
 import { type BatchDataset, type DatasetOptions, toDataset } from './to-dataset.js';

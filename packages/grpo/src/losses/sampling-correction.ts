@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions, InvalidArgumentError, shown } from '@rarefy/core';
-import type { StepMetrics } from '@rarefy/lm';
+import type { StepMetrics } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { maskedDifference, sequenceSums } from './policy-batch.js';
 

@@ -1,14 +1,7 @@
-import { checkInteger, checkOptions, described, InputError, InvalidArgumentError, shown, warn } from '@rarefy/core';
+import { checkInteger, checkOptions, InputError, InvalidArgumentError, shown, warn } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
-import {
-  type ChatFormat,
-  chatFormat,
-  checkChatFormat,
-  checkTokenizer,
-  padRight,
-  type RewardModel,
-  type Tokenizer,
-} from '@rarefy/lm';
+import { checkRewardModel, checkTokenizer, padRight, type RewardModel } from '@rarefy/lm';
+import { type ChatFormat, chatFormat, checkChatFormat, type Tokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import type { RewardFunction } from './reward-function.js';
 
@@ -101,13 +94,4 @@ export function rewardModelReward(
     return rewards;
   };
   return rewardModel;
-}
-
-/** @throws InvalidArgumentError if `reward` is not a reward model, but for example a language model. */
-export function checkRewardModel(reward: unknown, where: string): void {
-  const { score, parameters, model } = Object(reward) as Record<string, unknown>;
-  if (typeof score === 'function' && Object(parameters) === parameters && Object(model) === model) return;
-  throw new InvalidArgumentError(
-    `${where} needs a reward model, got ${described(reward)}; make it with rewardModel(model)`,
-  );
 }

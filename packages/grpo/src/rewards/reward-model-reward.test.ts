@@ -1,5 +1,6 @@
 import { InputError, type WorkEvent } from '@rarefy/core';
-import { activate, initialWeights, languageModel, rewardModel, trainBytePairTokenizer } from '@rarefy/lm';
+import { activate, initialWeights, languageModel, rewardModel } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Completion } from '../rollout/rollout.js';

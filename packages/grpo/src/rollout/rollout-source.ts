@@ -1,5 +1,6 @@
 import type { CallOptions } from '@rarefy/core';
-import type { SavedModel, StepMetrics } from '@rarefy/lm';
+import type { SavedModel } from '@rarefy/lm';
+import type { StepMetrics } from '@rarefy/training';
 import { type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout.js';
 
 /** The policy in training: what a source needs to generate, or to hand over weights. */

@@ -1,20 +1,22 @@
 import { type CallOptions, callOptionNames, checkInteger, checkOptions } from '@rarefy/core';
 import {
-  type ChatFormat,
-  type ChatMessage,
-  type ChatPrompt,
-  chatFormat,
-  checkChatFormat,
   checkLoaded,
   type GeneratedCompletion,
   generate,
   type LoadedModel,
   padLeft,
   padRight,
-  promptText,
   type SamplingOptions,
   samplingOptionNames,
 } from '@rarefy/lm';
+import {
+  type ChatFormat,
+  type ChatMessage,
+  type ChatPrompt,
+  chatFormat,
+  checkChatFormat,
+  promptText,
+} from '@rarefy/tokenizers';
 import type { CompletionBatch } from './completion-log-probabilities.js';
 
 /** One completion of a prompt, as rewards see it. */

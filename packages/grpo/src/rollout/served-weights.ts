@@ -1,7 +1,8 @@
 import { access, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CallOptions, InvalidArgumentError, StateMismatchError, shown, TrainingError } from '@rarefy/core';
-import { type CausalLanguageModel, loadWeights, type StepMetrics, saveLanguageModel } from '@rarefy/lm';
+import { type CausalLanguageModel, loadWeights, saveLanguageModel } from '@rarefy/lm';
+import type { StepMetrics } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs-core';
 import { completionLogProbabilities } from './completion-log-probabilities.js';
 import { completionBatch, type Rollout } from './rollout.js';

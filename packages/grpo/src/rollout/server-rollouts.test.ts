@@ -1,5 +1,6 @@
 import { InputError, InvalidArgumentError, type WorkEvent } from '@rarefy/core';
-import { activate, initialWeights, languageModel, trainBytePairTokenizer } from '@rarefy/lm';
+import { activate, initialWeights, languageModel } from '@rarefy/lm';
+import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type AnswerFormat, type Fault, startCompletionServer } from '../../../../tests/support/completion-server.js';

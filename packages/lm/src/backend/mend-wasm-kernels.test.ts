@@ -4,7 +4,6 @@ import { attention } from '../layers/attention.js';
 import { activation, layerNorm } from '../layers/basic-layers.js';
 import { rotate } from '../layers/rotary.js';
 import { tokenLogProbabilities, tokenStatistics } from '../layers/token-log-probabilities.js';
-import { gradientNorm } from '../train/gradients.js';
 import { activate } from './choose-backend.js';
 import { runFused } from './fused-kernels.js';
 import type { WasmBackend } from './wasm-heap.js';
@@ -185,15 +184,6 @@ test.each([
 test('sums of integers stay integers', async () => {
   const [wasm, cpu] = await onBoth(() => tf.sum(tf.tensor2d([1, 2, 3, 4], [2, 2], 'int32'), 1));
   expect(wasm).toEqual(cpu);
-});
-
-test('a sum over 97 million numbers is as exact as float32 can be', async () => {
-  await activate('wasm');
-  const row = values([1, 640], 3);
-  const expected = Array.from(row.dataSync()).reduce((sum, value) => sum + value * value, 0) * 151_936;
-  const norm = tf.tidy(() => gradientNorm([tf.tile(row, [151_936, 1])]));
-  expect(Math.abs(norm / Math.sqrt(expected) - 1)).toBeLessThan(1e-6);
-  row.dispose();
 });
 
 test('log-probabilities over 151,936 words differ from float64 by less than 1e-5', async () => {

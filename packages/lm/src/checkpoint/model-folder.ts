@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InputError, InvalidArgumentError, StateMismatchError, shown } from '@rarefy/core';
 import { fileExists, readSafetensors, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
+import { loadTokenizer, saveTokenizer, type Tokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { checkLoaded, checkModel } from '../families/check-model.js';
@@ -16,8 +17,6 @@ import {
   removeAdapter,
   saveAdapter,
 } from '../lora/peft-files.js';
-import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import { loadTokenizer, saveTokenizer } from '../tokenizer/tokenizer-files.js';
 import { runFolderHint } from './checkpoint-folders.js';
 import { loadGguf } from './gguf/load-gguf.js';
 

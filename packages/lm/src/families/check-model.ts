@@ -47,3 +47,12 @@ export function withHint(value: unknown): string {
   const what = described(value);
   return what === 'a promise' ? `${what}; did you forget await?` : what;
 }
+
+/** @throws InvalidArgumentError if `reward` is not a reward model, but for example a language model. */
+export function checkRewardModel(reward: unknown, where: string): void {
+  const { score, parameters, model } = Object(reward) as Record<string, unknown>;
+  if (typeof score === 'function' && Object(parameters) === parameters && Object(model) === model) return;
+  throw new InvalidArgumentError(
+    `${where} needs a reward model, got ${described(reward)}; make it with rewardModel(model)`,
+  );
+}

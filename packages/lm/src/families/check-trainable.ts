@@ -1,6 +1,6 @@
 import { InvalidArgumentError, RarefyError, ShapeError, TrainingError } from '@rarefy/core';
+import type { Tokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { CausalLanguageModel } from './causal-language-model.js';
 
 /** Largest difference between two computations of the same logits, as a share of the largest logit. */

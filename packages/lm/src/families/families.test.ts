@@ -4,7 +4,6 @@ import { activate } from '../backend/choose-backend.js';
 import { generate } from '../generate/generate.js';
 import { padRight } from '../layers/padding.js';
 import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
-import { adamW } from '../train/adamw.js';
 import { initialWeights, languageModel } from './language-model.js';
 import { rewardModel } from './reward-model.js';
 import { snapshot } from './snapshot.js';
@@ -67,7 +66,7 @@ describe.each(Object.entries(configs))('%s', (family, more) => {
         const logits = model.logits(tf.reshape(hidden, [-1, shared.hidden_size]));
         return tf.neg(tf.mean(tokenLogProbabilities(logits, targets))) as tf.Scalar;
       });
-    const optimizer = adamW(model.parameters, { learningRate: 0.003, weightDecay: 0 });
+    const optimizer = tf.train.adam(0.003);
     const losses: number[] = [];
     for (let step = 0; step < 4; step++) {
       const { value, grads } = tf.variableGrads(loss, Object.values(model.parameters));
@@ -77,7 +76,7 @@ describe.each(Object.entries(configs))('%s', (family, more) => {
       ]);
       if (step === 0) expect(norms.filter(([, norm]) => !((norm as number) > 0))).toEqual([]);
       losses.push(value.dataSync()[0]!);
-      optimizer.step(grads);
+      optimizer.applyGradients(grads as tf.NamedTensorMap as never);
       tf.dispose([value, grads]);
     }
     expect(losses.at(-1)).toBeLessThan(losses[0]!);

@@ -1,7 +1,6 @@
 import { ShapeError } from '@rarefy/core';
+import { chatFormat, type Tokenizer } from '@rarefy/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
-import { chatFormat } from '../tokenizer/choose-chat-format.js';
-import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { CausalLanguageModel } from './causal-language-model.js';
 import type { WeightValues } from './language-model.js';
 

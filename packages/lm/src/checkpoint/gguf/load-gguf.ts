@@ -2,12 +2,18 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { fileExists } from '@rarefy/io';
+import {
+  chatSettingsFromGguf,
+  type GgufMetadata,
+  loadTokenizer,
+  type Tokenizer,
+  tokenizerFromJson,
+  tokenizerJsonFromGguf,
+} from '@rarefy/tokenizers';
 import type { CausalLanguageModel } from '../../families/causal-language-model.js';
 import { languageModel, type WeightValues } from '../../families/language-model.js';
-import { type Tokenizer, tokenizerFromJson } from '../../tokenizer/tokenizer.js';
-import { loadTokenizer } from '../../tokenizer/tokenizer-files.js';
 import { dequantize, storedBytes } from './dequantize.js';
-import { chatFromMetadata, configFromMetadata, type GgufMetadata, tokenizerFromMetadata } from './metadata.js';
+import { configFromMetadata } from './metadata.js';
 
 /** A weight in the header of the file. `shape` has the rows last. */
 interface TensorInfo {
@@ -74,8 +80,8 @@ export async function loadGguf(path: string): Promise<{
     const beside = join(dirname(path), 'tokenizer.json');
     const found = (await fileExists(beside))
       ? await loadTokenizer(beside)
-      : tokenizerFromJson(tokenizerFromMetadata(metadata, path), {}, path);
-    const tokenizer = { ...found, chat: chatFromMetadata(metadata, found.chat) };
+      : tokenizerFromJson(tokenizerJsonFromGguf(metadata, path), {}, path);
+    const tokenizer = { ...found, chat: chatSettingsFromGguf(metadata, found.chat) };
     const heads = { q: Number(config.num_attention_heads), k: Number(config.num_key_value_heads) };
     const weights = new Map<string, WeightValues>();
     for (const tensor of tensors) {
