@@ -19,7 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tokenizers: ['core', 'io'],
   'lm-wasm': ['core'],
   lm: ['core', 'io', 'tokenizers', 'lm-wasm'],
-  training: ['core', 'io', 'data', 'tokenizers', 'lm'],
+  training: ['core', 'io', 'data', 'tokenizers', 'lm', 'lm-wasm'],
   embedders: ['core', 'io', 'tokenizers', 'lm'],
   'neighbors-wasm': ['core'],
   'neighbors-native': ['core'],

@@ -1,6 +1,9 @@
 import { addUp, exp1, exp4 } from './lanes';
 
-/** out = softmax(scores · scale + bias) per row. scores and out are [batch, heads, length, columns], bias [batch, length, columns]. */
+/**
+ * out = softmax(scores · scale + bias) per row. scores and out are [batch, heads, length, columns], bias is
+ * [batch, length, columns].
+ */
 export function attentionShares(
   scores: usize, bias: usize, batch: i32, heads: i32, length: i32, columns: i32, scale: f32, out: usize,
 ): void {

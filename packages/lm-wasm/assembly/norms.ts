@@ -1,8 +1,8 @@
 import { addLanes, high64, low64 } from './lanes';
 
 /**
- * Per row of x [rows, width]: out = normed · weight + bias with normed = (x - mean) · inverse and inverse = 1 / √(variance + epsilon).
- * Mean and variance are added up in float64. Writes the mean and the inverse of each row to `statistics` [rows, 2].
+ * Per row of x [rows, width]: out = normed · weight + bias with normed = (x - mean) · inverse and
+ * inverse = 1 / √(variance + epsilon). Mean and variance are added up in float64. Writes the mean and the inverse of each row to `statistics` [rows, 2].
  */
 export function layerNorm(
   x: usize, weight: usize, bias: usize, rows: i32, width: i32, epsilon: f64, out: usize, statistics: usize,
@@ -56,8 +56,8 @@ export function layerNorm(
 }
 
 /**
- * The gradients of {@link layerNorm}: of x per row, inverse · (slope - mean of slope - normed · mean of slope · normed), slope = dy ·
- * weight; of the weight, the sum of dy · normed over the rows; of the bias, the sum of dy.
+ * The gradients of {@link layerNorm}: of x per row, inverse · (slope - mean of slope - normed · mean of slope · normed) with
+ * slope = dy · weight; of the weight, the sum of dy · normed over the rows; of the bias, the sum of dy.
  * @param sums scratch: 2 · width float64 numbers
  */
 export function layerNormGradient(

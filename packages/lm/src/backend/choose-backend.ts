@@ -1,6 +1,6 @@
 import { checkOptions, InvalidArgumentError, importPeer, MissingDependencyError } from '@rarefy/core';
+import { mendWasmKernels } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { mendWasmKernels } from './mend-wasm-kernels.js';
 
 /** Fastest first: the order in which {@link chooseBackend} tries them. */
 export const backendNames = ['node-gpu', 'node', 'wasm', 'cpu'] as const;

@@ -1,3 +1,5 @@
+import type { WasmBackend } from '@rarefy/lm-wasm';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { attention } from '../layers/attention.js';
@@ -5,8 +7,6 @@ import { activation, layerNorm } from '../layers/basic-layers.js';
 import { rotate } from '../layers/rotary.js';
 import { tokenLogProbabilities, tokenStatistics } from '../layers/token-log-probabilities.js';
 import { activate } from './choose-backend.js';
-import { runFused } from './fused-kernels.js';
-import type { WasmBackend } from './wasm-heap.js';
 
 /** Runs the same program on wasm and on the cpu backend, which has every tfjs kernel. */
 async function onBoth(program: () => tf.Tensor): Promise<[number[], number[]]> {

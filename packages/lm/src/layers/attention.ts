@@ -1,5 +1,5 @@
+import { isFused, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { isFused, runFused } from '../backend/fused-kernels.js';
 
 /** Most attention scores in memory at once: 128 MiB, and a few times that with the intermediate results. */
 const maxScores = 2 ** 25;

@@ -1,6 +1,6 @@
 import { InputError } from '@rarefy/core';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { runFused } from '../backend/fused-kernels.js';
 
 /**
  * x · weightᵀ + bias over the last axis: [..., in] → [..., out] with weight [out, in], as PyTorch stores it.

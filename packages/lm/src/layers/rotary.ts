@@ -1,5 +1,5 @@
+import { isFused, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { isFused, runFused } from '../backend/fused-kernels.js';
 
 /** How a layer rotates its queries and keys. */
 export interface RotaryAngles {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { runFused } from '../backend/fused-kernels.js';
 
 /** Log-probability of one token, and entropy of all, per row: [n] each. */
 export interface TokenStatistics {

@@ -7,7 +7,7 @@ import {
   shown,
   TrainingError,
 } from '@rarefy/core';
-import { type AdamWFactors, runFused } from '@rarefy/lm';
+import { type AdamWFactors, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { gradientNorm } from './gradients.js';
 

@@ -1,5 +1,5 @@
 import { TrainingError } from '@rarefy/core';
-import { runFused } from '@rarefy/lm';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Gradients by the names of their variables, as `tf.variableGrads` returns them. The caller disposes them. */

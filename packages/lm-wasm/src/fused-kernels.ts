@@ -48,7 +48,7 @@ type Inputs<Name extends FusedName, Tensor> = Readonly<Record<FusedOps[Name]['in
     ? { readonly [Key in Optional]?: Tensor | undefined }
     : unknown);
 
-/** Whether the current backend has the fused kernels, and the inputs the dtypes that they take: int32 for ids, float32 otherwise. */
+/** Whether the current backend has the fused kernels, and the inputs have their dtypes: int32 for ids, float32 otherwise. */
 export function isFused(inputs: Readonly<Record<string, tf.Tensor | undefined>>): boolean {
   if (tf.getBackend() !== 'wasm' || !simdKernels(tf.backend() as unknown as WasmBackend)) return false;
   return Object.entries(inputs).every(

@@ -1,5 +1,5 @@
 import { RarefyError } from '@rarefy/core';
-import { type Kernels, loadKernels } from '@rarefy/lm-wasm';
+import { type Kernels, loadKernels } from './load-kernels.js';
 import type { WasmBackend } from './wasm-heap.js';
 
 /** SIMD kernels on the heap of the wasm backend of tfjs. */
@@ -16,7 +16,7 @@ export async function loadSimdKernels(): Promise<void> {
   putOn ??= await loadKernels();
 }
 
-/** The kernels on the heap of a backend; undefined if they are not loaded, the engine has no SIMD, or the heap is not accessible. */
+/** The kernels on the heap of a backend; undefined if they are not loaded, there is no SIMD, or the heap is not accessible. */
 export function simdKernels(wasm: WasmBackend): SimdKernels | undefined {
   const known = found.get(wasm);
   if (known || !putOn) return known;
