@@ -167,6 +167,33 @@ describe.each(componentKinds)('the guide to a custom %s', (kind) => {
   });
 });
 
+describe.each([
+  ['loader', 'loaderChecks'],
+  ['logger', 'loggerChecks'],
+])('the guide to a custom %s', (name, suite) => {
+  const path = `docs/guide/custom-${name}.md`;
+  const [component, check] = included.filter((block) => block.path === path);
+
+  test('shows 15 to 60 lines of code that its test checks', () => {
+    const lines = component!.code.trimEnd().split('\n').length;
+    expect(lines).toBeGreaterThanOrEqual(15);
+    expect(lines).toBeLessThanOrEqual(60);
+    expect(check!.include).toBe(component!.include!.replace('.ts', '.test.ts'));
+    expect(check!.code).toContain(`${suite}(`);
+  });
+
+  test('names every member of the interface', () => {
+    const source = read('packages/core/src/spec/training.ts');
+    const interfaces = name === 'loader' ? ['LoadedBatch', 'Loader'] : ['MetricLogger'];
+    for (const wanted of interfaces) {
+      const body = new RegExp(`^export interface ${wanted}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(source)![1]!;
+      const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, member]) => member!);
+      expect(members.length).toBeGreaterThan(1);
+      for (const member of members) expect(read(path), member).toMatch(new RegExp(`^\\|.*\`${member}\\b`, 'm'));
+    }
+  });
+});
+
 test('the README names every package and every command', () => {
   const text = read('README.md');
   for (const name of readdirSync(join(root, 'packages'))) {

@@ -34,6 +34,7 @@ const run = (out: string, ...more: string[]) => [
     '--max-completion-length',
     '8',
   ],
+  ...['--beta', '0.05', '--sync-ref-model', '--ref-model-sync-steps', '3'],
   ...['--log-completions', '--eval-pairs', 'held-out.jsonl', '--eval-steps', '4', '--report-to', 'tensorboard'],
   ...more,
 ];

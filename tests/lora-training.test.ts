@@ -18,7 +18,6 @@ import {
   saveLanguageModel,
 } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
-import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import {
   latestCheckpoint,
   type StepMetrics,
@@ -29,22 +28,9 @@ import {
 } from '@rarefy/training';
 import '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { config as oneLayer, prompts, tokenizer } from './support/tiny-policy.js';
 
-const prompts = ['one two', 'two three', 'three', 'four five six'].map((prompt) => ({ prompt }));
-const tokenizer = trainBytePairTokenizer(
-  prompts.map(({ prompt }) => prompt),
-  { vocabularySize: 280 },
-);
-const config = {
-  model_type: 'llama',
-  vocab_size: tokenizer.vocabularySize,
-  hidden_size: 8,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  intermediate_size: 8,
-  max_position_embeddings: 32,
-};
+const config = { ...oneLayer, num_hidden_layers: 2 };
 const newBase = (seed = 1) => languageModel(config, initialWeights(config, seed));
 const pairs = prompts.map(({ prompt }, index) => ({
   ...{ id: String(index), prompt, chosen: 'yes', rejected: 'no', src: 'test' },

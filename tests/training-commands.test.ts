@@ -211,6 +211,73 @@ describe('components of other people', { timeout: 300_000 }, () => {
   });
 });
 
+describe('recorded answers', { timeout: 300_000 }, () => {
+  const offline = (out: string, more = '') =>
+    run(
+      `train grpo ${short} --offline --batch-size 2 --max-prompt-length 128 --max-completion-length 64 --out ${out}${more && ` ${more}`}`,
+    );
+
+  test('train grpo --offline learns from them, with the weights of all prompts, and resumes', async () => {
+    const again = read('pairs.jsonl').trimEnd().split('\n').slice(0, 2);
+    const [first, second] = again.map((line) => JSON.parse(line));
+    const equal = { ...second, id: 'equal', prompt: 'Is there more than one answer?', rejected: second.chosen };
+    const third = { ...first, id: 'third', chosen: 'A third answer.' };
+    write('offline.jsonl', `${[equal, third].map((pair) => JSON.stringify(pair)).join('\n')}\n${read('pairs.jsonl')}`);
+    const more = `--pairs offline.jsonl --embedder hash ${weighing} --log-completions`;
+    const { code, stdout, stderr } = await offline('offline', more);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^policy in offline; the 10 % rarest prompts got /)]);
+    expect(stderr).toContain('1 of 41 prompts have fewer than 2 different answers; they are left out');
+    const steps = metrics('offline')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(steps).toHaveLength(2);
+    for (const step of steps) {
+      expect(step).toMatchObject({ 'clip_ratio/region_mean': 0, 'rewards/recorded/mean': 0.5 });
+      expect(Number.isFinite(step['sampling/density_mean'])).toBe(true);
+    }
+    const answers = new Set(
+      read('offline.jsonl')
+        .trimEnd()
+        .split('\n')
+        .flatMap((line) => [JSON.parse(line).chosen, JSON.parse(line).rejected]),
+    );
+    const logged = read('offline/completions.jsonl')
+      .trimEnd()
+      .split('\n')
+      .flatMap((line) => JSON.parse(line).completions);
+    expect(logged).toHaveLength(8);
+    for (const { text } of logged) expect(answers).toContain(text);
+    expect(read('offline/weights.jsonl').trimEnd().split('\n')).toHaveLength(41);
+
+    expect(await offline('offline', `${more} --max-steps 3 --resume`)).toMatchObject({ code: 0 });
+    expect(await offline('offline-whole', `${more} --max-steps 3`)).toMatchObject({ code: 0 });
+    expect(metrics('offline')).toBe(metrics('offline-whole'));
+    expect(read('offline/completions.jsonl')).toBe(read('offline-whole/completions.jsonl'));
+    const other = await offline('offline', `${more} --group-size 3 --max-steps 4 --resume`);
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('loader.groupSize was 2 and is now 3') });
+  });
+
+  test.each([
+    ['--offline --top-k 3', '--offline and --top-k exclude each other: recorded answers are not generated'],
+    ['--offline --rollout-url http://localhost:1', '--offline and --rollout-url exclude each other'],
+    [
+      '--offline --eval-pairs pairs.jsonl',
+      '--eval-pairs scores generated answers, and --reward recorded only recorded',
+    ],
+    ['--reward recorded', '--reward recorded scores the answers of --pairs, so it needs --offline'],
+    ['--reward length --sync-ref-model', '--sync-ref-model applies to dapo only with --beta above 0'],
+    [
+      '--reward length --beta 0.1 --ref-model-sync-steps 3',
+      '--ref-model-sync-steps applies to dapo only with --sync-ref',
+    ],
+  ])('%s is refused', async (more, message) => {
+    const { code, stderr } = await run(`train grpo ${short} --out contradiction ${more}`);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+    expect(existsSync(join(cwd, 'contradiction'))).toBe(false);
+  });
+});
+
 test.each([
   ['grpo', '--weights w.jsonl --embedder hash', '--weights and --embedder exclude each other: the file already has'],
   ['grpo', '--weights w.jsonl --cap 3', '--weights and --cap exclude each other'],

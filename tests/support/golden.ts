@@ -8,7 +8,9 @@ import { expect } from 'vitest';
 /** Path of a file of reference values. tests/golden/README.md says how they were made. */
 export const goldenPath = (name: string) => fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
 
-export const goldenJson = () => JSON.parse(readFileSync(goldenPath('golden.json'), 'utf8'));
+export const goldenJsonOf = (name: string) => JSON.parse(readFileSync(goldenPath(name), 'utf8'));
+
+export const goldenJson = () => goldenJsonOf('golden.json');
 
 export const goldenFamilies = ['gpt2', 'llama', 'nanochat'] as const satisfies readonly ModelFamily[];
 

@@ -57,6 +57,7 @@ export {
   type RowsOfItems,
   type RowsWithTruncation,
 } from './run/embedder-from.js';
+export { inParallel } from './run/in-parallel.js';
 export { iterableSampler, iterate } from './run/iterate.js';
 export {
   BadAnswer,

@@ -2,8 +2,9 @@
  * GRPO training in TensorFlow.js, fed by any sampler.
  *
  * - {@link grpoLoader} turns draws of a sampler into batches of prompts; its state resumes the stream exactly.
- * - {@link rollout} generates the completions of a batch, or {@link serverRollouts} gets them from a server, and a
- *   {@link RewardFunction} scores them. {@link groupAdvantages} compares the completions of one prompt.
+ * - {@link rollout} generates the completions of a batch, {@link serverRollouts} gets them from a server, or
+ *   {@link recordedGroups} takes recorded answers, and a {@link RewardFunction} scores them. {@link groupAdvantages} compares the
+ *   completions of one prompt.
  * - A {@link PolicyLoss} turns advantages into a loss: {@link dapoLoss} or {@link grpoLoss}, as in TRL.
  * - {@link trainGrpo} runs these parts with checkpoints. `trainRewardModel` of `@rarefy/training` trains the model behind
  *   {@link rewardModelReward}.
@@ -60,7 +61,13 @@ export {
   type SamplingCorrectionMode,
   samplingRatio,
 } from './losses/sampling-correction.js';
-export { lengthReward, type RewardModelRewardOptions, rewardModelReward } from './rewards/built-in-rewards.js';
+export type { ReferenceSync } from './reference-sync.js';
+export {
+  lengthReward,
+  type RewardModelRewardOptions,
+  recordedReward,
+  rewardModelReward,
+} from './rewards/built-in-rewards.js';
 export { type HttpRewardOptions, httpReward } from './rewards/http-reward.js';
 export {
   combineRewards,
@@ -78,6 +85,13 @@ export {
   completionLogProbabilities,
   completionLogProbabilitiesAndEntropies,
 } from './rollout/completion-log-probabilities.js';
+export {
+  type RecordedAnswer,
+  type RecordedGroups,
+  type RecordedPrompt,
+  recordedGroups,
+  recordedPairs,
+} from './rollout/recorded-groups.js';
 export { type Completion, type Rollout, type RolloutOptions, type RolloutPrompt, rollout } from './rollout/rollout.js';
 export { policyRollouts, type RolloutPolicy, type RolloutSource, type RolloutStep } from './rollout/rollout-source.js';
 export type { WeightHandover } from './rollout/served-weights.js';

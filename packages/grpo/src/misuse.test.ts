@@ -12,10 +12,10 @@ import {
   snapshot,
 } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
-import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import { jsonlLogger, trainLanguageModel, trainRewardModel } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { config, prompts, tokenizer } from '../../../tests/support/tiny-policy.js';
 import { evaluatePolicy } from './evaluation/evaluate-policy.js';
 import { grpoLoader, promptRows } from './loader/grpo-loader.js';
 import { groupAdvantages } from './losses/advantages.js';
@@ -25,21 +25,7 @@ import { scoreCompletions } from './rewards/reward-function.js';
 import { rollout } from './rollout/rollout.js';
 import { trainGrpo } from './trainer.js';
 
-const prompts = ['one two', 'two three', 'three', 'four five six'].map((prompt) => ({ prompt }));
-const tokenizer = trainBytePairTokenizer(
-  prompts.map(({ prompt }) => prompt),
-  { vocabularySize: 280 },
-);
-const configOf = (positions: number) => ({
-  model_type: 'llama',
-  vocab_size: tokenizer.vocabularySize,
-  hidden_size: 8,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  intermediate_size: 8,
-  max_position_embeddings: positions,
-});
+const configOf = (positions: number) => ({ ...config, max_position_embeddings: positions });
 const rewards = [{ name: 'length', reward: lengthReward({ target: 3 }) }];
 
 function newPolicy(positions = 32) {

@@ -44,13 +44,18 @@ afterEach(() => rm(folder, { recursive: true }));
 test('a resume of trainGrpo with any other setting is refused, naming the option and both values', async () => {
   const loss = grpoLoss({ beta: 0.1 });
   const reference = newModel(2);
-  const first = { loss, reference, checkpoint: { folder } };
+  const first = { loss, reference, syncRefModel: { syncSteps: 2 }, checkpoint: { folder } };
   await train({ options: { ...first, steps: 1 } });
   const changes: [change: Changes, message: string][] = [
     [{ options: { loss: grpoLoss({ beta: 0.2 }) } }, 'loss.beta was 0.1 and is now 0.2'],
     [{ options: { loss: grpoLoss({ beta: 0.1, epsilon: 0.3 }) } }, 'loss.epsilon was 0.2 and is now 0.3'],
     [{ options: { loss: dapoLoss({ beta: 0.1 }) } }, 'loss.name was "grpo" and is now "dapo"'],
-    [{ options: { loss: grpoLoss(), reference: undefined } }, 'loss.beta was 0.1 and is now 0'],
+    [
+      { options: { loss: grpoLoss(), reference: undefined, syncRefModel: undefined } },
+      'loss.beta was 0.1 and is now 0',
+    ],
+    [{ options: { syncRefModel: undefined } }, 'syncRefModel.mixupAlpha was 0.6 and is now none'],
+    [{ options: { syncRefModel: { syncSteps: 3 } } }, 'syncRefModel.syncSteps was 2 and is now 3'],
     [{ options: { reference: newModel(3) } }, 'reference was "'],
     [{ options: { rewards: [{ name: 'length', reward, weight: 2 }] } }, 'rewards.length was 1 and is now 2'],
     [{ options: { rewards: [{ name: 'other', reward }] } }, 'rewards.other was none and is now 1'],

@@ -2,13 +2,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, StateMismatchError, TrainingError } from '@rarefy/core';
-import { activate, initialWeights, languageModel, lora } from '@rarefy/lm';
+import { activate, lora } from '@rarefy/lm';
 import { weightedSampler } from '@rarefy/samplers';
-import { trainBytePairTokenizer } from '@rarefy/tokenizers';
 import type { StepMetrics } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Fault, startCompletionServer } from '../../../tests/support/completion-server.js';
+import { config, newModel, prompts, tokenizer } from '../../../tests/support/tiny-policy.js';
 import { grpoLoader } from './loader/grpo-loader.js';
 import { grpoLoss, vespoLoss } from './losses/policy-losses.js';
 import type { Completion } from './rollout/rollout.js';
@@ -16,22 +16,6 @@ import { type ServerRolloutsOptions, serverRollouts } from './rollout/server-rol
 import { sglangReload, vllmReload } from './rollout/weight-reloads.js';
 import { type GrpoTrainingOptions, trainGrpo } from './trainer.js';
 
-const prompts = ['one two', 'two three', 'three', 'four five six'].map((prompt) => ({ prompt }));
-const tokenizer = trainBytePairTokenizer(
-  prompts.map(({ prompt }) => prompt),
-  { vocabularySize: 270 },
-);
-const config = {
-  model_type: 'llama',
-  vocab_size: tokenizer.vocabularySize,
-  hidden_size: 8,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  intermediate_size: 8,
-  max_position_embeddings: 48,
-};
-const newModel = (seed = 1) => languageModel(config, initialWeights(config, seed));
 const lowIds = (completions: readonly Completion[]) =>
   completions.map(({ ids }) => ids.filter((id) => id < tokenizer.vocabularySize / 2).length / ids.length);
 

@@ -38,6 +38,7 @@ import type { PolicyLoss } from './losses/policy-loss.js';
 import { dapoLoss } from './losses/policy-losses.js';
 import { resolvedCorrection, type SamplingCorrection } from './losses/sampling-correction.js';
 import { completionMetrics, rewardMetrics, samplingMetrics } from './metrics.js';
+import { checkReferenceSync, type ReferenceSync, syncedReference } from './reference-sync.js';
 import { namedRewards, type RewardInput, scoreCompletions } from './rewards/reward-function.js';
 import { policyRollouts, type RolloutSource } from './rollout/rollout-source.js';
 import { stepRecorder } from './step-recorder.js';
@@ -53,7 +54,13 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
    * `beta` is 0, which would ignore it. It must not share weights with the policy.
    */
   readonly reference?: CausalLanguageModel;
-  /** Where completions come from, such as `serverRollouts({ url, model })`; default: the policy itself. */
+  /**
+   * Lets the reference follow the policy: `{}` mixes 0.6 of the policy into it every 512 optimizer steps. The run then has a copy
+   * of `reference`, which checkpoints hold as `reference.safetensors`. Default: the reference stays as it is. TRL's
+   * `sync_ref_model`.
+   */
+  readonly syncRefModel?: ReferenceSync;
+  /** Where completions come from: `serverRollouts({ url, model })`, or those of `recordedGroups`; default: the policy itself. */
   readonly rollouts?: RolloutSource;
   /** Corrects for completions that another program sampled; default `{ mode: 'sequence_mask', clipMax: 3 }`; false: not. */
   readonly samplingCorrection?: SamplingCorrection | false;
@@ -70,7 +77,10 @@ export interface GrpoTrainingOptions extends TrainingOptions, SamplingOptions {
    * are of equal size, or differ by one completion. The learning rate is the same in all of them.
    */
   readonly stepsPerGeneration?: number;
-  /** Whether completions that reach the length limit without a stop token are left out of the loss; default false. */
+  /**
+   * Whether completions that reach the length limit without a stop token are left out of the loss; default false, and true for
+   * recorded answers.
+   */
   readonly maskTruncatedCompletions?: boolean;
   /** Most further batches per step, to replace groups whose rewards are all equal; default 0: such groups stay. */
   readonly maxRefills?: number;
@@ -98,6 +108,7 @@ const optionNames = [
   'rewards',
   'loss',
   'reference',
+  'syncRefModel',
   'rollouts',
   'samplingCorrection',
   'scaleRewards',
@@ -143,13 +154,14 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   const options = checkOptions(givenOptions, optionNames, 'trainGrpo');
   const { seed, signal, onEvent, temperature = 1, topK = 0, topP = 1, scaleRewards = 'group' } = options;
   const { loss = dapoLoss(), reference, numIterations = 1, stepsPerGeneration = 1 } = options;
-  const { maskTruncatedCompletions = false, maxRefills = 0, microBatchSize } = options;
+  const { maxRefills = 0, microBatchSize } = options;
   const { multiObjectiveAggregation = 'sum_then_normalize', treatments = [] } = options;
   checkLoaded(policy, 'trainGrpo');
   checkLoader(loader);
   checkLoss(loss);
   const { rollouts = policyRollouts() } = options;
   checkRollouts(rollouts);
+  const { maskTruncatedCompletions = rollouts.masksTruncated ?? false } = options;
   const samplingCorrection = resolvedCorrection(options.samplingCorrection ?? {});
   if (options.rollouts) checkCorrection(samplingCorrection, loss);
   const rewards = namedRewards(options.rewards);
@@ -169,6 +181,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
 
   checkTrainable(policy.model, policy.tokenizer);
   checkReference(reference, loss, policy.model);
+  const syncRefModel = checkReferenceSync(options.syncRefModel, policy.model, reference, loss);
 
   const recorder = stepRecorder(options);
   const counts = drawCounts(loader.size);
@@ -184,6 +197,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     rollouts: { name: rollouts.name, ...rollouts.settings },
     samplingCorrection: samplingCorrection && { ...samplingCorrection, clipMax: String(samplingCorrection.clipMax) },
     reference: reference && options.checkpoint && (await weightsDigest(reference)),
+    syncRefModel,
     rewards: Object.fromEntries(rewards.map(({ name, weight }) => [name, weight])),
     seed,
     temperature,
@@ -199,6 +213,8 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
     maxPromptLength,
     maxCompletionLength,
   };
+
+  const synced = syncRefModel && syncedReference(policy.model, reference!, syncRefModel);
 
   const advantagesOf: Parameters<typeof gatherGroups>[1]['advantagesOf'] = (treated, scores, groupSize) => {
     const weights = rewards.map(({ weight }) => weight);
@@ -250,8 +266,13 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
         ...{ ...options, loss, entropy, temperature, numIterations, stepsPerGeneration },
         ...{ maxCompletionLength, maskTruncatedCompletions, sequenceWeights: gathered.importance },
         samplingCorrection,
+        ...(synced && { reference: synced.model }),
       },
-      update,
+      async (microBatches) => {
+        const updated = await update(microBatches);
+        synced?.afterUpdate();
+        return updated;
+      },
     );
 
     const positions = Int32Array.from(gathered.batches.flatMap((batch) => [...batch.positions]));
@@ -279,11 +300,12 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
         loaded: policy,
         parameters: policy.model.parameters,
         settings,
+        ...(synced && { besides: { reference: synced.model.parameters } }),
         step,
         start: recorder.open,
         state: () => ({
           ...{ loader: beforeStep ?? loader.state(), counts: counts.state(), entropy: entropy.state() },
-          rollouts: rollouts.state?.() ?? null,
+          ...{ rollouts: rollouts.state?.() ?? null, ...(synced && { optimizerSteps: synced.state() }) },
         }),
         restore(state) {
           const saved = state as SavedState<ReturnType<typeof entropy.state>>;
@@ -291,6 +313,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
           counts.restore(saved.counts);
           entropy.restore(saved.entropy);
           rollouts.restore?.(saved.rollouts);
+          synced?.restore(saved.optimizerSteps!);
         },
       },
       options,
@@ -299,6 +322,7 @@ export async function trainGrpo<Prompt extends { readonly prompt: ChatPrompt }>(
   } finally {
     await Promise.allSettled([recorder.close()]); // the error of the run is the one to report
     await batches.return?.();
+    synced?.model.dispose();
   }
   return { drawCounts: counts.counts };
 }
@@ -309,6 +333,8 @@ interface SavedState<Entropy> {
   readonly counts: string;
   readonly entropy: Entropy;
   readonly rollouts: unknown;
+  /** With `syncRefModel`. */
+  readonly optimizerSteps?: number;
 }
 
 async function nextBatch<Prompt>(

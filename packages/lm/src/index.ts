@@ -21,12 +21,14 @@ export {
 } from './backend/choose-backend.js';
 export { checkpointFolders, checkpointsName } from './checkpoint/checkpoint-folders.js';
 export {
+  assignFile,
   assignWeights,
   type LoadedModel,
   loadLanguageModel,
   loadWeights,
   type SavedModel,
   saveLanguageModel,
+  tensorsOf,
 } from './checkpoint/model-folder.js';
 export type {
   CausalLanguageModel,

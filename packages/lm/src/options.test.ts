@@ -48,6 +48,10 @@ test('a promise, a loaded model or a text in the place of another argument is na
       generate(model, ['Hello'] as never, options),
     'generate needs a list of items, got a string; give an array, such as [text]': () =>
       generate(model, 'Hello' as never, options),
+    'token 1 of prompt 0 is 4, and the ids of the model are 0 to 3; use the tokenizer of the model': () =>
+      generate(model, [Int32Array.of(3, 4)], options),
+    'token 0 of prompt 1 is -1, and the ids of the model are 0 to 3; use the tokenizer of the model': () =>
+      generate(model, [Int32Array.of(0), Int32Array.of(-1)], options),
   };
   for (const [message, call] of Object.entries(wrong)) {
     await expect((async () => call())(), message).rejects.toThrow(new InvalidArgumentError(message));

@@ -1,5 +1,5 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { InputError } from '@rarefy/core';
+import { described, InputError, InvalidArgumentError } from '@rarefy/core';
 
 /** Converts text to token ids and back. Text never becomes a special token: only {@link Tokenizer.specialId} returns their ids. */
 export interface Tokenizer {
@@ -9,9 +9,13 @@ export interface Tokenizer {
    * Ids of plain text. The name of a special token inside the text is ordinary text.
    * @param options.isContinued whether other tokens come before the text; default false. Some tokenizers write the first word of
    *   an input in another way than later ones.
+   * @throws InvalidArgumentError if `text` is not a string.
    */
   encode(text: string, options?: { readonly isContinued?: boolean }): Int32Array;
-  /** Text of ids without special tokens. Bytes that are not valid UTF-8 become U+FFFD. */
+  /**
+   * Text of ids without special tokens. Bytes that are not valid UTF-8 become U+FFFD.
+   * @throws InvalidArgumentError if `ids` is not an array.
+   */
   decode(ids: ArrayLike<number>): string;
   /** Id of a special token such as `<|bos|>`; undefined if the tokenizer has no special token of that name. */
   specialId(name: string): number | undefined;
@@ -117,10 +121,14 @@ export function tokenizerFromJson(json: unknown, config: unknown = {}, source = 
   return {
     vocabularySize,
     encode(text, { isContinued = false } = {}) {
+      if (typeof text !== 'string') throw new InvalidArgumentError(`encode needs a text, got ${described(text)}`);
       const { ids } = library.encode(isContinued && marksFirst ? somethingBefore + text : text);
       return Int32Array.from(marksFirst ? ids.filter((id) => id !== vocabularySize) : ids);
     },
     decode(ids) {
+      if (!Array.isArray(ids) && !ArrayBuffer.isView(ids)) {
+        throw new InvalidArgumentError(`decode needs an array of token ids, got ${described(ids)}`);
+      }
       // A model's vocabulary may be padded beyond that of the tokenizer: ids without a token have no text.
       const known = Array.from(ids).filter(
         (id) => id < vocabularySize && !specialIds.has(id) && library.id_to_token(id) !== undefined,

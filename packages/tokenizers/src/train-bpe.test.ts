@@ -123,3 +123,13 @@ function naiveMerges(words: number[][], counts: number[], alphabetSize: number, 
   }
   return merges;
 }
+
+test('a value that is no text, or no list of ids, is refused', () => {
+  const wrong: Record<string, () => unknown> = {
+    'encode needs a text, got undefined': () => tokenizer.encode(undefined as never),
+    'encode needs a text, got an array': () => tokenizer.encode(['text'] as never),
+    'decode needs an array of token ids, got undefined': () => tokenizer.decode(undefined as never),
+    'decode needs an array of token ids, got a string': () => tokenizer.decode('text' as never),
+  };
+  for (const [message, call] of Object.entries(wrong)) expect(call).toThrow(new InvalidArgumentError(message));
+});

@@ -1,5 +1,6 @@
 import type { ComponentKind } from '@rarefy/testing';
 import { command } from '../shell/command.js';
+import { choice, text } from '../shell/define-option.js';
 
 const kinds = [
   'sampler',
@@ -18,31 +19,23 @@ export const check = command({
   example: 'rarefy check ./my-sampler.ts',
   argument: 'file',
   options: {
-    file: {
-      type: 'text',
-      valueHint: 'file',
-      required: true,
-      description:
-        'TypeScript or JavaScript file that exports a function returning the component. The file is run: check only code that you trust',
-    },
-    export: {
-      type: 'text',
-      valueHint: 'name',
-      description:
-        'Exported function to call with (number of items, seed); default the default export, or the only function',
-    },
-    kind: {
-      type: 'choice',
-      choices: kinds,
-      description:
-        'Kind of the component; default its own `kind`. Required for a loader, called with (prompts, {sampler, batchSize, groupSize}), and for a metric-logger and a forward-model, called without arguments',
-    },
-    texts: {
-      type: 'text',
-      valueHint: 'file',
-      description:
-        'Texts that an embedder is made for, one per line, at least 3. Other members of a check, such as the `read` of an exporter, are exported by the file',
-    },
+    file: text(
+      'file',
+      'TypeScript or JavaScript file that exports a function returning the component. The file is run: check only code that you trust',
+      { required: true },
+    ),
+    export: text(
+      'name',
+      'Exported function to call with (number of items, seed); default the default export, or the only function',
+    ),
+    kind: choice(
+      kinds,
+      'Kind of the component; default its own `kind`. Required for a loader, called with (prompts, {sampler, batchSize, groupSize}), and for a metric-logger and a forward-model, called without arguments',
+    ),
+    texts: text(
+      'file',
+      'Texts that an embedder is made for, one per line, at least 3. Other members of a check, such as the `read` of an exporter, are exported by the file',
+    ),
   },
   async run({ file, export: name, kind, texts }, { signal }) {
     const { RarefyError } = await import('@rarefy/core');

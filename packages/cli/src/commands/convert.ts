@@ -1,21 +1,18 @@
 import { command } from '../shell/command.js';
+import { choice, text } from '../shell/define-option.js';
 
 export const convert = command({
   description: 'Write an embeddings file in another format or precision',
   example: 'rarefy convert --in embeddings.pt --out embeddings.safetensors',
   options: {
-    in: { type: 'text', valueHint: 'file', required: true, description: 'Embeddings file of any format' },
-    out: {
-      type: 'text',
-      valueHint: 'file',
+    in: text('file', 'Embeddings file of any format', { required: true }),
+    out: text('file', 'File to write: .safetensors, .npy (with .ids.json beside it), .pt, .parquet or .arrow', {
       required: true,
-      description: 'File to write: .safetensors, .npy (with .ids.json beside it), .pt, .parquet or .arrow',
-    },
-    dtype: {
-      type: 'choice',
-      choices: ['float32', 'float16', 'bfloat16'],
-      description: 'Number type to write; default that of the input file, or float32 if the format does not support it',
-    },
+    }),
+    dtype: choice(
+      ['float32', 'float16', 'bfloat16'],
+      'Number type to write; default that of the input file, or float32 if the format does not support it',
+    ),
   },
   async run({ in: from, out, dtype }, context) {
     const { convertEmbeddings } = await import('@rarefy/embeddings');

@@ -1,11 +1,12 @@
 import type { DensityReport } from '@rarefy/density';
-import { embedderOptions, embeddingOptions } from '../open/embedders.js';
+import { checkEmbeddings, embeddingOptions } from '../open/embedders.js';
 import { checkEstimatorOptions, estimatorNames, estimatorOptions } from '../open/estimator.js';
 import { engineNames } from '../open/neighbor-engine.js';
 import type { Agreement } from '../open/prompt-weights.js';
 import { weightingOptions } from '../open/weighting.js';
 import { checkDifferentFiles, checkExclusive } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
+import { choice, integer, text } from '../shell/define-option.js';
 import { under } from '../shell/options.js';
 import { percent, table } from '../shell/text.js';
 
@@ -14,46 +15,29 @@ export const density = command({
   example: 'rarefy density --pairs pairs.jsonl --target-ess 0.5 --out weights.jsonl',
   options: {
     ...under('Data', {
-      pairs: {
-        type: 'text',
-        valueHint: 'file',
-        description: 'JSON Lines of pairs, whose distinct prompts are weighed',
-      },
-      prompts: { type: 'text', valueHint: 'file', description: 'JSON Lines of prompts, in place of --pairs' },
-      embeddings: {
-        type: 'text',
-        valueHint: 'file',
-        description: 'Embeddings file: its rows for the ids of the prompts, or all rows if no prompts are given',
-      },
+      pairs: text('file', 'JSON Lines of pairs, whose distinct prompts are weighed'),
+      prompts: text('file', 'JSON Lines of prompts, in place of --pairs'),
+      embeddings: text(
+        'file',
+        'Embeddings file: its rows for the ids of the prompts, or all rows if no prompts are given',
+      ),
     }),
     ...weightingOptions,
     ...estimatorOptions,
     ...under('Density', {
-      seed: { type: 'integer', default: 0, description: 'Seed of random samples, hashes and clusters' },
-      compare: {
-        type: 'choice',
-        choices: estimatorNames,
-        description: 'Report how well the weights agree with those of another estimator',
-      },
-      'compare-neighbors': {
-        type: 'choice',
-        choices: engineNames,
-        description: 'Report how well the weights agree with those of another neighbor search',
-      },
+      seed: integer('Seed of random samples, hashes and clusters', { default: 0 }),
+      compare: choice(estimatorNames, 'Report how well the weights agree with those of another estimator'),
+      'compare-neighbors': choice(
+        engineNames,
+        'Report how well the weights agree with those of another neighbor search',
+      ),
     }),
     ...embeddingOptions,
     ...under('Output', {
-      out: {
-        type: 'text',
-        valueHint: 'file',
+      out: text('file', 'JSON Lines of {id, density, weight, probability} to write; train grpo and train rm read it', {
         required: true,
-        description: 'JSON Lines of {id, density, weight, probability} to write; train grpo and train rm read it',
-      },
-      report: {
-        type: 'text',
-        valueHint: 'file',
-        description: 'JSON file to write, with the effect of the weights on the draws',
-      },
+      }),
+      report: text('file', 'JSON file to write, with the effect of the weights on the draws'),
     }),
   },
   async run({ out, report: reportFile, compare, compareNeighbors, ...values }, context, given) {
@@ -64,12 +48,7 @@ export const density = command({
     const { pairs, prompts, embeddings } = values;
     checkDifferentFiles({ pairs, prompts, embeddings, out, report: reportFile });
     checkExclusive(given, 'pairs', ['prompts'], 'both name the prompts');
-    checkExclusive(
-      given,
-      'embeddings',
-      [...Object.keys(embedderOptions), 'chat-template'],
-      'the file already has the rows',
-    );
+    checkEmbeddings(given);
     checkEstimatorOptions(given, values, { estimator: compare, neighbors: compareNeighbors });
     if (pairs === undefined && prompts === undefined && embeddings === undefined) {
       throw new InvalidArgumentError('give --pairs, --prompts or --embeddings.');

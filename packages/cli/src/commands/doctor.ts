@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { command } from '../shell/command.js';
+import { choice, flag } from '../shell/define-option.js';
 import { table } from '../shell/text.js';
 
 const names = ['node-gpu', 'node', 'wasm', 'cpu', 'use', 'onnx', 'neighbors-native', 'hnsw', 'faiss'] as const;
@@ -15,8 +16,8 @@ export const doctor = command({
   description: 'List the optional libraries, whether each one works, and how to fix it',
   example: 'rarefy doctor',
   options: {
-    only: { type: 'choice', choices: names, description: 'Try only this library, in this process' },
-    json: { type: 'flag', description: 'Print one JSON object per library' },
+    only: choice(names, 'Try only this library, in this process'),
+    json: flag('Print one JSON object per library'),
   },
   async run({ only, json }, { signal }) {
     const { RarefyError } = await import('@rarefy/core');
@@ -29,12 +30,8 @@ export const doctor = command({
       for (const finding of findings) console.log(JSON.stringify(finding));
       return;
     }
-    const rows = findings.map(({ purpose, library, works, detail }) => [
-      purpose,
-      library,
-      works ? 'works' : '-',
-      detail,
-    ]);
+    const state = (works: boolean) => (works ? 'works' : '-');
+    const rows = findings.map(({ purpose, library, works, detail }) => [purpose, library, state(works), detail]);
     console.log(table([['for', 'library', '', ''], ...rows]));
     if (!only) {
       const chosen = findings.find(({ purpose, works }) => works && purpose.startsWith('backend'));

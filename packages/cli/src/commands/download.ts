@@ -1,5 +1,6 @@
 import { hubOptions } from '../open/hub.js';
 import { command } from '../shell/command.js';
+import { choice, integer, text } from '../shell/define-option.js';
 import { under } from '../shell/options.js';
 
 export const download = command({
@@ -7,48 +8,28 @@ export const download = command({
   example: 'rarefy download --dataset Anthropic/hh-rlhf,stanfordnlp/SHP --out pairs_all.jsonl',
   options: {
     ...under('Data', {
-      dataset: {
-        type: 'text',
-        valueHint: 'names',
-        required: true,
-        description:
-          'Data sets on the hub, or local jsonl, csv or parquet files, separated by commas. Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF have their own readers; others are read by their columns',
-      },
-      split: {
-        type: 'choice',
-        choices: ['train', 'test', 'all'],
-        default: 'train',
-        description: 'Split of the data sets with their own readers',
-      },
-      files: {
-        type: 'text',
-        valueHint: 'text',
-        description: 'For other data sets: read the files whose path contains this text; default all',
-      },
-      'prompt-column': { type: 'text', valueHint: 'name', description: 'Column of prompts; default prompt' },
-      'chosen-column': { type: 'text', valueHint: 'name', description: 'Column of chosen answers; default chosen' },
-      'rejected-column': {
-        type: 'text',
-        valueHint: 'name',
-        description: 'Column of rejected answers; default rejected',
-      },
-      limit: { type: 'integer', min: 1, description: 'Largest number of pairs of each data set' },
-      'on-bad-line': {
-        type: 'choice',
-        choices: ['skip', 'stop'],
+      dataset: text(
+        'names',
+        'Data sets on the hub, or local jsonl, csv or parquet files, separated by commas. Anthropic/hh-rlhf, HuggingFaceH4/ultrafeedback_binarized, stanfordnlp/SHP and PKU-Alignment/PKU-SafeRLHF have their own readers; others are read by their columns',
+        { required: true },
+      ),
+      split: choice(['train', 'test', 'all'], 'Split of the data sets with their own readers', { default: 'train' }),
+      files: text('text', 'For other data sets: read the files whose path contains this text; default all'),
+      'prompt-column': text('name', 'Column of prompts; default prompt'),
+      'chosen-column': text('name', 'Column of chosen answers; default chosen'),
+      'rejected-column': text('name', 'Column of rejected answers; default rejected'),
+      limit: integer('Largest number of pairs of each data set', { min: 1 }),
+      'on-bad-line': choice(['skip', 'stop'], 'What to do with a row that is not a pair; skipped rows are counted', {
         default: 'skip',
-        description: 'What to do with a row that is not a pair; skipped rows are counted',
-      },
+      }),
       ...hubOptions,
     }),
     ...under('Output', {
-      out: {
-        type: 'text',
-        valueHint: 'file',
-        default: 'pairs_all.jsonl',
-        description:
-          'JSON Lines of pairs to write; <file>.manifest.json beside it lists sources, licenses and revisions',
-      },
+      out: text(
+        'file',
+        'JSON Lines of pairs to write; <file>.manifest.json beside it lists sources, licenses and revisions',
+        { default: 'pairs_all.jsonl' },
+      ),
     }),
   },
   async run({ dataset, out, limit, promptColumn, chosenColumn, rejectedColumn, ...values }, context) {

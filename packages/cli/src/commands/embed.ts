@@ -1,6 +1,7 @@
 import type { EmbedEstimate } from '@rarefy/embeddings';
 import { embeddingOptions } from '../open/embedders.js';
 import { command } from '../shell/command.js';
+import { choice, flag, integer, text } from '../shell/define-option.js';
 import { under } from '../shell/options.js';
 import { table } from '../shell/text.js';
 
@@ -9,53 +10,30 @@ export const embed = command({
   example: 'rarefy embed --data prompts.jsonl --out embeddings.safetensors --ckpt sft',
   options: {
     ...under('Data', {
-      data: {
-        type: 'text',
-        valueHint: 'file',
-        required: true,
-        description: 'JSON Lines of {id, prompt, assistant?}, gzip or plain; - for stdin',
-      },
-      limit: { type: 'integer', min: 1, description: 'Embed only this many rows, from the first one' },
-      'on-bad-line': {
-        type: 'choice',
-        choices: ['stop', 'skip'],
+      data: text('file', 'JSON Lines of {id, prompt, assistant?}, gzip or plain; - for stdin', { required: true }),
+      limit: integer('Embed only this many rows, from the first one', { min: 1 }),
+      'on-bad-line': choice(['stop', 'skip'], 'What to do with a line that is not a row; skipped lines are counted', {
         default: 'stop',
-        description: 'What to do with a line that is not a row; skipped lines are counted',
-      },
-      'skip-failed': {
-        type: 'flag',
-        description: 'Leave out rows that cannot be embedded; by default they make the command fail without a file',
-      },
+      }),
+      'skip-failed': flag(
+        'Leave out rows that cannot be embedded; by default they make the command fail without a file',
+      ),
     }),
     ...embeddingOptions,
     ...under('Model', {
-      'batch-tokens': {
-        type: 'integer',
-        min: 1,
-        description: 'Tokens per batch, padding included; default 2048 for causal-lm and logits, 1024 for onnx',
-      },
+      'batch-tokens': integer(
+        'Tokens per batch, padding included; default 2048 for causal-lm and logits, 1024 for onnx',
+        { min: 1 },
+      ),
     }),
     ...under('Output', {
-      out: {
-        type: 'text',
-        valueHint: 'file',
-        required: true,
-        description: 'Embeddings file to write; its extension chooses the format',
-      },
-      dtype: {
-        type: 'choice',
-        choices: ['float32', 'float16', 'bfloat16'],
-        default: 'float32',
-        description: 'Number type in the file',
-      },
-      'shard-rows': { type: 'integer', default: 512, min: 1, description: 'Rows saved at a time' },
-      'dry-run': {
-        type: 'flag',
-        description: 'Embed a sample and report rows, tokens, time and memory of the job; write nothing',
-      },
-      resume: { type: 'flag', description: 'Continue a run of the same job; this is the default' },
-      'no-resume': { type: 'flag', description: 'Start again and replace what is at --out' },
-      force: { type: 'flag', description: 'The same as --no-resume' },
+      out: text('file', 'Embeddings file to write; its extension chooses the format', { required: true }),
+      dtype: choice(['float32', 'float16', 'bfloat16'], 'Number type in the file', { default: 'float32' }),
+      'shard-rows': integer('Rows saved at a time', { default: 512, min: 1 }),
+      'dry-run': flag('Embed a sample and report rows, tokens, time and memory of the job; write nothing'),
+      resume: flag('Continue a run of the same job; this is the default'),
+      'no-resume': flag('Start again and replace what is at --out'),
+      force: flag('The same as --no-resume'),
     }),
   },
   async run({ data, out, limit, onBadLine, noResume, force, resume, ...given }, context) {

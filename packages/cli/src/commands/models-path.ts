@@ -1,11 +1,12 @@
 import { command } from '../shell/command.js';
+import { text } from '../shell/define-option.js';
 
 export const modelsPath = command({
   description: 'Print the folder of a downloaded model',
   example: 'rarefy models path all-MiniLM-L6-v2',
   argument: 'name',
   options: {
-    name: { type: 'text', valueHint: 'name', required: true, description: 'Name, as given to rarefy models pull' },
+    name: text('name', 'Name, as given to rarefy models pull', { required: true }),
   },
   async run({ name }) {
     const { InputError } = await import('@rarefy/core');

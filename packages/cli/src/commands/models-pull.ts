@@ -1,22 +1,14 @@
 import { hubOptions } from '../open/hub.js';
 import { command } from '../shell/command.js';
+import { text } from '../shell/define-option.js';
 
 export const modelsPull = command({
   description: 'Download a model from a Hugging Face hub into the cache',
   example: 'rarefy models pull all-MiniLM-L6-v2',
   argument: 'name',
   options: {
-    name: {
-      type: 'text',
-      valueHint: 'name',
-      required: true,
-      description: 'owner/name, or a model of sentence-transformers such as all-MiniLM-L6-v2',
-    },
-    'onnx-file': {
-      type: 'text',
-      valueHint: 'path',
-      description: 'ONNX file of a sentence model; default onnx/model.onnx',
-    },
+    name: text('name', 'owner/name, or a model of sentence-transformers such as all-MiniLM-L6-v2', { required: true }),
+    'onnx-file': text('path', 'ONNX file of a sentence model; default onnx/model.onnx'),
     ...hubOptions,
   },
   async run({ name, onnxFile, endpoint, revision }, context) {

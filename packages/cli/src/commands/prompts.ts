@@ -1,36 +1,21 @@
 import { checkDifferentFiles } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
 
 export const prompts = command({
   description: 'Extract the distinct prompts of preference pairs',
   example: 'rarefy prompts --pairs pairs.jsonl --out prompts.jsonl',
   options: {
-    pairs: {
-      type: 'text',
-      valueHint: 'file',
-      required: true,
-      description: 'JSON Lines of pairs, gzip or plain; - for stdin',
-    },
-    out: {
-      type: 'text',
-      valueHint: 'file',
-      default: 'prompts_all.jsonl',
-      description: 'JSON Lines of prompts to write, one per distinct text',
-    },
-    'on-bad-line': {
-      type: 'choice',
-      choices: ['stop', 'skip'],
+    pairs: text('file', 'JSON Lines of pairs, gzip or plain; - for stdin', { required: true }),
+    out: text('file', 'JSON Lines of prompts to write, one per distinct text', { default: 'prompts_all.jsonl' }),
+    'on-bad-line': choice(['stop', 'skip'], 'What to do with a line that is not a pair; skipped lines are counted', {
       default: 'stop',
-      description: 'What to do with a line that is not a pair; skipped lines are counted',
-    },
-    'merge-near-duplicates': {
-      type: 'number',
-      min: 0.01,
-      max: 1,
-      description:
-        'Merge prompts whose sets of 5-character pieces have at least this Jaccard similarity, such as 0.9; default none',
-    },
-    seed: { type: 'integer', default: 0, description: 'Seed of the search for near-duplicates' },
+    }),
+    'merge-near-duplicates': number(
+      'Merge prompts whose sets of 5-character pieces have at least this Jaccard similarity, such as 0.9; default none',
+      { min: 0.01, max: 1 },
+    ),
+    seed: integer('Seed of the search for near-duplicates', { default: 0 }),
   },
   async run({ pairs, out, onBadLine, mergeNearDuplicates: similarity, seed }, options) {
     checkDifferentFiles({ pairs, out });

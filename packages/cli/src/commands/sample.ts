@@ -2,6 +2,7 @@ import { checkEngineOptions, neighborOptions } from '../open/neighbor-engine.js'
 import { weightingOptions } from '../open/weighting.js';
 import { checkApplies, checkDifferentFiles } from '../shell/check-options.js';
 import { command } from '../shell/command.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
 import { under } from '../shell/options.js';
 
 export const sample = command({
@@ -9,44 +10,31 @@ export const sample = command({
   example: 'rarefy sample --embeddings embeddings.safetensors --budget 1000 --out sampled_ids.txt',
   options: {
     ...under('Data', {
-      embeddings: { type: 'text', valueHint: 'file', required: true, description: 'Embeddings file' },
+      embeddings: text('file', 'Embeddings file', { required: true }),
     }),
     ...under('Sampling', {
-      budget: { type: 'integer', min: 1, required: true, description: 'Number of rows to sample' },
-      method: {
-        type: 'choice',
-        choices: ['weighted', 'coverage', 'cluster-balanced'],
-        default: 'weighted',
-        description:
-          'weighted: by weight; coverage: so that no row is far from a sampled one; cluster-balanced: equally many of each cluster, by weight',
-      },
+      budget: integer('Number of rows to sample', { min: 1, required: true }),
+      method: choice(
+        ['weighted', 'coverage', 'cluster-balanced'],
+        'weighted: by weight; coverage: so that no row is far from a sampled one; cluster-balanced: equally many of each cluster, by weight',
+        { default: 'weighted' },
+      ),
     }),
     ...weightingOptions,
     ...under('Sampling', {
-      clusters: {
-        type: 'integer',
+      clusters: integer('Number of clusters of cluster-balanced; default the square root of the number of rows', {
         min: 1,
-        description: 'Number of clusters of cluster-balanced; default the square root of the number of rows',
-      },
-      seed: { type: 'integer', default: 0, description: 'The same seed and file give the same rows' },
+      }),
+      seed: integer('The same seed and file give the same rows', { default: 0 }),
     }),
     ...under('Density', {
-      k: { type: 'integer', default: 20, min: 1, description: 'Number of nearest other rows, by inner product' },
-      eps: { type: 'number', default: 1e-3, min: 0, description: 'Weight = (1 / (eps + density)) ^ exponent' },
+      k: integer('Number of nearest other rows, by inner product', { default: 20, min: 1 }),
+      eps: number('Weight = (1 / (eps + density)) ^ exponent', { default: 1e-3, min: 0 }),
     }),
     ...neighborOptions,
     ...under('Output', {
-      out: {
-        type: 'text',
-        valueHint: 'file',
-        required: true,
-        description: 'Text file to write, with one id per line, in draw order',
-      },
-      report: {
-        type: 'text',
-        valueHint: 'file',
-        description: 'JSON file to write, with the probability of each sampled id and how it was sampled',
-      },
+      out: text('file', 'Text file to write, with one id per line, in draw order', { required: true }),
+      report: text('file', 'JSON file to write, with the probability of each sampled id and how it was sampled'),
     }),
   },
   async run({ embeddings: file, out, method, report, ...values }, context, given) {

@@ -1,6 +1,6 @@
-import { embedderOptions, embeddingOptions } from '../open/embedders.js';
-import { checkExclusive } from '../shell/check-options.js';
+import { checkEmbeddings, embeddingOptions } from '../open/embedders.js';
 import { command } from '../shell/command.js';
+import { choice, integer, text } from '../shell/define-option.js';
 import { under } from '../shell/options.js';
 
 export const view = command({
@@ -8,23 +8,15 @@ export const view = command({
   example: 'rarefy view --pairs pairs.jsonl --out view',
   options: {
     ...under('Data', {
-      pairs: { type: 'text', valueHint: 'file', description: 'JSON Lines of pairs, whose distinct prompts are shown' },
-      prompts: { type: 'text', valueHint: 'file', description: 'JSON Lines of prompts, in place of --pairs' },
-      embeddings: {
-        type: 'text',
-        valueHint: 'file',
-        description: 'Embeddings file with a row for the id of each prompt; nothing is embedded then',
-      },
+      pairs: text('file', 'JSON Lines of pairs, whose distinct prompts are shown'),
+      prompts: text('file', 'JSON Lines of prompts, in place of --pairs'),
+      embeddings: text('file', 'Embeddings file with a row for the id of each prompt; nothing is embedded then'),
     }),
     ...embeddingOptions,
     ...under('Output', {
-      out: { type: 'text', valueHint: 'folder', required: true, description: 'Folder to write to' },
-      projector: { type: 'choice', choices: ['umap', 'pca'], default: 'umap', description: 'Layout method' },
-      seed: {
-        type: 'integer',
-        default: 0,
-        description: 'Seed of umap; the same seed and prompts give the same layout',
-      },
+      out: text('folder', 'Folder to write to', { required: true }),
+      projector: choice(['umap', 'pca'], 'Layout method', { default: 'umap' }),
+      seed: integer('Seed of umap; the same seed and prompts give the same layout', { default: 0 }),
     }),
   },
   async run({ pairs, prompts, embeddings: file, out, projector, seed, ...embedder }, context, given) {
@@ -34,12 +26,7 @@ export const view = command({
     const { writeAtomically } = await import('@rarefy/io');
     const { buildView, jsonExporter, pageExporter, pca, umap } = await import('@rarefy/viz');
     const { embeddingsOf } = await import('../open/embeddings.js');
-    checkExclusive(
-      given,
-      'embeddings',
-      [...Object.keys(embedderOptions), 'chat-template'],
-      'the file already has the rows',
-    );
+    checkEmbeddings(given);
     if ((pairs === undefined) === (prompts === undefined)) {
       throw new InvalidArgumentError('give either --pairs or --prompts.');
     }

@@ -1,30 +1,21 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { flag, integer, list, number } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import type { OpenModel } from './model.js';
 
 /** What a training run changes of its model, and what it keeps in memory. */
 export const adapterOptions = under('Training', {
-  'lora-rank': {
-    type: 'integer',
-    min: 1,
-    description:
-      'Train low-rank updates of this rank (LoRA) and no other weight; the run then saves an adapter of PEFT',
-  },
-  'lora-alpha': {
-    type: 'number',
-    min: 0,
-    description: 'The updates are multiplied by this number / --lora-rank; default twice the rank',
-  },
-  'lora-targets': {
-    type: 'list',
-    valueHint: 'name',
-    description: 'Linear layers to update, by the last parts of their names, such as q_proj; default all',
-  },
-  recompute: {
-    type: 'flag',
-    description: 'Compute activations again in the backward pass in place of keeping them: less memory, more time',
-  },
+  'lora-rank': integer(
+    'Train low-rank updates of this rank (LoRA) and no other weight; the run then saves an adapter of PEFT',
+    { min: 1 },
+  ),
+  'lora-alpha': number('The updates are multiplied by this number / --lora-rank; default twice the rank', { min: 0 }),
+  'lora-targets': list(
+    'name',
+    'Linear layers to update, by the last parts of their names, such as q_proj; default all',
+  ),
+  recompute: flag('Compute activations again in the backward pass in place of keeping them: less memory, more time'),
 } as const satisfies OptionDefinitions);
 
 type AdapterValues = OptionValues<typeof adapterOptions> & { readonly seed: number };
@@ -46,8 +37,7 @@ export async function trainedModel(
     loraRank === undefined
       ? loaded.model
       : lora(loaded.model, {
-          ...{ rank: loraRank, seed, basePath: resolve(loaded.folder) },
-          ...(loraAlpha !== undefined && { alpha: loraAlpha }),
+          ...{ rank: loraRank, seed, basePath: resolve(loaded.folder), ...defined({ alpha: loraAlpha }) },
           ...(loraTargets.length > 0 && { targets: loraTargets }),
         });
   return { ...loaded, model: recompute ? recomputed(adapted) : adapted };

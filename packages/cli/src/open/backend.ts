@@ -1,15 +1,12 @@
 import type { CallOptions } from '@rarefy/core';
 import type { BackendName, ChosenBackend } from '@rarefy/lm';
+import { choice } from '../shell/define-option.js';
 import type { OptionDefinitions } from '../shell/options.js';
 
 const names = ['node-gpu', 'node', 'wasm', 'cpu'] as const satisfies readonly BackendName[];
 
 export const backendOption = {
-  backend: {
-    type: 'choice',
-    choices: names,
-    description: 'TensorFlow.js backend; default RAREFY_BACKEND, or else the fastest one that works',
-  },
+  backend: choice(names, 'TensorFlow.js backend; default RAREFY_BACKEND, or else the fastest one that works'),
 } as const satisfies OptionDefinitions;
 
 /** Chooses the backend and reports it. */

@@ -1,5 +1,7 @@
 import { type CallOptions, type Embedder, InvalidArgumentError, type TokenCountingEmbedder } from '@rarefy/core';
 import type { ChatText } from '@rarefy/embedders';
+import { checkExclusive } from '../shell/check-options.js';
+import { choice, integer, text } from '../shell/define-option.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { backendOption, openBackend } from './backend.js';
 import { chatTemplateOption } from './chat-options.js';
@@ -8,29 +10,23 @@ import { onnxRuntime } from './project-libraries.js';
 
 /** Options that apply only to some embedders; `takes` in the table says which. */
 export const embedderModelOptions = {
-  ckpt: {
-    type: 'text',
-    valueHint: 'base|sft|grpo|rm|path',
-    description:
-      'Language model of causal-lm and logits, or sentence-transformers folder of onnx; default out/sft, out/base, or the small model that comes with rarefy',
-  },
-  pooling: {
-    type: 'choice',
-    choices: ['mean', 'last', 'max', 'cls'],
-    description:
-      'How the tokens of a text become one row; default mean for causal-lm, and the pooling of the model for onnx. cls applies only to onnx',
-  },
-  url: {
-    type: 'text',
-    valueHint: 'url',
-    description: 'Address of the http service, such as http://localhost:8080/v1; its key is read from RAREFY_API_KEY',
-  },
-  'url-model': { type: 'text', valueHint: 'name', description: 'Model that the http service runs' },
-  'model-dtype': {
-    type: 'choice',
-    choices: ['fp32', 'fp16', 'int8', 'uint8', 'q8', 'q4', 'q4f16', 'bnb4'],
-    description: 'Precision of the onnx model; default fp32',
-  },
+  ckpt: text(
+    'base|sft|grpo|rm|path',
+    'Language model of causal-lm and logits, or sentence-transformers folder of onnx; default out/sft, out/base, or the small model that comes with rarefy',
+  ),
+  pooling: choice(
+    ['mean', 'last', 'max', 'cls'],
+    'How the tokens of a text become one row; default mean for causal-lm, and the pooling of the model for onnx. cls applies only to onnx',
+  ),
+  url: text(
+    'url',
+    'Address of the http service, such as http://localhost:8080/v1; its key is read from RAREFY_API_KEY',
+  ),
+  'url-model': text('name', 'Model that the http service runs'),
+  'model-dtype': choice(
+    ['fp32', 'fp16', 'int8', 'uint8', 'q8', 'q4', 'q4f16', 'bnb4'],
+    'Precision of the onnx model; default fp32',
+  ),
 } as const satisfies OptionDefinitions;
 
 /** What an embedder is opened with. */
@@ -159,29 +155,26 @@ export const embedderSummaries = [
 
 /** How a command turns texts into rows. */
 export const embedderOptions = under('Model', {
-  embedder: {
-    type: 'choice',
-    choices: embedderNames,
-    orFile: true,
-    description: `${embedderSummaries}. Default: what --ckpt holds; without it onnx if all-MiniLM-L6-v2 is found, else use`,
-  },
+  embedder: choice(
+    embedderNames,
+    `${embedderSummaries}. Default: what --ckpt holds; without it onnx if all-MiniLM-L6-v2 is found, else use`,
+    { orFile: true },
+  ),
   ...embedderModelOptions,
-  cache: {
-    type: 'text',
-    valueHint: 'folder',
-    description: 'Folder that keeps the rows, so that no text is embedded twice',
-  },
+  cache: text('folder', 'Folder that keeps the rows, so that no text is embedded twice'),
 } as const satisfies OptionDefinitions);
+
+/** @throws InvalidArgumentError if `--embeddings` is given together with an option of an embedder. */
+export function checkEmbeddings(given: ReadonlySet<string>): void {
+  const embedding = [...Object.keys(embedderOptions), 'chat-template'];
+  checkExclusive(given, 'embeddings', embedding, 'the file already has the rows');
+}
 
 /** Options of the commands that only embed. */
 export const embeddingOptions = under('Model', {
   ...embedderOptions,
   ...chatTemplateOption,
-  'batch-size': {
-    type: 'integer',
-    min: 1,
-    description: 'Texts per batch; default 32, for onnx 256, for http what the service takes',
-  },
+  'batch-size': integer('Texts per batch; default 32, for onnx 256, for http what the service takes', { min: 1 }),
   ...backendOption,
 });
 

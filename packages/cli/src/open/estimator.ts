@@ -1,7 +1,8 @@
 import { type DensityEstimator, InvalidArgumentError } from '@rarefy/core';
 import type { KernelDensity } from '@rarefy/density';
 import { checkApplies } from '../shell/check-options.js';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, integer, number } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import {
   checkEngineOptions,
   type EngineName,
@@ -13,34 +14,15 @@ import {
 
 /** Options of the estimators, besides `--estimator`. */
 const estimatorDetails = {
-  k: {
-    type: 'integer',
+  k: integer('Number of nearest other prompts; default 10 for knn-distance, 20 for knn-similarity', { min: 1 }),
+  kernel: choice(['gaussian', 'exponential', 'angular'], 'Shape of the kernel estimator', { default: 'gaussian' }),
+  bandwidth: number('Width of the kernel; default the median distance to the 10th neighbor', { min: 0 }),
+  samples: integer('kernel: sum over the k nearest prompts (20) and this many random ones, instead of all prompts', {
     min: 1,
-    description: 'Number of nearest other prompts; default 10 for knn-distance, 20 for knn-similarity',
-  },
-  kernel: {
-    type: 'choice',
-    choices: ['gaussian', 'exponential', 'angular'],
-    default: 'gaussian',
-    description: 'Shape of the kernel estimator',
-  },
-  bandwidth: {
-    type: 'number',
-    min: 0,
-    description: 'Width of the kernel; default the median distance to the 10th neighbor',
-  },
-  samples: {
-    type: 'integer',
-    min: 1,
-    description: 'kernel: sum over the k nearest prompts (20) and this many random ones, instead of all prompts',
-  },
-  'race-rows': { type: 'integer', default: 1000, min: 1, description: 'race: rows of counters' },
-  hashes: { type: 'integer', default: 4, min: 1, max: 16, description: 'Power of race and of the angular kernel' },
-  clusters: {
-    type: 'integer',
-    min: 1,
-    description: 'cluster: number of clusters; default the square root of the number of prompts',
-  },
+  }),
+  'race-rows': integer('race: rows of counters', { default: 1000, min: 1 }),
+  hashes: integer('Power of race and of the angular kernel', { default: 4, min: 1, max: 16 }),
+  clusters: integer('cluster: number of clusters; default the square root of the number of prompts', { min: 1 }),
   ...neighborOptions,
 } as const satisfies OptionDefinitions;
 
@@ -71,7 +53,7 @@ const estimators = {
     async open(values) {
       const { knnDistance } = await import('@rarefy/density');
       const engine = await openNeighborEngine(values, 'euclidean');
-      return { estimator: knnDistance({ ...given('k', values.k), index: () => engine.index }), engine };
+      return { estimator: knnDistance({ ...defined({ k: values.k }), index: () => engine.index }), engine };
     },
   },
   'knn-similarity': {
@@ -81,7 +63,7 @@ const estimators = {
     async open(values) {
       const { knnSimilarity } = await import('@rarefy/density');
       const engine = await openNeighborEngine(values, 'dot');
-      return { estimator: knnSimilarity({ ...given('k', values.k), index: () => engine.index }), engine };
+      return { estimator: knnSimilarity({ ...defined({ k: values.k }), index: () => engine.index }), engine };
     },
   },
   kernel: {
@@ -109,7 +91,7 @@ const estimators = {
     epsilon: 1e-3,
     async open({ clusters, seed }) {
       const { clusterDensity } = await import('@rarefy/density');
-      return { estimator: clusterDensity({ ...given('clusters', clusters), seed }) };
+      return { estimator: clusterDensity({ ...defined({ clusters }), seed }) };
     },
   },
 } as const satisfies Record<string, EstimatorEntry>;
@@ -119,14 +101,11 @@ export const estimatorNames = Object.keys(estimators) as [EstimatorName];
 
 /** How density is measured. */
 export const estimatorOptions = under('Density', {
-  estimator: {
-    type: 'choice',
-    choices: estimatorNames,
+  estimator: choice(estimatorNames, estimatorNames.map((name) => `${name}: ${estimators[name].summary}`).join('; '), {
     default: 'knn-distance',
-    description: estimatorNames.map((name) => `${name}: ${estimators[name].summary}`).join('; '),
-  },
+  }),
   ...estimatorDetails,
-  eps: { type: 'number', min: 0, description: 'Added to every density; default 0 for knn-distance, else 0.001' },
+  eps: number('Added to every density; default 0 for knn-distance, else 0.001', { min: 0 }),
 } as const satisfies OptionDefinitions);
 
 export type EstimatorValues = EstimatorDetails & OptionValues<typeof estimatorOptions>;
@@ -173,10 +152,10 @@ async function openKernel(values: EstimatorDetails) {
   if (kernel === 'angular' && bandwidth !== undefined) {
     throw new InvalidArgumentError('--kernel angular has no --bandwidth; set its power with --hashes.');
   }
-  const shape = kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...given('bandwidth', bandwidth) };
+  const shape = kernel === 'angular' ? { kernel, power: hashes } : { kernel, ...defined({ bandwidth }) };
   if (samples === undefined) return { estimator: kernelDensity(shape) };
   const engine = await openNeighborEngine(values, kernel === 'angular' ? 'cosine' : 'euclidean');
-  const near = { ...given('k', k), samples, seed, index: () => engine.index };
+  const near = { ...defined({ k }), samples, seed, index: () => engine.index };
   return { estimator: kernelDensity({ ...shape, method: 'near-and-random', ...near }), engine };
 }
 
@@ -188,9 +167,4 @@ export function estimatorDetailsOf({ estimator, engine }: OpenEstimator) {
     ...(bandwidth && { bandwidth }),
     ...(engine && { neighbors: engineDetails(engine) }),
   };
-}
-
-/** An object with the key, unless the value is undefined. */
-function given<Key extends string>(key: Key, value: number | undefined): { readonly [Name in Key]?: number } {
-  return (value === undefined ? {} : { [key]: value }) as { readonly [Name in Key]?: number };
 }

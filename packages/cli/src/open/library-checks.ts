@@ -15,11 +15,7 @@ const backend = (name: BackendName) => async () =>
 
 /** By the names of `rarefy doctor --only`; backends in the order in which they are tried. */
 export const libraryChecks = {
-  'node-gpu': {
-    packageName: '@tensorflow/tfjs-node-gpu',
-    purpose: 'backend node-gpu',
-    tryOut: backend('node-gpu'),
-  },
+  'node-gpu': { packageName: '@tensorflow/tfjs-node-gpu', purpose: 'backend node-gpu', tryOut: backend('node-gpu') },
   node: { packageName: '@tensorflow/tfjs-node', purpose: 'backend node', tryOut: backend('node') },
   wasm: { packageName: '@tensorflow/tfjs-backend-wasm', purpose: 'backend wasm', tryOut: backend('wasm') },
   cpu: { packageName: '@tensorflow/tfjs', purpose: 'backend cpu', tryOut: backend('cpu') },

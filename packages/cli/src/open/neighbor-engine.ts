@@ -2,6 +2,7 @@ import type { MeasuredRecall, Metric, NeighborIndex, Neighbors } from '@rarefy/c
 import type { Faiss } from '@rarefy/neighbors/faiss';
 import type { Usearch } from '@rarefy/neighbors/hnsw';
 import { checkApplies } from '../shell/check-options.js';
+import { choice } from '../shell/define-option.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { withProjectLibrary } from './project-libraries.js';
 
@@ -48,20 +49,16 @@ export const engineNames = Object.keys(engines) as [EngineName];
 
 /** How neighbors are found. */
 export const neighborOptions = under('Density', {
-  neighbors: {
-    type: 'choice',
-    choices: engineNames,
-    default: 'auto',
-    description:
-      'How neighbors are found; auto: exactly up to 50,000 distinct rows, above that with nn-descent. hnsw and faiss need an optional library',
-  },
-  'rows-as': {
-    type: 'choice',
-    choices: ['float32', 'bfloat16', 'int8'],
-    default: 'bfloat16',
-    description:
-      'Number type in which hnsw searches; int8 needs the least memory. Distances are those of the float32 rows',
-  },
+  neighbors: choice(
+    engineNames,
+    'How neighbors are found; auto: exactly up to 50,000 distinct rows, above that with nn-descent. hnsw and faiss need an optional library',
+    { default: 'auto' },
+  ),
+  'rows-as': choice(
+    ['float32', 'bfloat16', 'int8'],
+    'Number type in which hnsw searches; int8 needs the least memory. Distances are those of the float32 rows',
+    { default: 'bfloat16' },
+  ),
 } as const satisfies OptionDefinitions);
 
 /** @throws InvalidArgumentError if a given option applies to none of the engines. */

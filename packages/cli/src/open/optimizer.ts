@@ -1,4 +1,5 @@
 import type { AdamWOptions, Schedule, ScheduleType } from '@rarefy/training';
+import { choice, integer, number } from '../shell/define-option.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 interface OptimizerDefaults<Type extends ScheduleType> {
@@ -16,33 +17,18 @@ interface OptimizerDefaults<Type extends ScheduleType> {
 export function optimizerOptions<Type extends ScheduleType>(defaults: OptimizerDefaults<Type>) {
   const { learningRate, schedule, warmup = 'none', weightDecay = 0, beta2 = 0.999, maxGradNorm = 1 } = defaults;
   return under('Optimizer', {
-    'learning-rate': { type: 'number', default: learningRate, min: 0, description: 'Highest learning rate' },
-    'lr-scheduler-type': {
-      type: 'choice',
-      choices: ['constant', 'linear', 'cosine'],
-      default: schedule,
-      description: 'Learning rate after the warmup: constant, or a decay to 0',
-    },
-    'warmup-steps': {
-      type: 'integer',
-      min: 0,
-      description: `Steps in which the learning rate rises; default ${warmup}`,
-    },
-    'weight-decay': {
-      type: 'number',
-      default: weightDecay,
-      min: 0,
-      description: 'Decoupled weight decay, not of norms and biases',
-    },
-    'max-grad-norm': {
-      type: 'number',
-      default: maxGradNorm,
-      min: 0,
-      description: 'Scale gradients down to this norm; 0 does not',
-    },
-    'adam-beta1': { type: 'number', default: 0.9, min: 0, max: 1, description: 'Decay of the first moment' },
-    'adam-beta2': { type: 'number', default: beta2, min: 0, max: 1, description: 'Decay of the second moment' },
-    'adam-epsilon': { type: 'number', default: 1e-8, min: 0, description: 'Added to the root of the second moment' },
+    'learning-rate': number('Highest learning rate', { default: learningRate, min: 0 }),
+    'lr-scheduler-type': choice(
+      ['constant', 'linear', 'cosine'],
+      'Learning rate after the warmup: constant, or a decay to 0',
+      { default: schedule },
+    ),
+    'warmup-steps': integer(`Steps in which the learning rate rises; default ${warmup}`, { min: 0 }),
+    'weight-decay': number('Decoupled weight decay, not of norms and biases', { default: weightDecay, min: 0 }),
+    'max-grad-norm': number('Scale gradients down to this norm; 0 does not', { default: maxGradNorm, min: 0 }),
+    'adam-beta1': number('Decay of the first moment', { default: 0.9, min: 0, max: 1 }),
+    'adam-beta2': number('Decay of the second moment', { default: beta2, min: 0, max: 1 }),
+    'adam-epsilon': number('Added to the root of the second moment', { default: 1e-8, min: 0 }),
   } as const satisfies OptionDefinitions);
 }
 

@@ -25,9 +25,10 @@ test('every loss of grpo can be chosen, with the defaults of the API', async () 
 
 test('every option of the losses has a flag that sets it', async () => {
   const common = [
-    '--beta 0.1 --use-bias-correction-kl false --importance-sampling-level sequence --top-entropy-quantile 0.2',
+    '--reference rm --beta 0.1 --use-bias-correction-kl false --importance-sampling-level sequence --top-entropy-quantile 0.2',
     '--entropy-coef 0.01 --off-policy-mask-threshold 0.5 --use-adaptive-entropy --entropy-target 0.3',
     '--entropy-coef-delta 0.001 --entropy-coef-min 0.002 --entropy-coef-max 0.9',
+    '--sync-ref-model --ref-model-mixup-alpha 0.5 --ref-model-sync-steps 9', // not of the loss: see the commands
   ].join(' ');
   const expected = {
     ...{ beta: 0.1, useBiasCorrectionKl: false, importanceSamplingLevel: 'sequence', topEntropyQuantile: 0.2 },

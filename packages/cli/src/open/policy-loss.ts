@@ -1,44 +1,49 @@
 import { InvalidArgumentError } from '@rarefy/core';
 import type { PolicyLoss } from '@rarefy/grpo';
 import { checkApplies } from '../shell/check-options.js';
-import { camelCase, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, flag, integer, number, text } from '../shell/define-option.js';
+import { camelCase, defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** Options of every loss. */
 const commonOptions = {
-  beta: {
-    type: 'number',
+  beta: number('Weight of the KL divergence from the model that the run starts from; 0 loads no second model', {
     default: 0,
     min: 0,
-    description: 'Weight of the KL divergence from the model that the run starts from; 0 loads no second model',
-  },
-  'use-bias-correction-kl': {
-    type: 'choice',
-    choices: ['true', 'false'],
-    default: 'true',
-    description: 'Multiply the KL estimate by the importance ratio, which makes its gradient unbiased',
-  },
-  'importance-sampling-level': {
-    type: 'choice',
-    choices: ['token', 'sequence'],
-    description: 'Ratio of each token, or of its sequence (GSPO); default token, and sequence for luspo',
-  },
-  'top-entropy-quantile': {
-    type: 'number',
-    min: 0,
-    max: 1,
-    description: 'Learn only from this share of the tokens, those with the highest entropy; default 1',
-  },
-  'entropy-coef': { type: 'number', min: 0, description: 'Weight of the entropy bonus; default 0' },
-  'use-adaptive-entropy': { type: 'flag', description: 'Change --entropy-coef to hold the entropy at a target' },
-  'entropy-target': { type: 'number', min: 0, description: 'Target of --use-adaptive-entropy, in nats; default 0.2' },
-  'entropy-coef-delta': { type: 'number', min: 0, description: 'Change of --entropy-coef per step; default 0.005' },
-  'entropy-coef-min': { type: 'number', min: 0, description: 'Smallest --entropy-coef; default 0' },
-  'entropy-coef-max': { type: 'number', min: 0, description: 'Largest --entropy-coef; default 1' },
-  'off-policy-mask-threshold': {
-    type: 'number',
-    min: 0,
-    description: 'Drop bad completions whose mean log-probability has fallen by more than this; default none',
-  },
+  }),
+  'use-bias-correction-kl': choice(
+    ['true', 'false'],
+    'Multiply the KL estimate by the importance ratio, which makes its gradient unbiased',
+    { default: 'true' },
+  ),
+  reference: text(
+    'base|sft|path',
+    'Model that --beta keeps the policy near; default the model that the run starts from',
+  ),
+  'importance-sampling-level': choice(
+    ['token', 'sequence'],
+    'Ratio of each token, or of its sequence (GSPO); default token, and sequence for luspo',
+  ),
+  'top-entropy-quantile': number(
+    'Learn only from this share of the tokens, those with the highest entropy; default 1',
+    { min: 0, max: 1 },
+  ),
+  'entropy-coef': number('Weight of the entropy bonus; default 0', { min: 0 }),
+  'use-adaptive-entropy': flag('Change --entropy-coef to hold the entropy at a target'),
+  'entropy-target': number('Target of --use-adaptive-entropy, in nats; default 0.2', { min: 0 }),
+  'entropy-coef-delta': number('Change of --entropy-coef per step; default 0.005', { min: 0 }),
+  'entropy-coef-min': number('Smallest --entropy-coef; default 0', { min: 0 }),
+  'entropy-coef-max': number('Largest --entropy-coef; default 1', { min: 0 }),
+  'off-policy-mask-threshold': number(
+    'Drop bad completions whose mean log-probability has fallen by more than this; default none',
+    { min: 0 },
+  ),
+} as const satisfies OptionDefinitions;
+
+/** How the reference follows the policy. */
+const syncOptions = {
+  'sync-ref-model': flag('Mix the policy into the reference every --ref-model-sync-steps optimizer steps'),
+  'ref-model-mixup-alpha': number('Share of the policy in the new reference', { default: 0.6, min: 0, max: 1 }),
+  'ref-model-sync-steps': integer('Optimizer steps from one mix to the next', { default: 512, min: 1 }),
 } as const satisfies OptionDefinitions;
 
 const adaptiveNames = ['entropy-target', 'entropy-coef-delta', 'entropy-coef-min', 'entropy-coef-max'] as const;
@@ -58,38 +63,21 @@ type LossName = keyof typeof ownOptions;
 
 /** Options of `--loss`, with the names of TRL. */
 export const lossOptions = under('Loss', {
-  loss: {
-    type: 'choice',
-    choices: Object.keys(ownOptions) as LossName[],
-    default: 'dapo',
-    description: 'Policy loss, as loss_type of TRL',
-  },
+  loss: choice(Object.keys(ownOptions) as LossName[], 'Policy loss, as loss_type of TRL', { default: 'dapo' }),
   ...commonOptions,
-  epsilon: { type: 'number', min: 0, max: 1, description: 'Clip the ratio below 1 - this; default 0.2' },
-  'epsilon-high': {
-    type: 'number',
-    min: 0,
-    description: 'Clip the ratio above 1 + this; default --epsilon. For cispo the largest weight of a token, required',
-  },
-  delta: {
-    type: 'number',
-    min: 0,
-    description: 'Largest ratio of a completion with negative advantage; default none',
-  },
-  'sapo-temperature-pos': { type: 'number', min: 0, description: 'Gate of sapo for positive advantages; default 1' },
-  'sapo-temperature-neg': { type: 'number', min: 0, description: 'Gate of sapo for negative advantages; default 1.05' },
-  'vespo-k-pos': { type: 'number', min: 0, description: 'Power k of the weight of vespo, advantage ≥ 0; default 2' },
-  'vespo-lambda-pos': {
-    type: 'number',
-    min: 0,
-    description: 'Decay λ of the weight of vespo, advantage ≥ 0; default 3',
-  },
-  'vespo-k-neg': { type: 'number', min: 0, description: 'Power k of the weight of vespo, advantage < 0; default 3' },
-  'vespo-lambda-neg': {
-    type: 'number',
-    min: 0,
-    description: 'Decay λ of the weight of vespo, advantage < 0; default 2',
-  },
+  ...syncOptions,
+  epsilon: number('Clip the ratio below 1 - this; default 0.2', { min: 0, max: 1 }),
+  'epsilon-high': number(
+    'Clip the ratio above 1 + this; default --epsilon. For cispo the largest weight of a token, required',
+    { min: 0 },
+  ),
+  delta: number('Largest ratio of a completion with negative advantage; default none', { min: 0 }),
+  'sapo-temperature-pos': number('Gate of sapo for positive advantages; default 1', { min: 0 }),
+  'sapo-temperature-neg': number('Gate of sapo for negative advantages; default 1.05', { min: 0 }),
+  'vespo-k-pos': number('Power k of the weight of vespo, advantage ≥ 0; default 2', { min: 0 }),
+  'vespo-lambda-pos': number('Decay λ of the weight of vespo, advantage ≥ 0; default 3', { min: 0 }),
+  'vespo-k-neg': number('Power k of the weight of vespo, advantage < 0; default 3', { min: 0 }),
+  'vespo-lambda-neg': number('Decay λ of the weight of vespo, advantage < 0; default 2', { min: 0 }),
 } as const satisfies OptionDefinitions);
 
 export type LossValues = OptionValues<typeof lossOptions>;
@@ -99,10 +87,19 @@ export function checkLossOptions(given: ReadonlySet<string>, values: LossValues)
   const lacks = values.useAdaptiveEntropy
     ? {}
     : Object.fromEntries(adaptiveNames.map((name) => [name, '--use-adaptive-entropy']));
-  const needsBeta = values.beta > 0 ? {} : { 'use-bias-correction-kl': '--beta above 0' };
+  const above0 = '--beta above 0';
+  const needsBeta =
+    values.beta > 0 ? {} : { 'use-bias-correction-kl': above0, reference: above0, 'sync-ref-model': above0 };
+  const { 'sync-ref-model': _, ...ofSync } = syncOptions;
+  const needsSync = values.syncRefModel
+    ? {}
+    : Object.fromEntries(Object.keys(ofSync).map((name) => [name, '--sync-ref-model']));
   const takers = Object.entries(ownOptions).map(([name, own]) => [
     name,
-    { takes: [...own, ...Object.keys(commonOptions)], lacks: { ...lacks, ...needsBeta } },
+    {
+      takes: [...own, ...Object.keys({ ...commonOptions, ...syncOptions })],
+      lacks: { ...lacks, ...needsBeta, ...needsSync },
+    },
   ]);
   checkApplies(given, 'loss', Object.fromEntries(takers), [values.loss]);
   if (values.loss === 'cispo' && values.epsilonHigh === undefined) {
@@ -128,9 +125,4 @@ export async function openLoss(values: LossValues): Promise<PolicyLoss> {
     adaptiveEntropy: values.useAdaptiveEntropy ? defined(adaptive) : undefined,
   });
   return (policyLosses[values.loss] as (options: object) => PolicyLoss)(options);
-}
-
-/** Without the entries that are undefined. */
-export function defined<Values extends object>(values: Values): { [Name in keyof Values]: NonNullable<Values[Name]> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }

@@ -1,75 +1,53 @@
 import { join } from 'node:path';
 import { InvalidArgumentError } from '@rarefy/core';
 import type { GrpoTrainingOptions, WeightHandover } from '@rarefy/grpo';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { serviceLimits, serviceOptions } from './service-options.js';
 
 /** Where the completions of `rarefy train grpo` come from. */
 export const rolloutOptions = under('Rollouts', {
-  'rollout-url': {
-    type: 'text',
-    valueHint: 'url',
-    description:
-      'Generate completions on a server: address of its OpenAI-compatible API, such as http://localhost:8000/v1, or of SGLang without /v1. Default: generate in this process',
-  },
-  'rollout-model': { type: 'text', valueHint: 'name', description: 'Name of the model at the server' },
-  'rollout-api': {
-    type: 'choice',
-    choices: ['openai', 'sglang'],
+  'rollout-url': text(
+    'url',
+    'Generate completions on a server: address of its OpenAI-compatible API, such as http://localhost:8000/v1, or of SGLang without /v1. Default: generate in this process',
+  ),
+  'rollout-model': text('name', 'Name of the model at the server'),
+  'rollout-api': choice(['openai', 'sglang'], 'API of the server: openai for vLLM and llama.cpp', {
     default: 'openai',
-    description: 'API of the server: openai for vLLM and llama.cpp',
-  },
-  'rollout-key-env': {
-    type: 'text',
-    valueHint: 'name',
+  }),
+  'rollout-key-env': text('name', 'Environment variable with the key of the server, if it needs one', {
     default: 'RAREFY_API_KEY',
-    description: 'Environment variable with the key of the server, if it needs one',
-  },
-  'rollout-reload': {
-    type: 'choice',
-    choices: ['none', 'vllm', 'sglang'],
-    default: 'none',
-    description: 'How the server loads the weights of the policy; none: it keeps those that it has',
-  },
-  'rollout-folder': {
-    type: 'text',
-    valueHint: 'folder',
-    description: 'Folder for the weights, which the server must be able to read; default rollout-weights in --out',
-  },
-  'rollout-every': {
-    type: 'integer',
-    default: 1,
-    min: 1,
-    description: 'Steps from one handover of weights to the next',
-  },
-  'rollout-tolerance': {
-    type: 'number',
+  }),
+  'rollout-reload': choice(
+    ['none', 'vllm', 'sglang'],
+    'How the server loads the weights of the policy; none: it keeps those that it has',
+    { default: 'none' },
+  ),
+  'rollout-folder': text(
+    'folder',
+    'Folder for the weights, which the server must be able to read; default rollout-weights in --out',
+  ),
+  'rollout-every': integer('Steps from one handover of weights to the next', { default: 1, min: 1 }),
+  'rollout-tolerance': number('Largest mean difference between log-probabilities of the server and the policy', {
     default: 0.1,
     min: 0,
-    description: 'Largest mean difference between log-probabilities of the server and the policy',
-  },
-  'rollout-per-request': {
-    type: 'integer',
-    min: 1,
-    description: 'Completions per request; default all of a prompt; 1 for llama.cpp',
-  },
-  'max-staleness': {
-    type: 'integer',
-    min: 0,
-    description:
-      'Most steps since the weights of the server were those of the policy; default what --rollout-every gives',
-  },
-  'sampling-correction': {
-    type: 'choice',
-    choices: ['sequence_mask', 'sequence_truncate', 'token_mask', 'token_truncate', 'none'],
-    default: 'sequence_mask',
-    description: 'Correction of the loss for the difference between server and policy',
-  },
-  'sampling-clip-max': {
-    type: 'number',
-    default: 3,
-    min: 0,
-    description: 'Largest importance ratio of the correction',
-  },
+  }),
+  'rollout-check-prompt': text('text', 'Prompt of the completions that are compared; default a sentence in English'),
+  'rollout-per-request': integer('Completions per request; default all of a prompt; 1 for llama.cpp', { min: 1 }),
+  ...serviceOptions('rollout', {
+    ...{ 'max-concurrency': 32, 'max-attempts': 10, 'attempt-timeout-ms': 300_000, 'deadline-ms': 1_800_000 },
+  }),
+  'max-staleness': integer(
+    'Most steps since the weights of the server were those of the policy; default what --rollout-every gives',
+    { min: 0 },
+  ),
+  'sampling-correction': choice(
+    ['sequence_mask', 'sequence_truncate', 'token_mask', 'token_truncate', 'none'],
+    'Correction of the loss for the difference between server and policy',
+    { default: 'sequence_mask' },
+  ),
+  'sampling-clip-max': number('Largest importance ratio of the correction', { default: 3, min: 0 }),
+  'sampling-clip-min': number('Smallest importance ratio of the correction', { default: 0, min: 0 }),
 } as const satisfies OptionDefinitions);
 
 type RolloutValues = OptionValues<typeof rolloutOptions> & { readonly out: string };
@@ -82,7 +60,7 @@ export async function openRollouts(
   values: RolloutValues,
   given: ReadonlySet<string>,
 ): Promise<Pick<GrpoTrainingOptions, 'rollouts' | 'samplingCorrection'>> {
-  const { rolloutUrl: url, rolloutModel: model, maxStaleness, rolloutPerRequest } = values;
+  const { rolloutUrl: url, rolloutModel: model, maxStaleness, rolloutPerRequest: completionsPerRequest } = values;
   if (url === undefined) {
     const useless = Object.keys(rolloutOptions).find((name) => given.has(name));
     if (useless === undefined) return {};
@@ -107,13 +85,13 @@ export async function openRollouts(
   return {
     rollouts: serverRollouts({
       ...{ url, model, api: values.rolloutApi, tolerance: values.rolloutTolerance, ...key },
-      ...(weights && { weights }),
-      ...(maxStaleness !== undefined && { maxStaleness }),
-      ...(rolloutPerRequest !== undefined && { completionsPerRequest: rolloutPerRequest }),
+      ...defined({ weights, maxStaleness, completionsPerRequest, checkPrompt: values.rolloutCheckPrompt }),
+      ...serviceLimits('rollout', values),
     }),
     samplingCorrection: values.samplingCorrection !== 'none' && {
       mode: values.samplingCorrection,
       clipMax: values.samplingClipMax,
+      clipMin: values.samplingClipMin,
     },
   };
 }

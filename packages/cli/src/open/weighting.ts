@@ -1,21 +1,16 @@
 import { InvalidArgumentError, type Weighting } from '@rarefy/core';
+import { number } from '../shell/define-option.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** From densities to weights. */
 export const weightingOptions = under('Sampling', {
-  exponent: {
-    type: 'number',
-    default: 1,
-    description: 'Weight = (1 / density) ^ exponent; a larger exponent favors rare prompts more',
-  },
-  'target-ess': {
-    type: 'number',
+  exponent: number('Weight = (1 / density) ^ exponent; a larger exponent favors rare prompts more', { default: 1 }),
+  'target-ess': number('Sharpen the weights to this effective sample size, as a share of the prompts in (0, 1]', {
     min: 0,
     max: 1,
-    description: 'Sharpen the weights to this effective sample size, as a share of the prompts in (0, 1]',
-  },
-  'mix-uniform': { type: 'number', min: 0, max: 1, description: 'Share of draws that are uniform, in [0, 1]' },
-  cap: { type: 'number', min: 1, description: 'Largest weight, as a multiple of the median weight; at least 1' },
+  }),
+  'mix-uniform': number('Share of draws that are uniform, in [0, 1]', { min: 0, max: 1 }),
+  cap: number('Largest weight, as a multiple of the median weight; at least 1', { min: 1 }),
 } as const satisfies OptionDefinitions);
 
 /**

@@ -1,29 +1,25 @@
 import { type CallOptions, digest, InvalidArgumentError } from '@rarefy/core';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { integer } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { outOption, runTraining, trainOptions } from './run-training.js';
 
 export const baseOptions = {
   ...trainOptions,
   ...outOption('base'),
   ...under('Model', {
-    'vocabulary-size': { type: 'integer', default: 1024, min: 300, description: 'Tokens of the byte-pair tokenizer' },
-    'hidden-size': { type: 'integer', default: 128, min: 8, description: 'Width of the model' },
-    'intermediate-size': { type: 'integer', default: 352, min: 8, description: 'Width inside the feed-forward blocks' },
-    layers: { type: 'integer', default: 4, min: 1, description: 'Number of layers' },
-    heads: {
-      type: 'integer',
-      default: 4,
-      min: 1,
-      description: 'Query heads; --hidden-size must be a multiple of twice this number',
-    },
-    'key-value-heads': { type: 'integer', default: 2, min: 1, description: 'Key and value heads; must divide --heads' },
-    'max-positions': { type: 'integer', default: 256, min: 16, description: 'Longest text, in tokens' },
+    'vocabulary-size': integer('Tokens of the byte-pair tokenizer', { default: 1024, min: 300 }),
+    'hidden-size': integer('Width of the model', { default: 128, min: 8 }),
+    'intermediate-size': integer('Width inside the feed-forward blocks', { default: 352, min: 8 }),
+    layers: integer('Number of layers', { default: 4, min: 1 }),
+    heads: integer('Query heads; --hidden-size must be a multiple of twice this number', { default: 4, min: 1 }),
+    'key-value-heads': integer('Key and value heads; must divide --heads', { default: 2, min: 1 }),
+    'max-positions': integer('Longest text, in tokens', { default: 256, min: 16 }),
   }),
   ...under('Training', {
-    'batch-size': { type: 'integer', default: 32, min: 1, description: 'Rows per step' },
-    'row-length': { type: 'integer', default: 128, min: 2, description: 'Tokens per row' },
-    'micro-batch-size': { type: 'integer', min: 1, description: 'Rows per forward pass; default --batch-size' },
+    'batch-size': integer('Rows per step', { default: 32, min: 1 }),
+    'row-length': integer('Tokens per row', { default: 128, min: 2 }),
+    'micro-batch-size': integer('Rows per forward pass; default --batch-size', { min: 1 }),
   }),
   ...optimizerOptions({
     ...{ learningRate: 1e-3, schedule: 'cosine', weightDecay: 0.1, beta2: 0.95 },
@@ -67,7 +63,7 @@ export async function trainBase(values: BaseValues, options: CallOptions): Promi
         trainLanguageModel(loaded, {
           ...trainer,
           ...(await openOptimizer(values, Math.min(50, Math.floor(maxSteps / 10)))),
-          ...(microBatchSize !== undefined && { microBatchSize }),
+          ...defined({ microBatchSize }),
           kind: 'base',
           steps: maxSteps,
           examples: windows(corpus, { length: rowLength, batchSize, seed }),

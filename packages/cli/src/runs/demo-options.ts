@@ -1,24 +1,12 @@
 import { backendOption } from '../open/backend.js';
+import { integer, number, text } from '../shell/define-option.js';
 import type { OptionDefinitions } from '../shell/options.js';
 
 export const demoOptions = {
-  pairs: {
-    type: 'text',
-    valueHint: 'file',
-    description: 'JSON Lines of pairs; default the sample that comes with rarefy',
-  },
-  out: {
-    type: 'text',
-    valueHint: 'folder',
-    default: 'out/demo',
-    description: 'Folder of the results; results of an earlier demo in it are replaced',
-  },
-  'max-steps': { type: 'integer', default: 16, min: 1, description: 'GRPO steps of each arm' },
-  'target-ess': {
-    type: 'number',
-    default: 0.5,
-    description: 'Effective sample size of the density-aware arm, as a share of the prompts',
-  },
-  seed: { type: 'integer', default: 1, description: 'The same seed and backend give the same figures' },
+  pairs: text('file', 'JSON Lines of pairs; default the sample that comes with rarefy'),
+  out: text('folder', 'Folder of the results; results of an earlier demo in it are replaced', { default: 'out/demo' }),
+  'max-steps': integer('GRPO steps of each arm', { default: 16, min: 1 }),
+  'target-ess': number('Effective sample size of the density-aware arm, as a share of the prompts', { default: 0.5 }),
+  seed: integer('The same seed and backend give the same figures', { default: 1 }),
   ...backendOption,
 } as const satisfies OptionDefinitions;

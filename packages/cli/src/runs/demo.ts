@@ -68,14 +68,9 @@ export async function runDemo(values: OptionValues<typeof demoOptions>, options:
 
   await showPromptSpace(out, prompts, seed, options);
   const result: DemoReport = {
-    backend: backend.name,
-    backendReason: backend.reason,
-    pairs: pairs.length,
-    prompts: all.length,
-    heldOut: evaluation.length,
-    steps: maxSteps,
+    ...{ backend: backend.name, backendReason: backend.reason, seed, steps: maxSteps },
+    ...{ pairs: pairs.length, prompts: all.length, heldOut: evaluation.length },
     seconds: (performance.now() - started) / 1000,
-    seed,
     density: report,
     arms: { uniform, densityAware },
   };

@@ -4,9 +4,10 @@ import type { HeldOutOptions, PreferencePair, RewardModelTrainingResult } from '
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
-import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
+import { choice, integer, number, text } from '../shell/define-option.js';
+import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
-import { openRunWeights, samplingOptions } from './run-weights.js';
+import { openRunSampler, openRunWeights, samplerOption, samplingOptions } from './run-weights.js';
 
 export const rewardModelOptions = {
   ...trainOptions,
@@ -15,50 +16,34 @@ export const rewardModelOptions = {
   ...adapterOptions,
   ...chatOptions,
   ...samplingOptions,
+  ...samplerOption,
   ...under('Training', {
-    'batch-size': { type: 'integer', default: 16, min: 1, description: 'Pairs per step' },
-    'micro-batch-size': {
-      type: 'integer',
+    'batch-size': integer('Pairs per step', { default: 16, min: 1 }),
+    'micro-batch-size': integer('Pairs per forward pass; more need more memory, and change numbers only by rounding', {
       default: 1,
       min: 1,
-      description: 'Pairs per forward pass; more need more memory, and change numbers only by rounding',
-    },
-    'max-length': {
-      type: 'integer',
+    }),
+    'max-length': integer('Leave out pairs with a longer text, in tokens; default the positions of the model', {
       min: 8,
-      description: 'Leave out pairs with a longer text, in tokens; default the positions of the model',
-    },
-    'center-rewards-coefficient': {
-      type: 'number',
-      default: 0.01,
-      min: 0,
-      description: 'Weight of the term that keeps rewards near 0',
-    },
+    }),
+    'center-rewards-coefficient': number('Weight of the term that keeps rewards near 0', { default: 0.01, min: 0 }),
   }),
   ...under('Evaluation', {
-    'eval-share': {
-      type: 'number',
+    'eval-share': number('Share of the prompts whose pairs are held out, to evaluate on while the model trains', {
       min: 0,
       max: 1,
-      description: 'Share of the prompts whose pairs are held out, to evaluate on while the model trains',
-    },
-    'eval-pairs': {
-      type: 'text',
-      valueHint: 'file',
-      description: 'JSON Lines of pairs to evaluate on, in place of --eval-share',
-    },
-    'eval-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two evaluations' },
-    'eval-metric': {
-      type: 'choice',
-      choices: ['eval_loss', 'eval_accuracy'],
+    }),
+    'eval-pairs': text('file', 'JSON Lines of pairs to evaluate on, in place of --eval-share'),
+    'eval-steps': integer('Steps between two evaluations', { default: 50, min: 1 }),
+    'eval-metric': choice(['eval_loss', 'eval_accuracy'], 'What decides which weights are best', {
       default: 'eval_loss',
-      description: 'What decides which weights are best; the run ends with the best ones',
-    },
-    patience: {
-      type: 'integer',
-      min: 1,
-      description: 'End the run after this many evaluations without a better one',
-    },
+    }),
+    'load-best-model-at-end': choice(
+      ['true', 'false'],
+      'Whether the run ends with the weights of the best evaluation, or with those of its last step',
+      { default: 'true' },
+    ),
+    patience: integer('End the run after this many evaluations without a better one', { min: 1 }),
   }),
   ...optimizerOptions({ learningRate: 1e-4, schedule: 'constant', weightDecay: 0 }),
 } as const satisfies OptionDefinitions;
@@ -75,7 +60,6 @@ export async function trainRm(
   const { pairWeights, trainRewardModel } = await import('@rarefy/training');
   const { rewardModel } = await import('@rarefy/lm');
   const { readPairs, transcriptMessages, uniquePrompts } = await import('@rarefy/data');
-  const { weightedSampler } = await import('@rarefy/samplers');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
   const { seed, maxLength, batchSize, microBatchSize, centerRewardsCoefficient } = values;
@@ -91,14 +75,19 @@ export async function trainRm(
         const evaluation = await openEvaluation(values, options);
         const prompts = await uniquePrompts(pairs);
         const weighed = await openRunWeights(prompts, values, given, { languageModel: opened, isContinued }, options);
-        const sampler = weighed && weightedSampler(pairWeights(pairs, prompts, weighed.weights), { seed });
+        const ofPairs = weighed && pairWeights(pairs, prompts, weighed.weights);
+        const { sampler, digest } = await openRunSampler(values, pairs.length, ofPairs);
         const loaded = await trainedModel(opened, values);
         const reward = rewardModel(loaded.model, loaded.extra);
         return {
           ...{ loaded, pairs, evaluation, weighed, sampler, reward },
           extra: () => reward.head(),
           settings: { ...values, model: loaded.folder },
-          fixed: { ...(values.transcripts && { transcripts: true }), ...weighed?.fixed },
+          fixed: {
+            ...(values.transcripts && { transcripts: true }),
+            ...weighed?.fixed,
+            ...(digest && { sampler: digest }),
+          },
           dispose: () => reward.dispose(),
         };
       },
@@ -113,8 +102,7 @@ export async function trainRm(
           ...(evaluation && {
             evaluation: { ...evaluation.options, ...(evaluation.pairs && { pairs: asTurns(evaluation.pairs) }) },
           }),
-          ...(maxLength !== undefined && { maxLength }),
-          ...(sampler && { sampler }),
+          ...defined({ maxLength, sampler }),
         });
       },
     },
@@ -130,7 +118,7 @@ function checkEvaluation({ evalShare, evalPairs }: RewardModelValues, given: Rea
     );
   }
   if (evalShare !== undefined || evalPairs !== undefined) return;
-  const name = ['eval-steps', 'eval-metric', 'patience'].find((option) => given.has(option));
+  const name = ['eval-steps', 'eval-metric', 'load-best-model-at-end', 'patience'].find((option) => given.has(option));
   if (name !== undefined) throw new InvalidArgumentError(`--${name} needs --eval-share or --eval-pairs`);
 }
 
@@ -141,7 +129,8 @@ async function openEvaluation(
 ): Promise<{ readonly options: HeldOutOptions; readonly pairs?: readonly Pair[] } | undefined> {
   const { evalShare: share, evalPairs, evalSteps: everySteps, evalMetric: metric, patience } = values;
   if (share === undefined && evalPairs === undefined) return undefined;
-  const common = { everySteps, metric, ...(patience !== undefined && { patience }) };
+  const keepBest = values.loadBestModelAtEnd === 'true';
+  const common = { everySteps, metric, keepBest, ...(patience !== undefined && { patience }) };
   if (evalPairs === undefined) return { options: { share: share!, ...common } };
   const { readPairs } = await import('@rarefy/data');
   const pairs: Pair[] = [];

@@ -3,43 +3,39 @@ import { type CallOptions, InputError } from '@rarefy/core';
 import type { ChosenBackend, LoadedModel } from '@rarefy/lm';
 import type { FileLoggerOptions, TrainingOptions } from '@rarefy/training';
 import { backendOption, openBackend } from '../open/backend.js';
+import { choice, flag, integer, text } from '../shell/define-option.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** Options of every `rarefy train` command. */
 export const trainOptions = {
   ...under('Data', {
-    pairs: { type: 'text', valueHint: 'file', required: true, description: 'JSON Lines of pairs, gzip or plain' },
+    pairs: text('file', 'JSON Lines of pairs, gzip or plain', { required: true }),
   }),
   ...under('Model', backendOption),
   ...under('Training', {
-    'max-steps': { type: 'integer', default: 100, min: 1, description: 'Steps of the whole run' },
-    seed: { type: 'integer', default: 0, description: 'The same seed, data and backend give the same run' },
+    'max-steps': integer('Steps of the whole run', { default: 100, min: 1 }),
+    seed: integer('The same seed, data and backend give the same run', { default: 0 }),
   }),
   ...under('Output', {
-    'save-steps': { type: 'integer', default: 50, min: 1, description: 'Steps between two checkpoints' },
-    'save-total-limit': { type: 'integer', default: 2, min: 1, description: 'Number of newest checkpoints to keep' },
-    'report-to': {
-      type: 'choice',
-      choices: ['tensorboard'],
-      description: 'Write the metrics to tensorboard/ too, as event files',
-    },
-    resume: { type: 'flag', description: 'Continue from the newest checkpoint in --out' },
+    'save-steps': integer('Steps between two checkpoints', { default: 50, min: 1 }),
+    'save-total-limit': integer('Number of newest checkpoints to keep', { default: 2, min: 1 }),
+    'report-to': choice(['tensorboard'], 'Write the metrics to tensorboard/ too, as event files'),
+    resume: flag('Continue from the newest checkpoint in --out'),
   }),
 } as const satisfies OptionDefinitions;
 
 /** Where a stage writes its run, by default below `out`. */
 export function outOption(stage: string) {
   return under('Output', {
-    out: { type: 'text', valueHint: 'folder', default: `out/${stage}`, description: 'Folder of the run' },
+    out: text('folder', 'Folder of the run', { default: `out/${stage}` }),
   } as const satisfies OptionDefinitions);
 }
 
 export const modelOption = under('Model', {
-  model: {
-    type: 'text',
-    valueHint: 'base|sft|path',
-    description: 'Model to start from; default out/sft, out/base, or the small model that comes with rarefy',
-  },
+  model: text(
+    'base|sft|path',
+    'Model to start from; default out/sft, out/base, or the small model that comes with rarefy',
+  ),
 } as const satisfies OptionDefinitions);
 
 /** What `runTraining` needs of a stage's options. */
@@ -57,7 +53,7 @@ export interface OpenStage {
   /** Settings that a resumed run must share, besides those that its trainer checks. Written to `run.json`. */
   readonly fixed?: Readonly<Record<string, unknown>>;
   /** Frees the models. */
-  dispose(): void;
+  dispose(): void | Promise<void>;
 }
 
 /** Options for the trainer of a stage: checkpoints, metrics, abort and progress. */
@@ -129,7 +125,7 @@ export async function runTraining<Stage extends OpenStage, Result>(
     await saveLanguageModel(out, extra ? { ...loaded, extra: await extra() } : loaded);
     return result;
   } finally {
-    opened.dispose();
+    await opened.dispose();
   }
 }
 

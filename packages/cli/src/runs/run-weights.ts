@@ -1,31 +1,22 @@
 import { join } from 'node:path';
-import { type CallOptions, digest } from '@rarefy/core';
+import { type CallOptions, digest, type Sampler } from '@rarefy/core';
 import type { PromptRecord, WeightColumns } from '@rarefy/data';
 import { embedderOptions, embedderSummaries } from '../open/embedders.js';
 import { checkEstimatorOptions, estimatorOptions } from '../open/estimator.js';
 import type { OpenModel } from '../open/model.js';
 import { weightingOptions } from '../open/weighting.js';
 import { checkExclusive } from '../shell/check-options.js';
+import { flag, text } from '../shell/define-option.js';
 import { camelCase, isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 
 /** How a training run draws its prompts. Every option but `--density-aware` is one of `rarefy density`, or reads a file. */
 export const samplingOptions = {
   ...under('Sampling', {
-    'density-aware': {
-      type: 'flag',
-      description:
-        'Draw rare prompts more often, instead of uniformly. By default the density of a prompt comes from the mean logits of the model and the 10 nearest prompts. Implied by --weights, --embeddings, --embedder, --estimator and the options that go with them',
-    },
-    weights: {
-      type: 'text',
-      valueHint: 'file',
-      description: 'Weights file of rarefy density, for the prompts of --pairs; nothing is measured then',
-    },
-    embeddings: {
-      type: 'text',
-      valueHint: 'file',
-      description: 'Embeddings file with a row for the id of each prompt; nothing is embedded then',
-    },
+    'density-aware': flag(
+      'Draw rare prompts more often, instead of uniformly. By default the density of a prompt comes from the mean logits of the model and the 10 nearest prompts. Implied by --weights, --embeddings, --embedder, --estimator and the options that go with them',
+    ),
+    weights: text('file', 'Weights file of rarefy density, for the prompts of --pairs; nothing is measured then'),
+    embeddings: text('file', 'Embeddings file with a row for the id of each prompt; nothing is embedded then'),
   }),
   ...weightingOptions,
   ...estimatorOptions,
@@ -38,6 +29,27 @@ export const samplingOptions = {
     },
   }),
 } as const satisfies OptionDefinitions;
+
+export const samplerOption = under('Sampling', {
+  sampler: text(
+    'file',
+    'TypeScript or JavaScript file of a sampler: its exported function is called with (number of prompts, or of pairs for rm, seed), or its fromWeights with (weights, seed) if the draws are density-aware. The file is run: use only code that you trust',
+  ),
+} as const satisfies OptionDefinitions);
+
+/** The sampler of `--sampler`, with the digest of its code; else draws by weight; else none. */
+export async function openRunSampler(
+  { sampler: file, seed }: OptionValues<typeof samplerOption> & { readonly seed: number },
+  size: number,
+  weights: Float64Array | undefined,
+): Promise<{ readonly sampler: Sampler | undefined; readonly digest?: string }> {
+  if (file !== undefined) {
+    const { openSampler } = await import('../open/factory.js');
+    return openSampler(file, { size, seed, weights });
+  }
+  const { weightedSampler } = await import('@rarefy/samplers');
+  return { sampler: weights && weightedSampler(weights, { seed }) };
+}
 
 type SamplingValues = OptionValues<typeof samplingOptions> & {
   readonly pairs: string;

@@ -3,6 +3,7 @@ import type { ChatPrompt } from '@rarefy/tokenizers';
 import { adapterOptions } from '../open/adapter.js';
 import { chatOptions } from '../open/chat-options.js';
 import { openOptimizer, optimizerOptions } from '../open/optimizer.js';
+import { integer } from '../shell/define-option.js';
 import { type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption, outOption, runTraining, trainOptions } from './run-training.js';
 
@@ -13,12 +14,12 @@ export const sftOptions = {
   ...adapterOptions,
   ...chatOptions,
   ...under('Training', {
-    'batch-size': { type: 'integer', default: 16, min: 1, description: 'Conversations per step' },
-    'micro-batch-size': {
-      type: 'integer',
-      min: 1,
-      description: 'Conversations per forward pass; default --batch-size',
-    },
+    'batch-size': integer('Conversations per step', { default: 16, min: 1 }),
+    'micro-batch-size': integer('Conversations per forward pass; default --batch-size', { min: 1 }),
+    'max-length': integer(
+      'Largest number of tokens of a conversation; a longer one loses the beginning of its prompt, then the end of its answer. Default the positions of the model',
+      { min: 8 },
+    ),
   }),
   ...optimizerOptions({ learningRate: 1e-4, schedule: 'cosine', warmup: 'a tenth of --max-steps' }),
 } as const satisfies OptionDefinitions;
@@ -30,7 +31,7 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
   const { readPairs, transcriptMessages } = await import('@rarefy/data');
   const { modelFolder, openModel } = await import('../open/model.js');
   const { trainedModel } = await import('../open/adapter.js');
-  const { maxSteps, seed, batchSize, microBatchSize } = values;
+  const { maxSteps, seed, batchSize, microBatchSize, maxLength } = values;
   await runTraining(
     {
       stage: 'sft',
@@ -45,7 +46,7 @@ export async function trainSft(values: OptionValues<typeof sftOptions>, options:
         }
         const examples = answerExamples(conversations, {
           format: chatFormat(loaded.tokenizer),
-          maxTokens: loaded.model.description.maxPositions,
+          maxTokens: Math.min(maxLength ?? Infinity, loaded.model.description.maxPositions),
         });
         const settings = { ...values, model: loaded.folder };
         return { loaded, examples, settings, dispose: () => loaded.model.dispose() };

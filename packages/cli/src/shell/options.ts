@@ -86,3 +86,8 @@ export function under<const Definitions extends OptionDefinitions>(
   const entries = Object.entries(definitions).map(([name, definition]) => [name, { ...definition, heading }]);
   return Object.fromEntries(entries) as Definitions;
 }
+
+/** Without the entries that are undefined. */
+export function defined<Values extends object>(values: Values): { [Name in keyof Values]: NonNullable<Values[Name]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

@@ -7,9 +7,10 @@ import {
   checkServiceLimits,
   type Embedder,
   InvalidArgumentError,
+  serviceAddress,
   shown,
 } from '@rarefy/core';
-import { requestRows, type Service } from './embedding-service.js';
+import { type EmbeddingService, requestRows } from './embedding-service.js';
 
 /** `signal` and `onEvent` serve the request that the factory sends; `onEvent` also the retries of later calls that have none. */
 export interface HttpEmbedderOptions extends CallOptions {
@@ -74,21 +75,18 @@ export async function httpEmbedder(options: HttpEmbedderOptions): Promise<Embedd
   if (typeof normalize !== 'boolean') {
     throw new InvalidArgumentError(`normalize must be true or false, got ${shown(normalize)}`);
   }
-  const service: Service = {
-    endpoint: endpointOf(options.url),
-    headers: headersOf(options.apiKey),
+  const service: EmbeddingService = {
+    url: serviceAddress(options.url, options.apiKey, 'embeddings'),
+    apiKey: options.apiKey,
     body: { model, encoding_format: 'float', ...(wanted === undefined ? {} : { dimensions: wanted }) },
-    maxAttempts,
-    attemptTimeoutMs,
-    deadlineMs,
-    redact: redactor(options.apiKey),
+    ...{ maxAttempts, attemptTimeoutMs, deadlineMs, checks: 'address, model and key' },
   };
   const { cols: dimensions } = await requestRows(service, ['dimensions'], wanted, { signal, onEvent, isFirst: true });
 
   return {
     specificationVersion: 'v1',
     kind: 'embedder',
-    fingerprint: `http:url=${service.endpoint},model=${model},dimensions=${dimensions},normalize=${normalize}`,
+    fingerprint: `http:url=${service.url},model=${model},dimensions=${dimensions},normalize=${normalize}`,
     capabilities: {
       dimensions,
       maxBatch,
@@ -101,7 +99,7 @@ export async function httpEmbedder(options: HttpEmbedderOptions): Promise<Embedd
       call.signal?.throwIfAborted();
       checkItems(items);
       if (items.length === 0) return { embeddings: { data: new Float32Array(0), rows: 0, cols: dimensions } };
-      const texts = items.map((text) => (text === '' ? ' ' : wellFormed(text)));
+      const texts = items.map((text) => (text === '' ? ' ' : text));
       const embeddings = await requestRows(service, texts, dimensions, {
         signal: call.signal,
         onEvent: call.onEvent ?? onEvent,
@@ -111,39 +109,6 @@ export async function httpEmbedder(options: HttpEmbedderOptions): Promise<Embedd
     },
     async [Symbol.asyncDispose]() {},
   };
-}
-
-function endpointOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new InvalidArgumentError('url must be an http or https address, such as http://localhost:8080/v1');
-  }
-  if (url.username || url.password || url.search || url.hash) {
-    throw new InvalidArgumentError('url must have no user, password, query or fragment; give a key as apiKey');
-  }
-  const path = url.pathname.replace(/\/+$/, '');
-  return `${url.origin}${path.endsWith('/embeddings') ? path : `${path}/embeddings`}`;
-}
-
-function headersOf(key: string | undefined): Record<string, string> {
-  if (key === undefined) return {};
-  if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) {
-    throw new InvalidArgumentError(
-      'apiKey must be a text of printable ASCII characters without blanks; check it for a line break',
-    );
-  }
-  return { authorization: `Bearer ${key}` };
-}
-
-/** Replaces the key, because a service may repeat it in its answer, as it is or escaped. */
-function redactor(key: string | undefined): (text: string) => string {
-  const forms = key === undefined ? [] : [key, encodeURIComponent(key), JSON.stringify(key).slice(1, -1)];
-  return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[key]'), text);
-}
-
-/** Replaces unpaired surrogates: they have no UTF-8 form, and many services reject JSON that escapes them. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 /** v / |v| for each row; a row of zeros is unchanged. */

@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions, InputError, InvalidArgumentError, shown, warn } from '@rarefy/core';
+import { checkInteger, checkOptions, InputError, InvalidArgumentError, shown, TrainingError, warn } from '@rarefy/core';
 import { words } from '@rarefy/diversity';
 import { checkRewardModel, checkTokenizer, padRight, type RewardModel } from '@rarefy/lm';
 import { type ChatFormat, chatFormat, checkChatFormat, type Tokenizer } from '@rarefy/tokenizers';
@@ -19,6 +19,23 @@ export function lengthReward(options: { readonly target: number }): RewardFuncti
   const length: RewardFunction = (completions) =>
     Float64Array.from(completions, ({ text }) => 1 - Math.abs(words(text).length - target) / target);
   return length;
+}
+
+/**
+ * Rewards recorded answers with the score of their record: of preference pairs, 1 for chosen and 0 for rejected. It does not apply
+ * to generated completions. For the rollouts of `recordedGroups`.
+ * @throws TrainingError, the reward, if no completion has a score.
+ */
+export function recordedReward(): RewardFunction {
+  const recorded: RewardFunction = (completions) => {
+    if (completions.length > 0 && completions.every(({ score }) => score === undefined)) {
+      throw new TrainingError(
+        'recordedReward scores recorded answers, and these completions have no record; give trainGrpo the rollouts of recordedGroups, or another reward',
+      );
+    }
+    return completions.map(({ score }) => score ?? null);
+  };
+  return recorded;
 }
 
 export interface RewardModelRewardOptions {

@@ -173,7 +173,7 @@ test('a refusal is an error at once, without the key, and stops the other reques
     const failed = reward(completions);
     await expect(failed).rejects.toBeInstanceOf(InputError);
     await expect(failed).rejects.toThrow(
-      new RegExp(`/rewards answered ${status} \\(\\{"error":"key \\S+ or \\[key\\] is wrong"\\}\\); ${fix}$`),
+      new RegExp(`/rewards answered ${status} \\(key \\S+ or \\[key\\] is wrong\\); ${fix}$`),
     );
     await expect(failed).rejects.not.toThrow('hunter2!');
     expect(requests).toHaveLength(1);
@@ -186,7 +186,9 @@ test.each([301, 302, 307, 308])('a redirect with status %i is not followed', asy
     response.writeHead(status, { location: other.url }).end();
     return true;
   });
-  await expect(reward(completions)).rejects.toThrow(`answered ${status}, a redirect, which is not followed`);
+  await expect(reward(completions)).rejects.toThrow(
+    `answered ${status}, a redirect to ${other.url}; redirects are not followed`,
+  );
   expect(other.requests).toEqual([]);
 });
 

@@ -3,6 +3,7 @@ import {
   checkInteger,
   checkOptions,
   checkServiceLimits,
+  inParallel,
   type JsonService,
   postJson,
   serviceAddress,
@@ -62,26 +63,13 @@ export function httpReward(options: HttpRewardOptions): RewardFunction {
   const service: JsonService = { url, apiKey, maxAttempts, attemptTimeoutMs, deadlineMs };
 
   const http: RewardFunction = async (completions, { signal, onEvent }: RewardOptions = {}) => {
-    const rewards = new Array<number | null>(completions.length).fill(null);
-    const failed = new AbortController(); // stops the other requests
-    const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
-    let next = 0;
-    const work = async () => {
-      for (let start = next; start < completions.length; start = next) {
-        next += batchSize;
-        const part = completions.slice(start, start + batchSize);
-        const values = await requestRewards(service, part, { signal: either, onEvent });
-        for (const [index, value] of values.entries()) rewards[start + index] = value;
-      }
-    };
-    try {
-      await Promise.all(Array.from({ length: maxConcurrency }, work));
-    } catch (error) {
-      failed.abort(error);
-      signal?.throwIfAborted();
-      throw error;
-    }
-    return rewards;
+    const parts = Array.from({ length: Math.ceil(completions.length / batchSize) }, (_, part) =>
+      completions.slice(part * batchSize, (part + 1) * batchSize),
+    );
+    const rewards = await inParallel(parts, maxConcurrency, signal, (part, either) =>
+      requestRewards(service, part, { signal: either, onEvent }),
+    );
+    return rewards.flat();
   };
   return http;
 }
@@ -96,8 +84,8 @@ function requestRewards(
     task: 'reward',
     maxBytes: bytesPerAnswer + bytesPerReward * completions.length,
     body: {
-      prompts: completions.map(({ prompt }) => wellFormed(prompt)),
-      completions: completions.map(({ text }) => wellFormed(text)),
+      prompts: completions.map(({ prompt }) => prompt),
+      completions: completions.map(({ text }) => text),
       positions: completions.map(({ position }) => position),
     },
     read: (answer) => rewardsIn(answer, completions.length),
@@ -112,9 +100,4 @@ function rewardsIn(answer: unknown, count: number): readonly (number | null)[] {
   const bad = rewards.findIndex((value) => value !== null && !Number.isFinite(value));
   if (bad < 0) return rewards;
   throw new BadAnswer(`has ${JSON.stringify(rewards[bad])} as reward ${bad}; expected a finite number or null`);
-}
-
-/** Replaces unpaired surrogates: they have no UTF-8 form, and many services reject JSON that escapes them. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }

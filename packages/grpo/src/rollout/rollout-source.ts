@@ -11,11 +11,13 @@ export interface RolloutStep extends Omit<RolloutOptions, 'groupSize' | 'first'>
   readonly steps: number;
 }
 
-/** Where completions come from: the policy itself, or a server that has its weights. */
+/** Where completions come from: the policy itself, a server that has its weights, or records. */
 export interface RolloutSource {
   readonly name: string;
   /** What changes completions, as JSON. A run resumes only with equal settings. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Default of `maskTruncatedCompletions` for these completions; default false. */
+  readonly masksTruncated?: boolean;
   /**
    * Generates `groupSize` completions per prompt. Those of another program have `logProbabilities`. A completion depends on
    * weights, prompt, seed and draw, as far as the program is deterministic.

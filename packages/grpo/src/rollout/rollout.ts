@@ -35,6 +35,8 @@ export interface Completion {
   readonly terminated: boolean;
   /** Log-probability of each token under the program that sampled it, if that is not the policy itself; NaN: not known. */
   readonly logProbabilities?: Float32Array;
+  /** The score that was recorded with the answer, if it comes from a record. */
+  readonly score?: number;
 }
 
 export interface RolloutOptions extends SamplingOptions, CallOptions {

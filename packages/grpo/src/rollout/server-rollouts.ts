@@ -6,6 +6,7 @@ import {
   counterRandom,
   InputError,
   InvalidArgumentError,
+  inParallel,
   type JsonService,
   postJson,
   serviceAddress,
@@ -124,9 +125,9 @@ export function serverRollouts(options: ServerRolloutsOptions): RolloutSource {
       `weights.everySteps ${everySteps} makes weights ${everySteps - 1} steps old, above maxStaleness ${maxStaleness}; change one of them`,
     );
   }
-  const address = serviceAddress(options.url, apiKey).replace(/\/+$/, '');
-  const url = address.endsWith(`/${api.path}`) ? address : `${address}/${api.path}`;
-  const service: JsonService = { url, apiKey, maxAttempts, attemptTimeoutMs, deadlineMs };
+  const url = serviceAddress(options.url, apiKey, api.path);
+  const limits = { maxAttempts, attemptTimeoutMs, deadlineMs };
+  const service: JsonService = { url, apiKey, ...limits, checks: 'address, model and key' };
 
   async function generated(
     policy: RolloutPolicy,
@@ -201,28 +202,4 @@ export function serverRollouts(options: ServerRolloutsOptions): RolloutSource {
 /** A seed in [0, 2^31), by the stream alone: a request that is tried again has the same one. */
 function requestSeed(seed: number, stream: number): number {
   return Math.floor(counterRandom(seed).fork(stream).uniform(0) * 2 ** 31);
-}
-
-/** Runs `work` on all items, at most `limit` at a time. The first failure stops the others. */
-async function inParallel<Item, Result>(
-  items: readonly Item[],
-  limit: number,
-  signal: AbortSignal | undefined,
-  work: (item: Item, signal: AbortSignal) => Promise<Result>,
-): Promise<Result[]> {
-  const failed = new AbortController();
-  const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
-  const results = new Array<Result>(items.length);
-  let next = 0;
-  const worker = async () => {
-    for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index]!, either);
-  };
-  try {
-    await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  } catch (error) {
-    failed.abort(error);
-    signal?.throwIfAborted();
-    throw error;
-  }
-  return results;
 }

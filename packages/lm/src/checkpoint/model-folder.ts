@@ -123,14 +123,20 @@ export async function saveLanguageModel(folder: string, saved: SavedModel): Prom
   const written = isReward ? classificationConfig(config, tokenizer) : config;
   await writeAtomically(join(folder, 'config.json'), Buffer.from(configText(written)));
   await saveTokenizer(folder, tokenizer);
-  const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
-  for (const [name, variable] of Object.entries(savedWeights(model))) {
-    if (isReward && name === outputHeadName) continue;
-    tensors[name] = { dtype: 'F32', shape: variable.shape, data: (await variable.data()) as Float32Array };
-  }
+  const { [outputHeadName]: _, ...withoutHead } = savedWeights(model);
+  const tensors = await tensorsOf(isReward ? withoutHead : savedWeights(model));
   for (const [name, values] of extra) tensors[name] = { dtype: 'F32', ...values };
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   await removeAdapter(folder);
+}
+
+/** The values of variables, for a safetensors file. */
+export async function tensorsOf(variables: Readonly<Record<string, tf.Variable>>) {
+  const tensors: Record<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array }> = {};
+  for (const [name, variable] of Object.entries(variables)) {
+    tensors[name] = { dtype: 'F32', shape: variable.shape, data: (await variable.data()) as Float32Array };
+  }
+  return tensors;
 }
 
 function checkFolder(folder: string, where: string): void {
@@ -183,12 +189,24 @@ export async function loadWeights(model: CausalLanguageModel, folder: string): P
 
 /** Assigns the weights of a folder to variables. @throws StateMismatchError naming one that is missing or has another shape. */
 export async function assignWeights(folder: string, variables: Readonly<Record<string, tf.Variable>>): Promise<void> {
-  const weights = await readWeights(folder);
+  assignValues(folder, await readWeights(folder), variables);
+}
+
+/** Assigns the tensors of one safetensors file to variables. Throws what {@link assignWeights} throws. */
+export async function assignFile(path: string, variables: Readonly<Record<string, tf.Variable>>): Promise<void> {
+  assignValues(path, await readTensors(path), variables);
+}
+
+function assignValues(
+  source: string,
+  weights: ReadonlyMap<string, WeightValues>,
+  variables: Readonly<Record<string, tf.Variable>>,
+): void {
   for (const [name, { shape }] of Object.entries(variables)) {
     const found = weights.get(name);
     if (found?.shape.join() === shape.join()) continue;
     throw new StateMismatchError(
-      `the weights in ${folder} have no '${name}' of shape ${shape.join(' x ')}${found ? `, but one of ${found.shape.join(' x ')}` : ''}`,
+      `the weights in ${source} have no '${name}' of shape ${shape.join(' x ')}${found ? `, but one of ${found.shape.join(' x ')}` : ''}`,
     );
   }
   for (const [name, variable] of Object.entries(variables)) {
@@ -221,10 +239,14 @@ async function readWeights(folder: string): Promise<Map<string, WeightValues>> {
     const path = join(folder, file);
     const hint = (await fileExists(path)) ? '' : await runFolderHint(folder);
     if (hint !== '') throw new InputError(`there is no ${path}${hint}`);
-    const { tensors } = await readSafetensors(path);
-    for (const [name, tensor] of tensors) weights.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+    for (const [name, values] of await readTensors(path)) weights.set(name, values);
   }
   return weights;
+}
+
+async function readTensors(path: string): Promise<Map<string, WeightValues>> {
+  const { tensors } = await readSafetensors(path);
+  return new Map(Array.from(tensors, ([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor) }]));
 }
 
 async function weightFiles(folder: string): Promise<readonly string[]> {

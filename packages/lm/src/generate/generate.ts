@@ -54,8 +54,8 @@ export interface GeneratedCompletion {
  * Generates `samplesPerPrompt` completions of each prompt. Completions of the same prompt are adjacent. Each prompt is read
  * once, padded on the left. Token t of completion i is sampled with uniform t of stream i of the seed, so the text does not
  * depend on the batch.
- * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty or not a list of token ids, a prompt and
- *   its completion do not fit the model's positions, or the logits of a model of your own are not those of its head.
+ * @throws InvalidArgumentError if an option is unknown or out of range, a prompt is empty or not a list of token ids of the model,
+ *   a prompt and its completion do not fit the model's positions, or the logits of a model of your own are not those of its head.
  */
 export async function generate(
   model: CausalLanguageModel,
@@ -213,7 +213,14 @@ function checkLengths(
   }
   const empty = prompts.findIndex((prompt) => prompt.length === 0);
   if (empty >= 0) throw new InvalidArgumentError(`prompt ${empty} has no tokens; give it at least one`);
-  const { maxPositions } = model.description;
+  const { maxPositions, vocabularySize } = model.description;
+  for (const [index, prompt] of prompts.entries()) {
+    const wrong = prompt.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize));
+    if (wrong < 0) continue;
+    throw new InvalidArgumentError(
+      `token ${wrong} of prompt ${index} is ${shown(prompt[wrong])}, and the ids of the model are 0 to ${vocabularySize - 1}; use the tokenizer of the model`,
+    );
+  }
   if (longest + maxNewTokens > maxPositions) {
     throw new InvalidArgumentError(
       `a prompt of ${longest} tokens and ${maxNewTokens} new tokens do not fit into the ${maxPositions} positions of the model; lower maxNewTokens, or cut the prompt`,

@@ -12,7 +12,14 @@ import {
   startProgress,
   TrainingError,
 } from '@rarefy/core';
-import { assignWeights, checkpointsName, type LoadedModel, type SavedModel, weightsDigest } from '@rarefy/lm';
+import {
+  assignFile,
+  assignWeights,
+  checkpointsName,
+  type LoadedModel,
+  type SavedModel,
+  weightsDigest,
+} from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { type AdamWOptions, adamW, adamWOptionNames, adamWSettings } from '../optimizer/adamw.js';
 import { accumulateGradients } from '../optimizer/gradients.js';
@@ -107,6 +114,11 @@ export interface TrainingTask {
   readonly parameters: Readonly<Record<string, tf.Variable>>;
   /** Weights to save with those of the model. */
   readonly extra?: () => Promise<LoadedModel['extra']>;
+  /**
+   * Further weights that change during the run, by the name of their file in a checkpoint, without `.safetensors`. A resumed run
+   * gets them back. They are in no model folder.
+   */
+  readonly besides?: Readonly<Record<string, Readonly<Record<string, tf.Variable>>>>;
   /**
    * What decides the numbers of the run besides the options that {@link trainWithCheckpoints} uses itself (those of AdamW and the
    * schedule), and the digest of its data. A run with other settings cannot resume from a checkpoint.
@@ -212,6 +224,9 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
       );
     }
     await assignWeights(latest, weights);
+    for (const [file, variables] of Object.entries(task.besides ?? {})) {
+      await assignFile(join(latest, `${file}.safetensors`), variables);
+    }
     optimizer.restore(saved.optimizer);
     task.restore?.(run.task);
     done = saved.step;
@@ -247,7 +262,8 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
       }),
     };
     const kept = { keep: checkpoint?.keep, best: best.step };
-    await saveTrainingCheckpoint(folder, model, { step: done, optimizer: optimizer.state(), state }, kept);
+    const saved = { step: done, optimizer: optimizer.state(), besides: task.besides ?? {}, state };
+    await saveTrainingCheckpoint(folder, model, saved, kept);
   };
 
   try {

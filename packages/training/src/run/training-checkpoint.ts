@@ -3,7 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CorruptFileError, InputError } from '@rarefy/core';
 import { readSafetensors, sha256File, toFloat32, writeAtomically, writeSafetensors } from '@rarefy/io';
-import { checkpointFolders, checkpointsName, type SavedModel, saveLanguageModel } from '@rarefy/lm';
+import { checkpointFolders, checkpointsName, type SavedModel, saveLanguageModel, tensorsOf } from '@rarefy/lm';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { AdamWState } from '../optimizer/adamw.js';
 
 /** What a run needs to resume, except the weights, which are in the model files of the same folder. */
@@ -13,6 +14,12 @@ interface TrainingState {
   readonly optimizer: AdamWState;
   /** State of the trainer as JSON: settings that must not change, state of loader and sampler. */
   readonly state: unknown;
+}
+
+/** What {@link saveTrainingCheckpoint} writes besides the model. */
+interface SavedTrainingState extends TrainingState {
+  /** Further weights, by the name of their file without `.safetensors`. */
+  readonly besides?: Readonly<Record<string, Readonly<Record<string, tf.Variable>>>>;
 }
 
 const stateFile = 'trainer.json';
@@ -27,7 +34,7 @@ export const stepFolder = (step: number) => `step-${String(step).padStart(6, '0'
 export async function saveTrainingCheckpoint(
   folder: string,
   model: SavedModel,
-  { step, optimizer, state }: TrainingState,
+  { step, optimizer, besides = {}, state }: SavedTrainingState,
   { keep = 2, best }: { readonly keep?: number | undefined; readonly best?: number | undefined } = {},
 ): Promise<string> {
   const target = join(folder, stepFolder(step));
@@ -39,6 +46,9 @@ export async function saveTrainingCheckpoint(
     ([name, data]) => [name, { dtype: 'F32' as const, shape: [data.length], data }] as const,
   );
   await writeSafetensors(join(draft, optimizerFile), Object.fromEntries(tensors), { step: String(optimizer.step) });
+  for (const [name, variables] of Object.entries(besides)) {
+    await writeSafetensors(join(draft, `${name}.safetensors`), await tensorsOf(variables));
+  }
   const files: Record<string, string> = {};
   for (const name of (await readdir(draft)).sort()) files[name] = await sha256File(join(draft, name));
   const body = { version: 1, step, state, files };
