@@ -2,7 +2,8 @@ import { addLanes, high64, low64 } from './lanes';
 
 /**
  * Per row of x [rows, width]: out = normed · weight + bias with normed = (x - mean) · inverse and
- * inverse = 1 / √(variance + epsilon). Mean and variance are added up in float64. Writes the mean and the inverse of each row to `statistics` [rows, 2].
+ * inverse = 1 / √(variance + epsilon). Mean and variance are added up in float64. Writes the mean and the inverse of each row to
+ * `statistics` [rows, 2].
  */
 export function layerNorm(
   x: usize, weight: usize, bias: usize, rows: i32, width: i32, epsilon: f64, out: usize, statistics: usize,
