@@ -6,4 +6,4 @@
  */
 export { type AdamWFactors, isFused, runFused } from './fused-kernels.js';
 export { mendWasmKernels } from './mend-wasm-kernels.js';
-export type { WasmBackend } from './wasm-heap.js';
+export type { KernelCall, WasmBackend } from './wasm-heap.js';

@@ -49,13 +49,8 @@ export { type ModelSnapshot, snapshot } from './families/snapshot.js';
 export { type GeneratedCompletion, type GenerateOptions, generate } from './generate/generate.js';
 export { checkSampling, type SamplingOptions, sampleToken, samplingOptionNames } from './generate/sample-token.js';
 export type { OutputHead } from './layers/basic-layers.js';
-export {
-  type CacheShape,
-  disposeCache,
-  type ForwardOptions,
-  type KeyValueCache,
-  keyValueCache,
-} from './layers/forward-context.js';
+export type { ForwardOptions } from './layers/forward-options.js';
+export { type CacheShape, disposeCache, type KeyValueCache, keyValueCache } from './layers/key-value-cache.js';
 export type { LowRankUpdates } from './layers/low-rank.js';
 export { type PaddedBatch, padLeft, padRight } from './layers/padding.js';
 export { type TokenStatistics, tokenLogProbabilities, tokenStatistics } from './layers/token-log-probabilities.js';

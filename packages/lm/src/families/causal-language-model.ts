@@ -1,6 +1,7 @@
 import type { Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import type { OutputHead } from '../layers/basic-layers.js';
-import type { CacheShape, ForwardOptions } from '../layers/forward-context.js';
+import type { ForwardOptions } from '../layers/forward-options.js';
+import type { CacheShape } from '../layers/key-value-cache.js';
 
 /** Result of a forward pass over T tokens: [batch, T, vocabulary], and [batch, T, hidden] after the final norm. */
 export interface ModelOutput {

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { attention } from '../layers/attention.js';
-import type { CacheShape, ForwardContext } from '../layers/forward-context.js';
+import { attention, attentionStep } from '../layers/attention.js';
+import type { ForwardContext } from '../layers/forward-context.js';
+import { add } from '../layers/kernels.js';
+import type { CacheShape } from '../layers/key-value-cache.js';
 import { recompute } from '../layers/recompute.js';
 import type { ModelDescription } from './causal-language-model.js';
 import type { ConfigReader } from './config.js';
@@ -36,13 +38,13 @@ export interface Family {
 export interface Decoder {
   /** The different windows of its layers, in columns. */
   readonly windows: readonly number[];
-  /** Embeds the tokens `ids`, int32 [batch, T], and binds the weights for one forward pass. */
-  start(parameters: Parameters, ids: tf.Tensor2D, context: ForwardContext): DecoderPass;
+  /** Embeds the tokens `ids`, int32 [batch, T] or [batch], and binds the weights for one forward pass. */
+  start(parameters: Parameters, ids: tf.Tensor, context: ForwardContext): DecoderPass;
   /** Frees the tables. */
   dispose(): void;
 }
 
-/** One forward pass. All activations are [batch, T, hidden]. */
+/** One forward pass. All activations are [batch, T, hidden], or [batch, hidden] for one token per row. */
 interface DecoderPass {
   readonly embedded: tf.Tensor;
   layer(index: number): DecoderLayer;
@@ -57,35 +59,39 @@ interface DecoderLayer {
   readonly window?: number | undefined;
   /** Query [batch, heads, T, headSize], key and value [batch, keyValueHeads, T, headSize], with rotary positions applied. */
   queryKeyValue(x: tf.Tensor): readonly [query: tf.Tensor, key: tf.Tensor, value: tf.Tensor];
-  /** What the attention adds to its input: [batch, T, heads · headSize] → [batch, T, hidden]. */
+  /** What the attention adds to its input: [..., heads · headSize] → [..., hidden]. */
   project(attended: tf.Tensor): tf.Tensor;
   /** What the feed-forward part adds to its input. */
   feedForward(x: tf.Tensor): tf.Tensor;
 }
 
-/** The decoder that all families share: [batch, T, hidden] after the final norm. Call inside a tidy. */
+/**
+ * The decoder that all families share: [batch, T, hidden] after the final norm, or [batch, hidden] for ids [batch], one token per
+ * row. Call inside a tidy.
+ */
 export function decoderHiddenStates(
   decoder: Decoder,
   layers: number,
   parameters: Parameters,
-  ids: tf.Tensor2D,
+  ids: tf.Tensor,
   context: ForwardContext,
-): tf.Tensor3D {
+): tf.Tensor {
   const pass = decoder.start(parameters, ids, context);
   let x = pass.embedded;
   for (let index = 0; index < layers; index++) x = decoderLayer(pass, index, x, context);
-  return pass.finalNorm(x) as tf.Tensor3D;
+  return pass.finalNorm(x);
 }
 
-/** One layer: [batch, T, hidden] → [batch, T, hidden]. */
+/** One layer: [..., hidden] → [..., hidden]. */
 function decoderLayer(pass: DecoderPass, index: number, x: tf.Tensor, context: ForwardContext): tf.Tensor {
   return tf.tidy(() => {
     const layer = pass.layer(index);
     const [query, key, value] = layer.queryKeyValue(x);
-    const [keys, values] = context.remember(index, key, value);
-    const mixed = attention(query, keys, values, context.bias(layer.window), layer.scale);
-    const attended = tf.add(x, layer.project(mixed));
-    return tf.add(attended, layer.feedForward(attended));
+    const [keys, values] = context.remember(index, key, value, layer.window);
+    const mix = x.rank === 2 ? attentionStep : attention;
+    const mixed = mix(query, keys, values, context.bias(layer.window), layer.scale);
+    const attended = add(x, layer.project(mixed));
+    return add(attended, layer.feedForward(attended));
   });
 }
 

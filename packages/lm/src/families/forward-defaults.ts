@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@rarefy/core';
-import type { ForwardOptions } from '../layers/forward-context.js';
+import type { ForwardOptions } from '../layers/forward-options.js';
 import type { CausalLanguageModel } from './causal-language-model.js';
 import { checkModel } from './check-model.js';
 

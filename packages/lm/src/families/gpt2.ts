@@ -95,9 +95,9 @@ export const gpt2: Family = {
           layer: (index) => ({
             scale: scale(index),
             queryKeyValue: (x) =>
-              tf
-                .split(project(norm(x, `h.${index}.ln_1`), `h.${index}.attn.c_attn`), 3, 2)
-                .map((part) => splitHeads(part, heads)) as [tf.Tensor, tf.Tensor, tf.Tensor],
+              splitHeads(project(norm(x, `h.${index}.ln_1`), `h.${index}.attn.c_attn`), [heads, heads, heads]) as [
+                ...[tf.Tensor, tf.Tensor, tf.Tensor],
+              ],
             project: (attended) => project(attended, `h.${index}.attn.c_proj`),
             feedForward: (x) =>
               project(activate(project(norm(x, `h.${index}.ln_2`), `h.${index}.mlp.c_fc`)), `h.${index}.mlp.c_proj`),

@@ -1,7 +1,8 @@
 import { counterRandom, digest, InputError, InvalidArgumentError, ShapeError } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { headLogits } from '../layers/basic-layers.js';
-import { forwardContext } from '../layers/forward-context.js';
+import { checkMask, forwardContext } from '../layers/forward-context.js';
+import { cachedContext } from '../layers/key-value-cache.js';
 import { scaledUpdates } from '../layers/low-rank.js';
 import type { CausalLanguageModel, ModelFamily } from './causal-language-model.js';
 import { type Candidate, unhonoredField, unknownType } from './check-support.js';
@@ -133,17 +134,22 @@ function bindWeights(
     withParameters: (others) => bindWeights(family, reader, others),
     hiddenStates: (ids, mask, options = {}) => {
       const { updates, positions, recompute, cache } = options;
+      checkMask(ids, mask);
       const hidden = tf.tidy(() => {
-        const contextOf = ([ids, mask, positions]: readonly tf.Tensor2D[]) =>
-          forwardContext(maxPositions, decoder.windows, ids!, mask!, {
-            ...(positions && { positions }),
-            ...(cache && { cache }),
-          });
-        const given = positions ? [ids, mask, positions] : [ids, mask];
         const trained = updates ? scaledUpdates(updates) : parameters;
         const weights = updates ? { ...parameters, ...trained } : parameters;
-        if (!recompute || cache) return decoderHiddenStates(decoder, layers, weights, ids, contextOf(given));
-        return recomputedHiddenStates(decoder, layers, weights, trained, given, contextOf);
+        if (cache) {
+          const context = cachedContext(maxPositions, decoder.windows, cache, mask, positions);
+          const [batch, length] = ids.shape;
+          const tokens = length === 1 ? tf.reshape(ids, [batch]) : ids;
+          const states = decoderHiddenStates(decoder, layers, weights, tokens, context);
+          return tf.reshape(states, [batch, length, read.hiddenSize]) as tf.Tensor3D;
+        }
+        const contextOf = ([, mask, positions]: readonly tf.Tensor2D[]) =>
+          forwardContext(maxPositions, decoder.windows, mask!, positions);
+        const given = positions ? [ids, mask, positions] : [ids, mask];
+        if (recompute) return recomputedHiddenStates(decoder, layers, weights, trained, given, contextOf);
+        return decoderHiddenStates(decoder, layers, weights, ids, contextOf(given)) as tf.Tensor3D;
       });
       if (options.cache) options.cache.filled += ids.shape[1];
       return hidden;

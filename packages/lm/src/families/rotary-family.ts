@@ -226,10 +226,13 @@ export function rotaryFamily(variant: RotaryVariant): Family {
                 const y = linear(x, parameters[`${full}.weight`]!, parameters[`${full}.bias`]);
                 return withUpdate(y, x, parameters, full);
               };
-              const headsOf = (projected: tf.Tensor, name: 'q_norm' | 'k_norm', count: number) => {
-                const own = `self_attn.${name}`;
-                const split = splitHeads(headNorm === 'all heads' ? normed(projected, own) : projected, count);
-                const before = headNorm === 'head' ? normed(split, own) : split;
+              const splitProjection = (x: tf.Tensor, name: 'q' | 'k' | 'v', count: number) => {
+                const projected = project(x, `self_attn.${name}_proj`);
+                const isNormed = headNorm === 'all heads' && name !== 'v';
+                return splitHeads(isNormed ? normed(projected, `self_attn.${name}_norm`) : projected, [count])[0]!;
+              };
+              const prepared = (split: tf.Tensor, name: 'q' | 'k') => {
+                const before = headNorm === 'head' ? normed(split, `self_attn.${name}_norm`) : split;
                 const rotated = rotation ? rotate(before, rotation.cos, rotation.sin) : before;
                 return headNorm === 'rotated head' ? rmsNorm(rotated, epsilon) : rotated;
               };
@@ -240,17 +243,13 @@ export function rotaryFamily(variant: RotaryVariant): Family {
                 queryKeyValue(x) {
                   const input = normed(x, norms.beforeAttention);
                   const [query, key, value] = isFused
-                    ? tf.split(
-                        project(input, 'self_attn.qkv_proj'),
-                        [heads, keyValueHeads, keyValueHeads].map((count) => count * headSize),
-                        2,
-                      )
-                    : ['q', 'k', 'v'].map((name) => project(input, `self_attn.${name}_proj`));
-                  return [
-                    headsOf(query!, 'q_norm', heads),
-                    headsOf(key!, 'k_norm', keyValueHeads),
-                    splitHeads(value!, keyValueHeads),
-                  ];
+                    ? splitHeads(project(input, 'self_attn.qkv_proj'), [heads, keyValueHeads, keyValueHeads])
+                    : [
+                        splitProjection(input, 'q', heads),
+                        splitProjection(input, 'k', keyValueHeads),
+                        splitProjection(input, 'v', keyValueHeads),
+                      ];
+                  return [prepared(query!, 'q'), prepared(key!, 'k'), value!];
                 },
 
                 project: (attended) =>
@@ -260,7 +259,7 @@ export function rotaryFamily(variant: RotaryVariant): Family {
                   const input = normed(x, norms.beforeFeedForward);
                   const expanded = project(input, expand);
                   const [gated, up] = isFused
-                    ? (tf.split(expanded, 2, 2) as [tf.Tensor, tf.Tensor])
+                    ? (tf.split(expanded, 2, expanded.rank - 1) as [tf.Tensor, tf.Tensor])
                     : [gate && project(input, gate), expanded];
                   const inner = gated ? tf.mul(activate(gated), up) : activate(up);
                   return times(normed(project(inner, contract), norms.afterFeedForward), multipliers.residual);

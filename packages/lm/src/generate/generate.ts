@@ -14,7 +14,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
 import { checkModel } from '../families/check-model.js';
 import { checkOutputHead } from '../families/check-trainable.js';
-import { type CacheShape, disposeCache, type KeyValueCache, keyValueCache } from '../layers/forward-context.js';
+import { disposeCache, keyValueCache, takeRows } from '../layers/key-value-cache.js';
 import { padLeft } from '../layers/padding.js';
 import { checkSampling, type SamplingOptions, sampleToken, samplingOptionNames } from './sample-token.js';
 
@@ -68,7 +68,6 @@ export async function generate(
   const { maxNewTokens, stopId, samplesPerPrompt = 1, seed, cache: useCache = true, signal } = options;
   checkItemArray(prompts, 'generate');
   const stops = stopTokens(stopId);
-  const [filler = 0] = stops;
   const count = prompts.length * samplesPerPrompt;
   const random = counterRandom(seed);
   const streams: CounterRandom[] = Array.from({ length: count }, (_, row) =>
@@ -81,31 +80,26 @@ export async function generate(
 
   const size = model.description.vocabularySize;
   const tokens = streams.map(() => [] as number[]);
-  const open = new Uint8Array(count).fill(1);
-  const step =
+  const steps =
     useCache && model.cacheShape
-      ? cachedSteps(model, model.cacheShape, prompts, samplesPerPrompt, longest + maxNewTokens)
+      ? cachedSteps(model, prompts, samplesPerPrompt, longest + maxNewTokens)
       : wholeSteps(model, prompts, samplesPerPrompt);
   try {
-    for (let index = 0; index < maxNewTokens && open.includes(1); index++) {
+    let open = streams.map((_, row) => row);
+    for (let index = 0; index < maxNewTokens && open.length > 0; index++) {
       signal?.throwIfAborted();
-      const logits = step.logits(tokens);
+      const { logits, rowOf } = steps.next(open, tokens);
       const values = (await logits.data()) as Float32Array;
       logits.dispose();
-      for (let row = 0; row < count; row++) {
-        // Finished rows continue with a stop token, so that shapes stay fixed; these tokens are cut off below.
-        const id = open[row] ? sampleToken(values, row * size, size, options, streams[row]!.uniform(index)) : filler;
-        tokens[row]!.push(id);
-        if (stops.has(id)) open[row] = 0;
+      for (const row of open) {
+        tokens[row]!.push(sampleToken(values, rowOf(row) * size, size, options, streams[row]!.uniform(index)));
       }
+      open = open.filter((row) => !stops.has(tokens[row]!.at(-1)!));
     }
   } finally {
-    step.dispose();
+    steps.dispose();
   }
-  return tokens.map((row) => {
-    const end = row.findIndex((id) => stops.has(id));
-    return { ids: Int32Array.from(end < 0 ? row : row.slice(0, end + 1)), terminated: end >= 0 };
-  });
+  return tokens.map((row) => ({ ids: Int32Array.from(row), terminated: stops.has(row.at(-1)!) }));
 }
 
 /** @throws InvalidArgumentError if `stopId` is neither an integer nor a list of integers. */
@@ -118,55 +112,76 @@ function stopTokens(stopId: number | readonly number[]): ReadonlySet<number> {
 }
 
 interface Steps {
-  /** Logits after the tokens so far: [completions, vocabulary]. */
-  logits(tokens: readonly (readonly number[])[]): tf.Tensor2D;
+  /**
+   * Logits after the tokens so far.
+   * @param open the completions that are not finished, fewer from step to step
+   * @param tokens of all completions
+   */
+  next(open: readonly number[], tokens: readonly (readonly number[])[]): NextLogits;
   dispose(): void;
 }
 
+interface NextLogits {
+  /** [rows, vocabulary] */
+  readonly logits: tf.Tensor2D;
+  /** The row of an open completion. */
+  rowOf(completion: number): number;
+}
+
+/** Reads each prompt once, and then the last token of each completion. */
 function cachedSteps(
   model: CausalLanguageModel,
-  shape: CacheShape,
   prompts: readonly Int32Array[],
   samples: number,
   length: number,
 ): Steps {
-  const cache = keyValueCache(shape, prompts.length, length);
-  const advance = (ids: tf.Tensor2D, mask: tf.Tensor2D) => {
-    const hidden = model.hiddenStates(ids, mask, { cache });
-    return lastColumn(model, hidden);
-  };
+  const cache = keyValueCache(prompts.length, length);
+  const promptOf = (completion: number) => Math.floor(completion / samples);
+  const logitsOf = (ids: tf.Tensor2D, mask: tf.Tensor2D) => lastColumn(model, model.hiddenStates(ids, mask, { cache }));
+  let rows: ReadonlyMap<number, number> | undefined; // the row of each completion in the cache
+
   return {
-    logits(tokens) {
+    next(open, tokens) {
       if (cache.filled === 0) {
-        const first = tf.tidy(() => {
+        const logits = tf.tidy(() => {
           const { ids, mask } = padLeft(prompts);
-          return repeatRows(advance(ids, mask), samples) as tf.Tensor2D;
+          return logitsOf(ids, mask);
         });
-        if (samples > 1) repeatCache(cache, samples);
-        return first;
+        return { logits, rowOf: promptOf };
       }
-      return tf.tidy(() => {
-        const ids = tf.tensor2d(
-          Int32Array.from(tokens, (row) => row.at(-1)!),
-          [tokens.length, 1],
-          'int32',
-        );
-        return advance(ids, tf.onesLike(ids));
+      // Finished rows go on with their last token, until half of the rows are finished: taking rows copies the cache.
+      if (rows === undefined || 2 * open.length <= rows.size) {
+        const kept = open.map((completion) => rows?.get(completion) ?? promptOf(completion));
+        if (kept.length !== cache.masks.length || kept.some((row, index) => row !== index)) takeRows(cache, kept);
+        rows = new Map(open.map((completion, row) => [completion, row]));
+      }
+      const last = Int32Array.from(rows.keys(), (completion) => tokens[completion]!.at(-1)!);
+      const current = rows;
+      const logits = tf.tidy(() => {
+        const ids = tf.tensor2d(last, [last.length, 1], 'int32');
+        return logitsOf(ids, tf.tensor2d(new Int32Array(last.length).fill(1), [last.length, 1], 'int32'));
       });
+      return { logits, rowOf: (completion) => current.get(completion)! };
     },
     dispose: () => disposeCache(cache),
   };
 }
 
+/** Reads all tokens of each completion again for each of its tokens. */
 function wholeSteps(model: CausalLanguageModel, prompts: readonly Int32Array[], samples: number): Steps {
   return {
-    logits: (tokens) =>
-      tf.tidy(() => {
+    next(open, tokens) {
+      const rows = new Map(open.map((completion, row) => [completion, row]));
+      const logits = tf.tidy(() => {
         const { ids, mask } = padLeft(
-          tokens.map((row, index) => Int32Array.from([...prompts[Math.floor(index / samples)]!, ...row])),
+          open.map((completion) =>
+            Int32Array.from([...prompts[Math.floor(completion / samples)]!, ...tokens[completion]!]),
+          ),
         );
         return lastColumn(model, model.hiddenStates(ids, mask));
-      }),
+      });
+      return { logits, rowOf: (completion) => rows.get(completion)! };
+    },
     dispose() {},
   };
 }
@@ -174,27 +189,8 @@ function wholeSteps(model: CausalLanguageModel, prompts: readonly Int32Array[], 
 /** Logits of the last column: a real token in every row of a left-padded batch. */
 function lastColumn(model: CausalLanguageModel, hidden: tf.Tensor3D): tf.Tensor2D {
   const [batch, length, width] = hidden.shape;
-  return model.logits(tf.reshape(tf.slice(hidden, [0, length - 1, 0], [batch, 1, width]), [batch, width]));
-}
-
-/** Repeats each row `times` times; copies are adjacent. */
-function repeatRows(x: tf.Tensor, times: number): tf.Tensor {
-  const [rows, ...rest] = x.shape as [number, ...number[]];
-  const width = rest.reduce((product, size) => product * size, 1);
-  return tf.tidy(() => tf.reshape(tf.tile(tf.reshape(x, [rows, 1, width]), [1, times, 1]), [rows * times, ...rest]));
-}
-
-function repeatCache(cache: KeyValueCache, times: number): void {
-  const repeat = <Kept extends tf.Tensor>(tensor: Kept): Kept => {
-    const repeated = repeatRows(tensor, times) as Kept;
-    tensor.dispose();
-    return repeated;
-  };
-  cache.keys.forEach((tensor, layer) => {
-    cache.keys[layer] = repeat(tensor);
-    cache.values[layer] = repeat(cache.values[layer]!);
-  });
-  cache.mask = repeat(cache.mask);
+  const last = length === 1 ? hidden : tf.slice(hidden, [0, length - 1, 0], [batch, 1, width]);
+  return model.logits(tf.reshape(last, [batch, width]));
 }
 
 function checkLengths(

@@ -52,3 +52,13 @@ test('the ends of [0, 1) and extreme logits stay in range', () => {
   expect(draw({}, 1 - 2 ** -53)).toBe(5);
   expect(sampleToken(Float32Array.from([-3e38, 3e38, -3e38]), 0, 3, {}, 1 - 2 ** -53)).toBe(1);
 });
+
+test('shares are exact to float64 rounding at any distance from the most likely token', () => {
+  for (let below = 0; below < 690; below += 0.37) {
+    const logit = Math.fround(-below);
+    const share = Math.exp(logit) / (1 + Math.exp(logit)); // of token 1
+    const pair = Float32Array.of(logit, 0);
+    expect(sampleToken(pair, 0, 2, {}, share * (1 - 2e-15))).toBe(0);
+    expect(sampleToken(pair, 0, 2, {}, share * (1 + 2e-15))).toBe(1);
+  }
+});

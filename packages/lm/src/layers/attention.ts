@@ -1,5 +1,6 @@
 import { isFused, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { add, matMul, mul, reshape, softmax, split } from './kernels.js';
 
 /** Most attention scores in memory at once: 128 MiB, and a few times that with the intermediate results. */
 const maxScores = 2 ** 25;
@@ -10,13 +11,14 @@ const maxScores = 2 ** 25;
  *
  * query [batch, heads, T, headSize], key and value [batch, keyValueHeads, S, headSize], bias [batch, 1, T, S]
  * → [batch, T, heads · headSize].
+ * @param bias added to the scores; default: nothing
  * @param scale factor of the scores before the bias is added; most families take 1 / √headSize
  */
 export function attention(
   query: tf.Tensor,
   key: tf.Tensor,
   value: tf.Tensor,
-  bias: tf.Tensor,
+  bias: tf.Tensor | undefined,
   scale: number,
 ): tf.Tensor {
   const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
@@ -28,7 +30,7 @@ export function attention(
     const count = Math.min(step, length - start);
     const part = tf.tidy(() => {
       const queries = tf.slice(query, [0, 0, start, 0], [batch, heads, count, headSize]);
-      const biases = tf.slice(bias, [0, 0, start, 0], [batch, 1, count, columns]);
+      const biases = bias && tf.slice(bias, [0, 0, start, 0], [batch, 1, count, columns]);
       return attentionOfQueries(queries, key, value, biases, scale);
     });
     parts.push(part);
@@ -41,7 +43,7 @@ function attentionOfQueries(
   query: tf.Tensor,
   key: tf.Tensor,
   value: tf.Tensor,
-  bias: tf.Tensor,
+  bias: tf.Tensor | undefined,
   scale: number,
 ): tf.Tensor {
   const [batch, heads, length, headSize] = query.shape as [number, number, number, number];
@@ -54,11 +56,14 @@ function attentionOfQueries(
   return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, length, heads * headSize]);
 }
 
-/** softmax(scores · scale + bias): scores [batch, heads, T, S], bias [batch, 1, T, S]. No gradient reaches the bias. */
-function attentionShares(scores: tf.Tensor, bias: tf.Tensor, scale: number): tf.Tensor {
+/** softmax(scores · scale + bias): scores [batch, heads, T, S], bias [batch, 1, T, S] or none. No gradient reaches the bias. */
+function attentionShares(scores: tf.Tensor, bias: tf.Tensor | undefined, scale: number): tf.Tensor {
   const [batch, , ...sizes] = scores.shape;
-  const isWhole = bias.shape.join() === [batch, 1, ...sizes].join();
-  if (!isWhole || !isFused({ scores, bias })) return tf.softmax(tf.add(tf.mul(scores, scale), bias));
+  const isWhole = bias?.shape.join() === [batch, 1, ...sizes].join();
+  if (!bias || !isWhole || !isFused({ scores, bias })) {
+    const scaled = tf.mul(scores, scale);
+    return tf.softmax(bias ? tf.add(scaled, bias) : scaled);
+  }
   return tf.customGrad((input, save) => {
     const shares = runFused('AttentionShares', { scores: input as tf.Tensor, bias }, { scale })![0]!;
     (save as tf.GradSaveFunc)([shares]);
@@ -68,8 +73,35 @@ function attentionShares(scores: tf.Tensor, bias: tf.Tensor, scale: number): tf.
   })(scores);
 }
 
-/** Splits the last axis into heads: [batch, T, heads · headSize] → [batch, heads, T, headSize]. */
-export function splitHeads(x: tf.Tensor, heads: number): tf.Tensor {
-  const [batch, length, width] = x.shape as [number, number, number];
-  return tf.transpose(tf.reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
+/**
+ * {@link attention} of one query per row, in the fewest operations: query [batch, heads, 1, headSize] → [batch, heads · headSize].
+ */
+export function attentionStep(
+  query: tf.Tensor,
+  key: tf.Tensor,
+  value: tf.Tensor,
+  bias: tf.Tensor | undefined,
+  scale: number,
+): tf.Tensor {
+  const [batch, heads, , headSize] = query.shape as [number, number, number, number];
+  const keyValueHeads = key.shape[1]!;
+  const queries =
+    keyValueHeads === heads ? query : reshape(query, [batch, keyValueHeads, heads / keyValueHeads, headSize]);
+  const scores = matMul(mul(queries, scale), key, false, true);
+  const shares = softmax(bias ? add(scores, bias) : scores);
+  return reshape(matMul(shares, value), [batch, heads * headSize]);
+}
+
+/**
+ * Splits the last axis into heads, and these into groups of `counts`: [batch, T, heads · headSize], or [batch, heads · headSize]
+ * for one token per row → [batch, count, T, headSize] each.
+ */
+export function splitHeads(x: tf.Tensor, counts: readonly number[]): tf.Tensor[] {
+  const heads = counts.reduce((sum, count) => sum + count, 0);
+  const [batch, headSize] = [x.shape[0]!, x.shape.at(-1)! / heads];
+  const all =
+    x.rank === 2
+      ? reshape(x, [batch, heads, 1, headSize])
+      : tf.transpose(tf.reshape(x, [batch, x.shape[1]!, heads, headSize]), [0, 2, 1, 3]);
+  return counts.length === 1 ? [all] : split(all, counts, 1);
 }

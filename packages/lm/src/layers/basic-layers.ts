@@ -1,6 +1,7 @@
 import { InputError } from '@rarefy/core';
 import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { add, matMul, mul, rowMean, rsqrt, sigmoid, square, sub } from './kernels.js';
 
 /**
  * x · weightᵀ + bias over the last axis: [..., in] → [..., out] with weight [out, in], as PyTorch stores it.
@@ -22,16 +23,17 @@ function product(
   transpose: boolean,
   out: number,
 ): tf.Tensor {
-  const rows = tf.reshape(x, [-1, x.shape[x.rank - 1]!]);
-  const y = tf.matMul(rows as tf.Tensor2D, weight as tf.Tensor2D, false, transpose);
-  return tf.reshape(bias ? tf.add(y, bias) : y, [...x.shape.slice(0, -1), out]);
+  const rows = x.rank === 2 ? x : tf.reshape(x, [-1, x.shape[x.rank - 1]!]);
+  const y = matMul(rows, weight, false, transpose);
+  const sum = bias ? add(y, bias) : y;
+  return x.rank === 2 ? sum : tf.reshape(sum, [...x.shape.slice(0, -1), out]);
 }
 
-/** Rows of an embedding table [rows, width] at int32 `indices` [batch, T]: [batch, T, width]. */
-export function embedding(table: tf.Tensor, indices: tf.Tensor2D): tf.Tensor {
-  const [batch, length] = indices.shape;
-  const flat = tf.reshape(indices, [batch * length]) as tf.Tensor1D;
-  return tf.reshape(tf.gather(table, flat), [batch, length, table.shape[1]!]);
+/** Rows of an embedding table [rows, width] at int32 `indices` [...]: [..., width]. */
+export function embedding(table: tf.Tensor, indices: tf.Tensor): tf.Tensor {
+  if (indices.rank === 1) return tf.gather(table, indices as tf.Tensor1D);
+  const flat = tf.reshape(indices, [indices.size]) as tf.Tensor1D;
+  return tf.reshape(tf.gather(table, flat), [...indices.shape, table.shape[1]!]);
 }
 
 /** The output head: logits = softCap(scale · (hidden · weightᵀ + bias)), weight [vocabulary, hidden]. */
@@ -69,8 +71,8 @@ export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.T
       };
       return { value: fused[0]!, gradFunc };
     }
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
-    const normed = tf.mul(x, inverse);
+    const inverse = rsqrt(add(rowMean(square(x)), epsilon));
+    const normed = mul(x, inverse);
     save(weight ? [normed, inverse, weight] : [normed, inverse]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const [normed, inverse, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
@@ -78,7 +80,7 @@ export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.T
       const dx = normGradient(slope, normed, inverse);
       return weight ? [dx, sumRows(tf.mul(dy, normed))] : dx;
     };
-    return { value: weight ? tf.mul(normed, weight) : normed, gradFunc };
+    return { value: weight ? mul(normed, weight) : normed, gradFunc };
   })(...(weight ? [x, weight] : [x]));
 }
 
@@ -95,9 +97,9 @@ export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsi
       };
       return { value: fused[0]!, gradFunc };
     }
-    const centered = tf.sub(x as tf.Tensor, tf.mean(x as tf.Tensor, -1, true));
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), epsilon));
-    const normed = tf.mul(centered, inverse);
+    const centered = sub(x as tf.Tensor, rowMean(x as tf.Tensor));
+    const inverse = rsqrt(add(rowMean(square(centered)), epsilon));
+    const normed = mul(centered, inverse);
     (save as tf.GradSaveFunc)([normed, inverse, weight as tf.Tensor]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const [normed, inverse, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
@@ -105,7 +107,7 @@ export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsi
       const dx = normGradient(tf.sub(slope, tf.mean(slope, -1, true)), normed, inverse);
       return [dx, sumRows(tf.mul(dy, normed)), sumRows(dy)];
     };
-    return { value: tf.add(tf.mul(normed, weight as tf.Tensor), bias as tf.Tensor), gradFunc };
+    return { value: add(mul(normed, weight as tf.Tensor), bias as tf.Tensor), gradFunc };
   })(x, weight, bias);
 }
 
@@ -134,7 +136,7 @@ export function activation(name: string): (x: tf.Tensor) => tf.Tensor {
  */
 function sigmoidGated(x: tf.Tensor, a: number, b: number): tf.Tensor {
   const argument = (x: tf.Tensor, cubic: number) =>
-    cubic === 0 ? tf.mul(x, a) : tf.mul(x, tf.add(tf.mul(tf.square(x), cubic), a));
+    cubic === 0 ? (a === 1 ? x : mul(x, a)) : mul(x, add(mul(square(x), cubic), a));
   return tf.customGrad((x, save) => {
     const input = x as tf.Tensor;
     const fused = runFused('Gate', { x: input }, { a, b });
@@ -143,14 +145,14 @@ function sigmoidGated(x: tf.Tensor, a: number, b: number): tf.Tensor {
       const gradFunc = (dy: tf.Tensor, [x]: tf.Tensor[]) => runFused('GateGradient', { dy, x: x! }, { a, b })![0]!;
       return { value: fused[0]!, gradFunc };
     }
-    const gate = tf.sigmoid(argument(input, b));
+    const gate = sigmoid(argument(input, b));
     (save as tf.GradSaveFunc)([input, gate]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const [input, gate] = saved as [tf.Tensor, tf.Tensor];
       const inner = argument(input, 3 * b); // x · derivative of the argument
       return tf.mul(dy, tf.mul(gate, tf.add(tf.mul(inner, tf.sub(1, gate)), 1)));
     };
-    return { value: tf.mul(input, gate), gradFunc };
+    return { value: mul(input, gate), gradFunc };
   })(x);
 }
 

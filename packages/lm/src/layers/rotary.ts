@@ -1,5 +1,6 @@
 import { isFused, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { add, mul, sub } from './kernels.js';
 
 /** How a layer rotates its queries and keys. */
 export interface RotaryAngles {
@@ -12,10 +13,10 @@ export interface RotaryAngles {
 /** Cosines and sines of {@link RotaryAngles}, as many positions as were needed so far. */
 export interface RotaryTable {
   /**
-   * The rows at `positions`, int32 [batch, T], shaped to broadcast over heads: [batch, 1, T, rotated size / 2] each.
+   * The rows at `positions`, int32 [batch, T] or [batch], shaped to broadcast over heads: [batch, 1, T, rotated size / 2] each.
    * @param limit all positions are smaller
    */
-  rows(positions: tf.Tensor2D, limit: number): { readonly cos: tf.Tensor; readonly sin: tf.Tensor };
+  rows(positions: tf.Tensor, limit: number): { readonly cos: tf.Tensor; readonly sin: tf.Tensor };
   dispose(): void;
 }
 
@@ -34,7 +35,7 @@ export function rotaryTable(angles: RotaryAngles, maxPositions: number): RotaryT
         tf.dispose([table.cos, table.sin]);
         table = larger;
       }
-      const [batch, length] = positions.shape;
+      const [batch, length = 1] = positions.shape as [number, number?];
       const flat = tf.reshape(positions, [batch * length]) as tf.Tensor1D;
       const rows = (values: tf.Tensor2D) => tf.reshape(tf.gather(values, flat), [batch, 1, length, values.shape[1]]);
       return { cos: rows(table.cos), sin: rows(table.sin) };
@@ -80,6 +81,6 @@ function plainRotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   const rest = x.shape[3]! - 2 * half;
   const parts = rest === 0 ? tf.split(x, 2, 3) : tf.split(x, [half, half, rest], 3);
   const [a, b] = parts as [tf.Tensor, tf.Tensor];
-  const rotated = [tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin))];
+  const rotated = [sub(mul(a, cos), mul(b, sin)), add(mul(b, cos), mul(a, sin))];
   return tf.concat([...rotated, ...parts.slice(2)], 3);
 }
