@@ -6,7 +6,7 @@ import zlib from 'node:zlib';
 import { openEmbeddings, readEmbeddings, type WritableDtype, writeEmbeddings } from '@rarefy/embeddings';
 import { readSafetensors, toFloat32 } from '@rarefy/io';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pythonHas, runPython } from './support/python.js';
+import { runPython, withoutModules } from './support/python.js';
 
 const goldenPath = (name: string) => fileURLToPath(new URL(`golden/${name}`, import.meta.url));
 
@@ -125,9 +125,8 @@ async function checkWeRead(names: readonly string[]): Promise<void> {
 
 /** Comparisons only: Rarefy does not need these Python modules. */
 const withPython = (title: string, modules: readonly string[], cases: () => void) => {
-  const absent = modules.filter((name) => !pythonHas(name));
-  const note = absent.length > 0 ? ` (not run: ${absent.join(' and ')} absent)` : '';
-  describe.skipIf(absent.length > 0)(`${title}${note}`, cases);
+  const reason = withoutModules(...modules);
+  describe.skipIf(reason !== '')(`${title}${reason}`, cases);
 };
 
 withPython('PyTorch', ['torch', 'numpy'], () => {
@@ -189,7 +188,7 @@ withPython('pyarrow', ['pyarrow'], () => {
     if ('zstdDecompressSync' in zlib) await checkWeRead(['../made-arrow/zstd.parquet']);
     else
       await expect(readEmbeddings(join(made, 'zstd.parquet'))).rejects.toThrow(
-        'packed with ZSTD, which is not read here',
+        'is compressed with ZSTD, which is not supported here',
       );
   });
 });

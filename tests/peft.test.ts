@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +20,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeOnBackends } from './support/backends.js';
 import { goldenPath, relativeError } from './support/golden.js';
+import { runPython, withoutModules } from './support/python.js';
 
 /** What tests/python/peft_adapters.py wrote: the base of each adapter. */
 const bases = { gpt2: 'gpt2', llama: 'llama', phi3: 'families/phi3', reward: 'llama' } as const;
@@ -197,11 +197,12 @@ describeOnBackends('adapters of PEFT', () => {
   });
 });
 
-const python = process.env.RAREFY_PEFT_PYTHON;
-test.skipIf(!python)(
-  'PEFT in Python reads what we write (needs RAREFY_PEFT_PYTHON)',
+const reason = withoutModules('torch', 'transformers', 'peft');
+test.skipIf(reason !== '')(
+  `PEFT in Python reads what we write${reason}`,
   async () => {
     await activate('wasm');
+    const files: string[] = [];
     for (const name of Object.keys(bases) as Name[]) {
       const { ids, mask } = await expectedOf(name);
       const model = lora(await baseOf(name), { rank: 4, alpha: 7, seed: 3 });
@@ -225,15 +226,16 @@ test.skipIf(!python)(
           data: (await values.data()) as Float32Array,
         },
       });
-      const script = new URL('python/peft_adapters.py', import.meta.url).pathname;
-      const out = execFileSync(python!, [script, 'read', join(folder, name, 'base'), written, file], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      const { error, merged } = JSON.parse(out.trim().split('\n').at(-1)!);
+      files.push(join(folder, name, 'base'), written, file);
+      reward.dispose();
+    }
+    const lines = runPython('peft_adapters.py', 'read', ...files)
+      .trim()
+      .split('\n');
+    for (const [index, name] of Object.keys(bases).entries()) {
+      const { error, merged } = JSON.parse(lines[index]!);
       expect(error, name).toBeLessThan(1e-5);
       expect(merged, name).toBeLessThan(1e-5);
-      reward.dispose();
     }
   },
   300_000,

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { activate, loadLanguageModel } from '@rarefy/lm';
 import '@tensorflow/tfjs';
@@ -51,14 +52,16 @@ test('train grpo completes with a faulty server, and equals a run that was kille
   timeout: 600_000,
 }, async () => {
   let count = 0;
-  const faulty: Fault = ({ headers }, response) => {
+  const faulty: Fault = async ({ headers }, response) => {
     const kind = count++ % 4;
+    if (kind === 1) await sleep(500); // slow, and then the answer
     if (kind === 0) response.destroy();
     else if (kind === 2) response.writeHead(429, { 'retry-after': '0' }).end(`busy, ${headers.authorization}`);
     else return false;
     return true;
   };
   const whole = await start(await serve(faulty), 'whole').result;
+  expect(count).toBeGreaterThanOrEqual(8); // each fault at least twice
   expect(whole.code, whole.stderr).toBe(0);
   expect(whole.stderr).toContain('answered 429 (busy, Bearer [key])');
   expect(whole.stdout + whole.stderr + readFileSync(join(cwd, 'whole/run.json'), 'utf8')).not.toContain('secret');

@@ -1,9 +1,9 @@
 import { weightedSampler } from '@rarefy/samplers';
 import { describe, expect, test } from 'vitest';
-import { pythonHas, runPython } from './support/python.js';
+import { runPython, withoutModules } from './support/python.js';
 
 // A comparison only: torch takes several gigabytes, and Rarefy does not need it.
-const hasTorchdata = pythonHas('torch', 'torchdata');
+const reason = withoutModules('torch', 'torchdata');
 const size = 40;
 const epochs = 3;
 const steps = Array.from({ length: 10 }, (_, index) => 4 * index);
@@ -35,13 +35,10 @@ test('a weighted sampler resumes correctly from every step of every epoch', () =
   expect(wrongResumes()).toEqual([0, 0, 0]);
 });
 
-describe.skipIf(!hasTorchdata)(
-  `torchdata on the same task${hasTorchdata ? '' : ' (not run: torch and torchdata are absent)'}`,
-  () => {
-    test("StatefulDataLoader with WeightedRandomSampler: correct in the first epoch, and only with the sampler's own generator", () => {
-      const { own_generator: own, default_generator: shared } = JSON.parse(runPython('torchdata_resume.py'));
-      expect(own).toEqual([0, 10, 10]);
-      expect(shared).toEqual([10, 10, 10]);
-    });
-  },
-);
+describe.skipIf(reason !== '')(`torchdata on the same task${reason}`, () => {
+  test("StatefulDataLoader with WeightedRandomSampler: correct in the first epoch, and only with the sampler's own generator", () => {
+    const { own_generator: own, default_generator: shared } = JSON.parse(runPython('torchdata_resume.py'));
+    expect(own).toEqual([0, 10, 10]);
+    expect(shared).toEqual([10, 10, 10]);
+  });
+});

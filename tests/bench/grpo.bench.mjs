@@ -10,8 +10,8 @@ const flatSteps = 20;
 
 /**
  * CPU time of one GRPO step of gpt2 (4 layers, width 256, 8 rows of 128 tokens, vocabulary 8,192) on one thread: tfjs-node and
- * wasm, in turns with PyTorch, where RAREFY_PYTHON names a Python with torch. Then 128 new tokens with and without a cache, and
- * the tensors that 20 steps leave behind.
+ * wasm, in turns with PyTorch, where RAREFY_PYTHON names a Python with torch. Then 128 new tokens with and without a cache, the
+ * tensors that 20 steps leave behind, and the peak memory of a step with and without recomputed activations.
  */
 export async function bench() {
   const peer = findPeer('grpo.py', 'torch');
@@ -46,20 +46,40 @@ export async function bench() {
     });
     end();
   }
+  for (const [name, backend] of Object.entries({ 'tfjs-node': 'node', wasm: 'wasm' })) {
+    // Processes of their own, because memory that was taken once stays.
+    const [kept, again] = [await memoryOf(backend), await memoryOf(backend, 'recompute')];
+    results.push({ name: `peak memory of a step, ${name}`, value: kept / 1e6, unit: 'MB' });
+    results.push({
+      ...{ name: `peak memory of a step, ${name}, recomputed`, value: again / 1e6, unit: 'MB' },
+      ...{ against: 'with kept activations', ratio: again / kept },
+    });
+  }
   return results;
 }
 
-/** A process with one tfjs backend on one thread. */
-function worker(backend) {
+async function memoryOf(...args) {
+  const { ask, end } = worker(...args);
+  const { bytes } = await ask({ what: 'memory' });
+  end();
+  return bytes;
+}
+
+/** A process with one tfjs backend on one thread; see worker.mjs. */
+function worker(backend, ...more) {
   const one = {
     OMP_NUM_THREADS: '1',
     TF_NUM_INTRAOP_THREADS: '1',
     TF_NUM_INTEROP_THREADS: '1',
     TF_CPP_MIN_LOG_LEVEL: '2',
   };
-  const child = spawn(process.execPath, [fileURLToPath(new URL('grpo/worker.mjs', import.meta.url)), backend], {
-    ...{ stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...one } },
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('grpo/worker.mjs', import.meta.url)), backend, ...more],
+    {
+      ...{ stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...one } },
+    },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
     const { value, done } = await lines.next();

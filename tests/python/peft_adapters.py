@@ -2,9 +2,9 @@
 
     pip install torch transformers peft
     python peft_adapters.py write     # writes ../golden/lora
-    python peft_adapters.py read BASE ADAPTER EXPECTED
+    python peft_adapters.py read BASE ADAPTER EXPECTED [BASE ADAPTER EXPECTED ...]
 
-`read` loads the adapter in the folder ADAPTER on the model in the folder BASE, and compares logits (or rewards, if the adapter has a
+`read` loads each adapter in the folder ADAPTER on the model in the folder BASE, and compares logits (or rewards, if the adapter has a
 reward head) with those in the file EXPECTED, which a test wrote with Rarefy: `ids`, `mask`, and `logits` or `rewards`.
 """
 
@@ -91,4 +91,8 @@ def read(base, adapter, expected_file):
 
 
 if __name__ == '__main__':
-    write() if sys.argv[1] == 'write' else read(*sys.argv[2:5])
+    if sys.argv[1] == 'write':
+        write()
+    else:
+        for first in range(2, len(sys.argv), 3):
+            read(*sys.argv[first : first + 3])

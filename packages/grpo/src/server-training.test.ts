@@ -136,11 +136,17 @@ test('a run with faults equals one without', async () => {
     if (kind === 0) response.destroy();
     else if (kind === 2) response.writeHead(429, { 'retry-after': '0' }).end();
     else if (kind === 3) response.writeHead(503, { 'retry-after': '0' }).end('warming up');
+    else if (count === 10)
+      return new Promise(() => {}); // never answers
     else return undefined;
     return true;
   };
   const faulty = await serve(1, { fault });
-  const other = await run(faulty, { ...handingOver(faulty, 2), maxAttempts: 30, maxConcurrency: 2 });
+  const other = await run(faulty, {
+    ...handingOver(faulty, 2),
+    ...{ maxAttempts: 30, maxConcurrency: 2, attemptTimeoutMs: 4000 },
+  });
+  expect(count).toBeGreaterThan(10);
   expect(faulty.requests.length).toBeGreaterThan(1.5 * plain.requests.length);
   expect(other).toEqual(whole);
 });

@@ -10,6 +10,8 @@
  * - {@link lora} adds low-rank updates to a model, and {@link rewardModel} a head that scores a text. `@rarefy/training` trains all
  *   of them.
  */
+
+export { mendWasmKernels } from '@rarefy/lm-wasm';
 export {
   activate,
   type BackendName,
@@ -17,7 +19,6 @@ export {
   type ChosenBackend,
   chooseBackend,
 } from './backend/choose-backend.js';
-export { mendWasmKernels } from './backend/mend-wasm-kernels.js';
 export { checkpointFolders, checkpointsName } from './checkpoint/checkpoint-folders.js';
 export {
   assignFile,

@@ -1,14 +1,18 @@
-// One tfjs backend in a process of its own, on one thread, for grpo.bench.mjs: `node worker.mjs wasm`. Reads one JSON request per
-// line from stdin and answers each with one line; see `answers`.
+// One tfjs backend in a process of its own, on one thread, for grpo.bench.mjs: `node worker.mjs wasm [recompute]`. Reads one JSON
+// request per line from stdin and answers each with one line; see `answers`.
 import { createInterface } from 'node:readline';
 import { dapoLoss } from '@rarefy/grpo';
-import { activate, generate, initialWeights, languageModel, tokenStatistics } from '@rarefy/lm';
+import { activate, generate, initialWeights, languageModel, recomputed, tokenStatistics } from '@rarefy/lm';
 import { accumulateGradients, adamW } from '@rarefy/training';
 import * as tf from '@tensorflow/tfjs';
+import { peakBytes } from '../memory/peak-bytes.mjs';
 import { config, problem, promptLength, rows } from './problem.mjs';
 
-await activate(process.argv[2]);
-const model = languageModel(config, initialWeights(config, 1));
+const [backend, recompute] = process.argv.slice(2);
+await activate(backend);
+const bytesBefore = process.memoryUsage.rss();
+const built = languageModel(config, initialWeights(config, 1));
+const model = recompute ? recomputed(built) : built;
 const optimizer = adamW(model.parameters, { learningRate: 1e-4, maxGradNorm: 1 });
 const { tokens, advantages } = problem();
 const ids = tf.tensor2d(tokens, [rows, tokens.length / rows], 'int32');
@@ -50,6 +54,15 @@ const answers = {
       );
       await generate(model, prompts, { maxNewTokens: 128, stopId: -1, seed: 1, cache });
     }),
+  /**
+   * Peak memory of two steps in bytes, with weights and moments of AdamW: the heap of wasm, which never shrinks, or else what the
+   * process took since the backend was loaded.
+   */
+  async memory() {
+    for (let index = 0; index < 2; index++) await step();
+    const heap = tf.backend().wasm?.HEAPU8.buffer.byteLength;
+    return { bytes: heap ?? peakBytes() - bytesBefore };
+  },
   /** Tensors before and after some steps. */
   async tensors({ steps }) {
     const before = tf.memory().numTensors;

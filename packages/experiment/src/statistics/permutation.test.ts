@@ -171,7 +171,7 @@ test('wrong arguments are refused', () => {
   expect(() => permutationTest([1], [2], { alternative: 'larger' as never })).toThrow('got "larger"');
   expect(() => permutationTest([1], [2], { draw: 3 } as never)).toThrow('did you mean "draws"?');
   expect(() => permutationTest([1], [2], { mostExact: 0 })).toThrow(
-    'mostExact must be an integer in [1, 134217728], got 0',
+    'mostExact must be an integer in [1, 16777216], got 0',
   );
   expect(() => signFlipTest([])).toThrow('differences must have at least 1 value, got 0');
   expect(() => pairingCorrelation([1, 2], [1, 2, 3])).toThrow(ShapeError);

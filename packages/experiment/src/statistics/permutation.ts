@@ -9,9 +9,9 @@ export const alternatives = ['two-sided', 'greater', 'less'] as const satisfies 
 export interface ResamplingTestOptions {
   /** Default `two-sided`: the absolute difference counts. `greater` tests whether a is greater than b. */
   readonly alternative?: Alternative;
-  /** The test is exact if there are at most so many arrangements, an integer ≥ 1; see the function for the default. */
+  /** The test is exact if there are at most so many arrangements, an integer in [1, 2^24]; see the function for the default. */
   readonly mostExact?: number;
-  /** Random arrangements if the test is not exact, an integer ≥ 1; default 20,000. */
+  /** Random arrangements if the test is not exact, an integer in [1, 2^24]; default 20,000. */
   readonly draws?: number;
   /**
    * Differences that are equal in exact arithmetic may differ by rounding. Two of them count as equal if they differ by at most
@@ -135,8 +135,8 @@ function checkedOptions(options: ResamplingTestOptions, where: string) {
   const given = checkOptions(options, optionNames, where);
   const { alternative = 'two-sided', mostExact, draws = 20_000, tolerance = 1e-9, seed = 0 } = given;
   checkOneOf('alternative', alternative, alternatives);
-  if (mostExact !== undefined) checkInteger('mostExact', mostExact, 1, 2 ** 27);
-  checkInteger('draws', draws, 1, 2 ** 27);
+  if (mostExact !== undefined) checkInteger('mostExact', mostExact, 1, 2 ** 24);
+  checkInteger('draws', draws, 1, 2 ** 24);
   checkNumber('tolerance', tolerance, 0, 1);
   checkSeed(seed);
   return { alternative, mostExact, draws, tolerance, seed };

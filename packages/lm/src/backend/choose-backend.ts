@@ -1,7 +1,7 @@
 import { checkOptions, InvalidArgumentError, importPeer, MissingDependencyError } from '@rarefy/core';
+import { mendWasmKernels } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { mendNodeKernels } from './mend-node-kernels.js';
-import { mendWasmKernels } from './mend-wasm-kernels.js';
 
 /** Fastest first: the order in which {@link chooseBackend} tries them. */
 export const backendNames = ['node-gpu', 'node', 'wasm', 'cpu'] as const;
@@ -58,7 +58,7 @@ const reasons: Record<BackendName, string> = {
 export async function activate(name: BackendName): Promise<void> {
   const { peer, backend, load } = loaders[name];
   await importPeer({ name: peer, range: '^4.22.0', load });
-  if (name === 'wasm') mendWasmKernels();
+  if (name === 'wasm') await mendWasmKernels();
   if (backend === 'tensorflow') mendNodeKernels();
   const fix = name === 'cpu' ? 'Reinstall @tensorflow/tfjs.' : 'Choose another backend, for example --backend wasm.';
   let computes = false;

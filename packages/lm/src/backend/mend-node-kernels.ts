@@ -1,5 +1,5 @@
+import type { KernelCall } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import type { KernelCall } from './wasm-heap.js';
 
 /** The parts of @tensorflow/tfjs-node 4.22 that tfjs kernels of our own need. */
 export interface NodeBackend {

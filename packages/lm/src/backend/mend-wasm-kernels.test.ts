@@ -1,6 +1,11 @@
+import type { WasmBackend } from '@rarefy/lm-wasm';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
-import { tokenLogProbabilities } from '../layers/token-log-probabilities.js';
+import { attention } from '../layers/attention.js';
+import { activation, layerNorm } from '../layers/basic-layers.js';
+import { rotate } from '../layers/rotary.js';
+import { tokenLogProbabilities, tokenStatistics } from '../layers/token-log-probabilities.js';
 import { activate } from './choose-backend.js';
 
 /** Runs the same program on wasm and on the cpu backend, which has every tfjs kernel. */
@@ -39,6 +44,10 @@ test.each([
   [[2, 30, 900], [2, 30, 20], true, false],
   [[20, 30], [900, 30], false, true],
   [[1, 1, 30, 900], [1, 1, 20, 30], true, true],
+  [[2, 1, 3, 4], [1, 2, 4, 5], false, false],
+  [[1, 1, 30, 40], [3, 40, 20], false, false],
+  [[1, 3, 0], [1, 0, 2], false, false],
+  [[2, 0, 3], [2, 3, 2], false, false],
 ])('matMul of %j and %j, transposed %s and %s', async (a, b, transposeA, transposeB) => {
   const [wasm, cpu] = await onBoth(() => tf.matMul(values(a, 1), values(b, 2), transposeA, transposeB));
   expectClose(wasm, cpu, 1e-4);
@@ -65,14 +74,89 @@ test('oneHot in float32, and the gradient of gather', async () => {
   expectClose(wasm, cpu, 1e-5);
 });
 
-test('views of operands do not free memory of the whole tensor', async () => {
+test('products while the heap grows, so that views of it become invalid', async () => {
   await activate('wasm');
-  const a = values([3, 70, 40], 1);
-  const expected = [...a.dataSync()];
-  for (let round = 0; round < 50; round++)
-    tf.tidy(() => tf.matMul(a, values([3, 50, 40], round), false, true).dataSync());
-  expect([...a.dataSync()]).toEqual(expected);
-  a.dispose();
+  const [a, b] = [values([90, 300], 1), values([70, 300], 2)];
+  const expected = tf.tidy(() => [...tf.matMul(a, b, false, true).dataSync()]);
+  const heap = () => (tf.backend() as unknown as WasmBackend).wasm.HEAPU8.buffer;
+  const before = heap();
+  const large: tf.Tensor[] = [];
+  while (heap() === before) large.push(tf.zeros([2 ** 22]));
+  expect(tf.tidy(() => [...tf.matMul(a, b, false, true).dataSync()])).toEqual(expected);
+  tf.dispose([a, b, large]);
+});
+
+test('the gradients of layers and log-probabilities with fused kernels are those of tfjs ops', async () => {
+  const ids = [3, 0, 96, 5, 5, 41];
+  const [wasm, cpu] = await onBoth(() => {
+    const gradients = tf.grads((x, weight, bias, head) => {
+      const hidden = activation('gelu_new')(layerNorm(x!, weight!, bias!, 1e-5));
+      const { logProbabilities, entropies } = tokenStatistics(
+        tf.matMul(hidden, head!) as tf.Tensor2D,
+        tf.tensor1d(ids, 'int32'),
+        0.8,
+      );
+      return tf.add(tf.sum(tf.mul(logProbabilities, values([6], 8))), tf.mul(tf.sum(entropies), 0.1));
+    })([values([6, 50], 1), values([50], 2), values([50], 3), values([50, 97], 4)]);
+    return tf.concat(gradients.map((gradient) => tf.reshape(gradient, [-1])));
+  });
+  expectClose(wasm, cpu, 3e-5);
+});
+
+test('the gradients of attention with rotated heads are those of tfjs ops', async () => {
+  const [batch, heads, length, headSize] = [2, 4, 7, 10];
+  const [wasm, cpu] = await onBoth(() => {
+    const bias = tf.mul(tf.cast(tf.greater(values([batch, 1, length, length], 9), 0.5), 'float32'), -1e9) as tf.Tensor;
+    const angles = values([batch, 1, length, 4], 8);
+    const gradients = tf.grads((query, key, value) => {
+      const rotated = [query!, key!].map((x) => rotate(x, tf.cos(angles), tf.sin(angles)));
+      const mixed = attention(rotated[0]!, rotated[1]!, value!, bias, 0.4);
+      return tf.sum(tf.mul(mixed, values([batch, length, heads * headSize], 7)));
+    })([
+      values([batch, heads, length, headSize], 1),
+      values([batch, heads / 2, length, headSize], 2),
+      values([batch, heads / 2, length, headSize], 3),
+    ]);
+    return tf.concat(gradients.map((gradient) => tf.reshape(gradient, [-1])));
+  });
+  expectClose(wasm, cpu, 2e-5);
+});
+
+test('fused kernels belong to the wasm backend and to float32', async () => {
+  await activate('wasm');
+  const before = tf.memory().numTensors;
+  const [numbers, integers] = [tf.ones([3]), tf.ones([3], 'int32')];
+  const found = runFused('SumOfSquares', { x: numbers }, {});
+  expect(found![0]!.dataSync()[0]).toBe(3);
+  expect(runFused('SumOfSquares', { x: integers }, {})).toBeUndefined();
+  tf.dispose([numbers, integers, found!]);
+  expect(tf.memory().numTensors).toBe(before);
+  await activate('cpu');
+  expect(tf.tidy(() => runFused('SumOfSquares', { x: tf.ones([3]) }, {}))).toBeUndefined();
+});
+
+test.each([
+  [[6, 5], 2, 0],
+  [[5, 6], [1, 2, 3], 1],
+  [[2, 4, 3], 2, -2],
+] as [number[], number | number[], number][])('a split of %j into %j along axis %j', async (shape, parts, axis) => {
+  const split = (index: number) => () => tf.split(values(shape, 3), parts, axis)[index]!;
+  for (const index of [0, 1]) {
+    const [wasm, cpu] = await onBoth(split(index));
+    expect(wasm).toEqual(cpu);
+  }
+});
+
+test('rows of a table, and ids that are out of range', async () => {
+  for (const table of [() => values([5, 3], 1), () => tf.reshape(tf.range(0, 20, 1, 'int32'), [5, 2, 2])]) {
+    const ids = [4, 0, 0, 2];
+    const [wasm, cpu] = await onBoth(() => tf.gather(table(), tf.tensor2d(ids, [2, 2], 'int32')));
+    expect(wasm).toEqual(cpu);
+  }
+  const [wasm, cpu] = await onBoth(() => tf.gather(values([5, 3], 1), tf.tensor1d([2, 1], 'int32'), 1));
+  expect(wasm).toEqual(cpu);
+  await activate('wasm');
+  expect(() => tf.tidy(() => tf.gather(values([5, 3], 1), tf.tensor1d([5], 'int32')))).toThrow('not in [0, 4]');
 });
 
 test.each([

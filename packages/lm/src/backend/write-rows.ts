@@ -1,6 +1,6 @@
+import type { WasmBackend } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import type { NodeBackend } from './mend-node-kernels.js';
-import type { WasmBackend } from './wasm-heap.js';
 
 /** Overwrites rows of a float32 matrix in place. Tensors that share its memory change with it. */
 type WriteRows = (matrix: tf.Tensor, rows: tf.Tensor1D, values: tf.Tensor) => void;

@@ -1,3 +1,4 @@
+import { isFused, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { add, matMul, mul, reshape, softmax, split } from './kernels.js';
 
@@ -49,10 +50,27 @@ function attentionOfQueries(
   const [, keyValueHeads, columns] = key.shape as [number, number, number, number];
   const folded = [batch, keyValueHeads, (heads / keyValueHeads) * length];
   const scores = tf.matMul(tf.reshape(query, [...folded, headSize]), key, false, true);
-  const scaled = tf.mul(tf.reshape(scores, [batch, heads, length, columns]), scale);
-  const shares = tf.reshape(tf.softmax(bias ? tf.add(scaled, bias) : scaled), [...folded, columns]);
+  const unfolded = tf.reshape(scores, [batch, heads, length, columns]);
+  const shares = tf.reshape(attentionShares(unfolded, bias, scale), [...folded, columns]);
   const mixed = tf.reshape(tf.matMul(shares, value), [batch, heads, length, headSize]);
   return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, length, heads * headSize]);
+}
+
+/** softmax(scores · scale + bias): scores [batch, heads, T, S], bias [batch, 1, T, S] or none. No gradient reaches the bias. */
+function attentionShares(scores: tf.Tensor, bias: tf.Tensor | undefined, scale: number): tf.Tensor {
+  const [batch, , ...sizes] = scores.shape;
+  const isWhole = bias?.shape.join() === [batch, 1, ...sizes].join();
+  if (!bias || !isWhole || !isFused({ scores, bias })) {
+    const scaled = tf.mul(scores, scale);
+    return tf.softmax(bias ? tf.add(scaled, bias) : scaled);
+  }
+  return tf.customGrad((input, save) => {
+    const shares = runFused('AttentionShares', { scores: input as tf.Tensor, bias }, { scale })![0]!;
+    (save as tf.GradSaveFunc)([shares]);
+    const gradFunc = (dy: tf.Tensor, [shares]: tf.Tensor[]) =>
+      runFused('AttentionSharesGradient', { dy, shares: shares! }, { scale })![0]!;
+    return { value: shares, gradFunc };
+  })(scores);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { InputError } from '@rarefy/core';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { add, matMul, mul, rowMean, rsqrt, sigmoid, square, sub } from './kernels.js';
 
@@ -61,6 +62,15 @@ export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.T
   return tf.customGrad((...inputs) => {
     const save = inputs.at(-1) as tf.GradSaveFunc;
     const [x, weight] = inputs.slice(0, -1) as [tf.Tensor, tf.Tensor?];
+    const fused = runFused('RmsNorm', { x, weight }, { epsilon });
+    if (fused) {
+      save([x, fused[1]!, ...(weight ? [weight] : [])]);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [x, inverses, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
+        return runFused('RmsNormGradient', { dy, x, inverses, weight }, {})!;
+      };
+      return { value: fused[0]!, gradFunc };
+    }
     const inverse = rsqrt(add(rowMean(square(x)), epsilon));
     const normed = mul(x, inverse);
     save(weight ? [normed, inverse, weight] : [normed, inverse]);
@@ -77,6 +87,16 @@ export function rmsNorm(x: tf.Tensor, epsilon: number, weight?: tf.Tensor): tf.T
 /** (x - mean) / standard deviation over the last axis, times `weight`, plus `bias` (Ba et al. 2016). One differentiable op. */
 export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): tf.Tensor {
   return tf.customGrad((x, weight, bias, save) => {
+    const given = { x: x as tf.Tensor, weight: weight as tf.Tensor, bias: bias as tf.Tensor };
+    const fused = runFused('LayerNorm', given, { epsilon });
+    if (fused) {
+      (save as tf.GradSaveFunc)([given.x, fused[1]!, given.weight]);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [x, statistics, weight] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+        return runFused('LayerNormGradient', { dy, x, statistics, weight }, {})!;
+      };
+      return { value: fused[0]!, gradFunc };
+    }
     const centered = sub(x as tf.Tensor, rowMean(x as tf.Tensor));
     const inverse = rsqrt(add(rowMean(square(centered)), epsilon));
     const normed = mul(centered, inverse);
@@ -119,6 +139,12 @@ function sigmoidGated(x: tf.Tensor, a: number, b: number): tf.Tensor {
     cubic === 0 ? (a === 1 ? x : mul(x, a)) : mul(x, add(mul(square(x), cubic), a));
   return tf.customGrad((x, save) => {
     const input = x as tf.Tensor;
+    const fused = runFused('Gate', { x: input }, { a, b });
+    if (fused) {
+      (save as tf.GradSaveFunc)([input]);
+      const gradFunc = (dy: tf.Tensor, [x]: tf.Tensor[]) => runFused('GateGradient', { dy, x: x! }, { a, b })![0]!;
+      return { value: fused[0]!, gradFunc };
+    }
     const gate = sigmoid(argument(input, b));
     (save as tf.GradSaveFunc)([input, gate]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {

@@ -1,3 +1,4 @@
+import { isFused, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { add, mul, sub } from './kernels.js';
 
@@ -63,6 +64,19 @@ function filledTable({ frequencies, factor }: RotaryAngles, positions: number) {
  * rotated size stay. Pass `-sin` to rotate in the opposite direction, as nanochat does.
  */
 export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
+  const isWhole = cos.shape[0] === x.shape[0] && cos.shape[1] === 1 && cos.shape[2] === x.shape[2];
+  if (!isWhole || !isFused({ x, cos, sin })) return plainRotate(x, cos, sin);
+  return tf.customGrad((x, save) => {
+    (save as tf.GradSaveFunc)([cos, sin]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [cos, sin] = saved as [tf.Tensor, tf.Tensor];
+      return runFused('Rotate', { x: dy, cos, sin }, { sign: -1 })![0]!;
+    };
+    return { value: runFused('Rotate', { x: x as tf.Tensor, cos, sin }, { sign: 1 })![0]!, gradFunc };
+  })(x);
+}
+
+function plainRotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   const half = cos.shape[3]!;
   const rest = x.shape[3]! - 2 * half;
   const parts = rest === 0 ? tf.split(x, 2, 3) : tf.split(x, [half, half, rest], 3);

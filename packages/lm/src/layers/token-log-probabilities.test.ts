@@ -11,9 +11,12 @@ const values = Float32Array.from({ length: rows * vocabulary }, (_, index) => 12
 const tokens = Int32Array.from({ length: rows }, (_, row) => Math.floor(vocabulary * random.fork(1).uniform(row)));
 const weights = Float32Array.from({ length: rows }, (_, row) => random.fork(2).uniform(row) - 0.5);
 
-/** softmax(logits / temperature) of one row, in float64. */
-function softmax(row: number, temperature: number): number[] {
-  const scores = Array.from(values.subarray(row * vocabulary, (row + 1) * vocabulary), (value) => value / temperature);
+/** softmax(logits / temperature) of one row, in float64, with `shift` added to the logit of one token. */
+function softmax(row: number, temperature: number, token = 0, shift = 0): number[] {
+  const scores = Array.from(
+    values.subarray(row * vocabulary, (row + 1) * vocabulary),
+    (value, id) => (value + (id === token ? shift : 0)) / temperature,
+  );
   const top = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - top));
   const total = powers.reduce((sum, power) => sum + power, 0);
@@ -21,27 +24,33 @@ function softmax(row: number, temperature: number): number[] {
 }
 
 describeOnBackends('token log-probabilities', () => {
-  test.each([1, 0.7, 2])('equal float64 log-softmax and its gradient at temperature %d', async (temperature) => {
-    const before = tf.memory().numTensors;
-    const logits = tf.tensor2d(values, [rows, vocabulary]);
-    const ids = tf.tensor1d(tokens, 'int32');
-    const forward = tokenLogProbabilities(logits, ids, temperature);
-    const { value, grad } = tf.valueAndGrad((x: tf.Tensor2D) =>
-      tf.sum(tf.mul(tokenLogProbabilities(tf.mul(x, 1), ids, temperature), weights)),
-    )(logits);
-    const found = await forward.data();
-    const gradient = await grad.data();
-    for (let row = 0; row < rows; row++) {
-      const probabilities = softmax(row, temperature);
-      expect(found[row]).toBeCloseTo(Math.log(probabilities[tokens[row]!]!), 5);
-      probabilities.forEach((probability, id) => {
-        const expected = (weights[row]! * ((id === tokens[row] ? 1 : 0) - probability)) / temperature;
-        expect(Math.abs(gradient[row * vocabulary + id]! - expected)).toBeLessThan(1e-6);
-      });
-    }
-    tf.dispose([logits, ids, forward, value, grad]);
-    expect(tf.memory().numTensors).toBe(before);
-  });
+  test.each([1, 0.7, 2])(
+    'equal float64 log-softmax, its gradient and its finite differences at temperature %d',
+    async (temperature) => {
+      const before = tf.memory().numTensors;
+      const logits = tf.tensor2d(values, [rows, vocabulary]);
+      const ids = tf.tensor1d(tokens, 'int32');
+      const forward = tokenLogProbabilities(logits, ids, temperature);
+      const { value, grad } = tf.valueAndGrad((x: tf.Tensor2D) =>
+        tf.sum(tf.mul(tokenLogProbabilities(tf.mul(x, 1), ids, temperature), weights)),
+      )(logits);
+      const found = await forward.data();
+      const gradient = await grad.data();
+      for (let row = 0; row < rows; row++) {
+        const probabilities = softmax(row, temperature);
+        expect(found[row]).toBeCloseTo(Math.log(probabilities[tokens[row]!]!), 5);
+        probabilities.forEach((probability, id) => {
+          const expected = (weights[row]! * ((id === tokens[row] ? 1 : 0) - probability)) / temperature;
+          expect(Math.abs(gradient[row * vocabulary + id]! - expected)).toBeLessThan(1e-6);
+          const moved = (shift: number) => Math.log(softmax(row, temperature, id, shift)[tokens[row]!]!);
+          const slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+          expect(Math.abs(gradient[row * vocabulary + id]! - weights[row]! * slope)).toBeLessThan(1e-6);
+        });
+      }
+      tf.dispose([logits, ids, forward, value, grad]);
+      expect(tf.memory().numTensors).toBe(before);
+    },
+  );
 
   test('do not keep a second copy of the logits for the backward pass', () => {
     const logits = tf.zeros<tf.Rank.R2>([20, 500]);

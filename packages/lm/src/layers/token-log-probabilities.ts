@@ -1,4 +1,5 @@
 import { InvalidArgumentError, ShapeError } from '@rarefy/core';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Log-probability of one token, and entropy of all, per row: [n] each. */
@@ -67,6 +68,8 @@ interface RowSums {
 }
 
 function rowSums(logits: tf.Tensor2D, temperature: number, withEntropies: boolean): RowSums {
+  const fused = runFused('LogitStatistics', { logits }, { temperature });
+  if (fused) return { normalizers: fused[0] as tf.Tensor2D, entropies: fused[1] as tf.Tensor1D };
   const scores = scaled(logits, temperature);
   const top = tf.max(scores, 1, true);
   const below = tf.sub(scores, top);
@@ -86,19 +89,25 @@ function withLogProbabilityGradient(
   temperature: number,
   save: tf.GradSaveFunc,
 ) {
-  const indices = tf.stack([tf.range(0, logits.shape[0], 1, 'int32'), ids], 1); // [n, 2]
-  const own = scaled(tf.gatherND(logits, indices), temperature);
+  const own = scaled(tf.gatherND(logits, ownIndices(ids)), temperature);
   const value = tf.sub<tf.Tensor1D>(own, tf.squeeze(normalizers, [1]));
-  save([logits, indices, normalizers, value]);
+  save([logits, ids, normalizers, value]);
   const gradFunc = (dy: tf.Tensor1D, saved: tf.Tensor[]) =>
     tf.tidy(() => {
-      const [logits, indices, normalizers, value] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
+      const [logits, ids, normalizers, value] = saved as [tf.Tensor2D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D];
+      const fused = runFused('LogProbabilityGradient', { dy, logits, ids, normalizers }, { temperature });
+      if (fused) return fused[0] as tf.Tensor2D;
       const slope = scaled(dy, temperature); // [n]
       const softmax = tf.exp(tf.sub(scaled(logits, temperature), normalizers));
       const others = tf.mul(softmax, tf.expandDims(tf.neg(slope), 1));
-      return tf.tensorScatterUpdate(others, indices, tf.mul(slope, tf.sub(1, tf.exp(value))));
+      return tf.tensorScatterUpdate(others, ownIndices(ids), tf.mul(slope, tf.sub(1, tf.exp(value))));
     });
   return { value, gradFunc };
+}
+
+/** Where the logit of each row's own token lies: [n, 2]. */
+function ownIndices(ids: tf.Tensor1D): tf.Tensor2D {
+  return tf.stack([tf.range(0, ids.shape[0], 1, 'int32'), ids], 1) as tf.Tensor2D;
 }
 
 function scaled<T extends tf.Tensor>(tensor: T, temperature: number): T {

@@ -1,4 +1,5 @@
 import { counterRandom, InvalidArgumentError, StateMismatchError, TrainingError } from '@rarefy/core';
+import { activate } from '@rarefy/lm';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { describeOnBackends } from '../../../../tests/support/backends.js';
@@ -204,6 +205,24 @@ describeOnBackends('adamW', () => {
     optimizer.dispose();
     tf.dispose(parameters);
   });
+});
+
+test('the fused kernel of wasm rounds as the plain path does, bit for bit', async () => {
+  const settings = { learningRate: 0.01, weightDecay: 0.1 };
+  const results: number[][] = [];
+  for (const backend of ['wasm', 'cpu'] as const) {
+    await activate(backend);
+    const { parameters, gradients, values } = problem();
+    const optimizer = adamW(parameters, settings);
+    const copy = tf.clone(parameters.weight!); // shares the memory of the variable
+    const before = [...copy.dataSync()];
+    run(optimizer, gradients, 0, 5);
+    expect([...copy.dataSync()]).toEqual(before);
+    results.push([...values(), ...Object.values(optimizer.state().tensors).flatMap((tensor) => [...tensor])]);
+    tf.dispose([copy, parameters]);
+    optimizer.dispose();
+  }
+  expect(results[0]).toEqual(results[1]);
 });
 
 test('invalid gradients, states and options are refused by name', async () => {

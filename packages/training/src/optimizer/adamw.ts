@@ -7,6 +7,7 @@ import {
   shown,
   TrainingError,
 } from '@rarefy/core';
+import { type AdamWFactors, runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { gradientNorm } from './gradients.js';
 
@@ -126,17 +127,19 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
       const correction1 = 1 - beta1 ** taken;
       const correction2 = Math.sqrt(1 - beta2 ** taken);
       // The same numbers as in PyTorch but for rounding; constants are combined, because each operation is a pass over the weights.
-      const stepSize = (rate * correction2) / correction1;
+      const factors = {
+        ...{ beta1, gain: scale * (1 - beta1), beta2, squareGain: scale ** 2 * (1 - beta2) },
+        ...{ epsilon: epsilon * correction2, stepSize: (rate * correction2) / correction1 },
+      };
       slots.forEach(({ parameter, average, averageSquare }, index) => {
+        const decay = parameter.rank < 2 ? 1 : 1 - rate * weightDecay;
+        const given = { parameter, gradient: ordered[index]!, average, averageSquare };
         tf.tidy(() => {
-          const gradient = ordered[index]!;
-          average.assign(tf.add(tf.mul(average, beta1), tf.mul(gradient, scale * (1 - beta1))));
-          const square = tf.mul(tf.square(gradient), scale ** 2 * (1 - beta2));
-          averageSquare.assign(tf.add(tf.mul(averageSquare, beta2), square));
-          const denominator = tf.add(tf.sqrt(averageSquare), epsilon * correction2);
-          const decay = parameter.rank < 2 ? 0 : rate * weightDecay;
-          const decayed = decay === 0 ? parameter : tf.mul(parameter, 1 - decay);
-          parameter.assign(tf.sub(decayed, tf.mul(tf.div(average, denominator), stepSize)));
+          const [next, nextAverage, nextSquare] =
+            runFused('AdamW', given, { ...factors, decay }) ?? plainStep(given, { ...factors, decay });
+          parameter.assign(next!);
+          average.assign(nextAverage!);
+          averageSquare.assign(nextSquare!);
         });
       });
       return norm;
@@ -170,6 +173,22 @@ export function adamW(parameters: Readonly<Record<string, tf.Variable>>, options
       for (const { average, averageSquare } of slots) tf.dispose([average, averageSquare]);
     },
   };
+}
+
+/** The next parameter and moments. */
+function plainStep(
+  {
+    parameter,
+    gradient,
+    average,
+    averageSquare,
+  }: Record<'parameter' | 'gradient' | 'average' | 'averageSquare', tf.Tensor>,
+  { beta1, gain, beta2, squareGain, decay, epsilon, stepSize }: AdamWFactors,
+): tf.Tensor[] {
+  const nextAverage = tf.add(tf.mul(average, beta1), tf.mul(gradient, gain));
+  const nextSquare = tf.add(tf.mul(averageSquare, beta2), tf.mul(tf.square(gradient), squareGain));
+  const change = tf.mul(tf.div(nextAverage, tf.add(tf.sqrt(nextSquare), epsilon)), stepSize);
+  return [tf.sub(decay === 1 ? parameter : tf.mul(parameter, decay), change), nextAverage, nextSquare];
 }
 
 function zeroMoment(parameter: tf.Variable): tf.Variable {

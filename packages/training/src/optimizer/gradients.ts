@@ -1,4 +1,5 @@
 import { TrainingError } from '@rarefy/core';
+import { runFused } from '@rarefy/lm-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Gradients by the names of their variables, as `tf.variableGrads` returns them. The caller disposes them. */
@@ -42,7 +43,11 @@ export async function accumulateGradients(
 
 /** Square root of the sum of squares over all gradients, with one read from the device. */
 export function gradientNorm(gradients: readonly tf.Tensor[]): number {
-  const squares = tf.tidy(() => tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient)))));
+  const squares = tf.tidy(() =>
+    tf.stack(
+      gradients.map((gradient) => runFused('SumOfSquares', { x: gradient }, {})?.[0] ?? tf.sum(tf.square(gradient))),
+    ),
+  );
   const sum = squares.dataSync<'float32'>().reduce((total, square) => total + square, 0);
   squares.dispose();
   return Math.sqrt(sum);

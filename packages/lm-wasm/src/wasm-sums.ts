@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type KernelCall, sizeOf, type WasmBackend } from './wasm-heap.js';
+import { simdKernels } from './simd-kernels.js';
+import { addressOf, type KernelCall, sizeOf, type WasmBackend } from './wasm-heap.js';
 
 /**
  * Sum or mean over adjacent axes, added up in float64. tfjs adds one number after the other in float32: the sum of 97 million
@@ -25,10 +26,18 @@ export function sumInFloat64(
   const width = sizeOf(x.shape.slice(end));
   const kept = keepDims ? reduced.map(() => 1) : [];
   const out = wasm.makeOutput([...x.shape.slice(0, first), ...kept, ...x.shape.slice(end)], 'float32');
+  const divisor = mean ? count : 1;
+  const kernels = simdKernels(wasm);
+  if (kernels) {
+    const [from, to, blocks] = [addressOf(wasm, x), addressOf(wasm, out), sizeOf(out.shape) / width];
+    if (width === 1) kernels.rowSums(from, blocks, count, divisor, to);
+    else kernels.columnSums(from, blocks, count, width, divisor, to);
+    return out;
+  }
   const values = wasm.typedArrayFromHeap(x) as Float32Array;
   const sums = wasm.typedArrayFromHeap(out) as Float32Array;
-  if (width === 1) sumRows(values, sums, count, mean ? count : 1);
-  else sumColumns(values, sums, count, width, mean ? count : 1);
+  if (width === 1) sumRows(values, sums, count, divisor);
+  else sumColumns(values, sums, count, width, divisor);
   return out;
 }
 

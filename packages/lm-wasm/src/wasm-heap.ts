@@ -2,12 +2,19 @@ import * as tf from '@tensorflow/tfjs-core';
 
 /** The parts of @tensorflow/tfjs-backend-wasm 4.22 that tfjs kernels of our own need. */
 export interface WasmBackend {
-  readonly wasm: { readonly HEAPU8: Uint8Array; readonly tfjs: { disposeData(id: number): void } };
-  readonly dataIdMap: { get(dataId: object): { id: number; memoryOffset: number }; delete(dataId: object): void };
+  readonly wasm: {
+    readonly HEAPU8: Uint8Array;
+    /** Exports of the module, among them its memory. */
+    readonly asm?: { readonly memory?: unknown };
+    /** The shared memory of the module with threads. */
+    readonly wasmMemory?: unknown;
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+  };
+  readonly dataIdMap: { get(dataId: object): { memoryOffset: number } };
   makeOutput(shape: number[], dtype: tf.DataType, memoryOffset?: number): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
   incRef(dataId: object): void;
-  disposeData(dataId: object): boolean;
 }
 
 /** What tfjs hands to a kernel. */
@@ -33,6 +40,11 @@ export function replaceKernel(
     ...(setupFunc ? { setupFunc } : {}),
     ...(disposeFunc ? { disposeFunc } : {}),
   });
+}
+
+/** Address of the first number of a tensor. It stays when the heap grows, while views of the heap become invalid. */
+export function addressOf(wasm: WasmBackend, { dataId }: tf.TensorInfo): number {
+  return wasm.dataIdMap.get(dataId).memoryOffset;
 }
 
 export function sizeOf(shape: readonly number[]): number {
