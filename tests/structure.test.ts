@@ -27,6 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   density: ['core', 'neighbors'],
   samplers: ['core', 'density'],
   diversity: ['core'],
+  experiment: ['core', 'density'],
   grpo: ['core', 'io', 'data', 'tokenizers', 'lm', 'training', 'samplers', 'diversity'],
   viz: ['core', 'neighbors', 'density'],
 };

@@ -1,0 +1,51 @@
+/**
+ * Experiments that compare ways of training: the arms, and the statistics of their runs. Pure functions.
+ *
+ * The run is the unit everywhere: arms are assigned to runs, so a measure enters as one value per run. Prompts and answers within
+ * a run are not independent of each other; treating them as units finds effects that are differences between seeds.
+ *
+ * - **Is there a difference?** {@link permutationTest}; {@link signFlipTest} if runs are paired and {@link pairingCorrelation}
+ *   shows that pairs help; {@link holm} for several measures.
+ * - **How large is it?** {@link effectSize}, {@link stratifiedBootstrap}.
+ * - **What could have been found?** {@link minimumDetectableEffect}, {@link runsNeeded}.
+ * - **What to buy more of?** {@link varianceComponents}, {@link runMeanVariance}.
+ * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
+ *   draws and to the loss.
+ */
+export {
+  type Arm,
+  type ArmSampler,
+  type ArmTreatment,
+  checkArms,
+  type DensityWeights,
+} from './arms/arm.js';
+export { armSets } from './arms/arm-sets.js';
+export { type ArmWeights, type ArmWeightsOptions, armWeights } from './arms/arm-weights.js';
+export {
+  type Bootstrap,
+  type BootstrapOptions,
+  stratifiedBootstrap,
+} from './statistics/bootstrap.js';
+export { type EffectSize, type EffectSizeOptions, effectSize, type Interval } from './statistics/effect-size.js';
+export { holm } from './statistics/holm.js';
+export {
+  type Alternative,
+  pairingCorrelation,
+  permutationTest,
+  type ResamplingTest,
+  type ResamplingTestOptions,
+  signFlipTest,
+} from './statistics/permutation.js';
+export {
+  type DetectableOptions,
+  minimumDetectableEffect,
+  type PowerOptions,
+  type RunsOptions,
+  runsNeeded,
+} from './statistics/power.js';
+export {
+  runMeanVariance,
+  type VarianceComponent,
+  type VarianceComponents,
+  varianceComponents,
+} from './statistics/variance-components.js';
