@@ -1,4 +1,13 @@
-import { checkInteger, checkOptions, InputError, InvalidArgumentError, shown, TrainingError, warn } from '@rarefy/core';
+import {
+  checkInteger,
+  checkOptions,
+  InputError,
+  InvalidArgumentError,
+  shown,
+  TrainingError,
+  timeSlices,
+  warn,
+} from '@rarefy/core';
 import { words } from '@rarefy/diversity';
 import { checkRewardModel, checkTokenizer, padRight, type RewardModel } from '@rarefy/lm';
 import { type ChatFormat, chatFormat, checkChatFormat, type Tokenizer } from '@rarefy/tokenizers';
@@ -97,7 +106,9 @@ export function rewardModelReward(
     }
     const rewards = new Array<number | null>(rows.length).fill(null);
     const scored = [...rows.keys()].filter((row) => tooLong === 'cut' || !rows[row]!.isCut);
+    const slices = timeSlices(undefined);
     for (let start = 0; start < scored.length; start += batchSize) {
+      if (slices.due()) await slices.pause(); // lets an abort arrive: tfjs-node waits for nothing
       signal?.throwIfAborted();
       const part = scored.slice(start, start + batchSize);
       const scores = tf.tidy(() => {

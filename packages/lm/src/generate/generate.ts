@@ -9,6 +9,7 @@ import {
   described,
   InvalidArgumentError,
   shown,
+  timeSlices,
 } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CausalLanguageModel } from '../families/causal-language-model.js';
@@ -86,7 +87,9 @@ export async function generate(
       : wholeSteps(model, prompts, samplesPerPrompt);
   try {
     let open = streams.map((_, row) => row);
+    const slices = timeSlices(undefined);
     for (let index = 0; index < maxNewTokens && open.length > 0; index++) {
+      if (slices.due()) await slices.pause(); // lets an abort arrive: tfjs-node waits for nothing
       signal?.throwIfAborted();
       const { logits, rowOf } = steps.next(open, tokens);
       const values = (await logits.data()) as Float32Array;

@@ -125,3 +125,12 @@ test('evaluations that return no numbers, and evalSteps without evaluate, are re
     expect((await train(options)).failed).toBeInstanceOf(InvalidArgumentError);
   }
 });
+
+test('hears an abort that a timer brings between two steps', async () => {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Error('stopped by the timer')), 50);
+  const { failed, log } = await train({ steps: 1000, evalSteps: 1000, signal: controller.signal });
+  clearTimeout(timer);
+  expect(failed).toEqual(new Error('stopped by the timer'));
+  expect(log.length).toBeLessThan(1000);
+});

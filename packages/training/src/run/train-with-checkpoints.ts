@@ -11,6 +11,7 @@ import {
   shown,
   startProgress,
   TrainingError,
+  timeSlices,
 } from '@rarefy/core';
 import {
   assignFile,
@@ -279,6 +280,7 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
     await options.onStart?.(logged);
     loggers = typeof options.loggers === 'function' ? checkLoggers(options.loggers(logged)) : (options.loggers ?? []);
     const progress = startProgress(name, steps, onEvent);
+    const slices = timeSlices(undefined);
     let saved = { done, isLogged: !unlogged };
     let isUpdated = false; // by the step that is running
     try {
@@ -288,6 +290,7 @@ export async function trainWithCheckpoints(task: TrainingTask, options: Training
         saved = { done, isLogged: true };
       }
       while (done < steps && !isEnded) {
+        if (slices.due()) await slices.pause(); // lets an abort arrive: steps on tfjs-node wait for nothing
         signal?.throwIfAborted();
         const started = performance.now();
         const learningRate = options.learningRate * schedule(done + 1, steps);
