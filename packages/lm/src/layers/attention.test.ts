@@ -1,3 +1,4 @@
+import { counterRandom } from '@rarefy/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import { activate } from '../backend/choose-backend.js';
@@ -28,4 +29,55 @@ test('rows so long that scores are computed in blocks give each query the same r
   }
   tf.dispose([query, key, value, bias, all]);
   expect(tf.memory().numTensors).toBe(before);
+});
+
+test('the gradients of attention equal finite differences in float64', () => {
+  const [batch, heads, length, size, scale] = [2, 2, 5, 3, 0.6];
+  const random = counterRandom(8);
+  const numbers = (count: number, stream: number) =>
+    Array.from({ length: count }, (_, index) => Math.fround(2 * random.fork(stream).uniform(index) - 1));
+  const shape = [batch, heads, length, size] as [number, number, number, number];
+  const given = [0, 1, 2].map((stream) => numbers(batch * heads * length * size, stream));
+  const slopes = numbers(given[0]!.length, 3);
+  const biases = Array.from({ length: batch * length * length }, (_, at) =>
+    at % length > Math.floor(at / length) % length ? -1e9 : 0,
+  );
+  const at = (row: number, head: number, token: number, i: number) =>
+    ((row * heads + head) * length + token) * size + i;
+  /** The sum of slopes · attention in float64. */
+  const weighted = ([query, key, value]: readonly (readonly number[])[]) => {
+    let sum = 0;
+    for (let row = 0; row < batch; row++) {
+      for (let head = 0; head < heads; head++) {
+        for (let token = 0; token < length; token++) {
+          const shares = Array.from({ length: token + 1 }, (_, other) => {
+            let score = 0;
+            for (let i = 0; i < size; i++) score += query![at(row, head, token, i)]! * key![at(row, head, other, i)]!;
+            return Math.exp(scale * score);
+          });
+          const total = shares.reduce((all, share) => all + share, 0);
+          for (let i = 0; i < size; i++) {
+            const mixed =
+              shares.reduce((all, share, other) => all + share * value![at(row, head, other, i)]!, 0) / total;
+            sum += slopes[((row * length + token) * heads + head) * size + i]! * mixed;
+          }
+        }
+      }
+    }
+    return sum;
+  };
+  tf.tidy(() => {
+    const bias = tf.tensor4d(biases, [batch, 1, length, length]);
+    const slope = tf.tensor(slopes, [batch, length, heads * size]);
+    const sum = (...[query, key, value]: tf.Tensor[]) =>
+      tf.sum(tf.mul(attention(query as tf.Tensor4D, key as tf.Tensor4D, value as tf.Tensor4D, bias, scale), slope));
+    const gradients = tf.grads(sum)(given.map((values) => tf.tensor4d(values, shape)));
+    gradients.forEach((gradient, input) => {
+      gradient.dataSync().forEach((number, index) => {
+        const moved = (by: number) =>
+          weighted(given.map((row, other) => row.map((v, i) => (other === input && i === index ? v + by : v))));
+        expect(Math.abs(number - (moved(1e-4) - moved(-1e-4)) / 2e-4)).toBeLessThan(1e-5);
+      });
+    });
+  });
 });
