@@ -86,5 +86,5 @@ test('the root entry of embedders uses nothing of Node, so it runs in browsers',
   });
   expect(outputFiles[0]!.text).not.toMatch(/["']node:/);
   const module = await import('@rarefy/embedders');
-  expect(Object.keys(module).sort()).toEqual(['embedderFrom', 'hashEmbedder', 'httpEmbedder']);
+  expect(Object.keys(module).sort()).toEqual(['chatEmbedder', 'embedderFrom', 'hashEmbedder', 'httpEmbedder']);
 });

@@ -128,7 +128,7 @@ describe('weights go from one command to the next', { timeout: 300_000 }, () => 
     });
     expect(await grpo('measured', `--embedder hash ${weighing} --cap 5 --resume`)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('measured is a run with other settings: weighing was '),
+      stderr: expect.stringContaining('measured is a run with other settings: weighing.cap was none and is now 5'),
     });
     expect(await grpo('measured', `--embedder hash ${weighing} --resume`)).toMatchObject({ code: 0 });
     expect(await grpo('measured', '--resume')).toMatchObject({ code: 1 });
