@@ -46,11 +46,11 @@ async function step() {
 const answers = {
   /** CPU milliseconds of one step. */
   step: () => measured(step),
-  /** CPU milliseconds of 128 new tokens of one completion per row. */
-  generate: ({ cache }) =>
+  /** CPU milliseconds of 128 new tokens of one completion per row, whose prompt has `promptTokens`. */
+  generate: ({ cache, promptTokens }) =>
     measured(async () => {
       const prompts = Array.from({ length: rows }, (_, row) =>
-        Int32Array.from(tokens.slice(row * columns, row * columns + promptLength)),
+        Int32Array.from(tokens.slice(row * columns, row * columns + promptTokens)),
       );
       await generate(model, prompts, { maxNewTokens: 128, stopId: -1, seed: 1, cache });
     }),
