@@ -12,7 +12,8 @@ const flatSteps = 20;
 /**
  * CPU time of one GRPO step of gpt2 (4 layers, width 256, 8 rows of 128 tokens, vocabulary 8,192) on one thread: tfjs-node and
  * wasm, in turns with PyTorch, where RAREFY_PYTHON names a Python with torch. Then 128 new tokens after 16 and after 128 with
- * and without a cache, the tensors that 20 steps leave behind, and the peak memory of a step with and without recomputed activations.
+ * and without a cache, the tensors that 20 steps leave behind, and the peak memory of a step with and without recomputed
+ * activations.
  */
 export async function bench() {
   const peer = findPeer('grpo.py', 'torch');
