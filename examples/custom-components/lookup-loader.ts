@@ -7,7 +7,7 @@ export interface LookupLoaderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Looks the prompts of each batch up when it is due, for example in a database: a data set need not fit in memory. */
+/** Looks up the prompts of a batch when the batch is drawn, for example in a database: the data set need not fit in memory. */
 export function lookupLoader<Prompt>(
   lookUp: (positions: Int32Array) => Promise<readonly (Prompt | undefined)[]>,
   { sampler, batchSize, groupSize, signal }: LookupLoaderOptions,

@@ -166,8 +166,8 @@ describe('a run that is stopped', () => {
     const stop = new AbortController();
     const seen: StepMetrics[] = [];
     const events: WorkEvent[] = [];
-    // The first look at the signal after step 3 comes right before step 4, which does not look at it: the abort, which is due at
-    // the next wait, reaches the evaluation after step 4.
+    // The trainer checks the signal right before step 4, and step 4 itself never waits. So a timer that this check starts fires
+    // during the evaluation after step 4.
     stop.signal.throwIfAborted = () => {
       if (stop.signal.aborted) throw stop.signal.reason;
       if (seen.length === 3) setTimeout(() => stop.abort(new Error('enough')));
