@@ -27,8 +27,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   density: ['core', 'neighbors'],
   samplers: ['core', 'density'],
   diversity: ['core'],
-  experiment: ['core', 'density'],
   grpo: ['core', 'io', 'data', 'tokenizers', 'lm', 'training', 'samplers', 'diversity'],
+  experiment: ['core', 'io', 'data', 'density', 'diversity', 'tokenizers', 'lm', 'training', 'samplers', 'grpo'],
   viz: ['core', 'neighbors', 'density'],
 };
 const names = [...Object.keys(mayImport), 'cli'];
