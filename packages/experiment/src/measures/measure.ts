@@ -169,8 +169,11 @@ function stratumOf(name: string, context: Context): Stratum {
   const members = membersOf(context.prompts, name, answers);
   const budget = strata[name];
   if (budget === undefined) throw new InvalidArgumentError(`the budgets have no stratum "${name}"`);
-  const texts = members.map((member) => member.words);
-  const goodTexts = members.filter(({ good }) => good).map((member) => member.words);
+  // Numbers in place of words: several measures look each word up many times.
+  const ids = new Map<string, number>();
+  const idOf = (word: string) => ids.get(word) ?? ids.set(word, ids.size).size - 1;
+  const texts = members.map((member) => member.words.map(idOf));
+  const goodTexts = texts.filter((_, index) => members[index]!.good);
   const cut = atBudget(texts, members.length, budget.words);
   return {
     name,
@@ -237,6 +240,9 @@ const promptMeasures: Readonly<Record<string, (prompt: AnsweredPrompt, stratum: 
   'good-vendi-prompt': ({ answers }, { context: { embeddings } }) => vendiOfPairs(rowsOf(embeddings!, goodOf(answers))),
 };
 
+/** Sets over which self-BLEU and Vendi across prompts are averaged. More would take most of the time of all measures. */
+const setsAcross = 4;
+
 const stratumMeasures: Readonly<Record<string, (stratum: Stratum) => number>> = {
   'distinct-2': ofTexts(({ cut }) => distinctN(cut, 2)),
   'vocabulary-ratio': ofTexts(({ cut }) => vocabularyRatio(cut)),
@@ -253,10 +259,10 @@ const stratumMeasures: Readonly<Record<string, (stratum: Stratum) => number>> = 
     emDashPer1000Words(members.map((member) => beginning(member, cut!.get(member.row)!.length))),
   ),
   'self-bleu-across': ofTexts(({ stratum }) =>
-    meanOf(acrossSets(stratum).map((set) => selfBleu(set.map(({ row }) => stratum.cut!.get(row)!)))),
+    meanOf(acrossSets(stratum, setsAcross).map((set) => selfBleu(set.map(({ row }) => stratum.cut!.get(row)!)))),
   ),
   'vendi-across': (stratum) =>
-    meanOf(acrossSets(stratum).map((set) => embeddingVendiScore(rowsOf(stratum.context.embeddings!, set)))),
+    meanOf(acrossSets(stratum, setsAcross).map((set) => embeddingVendiScore(rowsOf(stratum.context.embeddings!, set)))),
   'embedding-spread': ({ members, context }) => meanPairwiseDistance(rowsOf(context.embeddings!, members)),
   'good-distinct-2': ({ good }) => (good === undefined ? Number.NaN : distinctN(good, 2)),
   'good-vocabulary-ratio': ({ good }) => (good === undefined ? Number.NaN : vocabularyRatio(good)),
@@ -268,8 +274,9 @@ function ofTexts(value: (texts: { readonly cut: Tokens[]; readonly stratum: Stra
 }
 
 /** Sets of one answer to each prompt: first the first answers, then the second ones, and so on. */
-function acrossSets({ prompts, context }: Stratum): GradedAnswer[][] {
-  return Array.from({ length: context.budgets.answers }, (_, index) => prompts.map(({ answers }) => answers[index]!));
+function acrossSets({ prompts, context }: Stratum, most = context.budgets.answers): GradedAnswer[][] {
+  const sets = Math.min(most, context.budgets.answers);
+  return Array.from({ length: sets }, (_, index) => prompts.map(({ answers }) => answers[index]!));
 }
 
 function goodOf(answers: readonly GradedAnswer[]): GradedAnswer[] {
@@ -289,15 +296,17 @@ function rowsOf({ data, cols }: Matrix, answers: readonly GradedAnswer[]): Matri
 
 /** Mean Vendi score over all pairs of rows, in [1, 2]. NaN for fewer than two rows. */
 function vendiOfPairs({ data, rows, cols }: Matrix): number {
-  const row = (index: number) => data.subarray(index * cols, (index + 1) * cols);
-  const product = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, column) => sum + value * b[column]!, 0);
-  const lengths = Array.from({ length: rows }, (_, index) => Math.sqrt(product(row(index), row(index))));
+  const product = (a: number, b: number) => {
+    let sum = 0;
+    for (let column = 0; column < cols; column++) sum += data[a * cols + column]! * data[b * cols + column]!;
+    return sum;
+  };
   let sum = 0;
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < i; j++) {
-      // The eigenvalues of half of [[1, c], [c, 1]] are (1 + c) / 2 and (1 - c) / 2.
-      const cosine = Math.max(-1, Math.min(1, product(row(i), row(j)) / lengths[i]! / lengths[j]!));
-      sum += effectiveNumber([1 + cosine, 1 - cosine]);
+      const cosine = product(i, j) / Math.sqrt(product(i, i) * product(j, j));
+      const part = Math.max(-1, Math.min(1, cosine)) / 2; // the eigenvalues of [[1, c], [c, 1]] / 2 are (1 + c) / 2 and (1 - c) / 2
+      sum += effectiveNumber([0.5 + part, 0.5 - part]);
     }
   }
   return (2 * sum) / (rows * (rows - 1));
