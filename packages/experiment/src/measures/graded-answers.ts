@@ -49,7 +49,8 @@ function isGood({ good, reward, garbled, onTopic }: EvaluatedAnswer, startMedian
  * Groups the answers by prompt.
  * @returns in the order of `heldOut`
  * @throws InvalidArgumentError if an answer belongs to no held-out prompt, a held-out prompt has no answer, two have the same id,
- *   or one is in none of the strata.
+ *   one is in none of the strata, or a
+ *   stratum is named `all`.
  */
 export function answeredPrompts(
   evaluation: Evaluation,
@@ -57,10 +58,11 @@ export function answeredPrompts(
   strata: readonly string[],
   startMedianReward: number,
 ): AnsweredPrompt[] {
+  if (strata.includes('all')) throw new InvalidArgumentError('no stratum may be named "all", the mean of the strata');
   const byId = new Map<string, GradedAnswer[]>();
   for (const { id, stratum } of heldOut) {
     if (byId.has(id)) throw new InvalidArgumentError(`two held-out prompts have the id "${id}"`);
-    if (!strata.includes(stratum) || stratum === 'all') {
+    if (!strata.includes(stratum)) {
       const known = strata.map((name) => `"${name}"`).join(', ');
       throw new InvalidArgumentError(`held-out prompt "${id}" is in stratum "${stratum}", but the strata are ${known}`);
     }

@@ -77,14 +77,17 @@ export function measure(evaluation: Evaluation, options: MeasureOptions): Measur
 /**
  * A measure of prompts, or the mean of a measure of answers, for each prompt: for bootstraps and variance components.
  * @returns in order of `heldOut`; NaN where the answers to a prompt do not define it
- * @throws InvalidArgumentError as {@link measure}, if there is no such measure, or if it is a measure of strata, which has no value
- *   per prompt.
+ * @throws InvalidArgumentError as {@link measure}, if there is no such measure, if it is a measure of strata, which has no value per
+ *   prompt, or if it needs `embeddings` and there are none.
  */
 export function perPromptValues(evaluation: Evaluation, name: string, options: MeasureOptions): Float64Array {
   if (measureInfo(name).scope === 'stratum') {
     throw new InvalidArgumentError(`${name} is computed from all answers of a stratum, so it has no value per prompt`);
   }
-  const { prompts, strata } = contextOf(evaluation, options);
+  const { prompts, strata, embeddings } = contextOf(evaluation, options);
+  if (embeddings === undefined && embeddingMeasures.includes(name)) {
+    throw new InvalidArgumentError(`${name} needs \`embeddings\`, one row per answer`);
+  }
   const values = new Map<string, number>();
   for (const stratum of strata) {
     for (const prompt of stratum.prompts) values.set(prompt.id, promptValue(name, prompt, stratum));
