@@ -15,7 +15,7 @@
  *   draws and to the loss.
  */
 export { type AnalyzeInput, analyze } from './analysis/analyze.js';
-export { type ChecksInput, checksOf, type RunTotals } from './analysis/checks.js';
+export { type ChecksInput, checksOf, type RunFacts } from './analysis/checks.js';
 export {
   collapseOf,
   type EffectsInput,

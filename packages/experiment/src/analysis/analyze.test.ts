@@ -5,7 +5,6 @@ import { armWeights } from '../arms/arm-weights.js';
 import type { Departure, Plan } from '../plan/plan.js';
 import type { Evaluation, ExperimentRecord, RunRecord } from '../runs/run-record.js';
 import { analyze } from './analyze.js';
-import { planPower } from './plan-power.js';
 import { reportFiles } from './report-files.js';
 
 const strata = ['head', 'mid', 'tail'];
@@ -49,9 +48,9 @@ function evaluation(step: number, seed: number, repetition: number, answers = 6)
         const text = Array.from({ length: 16 + Math.floor(8 * uniform()) }, (_, word) =>
           isStock ? `stock${word}` : `${uniform() < 0.05 ? '— ' : ''}word${Math.floor(500 * uniform() ** 2)}`,
         ).join(' ');
-        const reward = uniform() + (step > 0 ? 0.3 : 0);
+        const reward = uniform() + (step > 0 ? 0.1 : 0);
         const draws = [uniform(), uniform()] as const;
-        const known = { onTopic: draws[0] < 0.8, garbled: draws[1] < 0.1 };
+        const known = { ...(isStock && { class: 'stock' }), onTopic: draws[0] < 0.8, garbled: draws[1] < 0.1 };
         return {
           id,
           index,

@@ -97,15 +97,12 @@ export function analyze(input: AnalyzeInput): ExperimentReport {
   const perPrompt = promptValues(plan, record, measuring);
   const effects = effectsOf({ plan, runs, collapse, ...(perPrompt && { perPrompt }) });
   const treatment = verifyTreatment(drawsOf(plan, record), record.commonness);
-  const totals = record.runs.map(({ config, costs }) => ({
-    arm: config.arm.name,
-    seed: config.seed,
-    steps: costs.steps,
-    trainedTokens: costs.trainedTokens,
-  }));
+  const facts = record.runs.map(({ config: { arm, seed, streamSeed, digests }, costs: { steps, trainedTokens } }) => {
+    return { arm, seed, streamSeed, digests, steps, trainedTokens };
+  });
   const checks = [
     ...treatment.checks,
-    ...checksOf({ plan, runs, start, effects, collapse, departures, totals }),
+    ...checksOf({ plan, runs, start, effects, collapse, departures, facts }),
     ...(budgets.tooShort.length === 0 ? [] : [tooShortCheck(budgets.tooShort.length)]),
   ];
   const names = [...new Set([plan.primary, 'good', 'on-topic', 'reward'])].filter(

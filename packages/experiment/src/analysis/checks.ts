@@ -1,8 +1,10 @@
-import { type MeasuredValues, measureCatalog } from '../measures/measure-catalog.js';
+import type { Arm } from '../arms/arm.js';
+import type { MeasuredValues } from '../measures/measure-catalog.js';
 import { meanOf } from '../numeric/numbers.js';
 import type { Departure, Plan } from '../plan/plan.js';
+import type { RunConfig } from '../runs/run-record.js';
 import { permutationTest } from '../statistics/permutation.js';
-import { familySizes, type TestPlan } from './effects.js';
+import { familySizes, isLoss, type TestPlan } from './effects.js';
 import type { Check, Collapse, Effect } from './report.js';
 import {
   counted,
@@ -17,10 +19,8 @@ import {
   valuesOfArm,
 } from './run-values.js';
 
-/** What one run trained on. */
-export interface RunTotals {
-  readonly arm: string;
-  readonly seed: number;
+/** What must be equal between runs. */
+export interface RunFacts extends Pick<RunConfig, 'arm' | 'seed' | 'streamSeed' | 'digests'> {
   readonly steps: number;
   readonly trainedTokens: number;
 }
@@ -32,8 +32,8 @@ export interface ChecksInput {
   readonly effects: readonly Effect[];
   readonly collapse: readonly Collapse[];
   readonly departures: readonly Departure[];
-  /** One per run. Default: none, and tokens are checked by departures alone. */
-  readonly totals?: readonly RunTotals[];
+  /** One per run. Default: none, and runs are compared by departures alone. */
+  readonly facts?: readonly RunFacts[];
 }
 
 /** Departures after which arms differ by more than their treatment. */
@@ -68,12 +68,6 @@ export function checksOf(input: ChecksInput): Check[] {
     emDashesCheck(input),
     measuresCheck(input),
   ].filter((check) => check !== undefined);
-}
-
-/** Whether training changed a measure for the worse: down, or up if lower is better. */
-function isLoss({ measure, interval }: Collapse): boolean {
-  const isLowerBetter = measureCatalog.find(({ name }) => name === measure)?.better === 'lower';
-  return isLowerBetter ? interval[0] > 0 : interval[1] < 0;
 }
 
 function collapseCheck({ plan, collapse }: ChecksInput): Check {
@@ -112,24 +106,40 @@ function collapseCheck({ plan, collapse }: ChecksInput): Check {
   return { name, status: 'failed', text: `Training takes nothing away that could be prevented: ${of}; ${others}.` };
 }
 
-function comparabilityCheck({ departures, totals = [] }: ChecksInput): Check {
-  const broken = departures.filter(({ kind }) => incomparable.includes(kind));
+function comparabilityCheck({ departures, facts = [] }: ChecksInput): Check {
   const name = 'comparability';
-  if (broken.length > 0) return { name, status: 'failed', text: broken.map(({ text }) => text).join(' ') };
-  const runs = totals.length === 0 ? 'All runs' : `All ${totals.length} runs`;
-  return {
-    name,
-    status: 'ok',
-    text: `${runs} share their start model, prompts and settings; runs of one seed share their streams.`,
-  };
+  const broken = departures.filter(({ kind }) => incomparable.includes(kind)).map(({ text }) => text);
+  const withoutName = (arm: Arm) => JSON.stringify({ ...arm, name: '' });
+  const mispaired = facts.filter(({ arm, seed, streamSeed }, index) => {
+    const partner = facts.find((other) => other.seed === seed)!;
+    const isRepeated = facts
+      .slice(0, index)
+      .some((other) => withoutName(other.arm) === withoutName(arm) && other.seed === seed);
+    return !isRepeated && streamSeed !== partner.streamSeed;
+  });
+  if (mispaired.length > 0) {
+    const runs = mispaired.map(({ arm, seed }) => `${arm.name} with seed ${seed}`);
+    broken.push(`Wrong pairing: other runs of the same seed have other random streams than ${listed(runs)}.`);
+  }
+  for (const of of ['model', 'prompts', 'heldOut', 'code'] as const) {
+    const digests = new Set(facts.map((run) => run.digests[of]));
+    if (digests.size > 1)
+      broken.push(`Runs have ${digests.size} different digests of ${of === 'heldOut' ? 'held-out prompts' : of}.`);
+  }
+  if (broken.length > 0) return { name, status: 'failed', text: broken.join(' ') };
+  const text =
+    facts.length === 0
+      ? 'No departure says that runs differ by more than their arm.'
+      : `All ${facts.length} runs share the start model, prompts and code, and runs of one seed their random streams.`;
+  return { name, status: 'ok', text };
 }
 
-function tokensCheck({ plan, departures, totals = [] }: ChecksInput): Check | undefined {
+function tokensCheck({ plan, departures, facts = [] }: ChecksInput): Check | undefined {
   const name = 'tokens';
   const fewer = departures.filter(({ kind }) => kind === 'fewer-tokens');
   if (fewer.length > 0) return { name, status: 'failed', text: fewer.map(({ text }) => text).join(' ') };
-  if (totals.length === 0) return undefined;
-  const steps = [...new Set(totals.map((run) => run.steps))].sort((a, b) => a - b);
+  if (facts.length === 0) return undefined;
+  const steps = [...new Set(facts.map((run) => run.steps))].sort((a, b) => a - b);
   if (steps.length > 1) {
     return {
       name,
@@ -138,7 +148,7 @@ function tokensCheck({ plan, departures, totals = [] }: ChecksInput): Check | un
     };
   }
   const means = plan.arms.flatMap(({ name: arm }) => {
-    const tokens = totals.filter((run) => run.arm === arm).map((run) => run.trainedTokens);
+    const tokens = facts.filter((run) => run.arm.name === arm).map((run) => run.trainedTokens);
     return tokens.length === 0 ? [] : [{ arm, mean: meanOf(tokens) }];
   });
   const base = means[0]!.mean;
@@ -208,17 +218,22 @@ function valuesCheck({ plan, runs, start }: ChecksInput): Check {
   const name = 'values';
   const planned = [plan.primary, ...plan.secondary];
   const missing = planned.flatMap((measure) => {
-    const without = runs.filter(({ values }) => values[measure]?.['all'] === undefined).length;
-    return without === 0 && start[measure]?.['all'] !== undefined ? [] : [{ measure, without }];
+    const without = runs.filter(({ values }) => values[measure]?.all === undefined).length;
+    return without === 0 && start[measure]?.all !== undefined ? [] : [{ measure, without }];
   });
-  const texts = missing.map(({ measure, without }) => `${measure} in ${without} of ${runs.length} runs`);
-  const status = missing.some(({ measure, without }) => measure === plan.primary && without > 0) ? 'failed' : 'warning';
   if (missing.length === 0) return { name, status: 'ok', text: 'Every run has a value of every planned measure.' };
-  return {
-    name,
-    status,
-    text: `Values are missing: ${listed(texts)}. Runs that lack a value are not a random part of all.`,
-  };
+  const never = missing.filter(({ without }) => without === runs.length).map(({ measure }) => measure);
+  const sometimes = missing.filter(({ without }) => without < runs.length);
+  const texts = [
+    ...(never.length === 0 ? [] : [`Planned but not measured: ${listed(never)}.`]),
+    ...(sometimes.length === 0
+      ? []
+      : [
+          `Values are missing: ${listed(sometimes.map(({ measure, without }) => `${measure} in ${without} of ${runs.length} runs${start[measure]?.all === undefined ? ' and the start model' : ''}`))}. Runs without a value are not a random part of all.`,
+        ]),
+  ];
+  const isPrimary = missing.some(({ measure, without }) => measure === plan.primary && without > 0);
+  return { name, status: isPrimary ? 'failed' : 'warning', text: texts.join(' ') };
 }
 
 function pairingCheck({ plan, runs, effects }: ChecksInput): Check {
@@ -241,7 +256,7 @@ function pairingCheck({ plan, runs, effects }: ChecksInput): Check {
 }
 
 function garbledCheck({ plan, runs, start }: ChecksInput): Check | undefined {
-  const before = start['garbled']?.['all'];
+  const before = start.garbled?.all;
   if (before === undefined) return undefined;
   const rising = plan.arms.flatMap(({ name: arm }) => {
     const { values } = valuesOfArm(runs, arm, 'garbled', 'all');
@@ -264,7 +279,7 @@ function shifted(values: readonly number[], by: number) {
 }
 
 function emDashesCheck({ start }: ChecksInput): Check | undefined {
-  const rate = start['em-dashes']?.['all'];
+  const rate = start['em-dashes']?.all;
   if (rate === undefined) return undefined;
   const isEnough = rate >= leastEmDashes;
   return {

@@ -121,11 +121,12 @@ export function varianceOf(baseline: string, record: ExperimentRecord, measuring
     return Array.from(values[0]!, (_, prompt) => values.map((value) => value[prompt]!));
   });
   const splits = [
-    ...(halves.some((half) => half === undefined) ? [] : [splitOf('distinct-good', halves as number[][][])]),
+    ...(halves.some((half) => half === undefined) ? [] : [splitOf('distinct-good', halves as number[][][], answers)]),
     ...Object.entries(answerValues).map(([name, valueIn]) =>
       splitOf(
         name,
         byPrompt.map((groups) => groups.map((group) => group.map(valueIn))),
+        answers,
       ),
     ),
   ];
@@ -137,21 +138,21 @@ function withoutEmbeddings({ embeddings: _, ...options }: Measuring): MeasureOpt
 }
 
 /** Undefined if nothing varies. */
-function splitOf(name: string, values: readonly (readonly number[])[][]): VarianceSplit | undefined {
+function splitOf(name: string, values: readonly (readonly number[])[][], answers: number): VarianceSplit | undefined {
   if (values.some((run) => run.some((cell) => cell.some((value) => !Number.isFinite(value))))) return undefined;
-  const { meanParts, meanVariance, more, prompts, samples, separated } = varianceComponents(values);
+  const { meanParts, meanVariance, more, prompts } = varianceComponents(values);
   if (!(meanVariance > 0)) return undefined;
   const advice = {
     runs: 'More runs: runs differ more than their prompts and answers explain.',
     prompts: `More held-out prompts than ${prompts}.`,
-    samples: `More answers than ${samples} per prompt, or more prompts.`,
+    samples: `More answers than ${answers} per prompt, or more prompts.`,
   };
   return {
     measure: name,
     runs: meanParts.run / meanVariance,
     prompts: meanParts.runPrompt / meanVariance,
     answers: meanParts.sample / meanVariance,
-    advice: more === 'prompts' && !separated ? 'More held-out prompts, or more answers to each.' : advice[more],
+    advice: advice[more],
   };
 }
 

@@ -1,4 +1,4 @@
-import type { MeasuredValues } from '../measures/measure-catalog.js';
+import { type MeasuredValues, measureCatalog } from '../measures/measure-catalog.js';
 import { meanOf } from '../numeric/numbers.js';
 import type { Plan } from '../plan/plan.js';
 import { stratifiedBootstrap } from '../statistics/bootstrap.js';
@@ -7,15 +7,7 @@ import { holm } from '../statistics/holm.js';
 import { pairingCorrelation, permutationTest, signFlipTest } from '../statistics/permutation.js';
 import { minimumDetectableEffect } from '../statistics/power.js';
 import type { Collapse, Effect } from './report.js';
-import {
-  deviationOf,
-  excludesZero,
-  finiteOrNull,
-  meanInterval,
-  measuredStrata,
-  type RunValues,
-  valuesOfArm,
-} from './run-values.js';
+import { deviationOf, finiteOrNull, meanInterval, measuredStrata, type RunValues, valuesOfArm } from './run-values.js';
 
 /** What the tests need of a plan. The first arm is the baseline. */
 export type TestPlan = Pick<Plan, 'arms' | 'primary' | 'secondary' | 'alpha' | 'power'>;
@@ -87,7 +79,7 @@ export function effectsOf({ plan, runs, collapse = [], perPrompt }: EffectsInput
         const bootstrapInterval =
           family === 'primary' && perPrompt ? bootstrapOf(perPrompt, arm, baseline!) : undefined;
         const change = changes.get(`${measure} ${stratum}`);
-        const lost = change && excludesZero(change.interval) ? change.start - change.end : 0;
+        const lost = change && isLoss(change) ? change.start - change.end : 0;
         return [
           {
             arm,
@@ -116,6 +108,12 @@ export function effectsOf({ plan, runs, collapse = [], perPrompt }: EffectsInput
     ...adjustedFamily(effects, 'secondary', sizes.secondary),
   ]);
   return effects.map((effect) => ({ ...effect, pHolm: adjusted.get(effect) ?? null }));
+}
+
+/** Whether training certainly made a measure worse: lower, or higher if lower is better. Controls are neither. */
+export function isLoss({ measure, interval }: Collapse): boolean {
+  const better = measureCatalog.find(({ name }) => name === measure)?.better ?? 'higher';
+  return better === 'higher' ? interval[1] < 0 : better === 'lower' && interval[0] > 0;
 }
 
 /** Number of planned tests of each family. */

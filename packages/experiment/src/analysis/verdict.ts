@@ -112,7 +112,10 @@ function primaryFinding(
   { arm, measure, baselineMean, armMean, difference, interval, p, pHolm, detectable, shareAverted }: Effect,
   plan: TestPlan,
 ) {
-  const averted = shareAverted === null ? '' : ` That is ${percent(shareAverted)} of what the baseline lost.`;
+  const averted =
+    shareAverted === null || !excludesZero(interval)
+      ? ''
+      : ` That is ${percent(shareAverted)} of what the baseline lost.`;
   const could = detectable === null ? '' : ` Detectable with ${percent(plan.power)} power: ${figure(detectable)}.`;
   return `${arm}, ${measure} over all strata: ${figure(armMean)} against ${figure(baselineMean)}, ${signed(difference)} (95 % interval ${ends(interval)}), p ${pShown(p)}, after Holm ${pShown(pHolm)}.${could}${averted}`;
 }
