@@ -118,14 +118,17 @@ test('distinct good answers equal the mean over all subsets', () => {
 });
 
 const word = fc.constantFrom('apple', 'birch', 'cedar', 'dune', 'elm', 'fern');
-const answer = fc.record({
-  text: fc.array(word, { minLength: 1, maxLength: 9 }).map((list) => list.join(' ')),
-  reward: fc.constantFrom(0, 1),
-  terminated: fc.boolean(),
-  garbled: fc.boolean(),
-  onTopic: fc.option(fc.boolean(), { nil: undefined }),
-  logProbability: fc.integer({ min: -9, max: -1 }),
-});
+const answer = fc.record(
+  {
+    text: fc.array(word, { minLength: 1, maxLength: 9 }).map((list) => list.join(' ')),
+    reward: fc.constantFrom(0, 1),
+    terminated: fc.boolean(),
+    garbled: fc.boolean(),
+    onTopic: fc.boolean(),
+    logProbability: fc.integer({ min: -9, max: -1 }),
+  },
+  { requiredKeys: ['text', 'reward', 'terminated', 'garbled', 'logProbability'] },
+);
 const groupsOf = (prompts: number, answers: number) =>
   fc.array(fc.array(answer, { minLength: answers, maxLength: answers }), { minLength: prompts, maxLength: prompts });
 
