@@ -132,12 +132,18 @@ const answer = fc.record(
 const groupsOf = (prompts: number, answers: number) =>
   fc.array(fc.array(answer, { minLength: answers, maxLength: answers }), { minLength: prompts, maxLength: prompts });
 
+/** With one word less in the answers that have several, so that others share a budget which cuts them. */
+const shortened = ({ answers }: Evaluation): Evaluation => ({
+  step: 40,
+  answers: answers.map((one) => ({ ...one, text: one.text.replace(/ \S+$/, '') })),
+});
+
 describe('laws', () => {
   test('the order of prompts changes nothing', () => {
     fc.assert(
       fc.property(groupsOf(6, 4), (groups) => {
         const evaluation = evaluationOf(groups);
-        const options = optionsFor(evaluation, [], 2);
+        const options = optionsFor(evaluation, [shortened(evaluation)], 2);
         const reversed = {
           step: 0,
           answers: promptsOf(6)
@@ -158,7 +164,7 @@ describe('laws', () => {
     fc.assert(
       fc.property(groupsOf(4, 4), (groups) => {
         const [evaluation, reversed] = [evaluationOf(groups), evaluationOf(groups.map((group) => group.toReversed()))];
-        const [values, other] = [evaluation, reversed].map((one) => measure(one, optionsFor(one, [], 2)));
+        const [values, other] = [evaluation, reversed].map((one) => measure(one, optionsFor(one, [shortened(one)], 2)));
         const kept = measureCatalog.filter(({ name, scope }) => scope !== 'stratum' && name !== 'novelty-utility');
         for (const { name } of kept) expectClose({ [name]: other![name]! }, { [name]: values![name]! });
       }),
