@@ -84,7 +84,7 @@ function treatmentCheck(aware: readonly ArmDraws[], draws: readonly DrawsByRarit
     return {
       name,
       status: 'failed',
-      text: `By no independent rarity does ${names} draw rare prompts more often: ${figures}.`,
+      text: `No independent rarity shows more draws of rare prompts in ${names}: ${figures}.`,
     };
   }
   if (disagreeing.length > 0) {
