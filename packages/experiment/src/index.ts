@@ -9,6 +9,8 @@
  * - **How large is it?** {@link effectSize}, {@link stratifiedBootstrap}.
  * - **What could have been found?** {@link minimumDetectableEffect}, {@link runsNeeded}.
  * - **What to buy more of?** {@link varianceComponents}, {@link runMeanVariance}.
+ * - **Measures.** {@link measure} computes every measure of an evaluation by stratum, at the budgets of {@link wordBudgets};
+ *   {@link measureCatalog} describes them, and {@link withControls} adds those that must stand beside them.
  * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
  *   draws and to the loss.
  */
@@ -31,12 +33,40 @@ export type {
   RarityCheck,
   StartGates,
 } from './experiment/experiment.js';
+export { goodAnswers, medianReward, type StratifiedPrompt } from './measures/graded-answers.js';
+export {
+  type DecileValue,
+  type MeasureOptions,
+  measure,
+  measureByDensityDecile,
+  perPromptValues,
+} from './measures/measure.js';
+export {
+  embeddingMeasures,
+  type MeasuredValues,
+  type MeasureInfo,
+  measureCatalog,
+  measureInfo,
+  withControls,
+} from './measures/measure-catalog.js';
+export {
+  fewestGood,
+  type ShortEvaluation,
+  type StratumBudget,
+  type WordBudgets,
+  wordBudgets,
+} from './measures/word-budgets.js';
 export type { Departure, Plan } from './plan/plan.js';
-export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
+export { readPlan, recordLook } from './plan/plan-files.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
-export { departuresOf } from './runs/departures.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
-export { type MissingRun, type RunExperimentOptions, runExperiment, runsAtOnce } from './runs/run-experiment.js';
+export {
+  ensurePlan,
+  type MissingRun,
+  type PlanOptions,
+  type RunExperimentOptions,
+  runExperiment,
+} from './runs/run-experiment.js';
 export type {
   EvaluatedAnswer,
   Evaluation,
