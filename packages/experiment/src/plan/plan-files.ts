@@ -78,7 +78,7 @@ export async function writePlan(folder: string, plan: Plan, options: WritePlanOp
  * Writes the plan if the folder has none.
  * @throws StateMismatchError if that of the folder has another model, other prompts, strata or measures of rarity.
  */
-export async function ensurePlan(folder: string, plan: Plan): Promise<void> {
+export async function keepPlan(folder: string, plan: Plan): Promise<void> {
   checkSameData(folder, changesOf(await readOrWrite(folder, plan), plan));
 }
 

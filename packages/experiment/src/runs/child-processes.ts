@@ -5,7 +5,10 @@ import type { RunExperimentOptions } from './run-experiment.js';
 export interface ChildProcessOptions {
   /** Program, such as `process.execPath`. */
   readonly command: string;
-  /** Its arguments. Each process gets `--only ARM/SEED` after them, and must train that run. */
+  /**
+   * Its arguments. Each process gets `--only ARM/SEED` after them, and must train that run. Its event `disconnect` says that this
+   * process has ended.
+   */
   readonly args: readonly string[];
   /** Threads of each process; default 1, so that processes do not compete, and results do not depend on the number of cores. */
   readonly threads?: number;
@@ -34,10 +37,10 @@ export function childProcesses({
       signal.throwIfAborted();
       const child = spawn(command, [...args, '--only', `${arm}/${seed}`], {
         env: { ...process.env, ...env },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });
       let said = '';
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-quotedCharacters);
       });
       let killing: NodeJS.Timeout | undefined;

@@ -26,7 +26,7 @@ import type { Arm } from '../arms/arm.js';
 import { armWeights } from '../arms/arm-weights.js';
 import type { Experiment } from '../experiment/experiment.js';
 import { asJson, densityName, sharedDigests, sharedSettings, streamSeed } from '../experiment/shared-settings.js';
-import { changedFields, ensurePlan, planOf } from '../plan/plan-files.js';
+import { changedFields, keepPlan, planOf } from '../plan/plan-files.js';
 import { writeDensities } from './densities.js';
 import { evaluateHeldOut } from './evaluate-held-out.js';
 import {
@@ -113,7 +113,7 @@ async function trainLocked(experiment: Experiment, options: LockedRunOptions): P
   const { batchSize = 32, groupSize = 8, loss, ...trainer } = training;
   const spent = await spentTime(run);
   const digests = await sharedDigests(experiment, options.code);
-  await ensurePlan(folder, planOf(experiment, { digests }));
+  await keepPlan(folder, planOf(experiment, { digests }));
   await writeDensities(experiment, folder, { signal, onEvent });
   const config = await writeConfig(experiment, options, digests);
   const density = await readValues(experimentPaths.density(folder, densityName(experiment, arm)));
