@@ -4,8 +4,8 @@ import { endOf } from './details.js';
 
 /**
  * Embeds the answers of the start model and of every run after training, for measures of meaning: the `embeddings` of
- * {@link analyze}. Equal texts are embedded once; answers without a letter or sign get a row of zeros. Answers during training are not
- * embedded, so these measures have no curve in between. Deterministic if the embedder is.
+ * {@link analyze}. Equal texts are embedded once; answers without a letter or sign get a row of zeros. Answers during training
+ * are not embedded, so these measures have no curve in between. Deterministic if the embedder is.
  * @param embedder one that does not drive the sampler of any arm; the caller disposes of it
  * @returns one row per answer; undefined for other evaluations
  * @throws what the embedder throws; the signal's reason if it is aborted.

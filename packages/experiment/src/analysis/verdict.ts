@@ -35,9 +35,10 @@ const quality = ['good', 'on-topic', 'reward', 'garbled', 'words'];
 
 /**
  * What can be said. `cannot-answer` if the check `comparability`, `tokens`, `runs` or `values` failed, or, with density-aware arms,
- * `treatment` or `collapse`. Otherwise `effect` if the primary measure of a density-aware arm differs from the baseline after Holm's
- * correction; otherwise `no-effect-found`. An effect is compared with that of arms with shuffled weights: if they show it too,
- * concentrating the draws explains it, and rarity is not needed. Without density-aware arms, all arms are judged. Deterministic.
+ * `treatment` or `collapse`. Otherwise `effect` if the primary measure of a density-aware arm differs from the baseline after
+ * Holm's correction; otherwise `no-effect-found`. An effect is compared with that of arms with shuffled weights: if they show it
+ * too, concentrating the draws explains it, and rarity is not needed. Without density-aware arms, all arms are judged.
+ * Deterministic.
  */
 export function verdictOf(input: VerdictInput): Verdict {
   const { plan, checks, effects } = input;
