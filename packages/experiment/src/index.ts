@@ -21,6 +21,7 @@ export {
 } from './arms/arm.js';
 export { armSets } from './arms/arm-sets.js';
 export { type ArmWeights, type ArmWeightsOptions, armWeights } from './arms/arm-weights.js';
+export { holdOut } from './experiment/hold-out.js';
 export {
   type Bootstrap,
   type BootstrapOptions,
