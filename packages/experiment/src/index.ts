@@ -47,7 +47,31 @@ export {
   type WordBudgets,
   wordBudgets,
 } from './measures/word-budgets.js';
-export type { EvaluatedAnswer, Evaluation } from './runs/run-record.js';
+export { defineExperiment } from './experiment/define-experiment.js';
+export type {
+  Experiment,
+  ExperimentEvaluation,
+  ExperimentTraining,
+  HeldOutPrompt,
+  Judgment,
+  RarityCheck,
+  StartGates,
+} from './experiment/experiment.js';
+export type { Departure, Plan } from './plan/plan.js';
+export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
+export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
+export { departuresOf } from './runs/departures.js';
+export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
+export { type MissingRun, type RunExperimentOptions, runExperiment, runsAtOnce } from './runs/run-experiment.js';
+export type {
+  EvaluatedAnswer,
+  Evaluation,
+  ExperimentRecord,
+  RunConfig,
+  RunCosts,
+  RunRecord,
+} from './runs/run-record.js';
+export { type RunOptions, type TrainRunOptions, trainRun } from './runs/train-run.js';
 export {
   type Bootstrap,
   type BootstrapOptions,
