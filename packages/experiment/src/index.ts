@@ -24,6 +24,7 @@ export {
   type TestPlan,
 } from './analysis/effects.js';
 export { type MeasurePower, type PilotValues, type PlanPowerOptions, planPower } from './analysis/plan-power.js';
+export { plannedTreatment } from './analysis/planned-draws.js';
 export type {
   AnswersSideBySide,
   ByDecile,
@@ -49,6 +50,16 @@ export {
 } from './arms/arm.js';
 export { armSets } from './arms/arm-sets.js';
 export { type ArmWeights, type ArmWeightsOptions, armWeights } from './arms/arm-weights.js';
+export { defineExperiment } from './experiment/define-experiment.js';
+export type {
+  Experiment,
+  ExperimentEvaluation,
+  ExperimentTraining,
+  HeldOutPrompt,
+  Judgment,
+  RarityCheck,
+  StartGates,
+} from './experiment/experiment.js';
 export { holdOut } from './experiment/hold-out.js';
 export { goodAnswers, medianReward, type StratifiedPrompt } from './measures/graded-answers.js';
 export {
@@ -73,22 +84,18 @@ export {
   type WordBudgets,
   wordBudgets,
 } from './measures/word-budgets.js';
-export { defineExperiment } from './experiment/define-experiment.js';
-export type {
-  Experiment,
-  ExperimentEvaluation,
-  ExperimentTraining,
-  HeldOutPrompt,
-  Judgment,
-  RarityCheck,
-  StartGates,
-} from './experiment/experiment.js';
 export type { Departure, Plan } from './plan/plan.js';
 export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
 export { departuresOf } from './runs/departures.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
-export { type MissingRun, type RunExperimentOptions, runExperiment, runsAtOnce } from './runs/run-experiment.js';
+export {
+  ensurePlan,
+  type MissingRun,
+  type RunExperimentOptions,
+  runExperiment,
+  runsAtOnce,
+} from './runs/run-experiment.js';
 export type {
   EvaluatedAnswer,
   Evaluation,
