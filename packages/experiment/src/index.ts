@@ -11,7 +11,9 @@
  * - **What to buy more of?** {@link varianceComponents}, {@link runMeanVariance}.
  * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
  *   draws and to the loss.
+ * - **Report.** {@link reportPage} makes one HTML file of a report.
  */
+export type { ExperimentReport } from './analysis/report.js';
 export {
   type Arm,
   type ArmSampler,
@@ -21,6 +23,7 @@ export {
 } from './arms/arm.js';
 export { armSets } from './arms/arm-sets.js';
 export { type ArmWeights, type ArmWeightsOptions, armWeights } from './arms/arm-weights.js';
+export { reportPage } from './report/report-page.js';
 export {
   type Bootstrap,
   type BootstrapOptions,
