@@ -1,18 +1,8 @@
 import type { ByDecile, Curve, ExperimentReport } from '../analysis/report.js';
 import { type ChartText, histogram, lineChart, markerInText, type Series, scatter, slopes } from './charts.js';
 import { html, type Markup } from './markup.js';
-import { numberText, percentText, signedText } from './numbers-as-text.js';
-
-/** What the sections need to know of a report. */
-export interface Names {
-  /** Label of a measure. */
-  readonly label: (measure: string) => string;
-  /** Index of an arm; −1 for the start model. */
-  readonly armIndex: (arm: string) => number;
-  /** `all`, then the strata. */
-  readonly strata: readonly string[];
-  readonly stratumLabel: (stratum: string) => string;
-}
+import type { Names } from './names.js';
+import { numberText, percentText, pText, signedText } from './numbers-as-text.js';
 
 const unique = <Value>(values: readonly Value[]) => [...new Set(values)];
 
@@ -127,8 +117,8 @@ export function seedsSection(report: ExperimentReport, names: Names): Markup {
       )?.pairing;
       const text = [
         finding,
-        pairing?.correlation != null && `correlation within seeds ${pairing.correlation.toFixed(2)}`,
-        pairing?.p != null && `sign-flip p ${pairing.p.toFixed(3)}`,
+        pairing?.correlation != null && `correlation within seeds ${numberText(pairing.correlation, 2)}`,
+        pairing?.p != null && `sign-flip p ${pText(pairing.p)}`,
       ]
         .filter(Boolean)
         .join('; ');
@@ -138,7 +128,7 @@ export function seedsSection(report: ExperimentReport, names: Names): Markup {
         finding: `${names.stratumLabel(stratum)}: ${text}.`,
         arm: names.armIndex(arm),
         left: report.baseline,
-        right: arm,
+        right: arm.length > 20 ? 'this arm' : arm,
         domain,
         pairs,
       });
@@ -156,12 +146,12 @@ export function seedsSection(report: ExperimentReport, names: Names): Markup {
       );
     });
   });
-  return html`<p>${names.label(primary)}, after training. Each thin line joins the two runs of one seed (dashed: lower than ${report.baseline}); the thick line joins the means. All panels share one scale.</p>
+  return html`<p>Measured after training: ${names.label(primary)}. Each thin line joins the two runs of one seed (dashed: lower than ${report.baseline}); the thick line joins the means. All panels share one scale.</p>
 ${stratumSwitch(names, 'seeds-stratum')}<div class="grid" data-switch="seeds-stratum">${panels}</div>`;
 }
 
 const tenths = Array.from({ length: 10 }, (_, i) => i + 1);
-const tenthTicks = tenths.map((at) => ({ at, text: at === 1 ? 'rarest' : at === 10 ? 'common' : String(at) }));
+const tenthTicks = tenths.map((at) => ({ at, text: String(at) }));
 
 export function drawsSection(report: ExperimentReport, names: Names): Markup {
   const rarities = unique(report.draws.map((one) => one.rarity)).sort(
@@ -187,17 +177,15 @@ export function drawsSection(report: ExperimentReport, names: Names): Markup {
       title,
       finding: `Share of draws of the rarest tenth: ${rarest}.`,
       series,
-      xLabel: 'tenth of the prompts',
+      xLabel: 'tenth of the prompts (1: the rarest)',
       xTicks: tenthTicks,
       yPercent: true,
       intervals: 'bands',
-      reference: { value: 0.1, text: 'even' },
+      reference: 0.1,
     });
     const correlations = unique(
-      draws.map(({ arm, rankCorrelation }) =>
-        rankCorrelation === null ? '' : `${arm} ${signedText(Number(rankCorrelation.toFixed(2)))}`,
-      ),
-    ).filter(Boolean);
+      draws.flatMap(({ rankCorrelation }) => (rankCorrelation === null ? [] : [numberText(rankCorrelation, 2)])),
+    );
     const note = circular
       ? 'The density that made the weights. It shows that weights were applied, not that the prompts drawn are rare by any other measure.'
       : correlations.length > 0
@@ -215,7 +203,7 @@ export function drawsSection(report: ExperimentReport, names: Names): Markup {
     )}</div>`;
   });
   const bins = counts.map((count, i) => [`${numberText(edges[i])} to ${numberText(edges[i + 1])}`, String(count)]);
-  return html`<p>Share of the draws that went to each tenth of the training prompts. Uniform draws give every tenth about 10 %.</p>${legend(report, names)}<div class="grid">${charts}
+  return html`<p>Share of the draws that went to each tenth of the training prompts. Uniform draws give every tenth about 10 % (dashed line).</p>${legend(report, names)}<div class="grid">${charts}
 ${counts.length > 0 && panel(false, histogram({ ...densityText, edges, counts, logarithmic, xLabel: logarithmic ? 'density (logarithmic)' : 'density' }), html`<p class="note">Larger is more crowded. This density drives the samplers.</p>`, figures(densityText.title, 'Density', ['Prompts'], bins))}</div>`;
 }
 
@@ -237,7 +225,7 @@ export function decilesSection(report: ExperimentReport, names: Names): Markup {
       title,
       finding: `${ends.join('; ')}.`,
       series,
-      xLabel: 'tenth of the held-out prompts by density',
+      xLabel: 'tenth by density (1: the rarest)',
       xTicks: tenthTicks,
       intervals: 'whiskers',
     });

@@ -106,8 +106,8 @@ interface LineChart extends ChartText {
   readonly intervals: 'bands' | 'whiskers';
   readonly xTicks?: Frame['xTicks'];
   readonly yPercent?: boolean;
-  /** Value of a horizontal line, and what it means. */
-  readonly reference?: { readonly value: number; readonly text: string };
+  /** Value of a dashed horizontal line. */
+  readonly reference?: number;
 }
 
 /** One line per arm, with the interval of each point. */
@@ -120,7 +120,7 @@ export function lineChart(chart: LineChart): Markup {
   const x = scaleLinear([Math.min(...xs), Math.max(...xs)], [edge.left + inset, width - edge.right - inset]);
   const y = verticalScale([
     ...points.flatMap(({ mean, interval = [mean, mean] }) => [mean, ...interval]),
-    ...(reference ? [reference.value] : []),
+    ...(reference === undefined ? [] : [reference]),
   ]);
   const marks = series.map(({ arm, name, points }, index) => {
     const shift = whiskers ? (index - (series.length - 1) / 2) * Math.min(3, 18 / series.length) : 0;
@@ -147,8 +147,8 @@ export function lineChart(chart: LineChart): Markup {
     return html`<g class="${armClass(arm)}" data-arm="${name}">${ends}<path class="line" d="${path}"/>${placed.map((point) => marker(arm, point.x, point.y))}</g>`;
   });
   const level =
-    reference &&
-    html`<g class="level"><path d="M${edge.left} ${round(y(reference.value))}H${width - edge.right}"/><text x="${width - edge.right}" y="${round(y(reference.value) - 4)}" text-anchor="end">${reference.text}</text></g>`;
+    reference !== undefined &&
+    html`<path class="level" d="M${edge.left} ${round(y(reference))}H${width - edge.right}"/>`;
   return figure(chart, { ...chart, x, y }, html`${level}${marks}`);
 }
 
@@ -185,7 +185,8 @@ export function histogram(chart: Histogram): Markup {
     const [left, right] = [x(edges[i]!), x(edges[i + 1]!)];
     return html`<rect class="bar" x="${round(left + 0.5)}" y="${round(y(count))}" width="${round(Math.max(right - left - 1, 0.5))}" height="${round(y(0) - y(count))}"/>`;
   });
-  const ticks = x.ticks(4).filter((_, i, all) => all.length < 8 || i % Math.ceil(all.length / 6) === 0);
+  const round125 = (at: number) => /^[125]/.test(at.toExponential());
+  const ticks = x.ticks(5).filter((at) => !chart.logarithmic || round125(at));
   const xTicks = ticks.map((at) => ({ at, text: String(Number(at.toPrecision(3))) }));
   return figure(chart, { x, y, xLabel: chart.xLabel, xTicks }, html`${marks}`);
 }

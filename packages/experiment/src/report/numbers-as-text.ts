@@ -1,10 +1,10 @@
-/** Three significant digits, with a true minus; `none` for null. */
-export function numberText(value: number | null | undefined): string {
+/** Three significant digits, or `decimals` after the point, with a true minus; `none` for null. */
+export function numberText(value: number | null | undefined, decimals?: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'none';
   const size = Math.abs(value);
   if (size === 0) return '0';
-  const digits = Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(size))));
-  const text = size < 1e-4 || size >= 1e6 ? value.toExponential(1) : value.toFixed(digits);
+  const digits = decimals ?? Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(size))));
+  const text = decimals === undefined && (size < 1e-4 || size >= 1e6) ? value.toExponential(1) : value.toFixed(digits);
   return text.replace(/-/g, '−');
 }
 

@@ -11,6 +11,7 @@ import {
 import { markerShapes } from './charts.js';
 import { effectTable } from './effect-table.js';
 import { html, type Markup } from './markup.js';
+import { namesOf } from './names.js';
 import { pageAssets } from './page-assets.js';
 import {
   answersSection,
@@ -39,7 +40,7 @@ export function reportPage(report: ExperimentReport): string {
     [
       'effect-sizes',
       'Effects',
-      html`<p class="lead">Each arm minus ${report.baseline}; one value per run. The gray field spans the differences too small to be found with power ${report.plan.power}. A filled dot: the interval excludes 0. ✓: below ${report.plan.alpha} after Holm's correction. p is from the exact unpaired permutation test.</p>${effectTable(report, names.label)}`,
+      html`<p class="lead">Each arm minus ${report.baseline}; one value per run. p is from the exact unpaired permutation test; ✓ marks a Holm p of at most ${report.plan.alpha}. Exploratory effects have no Holm p, and some of their p are small by chance. In the plots, the gray field spans the differences that are too small to be found with power ${report.plan.power}, and a filled dot says that the interval excludes 0.</p>${effectTable(report, names)}`,
     ],
     ['collapse', `Collapse under ${report.baseline}`, collapseSection(report, names)],
     ['draws', 'Where the draws went', drawsSection(report, names)],
@@ -92,14 +93,3 @@ ${sections.map(
 }
 
 const hashOf = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`;
-
-function namesOf(report: ExperimentReport): Names {
-  const labels = new Map(report.measures.map(({ name, label }) => [name, label]));
-  const indices = new Map(report.arms.map(({ arm }, index) => [arm.name, index]));
-  return {
-    label: (measure) => labels.get(measure) ?? measure,
-    armIndex: (arm) => indices.get(arm) ?? -1,
-    strata: ['all', ...report.strata.map(({ name }) => name)],
-    stratumLabel: (stratum) => (stratum === 'all' ? 'all strata' : stratum),
-  };
-}

@@ -1,8 +1,8 @@
 import type { AnswersSideBySide, ExperimentReport } from '../analysis/report.js';
 import { describeArm } from './arm-text.js';
-import type { Names } from './chart-sections.js';
 import { markerInText, parts } from './charts.js';
 import { html, type Markup } from './markup.js';
+import type { Names } from './names.js';
 import { intervalText, numberText, percentText, signedText } from './numbers-as-text.js';
 
 const verdictKinds = {
@@ -43,11 +43,13 @@ export function collapseSection(report: ExperimentReport, names: Names): Markup 
     const found = report.collapse.find((one) => one.measure === measure && one.stratum === stratum);
     if (!found) return html`<td>none</td>`;
     const { start, end, interval, changeInDeviations } = found;
-    const word = interval[1] < 0 ? '▼ fell' : interval[0] > 0 ? '▲ rose' : 'unclear';
-    const share = start !== 0 ? ` (${signedText(Math.round((100 * (end - start)) / Math.abs(start)))} %)` : '';
-    return html`<td><span class="pair-of-values">${numberText(start)} → <strong>${numberText(end)}</strong></span><small><b>${word}</b> ${signedText(end - start)}${share}<br>${intervalText(interval)}${changeInDeviations !== null && html`<br>${signedText(Number(changeInDeviations.toFixed(1)))} SD of a run`}</small></td>`;
+    const word = interval[1] < 0 ? '▼ fell' : interval[0] > 0 ? '▲ rose' : '– unclear';
+    const share = (end - start) / Math.abs(start);
+    const inPercent = Math.abs(share) < 10 ? ` (${share > 0 ? '+' : ''}${percentText(share)})` : '';
+    const deviations = changeInDeviations === null ? '' : `, ${numberText(changeInDeviations, 1)} SD`;
+    return html`<td><span class="values">${numberText(start)} → <strong>${numberText(end)}</strong> <b>${word}</b></span><small>${signedText(end - start)}${inPercent}${deviations}</small><small>${intervalText(interval)}</small></td>`;
   };
-  return html`<p>What training with ${report.baseline} changed, from the start model to the end, with the 95 % interval of the change over runs. Where nothing fell, nothing could be averted.</p>
+  return html`<p>What training with ${report.baseline} changed, from the start model to the end, with its 95 % interval over runs, in the unit of the measure, in percent, and in standard deviations (SD) of a run. Where nothing fell, nothing could be averted.</p>
 <div class="scroll" role="region" tabindex="0" aria-label="Collapse of the baseline: scrolls sideways"><table class="collapse"><caption class="unseen">Change of each measure under ${report.baseline}</caption><thead><tr><th scope="col">Measure</th>${names.strata.map((stratum) => html`<th scope="col">${names.stratumLabel(stratum)}</th>`)}</tr></thead>
 <tbody>${measures.map((measure) => html`<tr><th scope="row">${names.label(measure)}</th>${names.strata.map((stratum) => cell(measure, stratum))}</tr>`)}</tbody></table></div>`;
 }

@@ -45,17 +45,17 @@ for (const filter of filters) filter.addEventListener('change', filterRows);
 filterRows();
 
 const heads = all<HTMLTableCellElement>('th[data-key]', table);
+// The column of intervals holds both ends, "lower,upper".
+const isNumber = heads.map(({ classList, dataset }) => classList.contains('number') || dataset.key!.includes(','));
+
 for (const [column, head] of heads.entries()) {
   head.querySelector('button')!.addEventListener('click', () => {
     const ascending = head.getAttribute('aria-sort') !== 'ascending';
     for (const other of heads) other.removeAttribute('aria-sort');
     head.setAttribute('aria-sort', ascending ? 'ascending' : 'descending');
     const key = (row: HTMLTableRowElement) => row.cells[column]!.dataset.value!;
-    const numeric = head.classList.contains('number');
-    const compare = (a: string, b: string) => {
-      if (!numeric) return a.localeCompare(b, 'en', { numeric: true });
-      return Number(a) - Number(b);
-    };
+    const compare = (a: string, b: string) =>
+      isNumber[column] ? Number.parseFloat(a) - Number.parseFloat(b) : a.localeCompare(b, 'en', { numeric: true });
     // Values that do not exist stay at the end.
     rows.sort((a, b) => {
       const [left, right] = [key(a), key(b)];
@@ -68,18 +68,18 @@ for (const [column, head] of heads.entries()) {
 
 byId('csv').addEventListener('click', () => {
   // Spreadsheets run a text that begins like a formula.
-  const cell = (text: string, isText: boolean) =>
-    `"${(isText && /^[=+\-@\t]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-  const isText = heads.map((head) => !head.classList.contains('number'));
+  const cell = (text: string) => `"${(/^[=+\-@\t]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
   const lines = [
-    heads.map((head) => cell(head.dataset.key!, true)),
+    ['family', ...heads.map((head) => head.dataset.key!)],
     ...rows
       .filter((row) => !row.hidden)
-      .map((row) => [...row.cells].map(({ dataset }, i) => cell(dataset.value!, isText[i]!))),
+      .map(({ cells, dataset }) => [
+        dataset.family!,
+        ...[...cells].map(({ dataset: { value } }, column) => (isNumber[column] ? value! : cell(value!))),
+      ]),
   ];
-  const url = URL.createObjectURL(
-    new Blob([lines.map((line) => `${line.join(',')}\r\n`).join('')], { type: 'text/csv' }),
-  );
+  const file = new Blob([lines.map((line) => `${line.join()}\r\n`).join('')], { type: 'text/csv' });
+  const url = URL.createObjectURL(file);
   Object.assign(document.createElement('a'), { href: url, download: 'effects.csv' }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 });
