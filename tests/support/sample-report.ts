@@ -103,7 +103,7 @@ export function sampleReport({ seeds: seedCount = 8, prompts = 6, insert = '' }:
           interval,
           ...(place === 0 && stratum === 'all' && { bootstrapInterval: interval }),
           hedgesG,
-          p: permutationTest(arm, baseline).p,
+          p: permutationTest(arm, baseline, { mostExact: 1, draws: 2000 }).p,
           pHolm: null,
           detectable: 1.5 * deviationOf(measure),
           detectableHolm: 2.2 * deviationOf(measure),
