@@ -13,6 +13,7 @@
  *   {@link measureCatalog} describes them, and {@link withControls} adds those that must stand beside them.
  * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
  *   draws and to the loss.
+ * - **Report.** {@link reportPage} makes one HTML file of a report.
  */
 export { type AnalyzeInput, analyze } from './analysis/analyze.js';
 export { type ChecksInput, checksOf, type RunFacts } from './analysis/checks.js';
@@ -105,6 +106,7 @@ export type {
   RunRecord,
 } from './runs/run-record.js';
 export { type RunOptions, type TrainRunOptions, trainRun } from './runs/train-run.js';
+export { reportPage } from './report/report-page.js';
 export {
   type Bootstrap,
   type BootstrapOptions,
