@@ -38,7 +38,7 @@ export function childProcesses({
         detached: true, // Ctrl-C reaches the child only through this process
       });
       let said = '';
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-quotedCharacters);
       });
       let killing: NodeJS.Timeout | undefined;
