@@ -13,6 +13,7 @@
  *   {@link measureCatalog} describes them, and {@link withControls} adds those that must stand beside them.
  * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
  *   draws and to the loss.
+ * - **Report.** {@link reportPage} makes one HTML file of a report.
  */
 export { type AnalyzeInput, analyze } from './analysis/analyze.js';
 export { type ChecksInput, checksOf, type RunFacts } from './analysis/checks.js';
@@ -25,6 +26,7 @@ export {
 } from './analysis/effects.js';
 export { embedAnswers } from './analysis/embed-answers.js';
 export { type MeasurePower, type PilotValues, type PlanPowerOptions, planPower } from './analysis/plan-power.js';
+export { plannedTreatment } from './analysis/planned-draws.js';
 export type {
   AnswersSideBySide,
   ByDecile,
@@ -60,6 +62,7 @@ export type {
   RarityCheck,
   StartGates,
 } from './experiment/experiment.js';
+export { holdOut } from './experiment/hold-out.js';
 export { goodAnswers, medianReward, type StratifiedPrompt } from './measures/graded-answers.js';
 export {
   type DecileValue,
@@ -85,6 +88,7 @@ export {
 } from './measures/word-budgets.js';
 export type { Departure, Plan } from './plan/plan.js';
 export { readPlan, recordLook } from './plan/plan-files.js';
+export { reportPage } from './report/report-page.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
 export {

@@ -5,10 +5,7 @@ import type { RunExperimentOptions } from './run-experiment.js';
 export interface ChildProcessOptions {
   /** Program, such as `process.execPath`. */
   readonly command: string;
-  /**
-   * Its arguments. Each process gets `--only ARM/SEED` after them, and must train that run. Its event `disconnect` says that this
-   * process has ended.
-   */
+  /** Its arguments. Each process gets `--only ARM/SEED` after them, and must train that run. */
   readonly args: readonly string[];
   /** Threads of each process; default 1, so that processes do not compete, and results do not depend on the number of cores. */
   readonly threads?: number;
@@ -21,7 +18,7 @@ const quotedCharacters = 2000;
 
 /**
  * Trains each run in a process of its own. An abort sends SIGTERM, upon which the process should save its state, and waits for its
- * end.
+ * end. A process should do the same if its channel disconnects (`process.on('disconnect')`): then this process was killed.
  * @returns a `startRun` of `runExperiment`; it rejects with the end of the error output if the process fails
  */
 export function childProcesses({
@@ -38,6 +35,7 @@ export function childProcesses({
       const child = spawn(command, [...args, '--only', `${arm}/${seed}`], {
         env: { ...process.env, ...env },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        detached: true, // Ctrl-C reaches the child only through this process
       });
       let said = '';
       child.stderr!.setEncoding('utf8').on('data', (text: string) => {

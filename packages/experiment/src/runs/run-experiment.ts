@@ -30,11 +30,11 @@ export interface PlanOptions {
   /** Folder of the experiment. */
   readonly folder: string;
   /** Digest of the code of the experiment; default: that of the text of its functions. */
-  readonly code?: string;
+  readonly code?: string | undefined;
   /** How to run it again, for the plan. */
-  readonly command?: string;
+  readonly command?: string | undefined;
   /** Why the plan differs from the one in the folder. Default: another plan is refused. */
-  readonly acceptChanges?: string;
+  readonly acceptChanges?: string | undefined;
 }
 
 export interface RunExperimentOptions extends RunOptions, PlanOptions {
@@ -86,12 +86,7 @@ export async function runExperiment(experiment: Experiment, options: RunExperime
     if (value !== undefined) checkNumber(name, value, 1);
   }
   const runs = runsOf(experiment, folder);
-  await ensurePlan(experiment, {
-    folder,
-    ...(code && { code }),
-    ...(command && { command }),
-    ...(acceptChanges && { acceptChanges }),
-  });
+  await ensurePlan(experiment, { folder, code, command, acceptChanges });
   const costs = await Promise.all(runs.map((run) => readCosts(run.folder)));
   await writeDensities(experiment, folder, { signal, onEvent });
   await writeStart(experiment, shared);

@@ -46,7 +46,7 @@ export interface RunOptions extends CallOptions {
   /** Folder of the experiment. */
   readonly folder: string;
   /** Digest of the code of the experiment; default: that of the text of its functions. */
-  readonly code?: string;
+  readonly code?: string | undefined;
   /** What computes, for the record of the run; default: what tfjs says. */
   readonly backend?: Pick<ChosenBackend, 'name' | 'device'>;
   /** Versions for the record of the run, besides those of Node and tfjs. */
