@@ -56,7 +56,7 @@ export function markerShapes(): Markup {
 }
 
 /** Class of the color of an arm. */
-export const armClass = (arm: number) => (arm < 0 ? 'start' : `a${arm % 10}`);
+const armClass = (arm: number) => (arm < 0 ? 'start' : `a${arm % 10}`);
 
 const markerId = (arm: number) => (arm < 0 ? 'ms' : `m${arm % markers.length}`);
 
