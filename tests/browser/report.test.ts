@@ -75,9 +75,12 @@ describe.skipIf(noBrowser !== '')(`the report in Chromium${noBrowser}`, () => {
     const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
     expect(download.suggestedFilename()).toBe('effects.csv');
     const [first, ...lines] = (await readFile(await download.path(), 'utf8')).trimEnd().split('\r\n');
-    expect(first).toBe('family,arm,measure,stratum,difference,lower,upper,p,holm_p,detectable,baseline_mean,arm_mean');
+    expect(first).toBe(
+      'family,arm,measure,stratum,difference,lower,upper,p,holm_p,detectable,controls,baseline_mean,arm_mean',
+    );
     expect(lines).toHaveLength(40);
-    for (const line of lines) expect(line).toMatch(/^secondary,"[a-z0-9.-]+","[a-z0-9-]+","all"(,-?[\d.e-]+){8}$/);
+    for (const line of lines)
+      expect(line).toMatch(/^secondary,"[a-z0-9.-]+","[a-z0-9-]+","all"(,-?[\d.e-]+){6},"[^"]*"(,-?[\d.e-]+){2}$/);
     expect(faults).toEqual([]);
     await page.close();
   });
