@@ -132,17 +132,24 @@ describe.skipIf(noBrowser !== '')(`the report in Chromium${noBrowser}`, () => {
     await page.close();
   });
 
-  test('shows everything without a script, and prints on paper', async () => {
+  test('fits on paper in light colors, with the folded answers', async () => {
+    const { page } = await open('report.html', { viewport: { width: 720, height: 1000 }, colorScheme: 'dark' });
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(720);
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(255, 255, 255)');
+    expect(await page.locator('details.answers:not([open])').count()).toBe(0);
+    expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(10_000);
+    await page.close();
+  });
+
+  test('shows everything without a script', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
     await page.goto(pathToFileURL(join(folder, 'report.html')).href);
     expect(await page.locator('#effects tbody tr:visible').count()).toBe(460);
     expect(await page.locator('#seeds svg:visible').count()).toBe(20);
     expect(await page.locator('.needs-script:visible').count()).toBe(0);
-    await page.emulateMedia({ media: 'print' });
-    await page.setViewportSize({ width: 720, height: 1000 });
-    expect(await page.locator('body').evaluate((body) => body.scrollWidth)).toBeLessThanOrEqual(720);
-    expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(10_000);
     await context.close();
   });
 });

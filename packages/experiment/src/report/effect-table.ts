@@ -37,8 +37,15 @@ export function effectTable({ effects, plan, baseline, measures }: ExperimentRep
       const control = byKey.get(keyOf({ ...effect, measure }));
       return control && excludesZero(control.interval) ? [`${measure} ${signedText(control.difference)}`] : [];
     });
+  const measureOrder = names.ordered(effects);
+  const sorted = effects.toSorted(
+    (a, b) =>
+      measureOrder.indexOf(a.measure) - measureOrder.indexOf(b.measure) ||
+      names.strata.indexOf(a.stratum) - names.strata.indexOf(b.stratum) ||
+      names.armIndex(a.arm) - names.armIndex(b.arm),
+  );
   const select = (key: 'measure' | 'family' | 'stratum' | 'arm', title: string, name = (value: string) => value) => {
-    const values = [...new Set(effects.map((effect): string => effect[key]))];
+    const values = [...new Set(sorted.map((effect): string => effect[key]))];
     const chosen = key === 'measure' && plan.primary;
     return html`<label>${title} <select name="${key}"><option value="">all</option>${values.map((value) => html`<option value="${value}"${value === chosen && html` selected`}>${name(value)}</option>`)}</select></label>`;
   };
@@ -48,7 +55,7 @@ ${select('measure', 'Measure', names.label)}${select('family', 'Family')}${selec
 <div class="scroll" role="region" tabindex="0" aria-label="Effects: scrolls sideways">
 <table id="effects"><caption class="unseen">Each arm minus ${baseline}, one value per run</caption>
 <thead><tr>${columns.map(([key, title, isNumber]) => html`<th scope="col"${isNumber && html` class="number"`} data-key="${key}"><button type="button">${title}</button></th>`)}</tr></thead>
-<tbody>${effects.map((effect) => row(effect, names, reaches.get(effect.measure)!, plan.alpha, moved(effect)))}</tbody></table></div>`;
+<tbody>${sorted.map((effect) => row(effect, names, reaches.get(effect.measure)!, plan.alpha, moved(effect)))}</tbody></table></div>`;
 }
 
 function row(effect: Effect, names: Names, reach: number, alpha: number, moved: readonly string[]): Markup {
