@@ -9,6 +9,8 @@
  * - **How large is it?** {@link effectSize}, {@link stratifiedBootstrap}.
  * - **What could have been found?** {@link minimumDetectableEffect}, {@link runsNeeded}.
  * - **What to buy more of?** {@link varianceComponents}, {@link runMeanVariance}.
+ * - **Measures.** {@link measure} computes every measure of an evaluation by stratum, at the budgets of {@link wordBudgets};
+ *   {@link measureCatalog} describes them, and {@link withControls} adds those that must stand beside them.
  * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
  *   draws and to the loss.
  */
@@ -21,6 +23,31 @@ export {
 } from './arms/arm.js';
 export { armSets } from './arms/arm-sets.js';
 export { type ArmWeights, type ArmWeightsOptions, armWeights } from './arms/arm-weights.js';
+export { holdOut } from './experiment/hold-out.js';
+export { goodAnswers, medianReward, type StratifiedPrompt } from './measures/graded-answers.js';
+export {
+  type DecileValue,
+  type MeasureOptions,
+  measure,
+  measureByDensityDecile,
+  perPromptValues,
+} from './measures/measure.js';
+export {
+  embeddingMeasures,
+  type MeasuredValues,
+  type MeasureInfo,
+  measureCatalog,
+  measureInfo,
+  withControls,
+} from './measures/measure-catalog.js';
+export {
+  fewestGood,
+  type ShortEvaluation,
+  type StratumBudget,
+  type WordBudgets,
+  wordBudgets,
+} from './measures/word-budgets.js';
+export type { EvaluatedAnswer, Evaluation } from './runs/run-record.js';
 export {
   type Bootstrap,
   type BootstrapOptions,

@@ -12,7 +12,7 @@ export interface CommandContext {
 /** A command of `rarefy`: a citty definition, for lazy loading and help, that parses its own options. */
 export interface Command extends CommandDef {
   readonly options: OptionDefinitions;
-  /** Name of the option that is given first and without its name, as in `rarefy check FILE`. */
+  /** Name of the option that is given first and without its name, as in `rarefy check FILE`. It can be left out unless required. */
   readonly argument?: string | undefined;
   /** A call that works if its files exist. */
   readonly example: string;
@@ -43,23 +43,29 @@ export function command<const Definitions extends OptionDefinitions>(definition:
     argument,
     example,
     async execute(rawArguments, context) {
-      const { values, given } = parseOptions(options, argument ? named(argument, rawArguments, example) : rawArguments);
+      const isLeftOut = argument === undefined || (!options[argument]!.required && !hasArgument(rawArguments));
+      const { values, given } = parseOptions(
+        options,
+        isLeftOut ? rawArguments : named(argument, rawArguments, example),
+      );
       await run(values, context, given);
     },
   };
 }
 
+function hasArgument([value]: readonly string[]): boolean {
+  return value !== undefined && !value.startsWith('-');
+}
+
 /** The arguments with the name of the first one added. */
-function named(argument: string, [value, ...rest]: readonly string[], example: string): string[] {
-  if (value === undefined || value.startsWith('-')) {
-    throw new InvalidArgumentError(`give the ${argument} first: ${example}`);
-  }
-  return [`--${argument}=${value}`, ...rest];
+function named(argument: string, rawArguments: readonly string[], example: string): string[] {
+  if (!hasArgument(rawArguments)) throw new InvalidArgumentError(`give the ${argument} first: ${example}`);
+  return [`--${argument}=${rawArguments[0]}`, ...rawArguments.slice(1)];
 }
 
 function cittyArgument(option: OptionDefinition, isPositional: boolean): ArgDef {
   const { description, required = false } = option;
-  if (isPositional) return { type: 'positional', required: true, description };
+  if (isPositional) return { type: 'positional', required, description };
   if (option.type === 'flag') return { type: 'boolean', description };
   if (option.type === 'choice') return { type: 'enum', options: [...option.choices], description, required };
   return { type: 'string', description, required };

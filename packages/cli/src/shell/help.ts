@@ -11,7 +11,13 @@ export function commandHelp(name: string, description: string, { options, argume
   const required = named
     .filter(([, option]) => option.required)
     .map(([option, definition]) => label(option, definition));
-  const usage = [name, ...(argument ? [`<${argument}>`] : []), ...(named.length > 0 ? ['[OPTIONS]'] : []), ...required];
+  const shownArgument = argument && (options[argument]!.required ? `<${argument}>` : `[${argument}]`);
+  const usage = [
+    name,
+    ...(shownArgument ? [shownArgument] : []),
+    ...(named.length > 0 ? ['[OPTIONS]'] : []),
+    ...required,
+  ];
   const sections = headings.flatMap((heading) => {
     const shown = named.filter(([, option]) => (option.heading ?? 'Options') === heading);
     if (shown.length === 0) return [];
@@ -22,7 +28,7 @@ export function commandHelp(name: string, description: string, { options, argume
       ),
     ];
   });
-  const positional = argument ? [section('Arguments', [row(`<${argument}>`, options[argument]!.description)])] : [];
+  const positional = shownArgument ? [section('Arguments', [row(shownArgument, options[argument]!.description)])] : [];
   return [
     description,
     `USAGE ${usage.join(' ')}`,

@@ -165,6 +165,31 @@ EXAMPLE
   show x --out y`);
 });
 
+test('an argument that is not required can be left out', async () => {
+  const got: unknown[] = [];
+  const optional = command({
+    description: 'Shows',
+    example: 'show',
+    argument: 'file',
+    options: {
+      file: { type: 'text', valueHint: 'path', description: 'Input' },
+      count: { type: 'integer', default: 3, description: 'Number' },
+    },
+    run: async ({ file, count }) => void got.push([file, count]),
+  });
+  const context = { signal: new AbortController().signal, onEvent: () => {} };
+  await optional.execute([], context);
+  await optional.execute(['--count', '4'], context);
+  await optional.execute(['x.ts', '--count', '5'], context);
+  expect(got).toEqual([
+    [undefined, 3],
+    [undefined, 4],
+    ['x.ts', 5],
+  ]);
+  const help = commandHelp('rarefy show', 'Shows', optional);
+  expect(help).toContain('USAGE rarefy show [file] [OPTIONS]\n\nARGUMENTS\n\n  [file]                      Input');
+});
+
 test('the first Ctrl-C lets the command save its state, the second quits at once', async () => {
   const exit = vi.spyOn(process, 'exit').mockImplementation((code) => {
     throw new Error(`exit ${code}`);
