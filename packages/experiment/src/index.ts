@@ -14,6 +14,32 @@
  * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
  *   draws and to the loss.
  */
+export { type AnalyzeInput, analyze } from './analysis/analyze.js';
+export { type ChecksInput, checksOf, type RunFacts } from './analysis/checks.js';
+export {
+  collapseOf,
+  type EffectsInput,
+  effectsOf,
+  type PromptValues,
+  type TestPlan,
+} from './analysis/effects.js';
+export { type MeasurePower, type PilotValues, type PlanPowerOptions, planPower } from './analysis/plan-power.js';
+export type {
+  AnswersSideBySide,
+  ByDecile,
+  Check,
+  Collapse,
+  Curve,
+  DrawsByRarity,
+  Effect,
+  ExperimentReport,
+  VarianceSplit,
+  Verdict,
+} from './analysis/report.js';
+export { reportFiles } from './analysis/report-files.js';
+export type { RunValues } from './analysis/run-values.js';
+export { type ArmDraws, decileShares, type Treatment, verifyTreatment } from './analysis/treatment.js';
+export { type VerdictInput, verdictOf } from './analysis/verdict.js';
 export {
   type Arm,
   type ArmSampler,
@@ -47,7 +73,31 @@ export {
   type WordBudgets,
   wordBudgets,
 } from './measures/word-budgets.js';
-export type { EvaluatedAnswer, Evaluation } from './runs/run-record.js';
+export { defineExperiment } from './experiment/define-experiment.js';
+export type {
+  Experiment,
+  ExperimentEvaluation,
+  ExperimentTraining,
+  HeldOutPrompt,
+  Judgment,
+  RarityCheck,
+  StartGates,
+} from './experiment/experiment.js';
+export type { Departure, Plan } from './plan/plan.js';
+export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
+export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
+export { departuresOf } from './runs/departures.js';
+export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
+export { type MissingRun, type RunExperimentOptions, runExperiment, runsAtOnce } from './runs/run-experiment.js';
+export type {
+  EvaluatedAnswer,
+  Evaluation,
+  ExperimentRecord,
+  RunConfig,
+  RunCosts,
+  RunRecord,
+} from './runs/run-record.js';
+export { type RunOptions, type TrainRunOptions, trainRun } from './runs/train-run.js';
 export {
   type Bootstrap,
   type BootstrapOptions,

@@ -40,6 +40,16 @@ export async function openEmbedder(values: EmbedderValues, options: CallOptions)
   };
 }
 
+/** Opens an embedder by its name, or the file of one; its options have their defaults. */
+export function openNamedEmbedder(
+  embedder: EmbedderName | CodeFile | undefined,
+  backend: string | undefined,
+  options: CallOptions,
+): Promise<OpenedEmbedder> {
+  const none = { ckpt: undefined, pooling: undefined, modelDtype: undefined, url: undefined, urlModel: undefined };
+  return openEmbedder({ ...none, cache: undefined, backend, embedder }, options);
+}
+
 /** The given options among those that apply only to some embedders. */
 function givenOf(values: EmbedderValues): ReadonlySet<string> {
   const all = values as unknown as Readonly<Record<string, unknown>>;
@@ -60,7 +70,10 @@ interface EmbedderChoice {
  * sentence model is found and onnxruntime-node can run it; else the Universal Sentence Encoder.
  * @throws InvalidArgumentError for onnx without a model.
  */
-async function chooseEmbedder({ embedder, ckpt }: EmbedderValues): Promise<EmbedderChoice> {
+export async function chooseEmbedder({
+  embedder,
+  ckpt,
+}: Pick<EmbedderValues, 'embedder' | 'ckpt'>): Promise<EmbedderChoice> {
   if (embedder !== undefined && embedder !== 'onnx') return { name: embedder };
   if (ckpt !== undefined) {
     const folder = await sentenceModelFolder(ckpt);

@@ -82,10 +82,8 @@ export async function openTreatments(
       return inverseProbability({ outcome, ...defined({ low }) });
     },
     async 'completion-density'() {
-      const { openEmbedder } = await import('./embedder.js');
-      const { backend, completionEmbedder = 'use' } = values;
-      const none = { ckpt: undefined, pooling: undefined, modelDtype: undefined, url: undefined, urlModel: undefined };
-      const opened = await openEmbedder({ ...none, cache: undefined, backend, embedder: completionEmbedder }, options);
+      const { openNamedEmbedder } = await import('./embedder.js');
+      const opened = await openNamedEmbedder(values.completionEmbedder ?? 'use', values.backend, options);
       embedders.push(opened.embedder);
       return completionDensity({ embedder: opened.embedder, ...defined({ low }) });
     },

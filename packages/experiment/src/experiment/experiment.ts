@@ -90,8 +90,14 @@ export interface Experiment {
   readonly heldOut: readonly HeldOutPrompt[];
   /** Names of the strata, the most crowded first. */
   readonly strata: readonly string[];
-  /** The rewards, given the frozen start model. Called once per run. */
-  readonly rewards: (start: LoadedModel) => readonly RewardInput[] | Promise<readonly RewardInput[]>;
+  /**
+   * The rewards, given the frozen start model, and which reward model the arm names, if it names one. Called once per run, and once
+   * for the answers of the start model.
+   */
+  readonly rewards: (
+    start: LoadedModel,
+    choice: Pick<Arm, 'rewardModel'>,
+  ) => readonly RewardInput[] | Promise<readonly RewardInput[]>;
   readonly judge?: (prompt: HeldOutPrompt, text: string) => Judgment;
   /** Embedders by name; the first one is the default of arms. */
   readonly embedders: Readonly<Record<string, () => Promise<Embedder>>>;

@@ -118,23 +118,32 @@ test('distinct good answers equal the mean over all subsets', () => {
 });
 
 const word = fc.constantFrom('apple', 'birch', 'cedar', 'dune', 'elm', 'fern');
-const answer = fc.record({
-  text: fc.array(word, { minLength: 1, maxLength: 9 }).map((list) => list.join(' ')),
-  reward: fc.constantFrom(0, 1),
-  terminated: fc.boolean(),
-  garbled: fc.boolean(),
-  onTopic: fc.option(fc.boolean(), { nil: undefined }),
-  logProbability: fc.integer({ min: -9, max: -1 }),
-});
+const answer = fc.record(
+  {
+    text: fc.array(word, { minLength: 1, maxLength: 9 }).map((list) => list.join(' ')),
+    reward: fc.constantFrom(0, 1),
+    terminated: fc.boolean(),
+    garbled: fc.boolean(),
+    onTopic: fc.boolean(),
+    logProbability: fc.integer({ min: -9, max: -1 }),
+  },
+  { requiredKeys: ['text', 'reward', 'terminated', 'garbled', 'logProbability'] },
+);
 const groupsOf = (prompts: number, answers: number) =>
   fc.array(fc.array(answer, { minLength: answers, maxLength: answers }), { minLength: prompts, maxLength: prompts });
+
+/** With one word less in the answers that have several, so that others share a budget which cuts them. */
+const shortened = ({ answers }: Evaluation): Evaluation => ({
+  step: 40,
+  answers: answers.map((one) => ({ ...one, text: one.text.replace(/ \S+$/, '') })),
+});
 
 describe('laws', () => {
   test('the order of prompts changes nothing', () => {
     fc.assert(
       fc.property(groupsOf(6, 4), (groups) => {
         const evaluation = evaluationOf(groups);
-        const options = optionsFor(evaluation, [], 2);
+        const options = optionsFor(evaluation, [shortened(evaluation)], 2);
         const reversed = {
           step: 0,
           answers: promptsOf(6)
@@ -155,7 +164,7 @@ describe('laws', () => {
     fc.assert(
       fc.property(groupsOf(4, 4), (groups) => {
         const [evaluation, reversed] = [evaluationOf(groups), evaluationOf(groups.map((group) => group.toReversed()))];
-        const [values, other] = [evaluation, reversed].map((one) => measure(one, optionsFor(one, [], 2)));
+        const [values, other] = [evaluation, reversed].map((one) => measure(one, optionsFor(one, [shortened(one)], 2)));
         const kept = measureCatalog.filter(({ name, scope }) => scope !== 'stratum' && name !== 'novelty-utility');
         for (const { name } of kept) expectClose({ [name]: other![name]! }, { [name]: values![name]! });
       }),

@@ -33,8 +33,8 @@ export interface MeasureOptions {
   readonly budgets: WordBudgets;
   /**
    * One row per answer, in order of the answers, from an embedder that does not drive the sampler. Without it, there is no
-   * `vendi-prompt`, `vendi-across`, `embedding-spread` and `good-vendi-prompt`. A row of zeros, such as that of an empty text, counts
-   * as equal to other such rows and unlike all others.
+   * `vendi-prompt`, `vendi-across`, `embedding-spread` and `good-vendi-prompt`. A row of zeros, such as that of an empty text,
+   * counts as equal to other such rows and unlike all others.
    */
   readonly embeddings?: Matrix;
 }
@@ -57,8 +57,8 @@ const optionNames = [
  * the evaluation has less text than its budget, measures of prompts that less than half of the prompts define. Deterministic; the
  * order of `heldOut` changes nothing but rounding.
  * @returns every measure of the catalog, without those of embeddings if none are given
- * @throws InvalidArgumentError if the evaluation does not answer all held-out prompts and no others, a prompt has fewer answers than
- *   `k` or the budgets, or an option is unknown; ShapeError if `embeddings` has not one row per answer.
+ * @throws InvalidArgumentError if the evaluation does not answer all held-out prompts and no others, a prompt has fewer answers
+ *   than `k` or the budgets, or an option is unknown; ShapeError if `embeddings` has not one row per answer.
  */
 export function measure(evaluation: Evaluation, options: MeasureOptions): MeasuredValues {
   const context = contextOf(evaluation, options);
@@ -77,8 +77,8 @@ export function measure(evaluation: Evaluation, options: MeasureOptions): Measur
 /**
  * A measure of prompts, or the mean of a measure of answers, for each prompt: for bootstraps and variance components.
  * @returns in order of `heldOut`; NaN where the answers to a prompt do not define it
- * @throws InvalidArgumentError as {@link measure}, if there is no such measure, if it is a measure of strata, which has no value per
- *   prompt, or if it needs `embeddings` and there are none.
+ * @throws InvalidArgumentError as {@link measure}, if there is no such measure, if it is a measure of strata, which has no value
+ *   per prompt, or if it needs `embeddings` and there are none.
  */
 export function perPromptValues(evaluation: Evaluation, name: string, options: MeasureOptions): Float64Array {
   if (measureInfo(name).scope === 'stratum') {
