@@ -79,8 +79,8 @@ export interface Kernels {
  * backend of tfjs, or a shared one, as that of its threaded form. Undefined if the engine has no SIMD.
  */
 export async function loadKernels(): Promise<((memory: WebAssembly.Memory) => Kernels) | undefined> {
-  const texts = await wasmModules();
-  const bytes = { plain: decodeBase64(texts.plain), shared: decodeBase64(texts.shared) };
+  const { plain, shared } = await wasmModules();
+  const bytes = { plain: Uint8Array.from(decodeBase64(plain)), shared: Uint8Array.from(decodeBase64(shared)) };
   if (!WebAssembly.validate(bytes.plain)) return undefined;
   return (memory) => {
     const isShared = typeof SharedArrayBuffer !== 'undefined' && memory.buffer instanceof SharedArrayBuffer;

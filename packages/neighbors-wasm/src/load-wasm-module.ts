@@ -15,7 +15,7 @@ export function loadWasmModule(name: WasmName): Promise<WebAssembly.Module> {
     // Synchronous in Node: code after an asynchronous compilation can deadlock there. When nothing else keeps the event loop
     // alive, it runs inside a call that waits for all V8 threads, one of which may wait for this thread to collect garbage.
     module = wasmModules().then((texts) => {
-      const bytes = decodeBase64(texts[name]);
+      const bytes = Uint8Array.from(decodeBase64(texts[name]));
       return isNode ? new WebAssembly.Module(bytes) : WebAssembly.compile(bytes);
     });
     modules.set(name, module);

@@ -10,7 +10,9 @@ export const demo = command({
   example: 'rarefy demo --out out/demo --open',
   options: {
     pairs: text('file', 'JSON Lines of pairs; default the sample that comes with rarefy'),
-    out: text('folder', 'Folder of the results; results of an earlier demo in it are replaced', { default: 'out/demo' }),
+    out: text('folder', 'Folder of the results; results of an earlier demo in it are replaced', {
+      default: 'out/demo',
+    }),
     'max-steps': integer('GRPO steps of each run', { default: 12, min: 1 }),
     ...backendOption,
     open: flag('Open report.html in the browser'),
@@ -23,7 +25,9 @@ export const demo = command({
     const { density } = await import('./density.js');
     const { view } = await import('./view.js');
     const { compare } = await import('./compare.js');
-    console.log('Two seeds prove nothing: this shows how a comparison is made, not whether density-aware sampling helps.');
+    console.log(
+      'Two seeds prove nothing: this shows how a comparison is made, not whether density-aware sampling helps.',
+    );
 
     const pairs = ['--pairs', given ?? (await shippedPath('data/pairs.jsonl'))];
     const model = ['--model', await shippedPath('models/tiny')];
@@ -35,7 +39,11 @@ export const demo = command({
         ...{ name: 'train rm', job: trainRmCommand },
         words: [...pairs, ...model, '--max-steps', '12', '--learning-rate', '3e-4', ...common, '--out', rewardModel],
       },
-      { name: 'density', job: density, words: [...pairs, ...embedder, ...common, '--target-ess', '0.5', '--out', join(out, 'weights.jsonl')] },
+      {
+        name: 'density',
+        job: density,
+        words: [...pairs, ...embedder, ...common, '--target-ess', '0.5', '--out', join(out, 'weights.jsonl')],
+      },
       { name: 'view', job: view, words: [...pairs, ...embedder, ...common, '--out', out] },
       {
         ...{ name: 'compare', job: compare },
