@@ -55,7 +55,9 @@ async function builtAssets({ path }) {
     const made = await import(`${pathToFileURL(script)}`);
     const functions = Object.keys(made).filter((key) => typeof made[key] === 'function');
     const lines = functions.map(async (key) => {
-      return `const ${key}Result = ${JSON.stringify(await made[key]())};\nexport const ${key} = async () => ${key}Result;\n`;
+      const result = made[key]();
+      const signature = result instanceof Promise ? 'async ()' : '()';
+      return `const ${key}Result = ${JSON.stringify(await result)};\nexport const ${key} = ${signature} => ${key}Result;\n`;
     });
     return { contents: (await Promise.all(lines)).join(''), loader: 'js' };
   } finally {

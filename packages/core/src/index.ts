@@ -110,3 +110,4 @@ export type {
   WeightUpdate,
 } from './spec/sampler.js';
 export type { LoadedBatch, Loader, MetricLogger } from './spec/training.js';
+export { visibleText } from './visible-text.js';

@@ -13,6 +13,7 @@
  *   {@link measureCatalog} describes them, and {@link withControls} adds those that must stand beside them.
  * - **Arms.** An {@link Arm} is data; {@link armSets} has those of common questions, and {@link armWeights} what an arm does to the
  *   draws and to the loss.
+ * - **Report.** {@link reportPage} makes one HTML file of a report.
  */
 export { type AnalyzeInput, analyze } from './analysis/analyze.js';
 export { type ChecksInput, checksOf, type RunFacts } from './analysis/checks.js';
@@ -49,6 +50,16 @@ export {
 } from './arms/arm.js';
 export { armSets } from './arms/arm-sets.js';
 export { type ArmWeights, type ArmWeightsOptions, armWeights } from './arms/arm-weights.js';
+export { defineExperiment } from './experiment/define-experiment.js';
+export type {
+  Experiment,
+  ExperimentEvaluation,
+  ExperimentTraining,
+  HeldOutPrompt,
+  Judgment,
+  RarityCheck,
+  StartGates,
+} from './experiment/experiment.js';
 export { holdOut } from './experiment/hold-out.js';
 export { goodAnswers, medianReward, type StratifiedPrompt } from './measures/graded-answers.js';
 export {
@@ -73,18 +84,9 @@ export {
   type WordBudgets,
   wordBudgets,
 } from './measures/word-budgets.js';
-export { defineExperiment } from './experiment/define-experiment.js';
-export type {
-  Experiment,
-  ExperimentEvaluation,
-  ExperimentTraining,
-  HeldOutPrompt,
-  Judgment,
-  RarityCheck,
-  StartGates,
-} from './experiment/experiment.js';
 export type { Departure, Plan } from './plan/plan.js';
 export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
+export { reportPage } from './report/report-page.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
 export { departuresOf } from './runs/departures.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';

@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
-import { callOptionNames, checkOptions, described, type Exporter, InvalidArgumentError } from '@rarefy/core';
+import {
+  callOptionNames,
+  checkOptions,
+  described,
+  type Exporter,
+  InvalidArgumentError,
+  visibleText,
+} from '@rarefy/core';
 import { encodeView } from '../view/view-data.js';
 import { pointCount } from '../view/view-points.js';
-import { visibleText } from '../view/view-text.js';
 
 const maxPoints = 200_000;
 

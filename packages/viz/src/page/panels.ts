@@ -1,5 +1,5 @@
+import { visibleText } from '@rarefy/core';
 import { sourceColor } from '../view/view-points.js';
-import { visibleText } from '../view/view-text.js';
 
 /** Fills `list` with one switch per source, and calls `onChange` with the sources that are on. */
 export function fillLegend(
