@@ -12,7 +12,9 @@ const packagesFolder = join(dirname(fileURLToPath(import.meta.url)), '..', 'pack
  */
 export async function buildPackages(names, { withTypes }) {
   for (const name of names) rmSync(join(packagesFolder, name, 'dist'), { recursive: true, force: true });
-  await Promise.all(names.map(writeScripts));
+  const written = await Promise.allSettled(names.map(writeScripts)); // all end before an error ends the process
+  const failed = written.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
   if (withTypes) await writeTypes(names);
 }
 
