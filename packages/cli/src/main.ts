@@ -22,6 +22,7 @@ const rarefy = defineCommand({
     sample: () => import('./commands/sample.js').then(({ sample }) => sample),
     view: () => import('./commands/view.js').then(({ view }) => view),
     train: () => import('./commands/train.js').then(({ train }) => train),
+    compare: () => import('./commands/compare.js').then(({ compare }) => compare),
     check: () => import('./commands/check.js').then(({ check }) => check),
     doctor: () => import('./commands/doctor.js').then(({ doctor }) => doctor),
   },

@@ -25,6 +25,7 @@ export {
   type TestPlan,
 } from './analysis/effects.js';
 export { type MeasurePower, type PilotValues, type PlanPowerOptions, planPower } from './analysis/plan-power.js';
+export { plannedTreatment } from './analysis/planned-draws.js';
 export type {
   AnswersSideBySide,
   ByDecile,
@@ -90,7 +91,13 @@ export { reportPage } from './report/report-page.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
 export { departuresOf } from './runs/departures.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
-export { type MissingRun, type RunExperimentOptions, runExperiment, runsAtOnce } from './runs/run-experiment.js';
+export {
+  ensurePlan,
+  type MissingRun,
+  type RunExperimentOptions,
+  runExperiment,
+  runsAtOnce,
+} from './runs/run-experiment.js';
 export type {
   EvaluatedAnswer,
   Evaluation,

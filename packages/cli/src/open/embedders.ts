@@ -146,7 +146,7 @@ export const embedders = {
 } as const satisfies Record<string, EmbedderEntry>;
 
 export type EmbedderName = keyof typeof embedders;
-const embedderNames = Object.keys(embedders) as [EmbedderName];
+export const embedderNames = Object.keys(embedders) as [EmbedderName];
 /** One phrase per embedder, for `--help`. */
 export const embedderSummaries = [
   ...embedderNames.map((name) => `${name}: ${embedders[name].summary}`),

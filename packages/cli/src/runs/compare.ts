@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
-import { type CallOptions, InvalidArgumentError, RarefyError, warn } from '@rarefy/core';
-import type { Experiment, ExperimentReport } from '@rarefy/experiment';
+import { type CallOptions, InputError, InvalidArgumentError, type Matrix, warn } from '@rarefy/core';
+import type { Evaluation, Experiment, ExperimentReport } from '@rarefy/experiment';
 import { openBackend } from '../open/backend.js';
 import { flag, integer, text } from '../shell/define-option.js';
 import { didYouMean } from '../shell/did-you-mean.js';
+import { openPage } from '../shell/open-page.js';
 import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { table, wrapped } from '../shell/text.js';
 import { experimentOptions, openExperiment } from './compared-experiment.js';
@@ -35,21 +36,89 @@ type CompareValues = OptionValues<typeof compareOptions>;
 
 /** Trains what is missing and reports; or one of the two. */
 export async function compareArms(values: CompareValues, options: CallOptions, given: ReadonlySet<string>) {
-  const { out, only, backend } = values;
-  if (values.power) return printPower(out);
+  const { out: folder, only, acceptChanges, keepModels } = values;
+  if (values.power) return printPower(folder);
   if (values.report) return report(values);
+  const { childProcesses, ensurePlan, runExperiment, trainRun } = await import('@rarefy/experiment');
   const memoryBytes = values.memory === undefined ? undefined : parseSize(values.memory);
-  await openBackend(backend, options);
-  const { experiment, code } = await openExperiment(values, given, out, options);
-  TODO
+  const backend = await openBackend(values.backend, options);
+  const { experiment, code } = await openExperiment(values, given, folder, options);
+  const [script = '', ...words] = process.argv.slice(1);
+  const planned = { folder, code, command: commandLine(words), ...defined({ acceptChanges }) };
+  const shared = { ...options, folder, code, backend, keepModels };
+  if (only !== undefined) {
+    const run = runNamed(only, experiment);
+    stopWithParent();
+    await ensurePlan(experiment, planned);
+    await trainRun(experiment, { ...shared, ...run });
+    return console.log(`${only} is complete in ${folder}`);
+  }
+
+  announce(experiment, folder);
+  const startRun = childProcesses({ command: process.execPath, args: [...process.execArgv, script, ...words] });
+  let isVerified = false;
+  const limits =
+    values.processes === undefined
+      ? { processes: backend.device === 'gpu' ? 1 : availableParallelism(), memoryBytes: memoryBytes ?? freemem() }
+      : { processes: values.processes, ...defined({ memoryBytes }) };
+  try {
+    await runExperiment(experiment, {
+      ...{ ...shared, ...planned, ...limits },
+      async startRun(run, call) {
+        if (!isVerified) {
+          isVerified = true;
+          await warnOfTreatment(experiment, folder, options);
+        }
+        await startRun(run, call);
+      },
+    });
+  } catch (error) {
+    if (options.signal?.aborted) console.error('rarefy: the runs are saved; the same command continues them');
+    throw error;
+  }
   await report(values);
 }
 
-function announce({ name, arms, seeds, training, evaluation, heldOut, strata, primary, secondary, rarities }: Experiment, out: string) {
+/** Warns before the first run if draws will not go to prompts that are rare by anything but the density of the sampler. */
+async function warnOfTreatment(experiment: Experiment, folder: string, { onEvent }: CallOptions): Promise<void> {
+  const { plannedTreatment, readExperiment } = await import('@rarefy/experiment');
+  const { checks } = plannedTreatment(experiment, (await readExperiment(folder)).record);
+  for (const { status, text } of checks) {
+    if (status !== 'ok') warn(onEvent, { task: 'compare', code: 'treatment', message: text });
+  }
+}
+
+/** @throws InvalidArgumentError for a run that the experiment does not have. */
+function runNamed(only: string, { arms, seeds }: Experiment) {
+  const names = arms.map(({ name }) => name);
+  const [, arm, seed] = /^([^/]+)\/(\d+)$/.exec(only) ?? [];
+  if (arm !== undefined && names.includes(arm) && seeds.includes(Number(seed))) return { arm, seed: Number(seed) };
+  throw new InvalidArgumentError(
+    `--only must be an arm and a seed, such as ${names[0]}/${seeds[0]}; got ${only}.${didYouMean(arm ?? only, names)} Seeds: ${seeds.join(', ')}.`,
+  );
+}
+
+/** Saves the state and stops, as on Ctrl-C, if the process that started this one is killed. */
+function stopWithParent(): void {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel?.unref();
+}
+
+function commandLine(words: readonly string[]): string {
+  const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return ['rarefy', ...quoted].join(' ');
+}
+
+function announce(
+  { name, arms, seeds, training, evaluation, heldOut, strata, primary, secondary, rarities }: Experiment,
+  out: string,
+) {
   const { steps, batchSize, groupSize } = training;
   const counts = strata.map((name) => `${heldOut.filter(({ stratum }) => stratum === name).length} ${name}`);
   if (seeds.length < 4) console.log(`${seeds.length} seeds per arm prove nothing: this is a trial.`);
-  console.log(`${name}: ${arms.length} arms × ${seeds.length} seeds, ${steps} steps of ${batchSize} prompts × ${groupSize} answers`);
+  console.log(
+    `${name}: ${arms.length} arms × ${seeds.length} seeds, ${steps} steps of ${batchSize} prompts × ${groupSize} answers`,
+  );
   console.log(`Arms        ${arms.map(({ name }) => name).join(', ')}; the first is the baseline`);
   console.log(`Decided by  ${primary}; also ${secondary?.join(', ')}`);
   console.log(`Held out    ${counts.join(', ')} prompts, ${evaluation.answers} answers each`);
@@ -58,18 +127,38 @@ function announce({ name, arms, seeds, training, evaluation, heldOut, strata, pr
 
 /** Analyzes what the folder holds, and writes and prints the report. */
 async function report({ out, open }: CompareValues) {
-  const { analyze, readExperiment, reportFiles, reportPage } = await import('@rarefy/experiment');
+  const { analyze, readExperiment, recordLook, reportFiles, reportPage } = await import('@rarefy/experiment');
   const { writeAtomically } = await import('@rarefy/io');
-  const { plan, record, heldOut, departures } = await readExperiment(out);
-  const { versions, backend } = record.runs[0]!.config;
-  const commands = [plan.command, `rarefy compare --report --out ${out}`];
-  const environment = { ...versions, backend: `${backend.name} on ${backend.device}` };
-  const analyzed = analyze({ plan, record, heldOut, departures, commands, environment });
+  const read = await readExperiment(out);
+  const { plan, record } = read;
+  const embeddings = await hashedAnswers([record.start, ...record.runs.flatMap(({ evaluations }) => evaluations)]);
+  const { versions, backend } = record.runs[0]?.config ?? {};
+  const environment = { ...versions, ...(backend && { backend: `${backend.name} on ${backend.device}` }) };
+  const commands = [plan.command, commandLine(['compare', '--report', '--out', out])];
+  const analyzed = analyze({ ...read, embeddings, commands, environment });
   const files = { 'report.html': reportPage(analyzed), ...reportFiles(analyzed) };
   for (const [name, content] of Object.entries(files)) await writeAtomically(join(out, name), Buffer.from(content));
+  await recordLook(out, record.runs.length, plan.arms.length * plan.seeds.length);
   printReport(analyzed);
   for (const name of Object.keys(files)) console.log(join(out, name));
   if (open) await openPage(join(out, 'report.html'));
+}
+
+/** Answers as rows of hashed words, for measures of their spread: the same without a model, and no sampler is driven by them. */
+async function hashedAnswers(evaluations: readonly Evaluation[]) {
+  const { embed } = await import('@rarefy/core');
+  const { hashEmbedder } = await import('@rarefy/embedders/hash');
+  const rows = new Map<Evaluation, Matrix>();
+  for (const evaluation of evaluations) {
+    rows.set(
+      evaluation,
+      await embed(
+        hashEmbedder(),
+        evaluation.answers.map(({ text }) => text),
+      ),
+    );
+  }
+  return (evaluation: Evaluation) => rows.get(evaluation)!;
 }
 
 function printReport({ plan, baseline, verdict, effects }: ExperimentReport) {
@@ -85,7 +174,16 @@ function printReport({ plan, baseline, verdict, effects }: ExperimentReport) {
     ]);
   const header = ['arm', 'stratum', baseline, 'arm', 'difference', '95 % interval', 'p', 'detectable'];
   console.log(
-    ['', ...wrapped(headline, 100), ...listed('Found', findings), ...listed('Not shown', limits), '', plan.primary, table([header, ...rows]), ''].join('\n'),
+    [
+      '',
+      ...wrapped(headline, 100),
+      ...listed('Found', findings),
+      ...listed('Not shown', limits),
+      '',
+      plan.primary,
+      table([header, ...rows]),
+      '',
+    ].join('\n'),
   );
 }
 
@@ -94,13 +192,19 @@ async function printPower(out: string) {
   const { planPower } = await import('@rarefy/experiment');
   const { readFile } = await import('node:fs/promises');
   const file = join(out, 'report.json');
-  const pilot = await readFile(file, 'utf8').then((text) => JSON.parse(text) as ExperimentReport).catch((cause: Error) => {
-    throw new InputError(`${file} is no report of a pilot (${cause.message}); run the pilot first, with at least 2 seeds.`, { cause });
-  });
+  const pilot = await readFile(file, 'utf8')
+    .then((text) => JSON.parse(text) as ExperimentReport)
+    .catch((cause: Error) => {
+      throw new InputError(
+        `${file} is no report of a pilot (${cause.message}); run the pilot first, with at least 2 seeds.`,
+        { cause },
+      );
+    });
   const planned = [pilot.plan.primary, ...pilot.plan.secondary];
   const power = planPower(pilot, { powers: [pilot.plan.power] }).filter(({ measure }) => planned.includes(measure));
   const counts = power[0]?.detectable.map(({ runs }) => `${runs} runs`) ?? [];
-  const shown = (difference: number | null) => (difference === null ? 'none' : String(Number(difference.toPrecision(2))));
+  const shown = (difference: number | null) =>
+    difference === null ? 'none' : String(Number(difference.toPrecision(2)));
   const rows = power.map(({ measure, mean, deviation, detectable }) => [
     ...[measure, mean.toPrecision(3), deviation.toPrecision(2)],
     ...detectable.map(({ difference }) => shown(difference)),

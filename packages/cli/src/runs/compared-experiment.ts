@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { basename, extname, join } from 'node:path';
-import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
+import { basename, extname } from 'node:path';
+import { type CallOptions, type Embedder, InputError, InvalidArgumentError } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
 import type { Arm, Experiment } from '@rarefy/experiment';
-import { modelOption } from '../runs/run-training.js';
+import { backendOption } from '../open/backend.js';
+import { embedderNames, embedderOptions } from '../open/embedders.js';
+import { openRewards, rewardOptions } from '../open/rewards.js';
 import { choice, integer, number, text } from '../shell/define-option.js';
 import { didYouMean } from '../shell/did-you-mean.js';
 import { isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
-import { backendOption } from './backend.js';
-import { embedderNames, embedderOptions } from './embedders.js';
-import { openRewards, rewardOptions } from './rewards.js';
+import { modelOption } from './run-training.js';
 
 /** An experiment without a file: these options describe it, and a file takes their place. */
 const settingOptions = {
@@ -48,7 +48,10 @@ export const experimentOptions = {
   ...settingOptions,
   ...under('Model', backendOption),
   ...under('Training', {
-    arms: text('claim,…', 'Sets of arms, or names of arms; the first arm is the baseline. Default those of the file, or claim'),
+    arms: text(
+      'claim,…',
+      'Sets of arms, or names of arms; the first arm is the baseline. Default those of the file, or claim',
+    ),
     seeds: text('n|list', 'A number n for the seeds 1 to n, or a list such as 1,2,5. Default those of the file, or 8'),
     'max-steps': integer('Steps of each run. Default those of the file, or 100', { min: 1 }),
   }),
@@ -75,7 +78,8 @@ export async function openExperiment(
 ): Promise<OpenExperiment> {
   const { defineExperiment } = await import('@rarefy/experiment');
   const { experiment: file, arms, seeds, maxSteps: steps } = values;
-  const { experiment, code } = file === undefined ? await fromOptions(values, given, folder, options) : await fromFile(file, given);
+  const { experiment, code } =
+    file === undefined ? await fromOptions(values, given, folder, options) : await fromFile(file, given);
   const chosen = {
     ...(arms !== undefined && { arms: await armsNamed(arms, experiment.arms) }),
     ...(seeds !== undefined && { seeds: parseSeeds(seeds) }),
@@ -86,14 +90,19 @@ export async function openExperiment(
 
 async function fromFile(file: string, given: ReadonlySet<string>): Promise<OpenExperiment> {
   const ignored = Object.keys(settingOptions).find((name) => given.has(name));
-  if (ignored) throw new InvalidArgumentError(`--${ignored} describes an experiment without a file; ${file} decides it.`);
-  const { importFile } = await import('./import-file.js');
-  const { called } = await import('./factory.js');
+  if (ignored)
+    throw new InvalidArgumentError(`--${ignored} describes an experiment without a file; ${file} decides it.`);
+  const { importFile } = await import('../open/import-file.js');
+  const { called } = await import('../open/factory.js');
   const { exports, digest } = await importFile(file);
   const own = await exports.default;
-  const experiment = typeof own === 'function' ? await called(own as never, file, [], 'without arguments', advice) : own;
-  if (typeof experiment === 'object' && experiment !== null) return { experiment: experiment as Experiment, code: digest };
-  throw new InputError(`the default export of ${file} is no experiment. ${advice}, as in: export default defineExperiment({ … })`);
+  const experiment =
+    typeof own === 'function' ? await called(own as never, file, [], 'without arguments', advice) : own;
+  if (typeof experiment === 'object' && experiment !== null)
+    return { experiment: experiment as Experiment, code: digest };
+  throw new InputError(
+    `the default export of ${file} is no experiment. ${advice}, as in: export default defineExperiment({ … })`,
+  );
 }
 
 const advice = 'It must be what defineExperiment of @rarefy/experiment returns, or a function that returns it';
@@ -114,8 +123,10 @@ async function armsNamed(names: string, own: readonly Arm[]): Promise<readonly A
 
 function parseSeeds(given: string): number[] {
   const numbers = given.split(',').map(Number);
-  if (!/^\d+(,\d+)*$/.test(given) || numbers[0] === 0 && numbers.length === 1) {
-    throw new InvalidArgumentError(`--seeds must be a number of seeds such as 8, or a list such as 1,2,5; got ${given}.`);
+  if (!/^\d+(,\d+)*$/.test(given) || (numbers[0] === 0 && numbers.length === 1)) {
+    throw new InvalidArgumentError(
+      `--seeds must be a number of seeds such as 8, or a list such as 1,2,5; got ${given}.`,
+    );
   }
   return numbers.length > 1 ? numbers : Array.from({ length: numbers[0]! }, (_, index) => index + 1);
 }
@@ -130,8 +141,8 @@ async function fromOptions(
   if (pairs === undefined) throw new InvalidArgumentError('give the file of an experiment, or --pairs.');
   const { readPairs, uniquePrompts } = await import('@rarefy/data');
   const { armSets, holdOut } = await import('@rarefy/experiment');
-  const { chooseEmbedder, openEmbedder, openNamedEmbedder } = await import('./embedder.js');
-  const { modelFolder } = await import('./model.js');
+  const { chooseEmbedder, openEmbedder, openNamedEmbedder } = await import('../open/embedder.js');
+  const { modelFolder } = await import('../open/model.js');
   const model = await modelFolder(values.model);
   const rewards = await openRewards(values, given);
   const isOfModel = values.embedder === 'logits' || values.embedder === 'causal-lm';
@@ -145,17 +156,20 @@ async function fromOptions(
   const driving = { ...values, embedder, ckpt, batchSize: undefined };
 
   const all = await uniquePrompts(readPairs(pairs, options));
-  const split = (await plannedSplit(folder, all, values.heldOut)) ?? holdOut(all, await densityBy(openCheck, all, options), { count: values.heldOut });
+  const split =
+    (await plannedSplit(folder, all, values.heldOut)) ??
+    holdOut(all, await densityBy(openCheck, all, options), { count: values.heldOut });
   const labels = (label: (prompt: PromptRecord) => string | undefined) => {
     const found = split.prompts.map((prompt) => label(prompt) ?? '');
     return new Set(found).size > 1 && !found.includes('') ? { labels: found } : undefined;
   };
   const [topic, source] = [labels((prompt) => prompt.topic), labels(({ sources }) => sources[0])];
-  const isFile = (name: string) => (isCodeFile(name) ? codeDigest(name) : name);
+  const { codeDigest } = await import('../open/import-file.js');
+  const identityOf = (name: string) => (isCodeFile(name) ? codeDigest(name) : name);
   const { pooling, modelDtype, urlModel } = values;
   const identity = [
     rewards.map(({ name, weight, identity }) => [name, weight, identity]),
-    [await isFile(embedder), ckpt, pooling, modelDtype, urlModel, await isFile(check)],
+    [await identityOf(embedder), ckpt, pooling, modelDtype, urlModel, await identityOf(check)],
   ];
   return {
     code: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
@@ -166,7 +180,12 @@ async function fromOptions(
       arms: armSets.claim,
       seeds: [1, 2, 3, 4, 5, 6, 7, 8],
       ...split,
-      rewards: () => rewards.map(({ name, reward, weight }) => ({ name, reward, weight })),
+      rewards(_, { rewardModel }) {
+        if (rewardModel === undefined) return rewards.map(({ name, reward, weight }) => ({ name, reward, weight }));
+        throw new InvalidArgumentError(
+          'arms with a rewardModel need the file of an experiment, whose rewards know both.',
+        );
+      },
       embedders: { [nameOf(embedder)]: async () => (await openEmbedder(driving, options)).embedder },
       rarities: { ...(topic && { topic }), ...(source && { source }), [nameOf(check)]: { embedder: openCheck } },
       training: {
@@ -179,4 +198,29 @@ async function fromOptions(
       outcome: (_prompt, text) => (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' '),
     },
   };
+}
+
+/** The held-out prompts of the plan in the folder, if it has as many; choosing them takes an embedding of all prompts. */
+async function plannedSplit(folder: string, all: readonly PromptRecord[], count: number) {
+  const { readPlan } = await import('@rarefy/experiment');
+  const plan = await readPlan(folder).catch(() => undefined);
+  if (plan?.heldOut.length !== count) return undefined;
+  const stratumOf = new Map(plan.heldOut.map(({ id, stratum }) => [id, stratum]));
+  return {
+    prompts: all.filter(({ id }) => !stratumOf.has(id)),
+    heldOut: all.flatMap(({ id, prompt }) => (stratumOf.has(id) ? { id, prompt, stratum: stratumOf.get(id)! } : [])),
+    strata: plan.strata,
+  };
+}
+
+async function densityBy(open: () => Promise<Embedder>, prompts: readonly PromptRecord[], options: CallOptions) {
+  const { weighPrompts } = await import('@rarefy/density');
+  await using embedder = await open();
+  const texts = prompts.map(({ prompt }) => prompt);
+  return (await weighPrompts(texts, { embedder, ...options, onEvent: () => {} })).density;
+}
+
+/** Name of an embedder in the experiment. */
+function nameOf(embedder: string): string {
+  return isCodeFile(embedder) ? basename(embedder, extname(embedder)).replaceAll(/[^A-Za-z0-9]+/g, '-') : embedder;
 }

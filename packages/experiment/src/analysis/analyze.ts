@@ -154,7 +154,7 @@ function checkRuns({ arms }: Plan, { runs }: ExperimentRecord): void {
 }
 
 function plannedK({ settings }: Plan): number | undefined {
-  const { k } = { ...(settings['evaluation'] as { readonly k?: unknown } | undefined) };
+  const { k } = { ...(settings.evaluation as { readonly k?: unknown } | undefined) };
   return typeof k === 'number' ? k : undefined;
 }
 

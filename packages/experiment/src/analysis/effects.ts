@@ -2,7 +2,7 @@ import { type MeasuredValues, measureCatalog } from '../measures/measure-catalog
 import { meanOf } from '../numeric/numbers.js';
 import type { Plan } from '../plan/plan.js';
 import { stratifiedBootstrap } from '../statistics/bootstrap.js';
-import { effectSize, type Interval } from '../statistics/effect-size.js';
+import { type Interval, meanDifference } from '../statistics/effect-size.js';
 import { holm } from '../statistics/holm.js';
 import { pairingCorrelation, permutationTest, signFlipTest } from '../statistics/permutation.js';
 import { minimumDetectableEffect } from '../statistics/power.js';
@@ -71,7 +71,7 @@ export function effectsOf({ plan, runs, collapse = [], perPrompt }: EffectsInput
         const treated = valuesOfArm(runs, arm, measure, stratum);
         if (control.values.length < 2 || treated.values.length < 2) return [];
         const family = familyOf(plan, measure, stratum);
-        const { difference, interval, hedgesG, deviation } = effectSize(treated.values, control.values);
+        const { difference, interval, hedgesG, deviation } = meanDifference(treated.values, control.values);
         const detectable = (level: number) =>
           finiteOrNull(
             detectableInDeviations(treated.values.length, control.values.length, level, plan.power) * deviation,

@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CorruptFileError, InputError, StateMismatchError } from '@rarefy/core';
-import { writeAtomically } from '@rarefy/io';
+import { CorruptFileError, InputError, LockedError, StateMismatchError } from '@rarefy/core';
+import { fileExists, writeAtomically } from '@rarefy/io';
 import type { Experiment } from '../experiment/experiment.js';
 import { asJson, sharedSettings } from '../experiment/shared-settings.js';
 import type { Plan } from './plan.js';
@@ -40,40 +40,74 @@ export function planOf(
   });
 }
 
+/** Differences that no report can mend: answers and densities of two such experiments cannot stand in one folder. */
+const fixedFields = /^(digests\.(model|prompts|heldOut)|heldOut|strata|rarities|settings\.estimators(\..*)?)$/;
+
+export interface WritePlanOptions {
+  /** Why the plan differs from that of the folder, which stays: `departures.jsonl` gets a line. Default: a difference is refused. */
+  readonly acceptChanges?: string | undefined;
+  /** Finished runs of the folder, for that line; default 0. */
+  readonly finishedRuns?: number;
+}
+
 /**
  * Writes `plan.json`, or checks that the folder holds the same plan. The time of creation and the command do not count.
- * @param acceptChanges why the new plan differs: the old one then stays, and `departures.jsonl` gets a line
- * @param finishedRuns of the folder, for that line
  * @returns the plan of the folder
- * @throws StateMismatchError naming the fields that differ.
+ * @throws StateMismatchError naming the fields that differ; also with `acceptChanges`, if the model, the prompts, the strata or how
+ *   rarity is measured differ.
  */
-export async function writePlan(
-  folder: string,
-  plan: Plan,
-  {
-    acceptChanges,
-    finishedRuns = 0,
-  }: { readonly acceptChanges?: string | undefined; readonly finishedRuns?: number } = {},
-): Promise<Plan> {
-  const written = await readPlan(folder).catch((error: unknown) => {
-    if (InputError.isInstance(error)) return undefined;
-    throw error;
-  });
-  if (written === undefined) {
-    await writeAtomically(join(folder, planName), Buffer.from(`${JSON.stringify(plan, null, 2)}\n`));
-    return plan;
-  }
-  const fields = changedFields(written, plan).filter((field) => field !== 'created' && field !== 'command');
-  const known = (await readPlanChanges(folder)).at(-1)?.fields;
-  if (fields.length === 0 || (acceptChanges !== undefined && known?.join() === fields.join())) return written;
+export async function writePlan(folder: string, plan: Plan, options: WritePlanOptions = {}): Promise<Plan> {
+  const { acceptChanges, finishedRuns = 0 } = options;
+  const written = await readOrWrite(folder, plan);
+  const fields = changesOf(written, plan);
+  if (fields.length === 0) return written;
+  checkSameData(folder, fields);
   if (acceptChanges === undefined) {
     throw new StateMismatchError(
       `${join(folder, planName)} is another plan: it differs in ${fields.join(', ')}. Choose another folder, or accept the changes with a reason, which the report then shows`,
     );
   }
+  const last = (await readPlanChanges(folder)).at(-1);
+  if (last?.fields.join() === fields.join() && last.reason === acceptChanges) return written;
   const change: PlanChange = { time: new Date().toISOString(), fields, reason: acceptChanges, finishedRuns };
   await appendLine(join(folder, changesName), change);
   return written;
+}
+
+/**
+ * Writes the plan if the folder has none.
+ * @throws StateMismatchError if that of the folder has another model, other prompts, strata or measures of rarity.
+ */
+export async function ensurePlan(folder: string, plan: Plan): Promise<void> {
+  checkSameData(folder, changesOf(await readOrWrite(folder, plan), plan));
+}
+
+async function readOrWrite(folder: string, plan: Plan): Promise<Plan> {
+  const path = join(folder, planName);
+  if (!(await fileExists(path))) {
+    // Another process may write it at the same time: the first one stays.
+    const beforeCommit = async () => {
+      if (await fileExists(path)) throw new LockedError(path);
+    };
+    try {
+      await writeAtomically(path, Buffer.from(`${JSON.stringify(plan, null, 2)}\n`), { beforeCommit });
+    } catch (error) {
+      if (!LockedError.isInstance(error)) throw error;
+    }
+  }
+  return readPlan(folder);
+}
+
+function changesOf(written: Plan, plan: Plan): string[] {
+  return changedFields(written, plan).filter((field) => field !== 'created' && field !== 'command');
+}
+
+function checkSameData(folder: string, fields: readonly string[]): void {
+  const fixed = fields.filter((field) => fixedFields.test(field));
+  if (fixed.length === 0) return;
+  throw new StateMismatchError(
+    `${folder} holds an experiment that differs in ${fixed.join(', ')}, so the two cannot be compared; choose another folder`,
+  );
 }
 
 /** @throws InputError if there is no plan; CorruptFileError if it is damaged. */

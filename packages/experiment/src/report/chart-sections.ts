@@ -28,54 +28,41 @@ function figures(
   return html`<details class="figures"><summary>Figures<span class="unseen"> of: ${caption}</span></summary><div class="scroll" role="region" tabindex="0" aria-label="${caption}"><table><caption class="unseen">${caption}</caption><thead><tr><th scope="col">${first}</th>${heads.map((head) => html`<th scope="col" class="number">${head}</th>`)}</tr></thead><tbody>${rows.map(([head, ...cells]) => html`<tr><th scope="row">${head}</th>${cells.map((cell) => html`<td class="number">${cell}</td>`)}</tr>`)}</tbody></table></div></details>`;
 }
 
-const panel = (stratum: string | false, ...content: readonly Markup[]) =>
+const panel = (stratum: string | false, ...content: readonly (Markup | false)[]) =>
   html`<div class="panel"${stratum !== false && html` data-panel="${stratum}"`}>${content}</div>`;
 
 const withInterval = (mean: number, [low, high]: readonly [number, number]) =>
   low === high ? numberText(mean) : `${numberText(mean)} (${numberText(low)} to ${numberText(high)})`;
 
-/** Measures in the order in which a reader needs them. */
-function ordered(report: ExperimentReport, present: readonly string[]): string[] {
-  const first = [report.plan.primary, 'good', 'reward', 'kl', 'distinct-2', 'entropy', ...report.plan.secondary];
-  return unique([...first.filter((name) => present.includes(name)), ...present]);
-}
-
+/** The first six measures, and the others folded and without their figures, which would be a third of the page. */
 export function curvesSection(report: ExperimentReport, names: Names): Markup {
-  const measures = ordered(report, unique(report.curves.map((curve) => curve.measure)));
-  const panels = measures.map((measure) =>
+  const measures = names.ordered(report.curves);
+  const panels = (measure: string, withFigures: boolean) =>
     names.strata.map((stratum) => {
-      const curves = report.curves.filter(
-        (one) => one.measure === measure && one.stratum === stratum && one.points.length > 0,
-      );
-      return curves.length > 0 && curvePanel(curves, measure, stratum, names);
-    }),
-  );
-  if (panels.length === 0) return html`<p>No evaluation was done during training.</p>`;
-  const rest = panels.slice(6);
-  return html`<p>Mean over runs, with its 95 % interval as a band, on held-out prompts.</p>
-${stratumSwitch(names, 'curves-stratum')}${legend(report, names)}<div class="grid" data-switch="curves-stratum">${panels.slice(0, 6)}</div>
-${rest.length > 0 && html`<details class="more"><summary>${rest.length} more measures over steps</summary><div class="grid" data-switch="curves-stratum">${rest}</div></details>`}`;
+      const curves = report.curves.filter((one) => one.measure === measure && one.stratum === stratum);
+      return curves.length > 0 && curvePanel(curves, withFigures, names);
+    });
+  if (measures.length === 0) return html`<p>There are no curves.</p>`;
+  const [first, rest] = [measures.slice(0, 6), measures.slice(6)];
+  return html`<p>Mean over runs, with its 95 % interval as a band, on held-out prompts. Press an arm to hide it.</p>
+${stratumSwitch(names, 'curves-stratum')}${legend(report, names)}<div class="grid" data-switch="curves-stratum">${first.map((measure) => panels(measure, true))}</div>
+${rest.length > 0 && html`<details class="more"><summary>${rest.length} more measures over steps</summary><div class="grid" data-switch="curves-stratum">${rest.map((measure) => panels(measure, false))}</div></details>`}`;
 }
 
-function curvePanel(curves: readonly Curve[], measure: string, stratum: string, names: Names): Markup {
-  const title = names.label(measure);
-  const where = names.stratumLabel(stratum);
-  const ends = curves.map(
-    ({ arm, points }) => `${arm} from ${numberText(points[0]!.mean)} to ${numberText(points.at(-1)!.mean)}`,
-  );
+function curvePanel(curves: readonly Curve[], withFigures: boolean, names: Names): Markup {
+  const { measure, stratum } = curves[0]!;
+  const [title, where] = [names.label(measure), names.stratumLabel(stratum)];
   const series = curves.map(({ arm, points }) => ({
     arm: names.armIndex(arm),
     name: arm,
     points: points.map(({ step, ...rest }) => ({ x: step, ...rest })),
   }));
-  const chart = lineChart({
-    title,
-    finding: `${where}: ${ends.join('; ')}.`,
-    series,
-    xLabel: 'steps',
-    intervals: 'bands',
-  });
-  return panel(stratum, chart, seriesFigures(`${title}, ${where}`, 'Step', series));
+  const ends = series.map(
+    ({ name, points }) => `${name} from ${numberText(points[0]?.mean)} to ${numberText(points.at(-1)?.mean)}`,
+  );
+  const finding = `${where}: ${ends.join('; ')}.`;
+  const chart = lineChart({ title, finding, series, xLabel: 'steps', intervals: 'bands' });
+  return panel(stratum, chart, withFigures && seriesFigures(`${title}, ${where}`, 'Step', series));
 }
 
 function seriesFigures(caption: string, first: string, series: readonly Series[]): Markup {
@@ -208,7 +195,7 @@ ${counts.length > 0 && panel(false, histogram({ ...densityText, edges, counts, l
 }
 
 export function decilesSection(report: ExperimentReport, names: Names): Markup {
-  const measures = ordered(report, unique(report.byDecile.map((one) => one.measure)));
+  const measures = names.ordered(report.byDecile);
   const charts = measures.map((measure) => {
     const lines: readonly ByDecile[] = report.byDecile.filter((one) => one.measure === measure);
     const series = lines.map(({ arm, deciles }) => ({

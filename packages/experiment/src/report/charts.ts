@@ -40,7 +40,7 @@ const markers = [
 const round = (value: number) => Math.round(10 * value) / 10;
 
 /** A triangle that points down. */
-function drawTurned(context: CanvasPath, size: number): void {
+function drawTurned(context: Parameters<typeof symbolTriangle.draw>[0], size: number): void {
   const y = Math.sqrt(size / (3 * Math.sqrt(3)));
   context.moveTo(0, 2 * y);
   context.lineTo(-Math.sqrt(3) * y, -y);
@@ -104,7 +104,7 @@ interface LineChart extends ChartText {
   readonly xLabel: string;
   /** Intervals as bands, for curves over steps, or as whiskers, for tenths. */
   readonly intervals: 'bands' | 'whiskers';
-  readonly xTicks?: Frame['xTicks'];
+  readonly xTicks?: Exclude<Frame['xTicks'], undefined>;
   readonly yPercent?: boolean;
   /** Value of a dashed horizontal line. */
   readonly reference?: number;
@@ -121,6 +121,7 @@ export function lineChart(chart: LineChart): Markup {
   const y = verticalScale([
     ...points.flatMap(({ mean, interval = [mean, mean] }) => [mean, ...interval]),
     ...(reference === undefined ? [] : [reference]),
+    ...(chart.yPercent ? [0] : []),
   ]);
   const marks = series.map(({ arm, name, points }, index) => {
     const shift = whiskers ? (index - (series.length - 1) / 2) * Math.min(3, 18 / series.length) : 0;

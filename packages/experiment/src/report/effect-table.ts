@@ -46,10 +46,10 @@ function row(effect: Effect, names: Names, reach: number, alpha: number): Markup
     effect;
   const found = pHolm !== null && pHolm <= alpha;
   const number = (value: number | null, text: string, more: Markup | false = false) =>
-    html`<td class="number" data-value="${value ?? ''}">${text}${more}</td>`;
+    html`<td class="number" data-value="${value === null ? '' : Number(value.toPrecision(7))}">${text}${more}</td>`;
   const averted =
     family === 'primary' && shareAverted !== null && html`<small>${percentText(shareAverted)} averted</small>`;
   const bootstrap = bootstrapInterval && html`<small>bootstrap ${intervalText(bootstrapInterval)}</small>`;
-  return html`<tr${found && html` class="found"`} data-family="${family}" data-stratum="${stratum}" data-arm="${arm}" data-measure="${measure}"><th scope="row" data-value="${arm}">${markerInText(names.armIndex(arm))}${arm}</th><td data-value="${measure}">${names.label(measure)}</td><td data-value="${stratum}">${names.stratumLabel(stratum)}<small>${family}</small></td>${number(difference, signedText(difference), averted)}<td data-value="${interval.join()}">${forest({ value: difference, interval, detectable, reach })}<small>${intervalText(interval)}</small>${bootstrap}</td>${number(p, pText(p))}${number(pHolm, found ? `✓ ${pText(pHolm)}` : pText(pHolm))}${number(detectable, detectable === null ? 'none' : `± ${numberText(detectable)}`)}${number(effect.baselineMean, numberText(effect.baselineMean))}${number(effect.armMean, numberText(effect.armMean))}</tr>
+  return html`<tr${found && html` class="found"`} data-family="${family}"><th scope="row" data-value="${arm}">${markerInText(names.armIndex(arm))}${arm}</th><td data-value="${measure}">${names.label(measure)}</td><td data-value="${stratum}">${names.stratumLabel(stratum)}<small>${family}</small></td>${number(difference, signedText(difference), averted)}<td data-value="${interval.map((end) => Number(end.toPrecision(7))).join()}">${forest({ value: difference, interval, detectable, reach })}<small>${intervalText(interval)}</small>${bootstrap}</td>${number(p, pText(p))}${number(pHolm, found ? `✓ ${pText(pHolm)}` : pText(pHolm))}${number(detectable, detectable === null ? 'none' : `± ${numberText(detectable)}`)}${number(effect.baselineMean, numberText(effect.baselineMean))}${number(effect.armMean, numberText(effect.armMean))}</tr>
 `;
 }

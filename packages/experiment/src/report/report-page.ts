@@ -1,13 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ExperimentReport } from '../analysis/report.js';
-import {
-  curvesSection,
-  decilesSection,
-  drawsSection,
-  type Names,
-  seedsSection,
-  tradeSection,
-} from './chart-sections.js';
+import { curvesSection, decilesSection, drawsSection, seedsSection, tradeSection } from './chart-sections.js';
 import { markerShapes } from './charts.js';
 import { effectTable } from './effect-table.js';
 import { html, type Markup } from './markup.js';

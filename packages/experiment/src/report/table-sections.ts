@@ -38,7 +38,8 @@ export function departuresSection({ departures }: ExperimentReport): Markup {
 }
 
 export function collapseSection(report: ExperimentReport, names: Names): Markup {
-  const measures = [...new Set(report.collapse.map((one) => one.measure))];
+  const measures = names.ordered(report.collapse);
+  const shown = 8;
   const cell = (measure: string, stratum: string) => {
     const found = report.collapse.find((one) => one.measure === measure && one.stratum === stratum);
     if (!found) return html`<td>none</td>`;
@@ -49,9 +50,14 @@ export function collapseSection(report: ExperimentReport, names: Names): Markup 
     const deviations = changeInDeviations === null ? '' : `, ${numberText(changeInDeviations, 1)} SD`;
     return html`<td><span class="values">${numberText(start)} → <strong>${numberText(end)}</strong> <b>${word}</b></span><small>${signedText(end - start)}${inPercent}${deviations}</small><small>${intervalText(interval)}</small></td>`;
   };
+  const table = (
+    rows: readonly string[],
+    title: string,
+  ) => html`<div class="scroll" role="region" tabindex="0" aria-label="${title}: scrolls sideways"><table class="collapse"><caption class="unseen">${title}: change under ${report.baseline}</caption><thead><tr><th scope="col">Measure</th>${names.strata.map((stratum) => html`<th scope="col">${names.stratumLabel(stratum)}</th>`)}</tr></thead>
+<tbody>${rows.map((measure) => html`<tr><th scope="row">${names.label(measure)}</th>${names.strata.map((stratum) => cell(measure, stratum))}</tr>`)}</tbody></table></div>`;
   return html`<p>What training with ${report.baseline} changed, from the start model to the end, with its 95 % interval over runs, in the unit of the measure, in percent, and in standard deviations (SD) of a run. Where nothing fell, nothing could be averted.</p>
-<div class="scroll" role="region" tabindex="0" aria-label="Collapse of the baseline: scrolls sideways"><table class="collapse"><caption class="unseen">Change of each measure under ${report.baseline}</caption><thead><tr><th scope="col">Measure</th>${names.strata.map((stratum) => html`<th scope="col">${names.stratumLabel(stratum)}</th>`)}</tr></thead>
-<tbody>${measures.map((measure) => html`<tr><th scope="row">${names.label(measure)}</th>${names.strata.map((stratum) => cell(measure, stratum))}</tr>`)}</tbody></table></div>`;
+${table(measures.slice(0, shown), 'Collapse of the baseline')}
+${measures.length > shown && html`<details class="more"><summary>${measures.length - shown} more measures</summary>${table(measures.slice(shown), 'Other measures')}</details>`}`;
 }
 
 export function varianceSection({ variance }: ExperimentReport, names: Names): Markup {

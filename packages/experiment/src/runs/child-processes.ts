@@ -18,7 +18,7 @@ const quotedCharacters = 2000;
 
 /**
  * Trains each run in a process of its own. An abort sends SIGTERM, upon which the process should save its state, and waits for its
- * end.
+ * end. A process should do the same if its channel disconnects (`process.on('disconnect')`): then this process was killed.
  * @returns a `startRun` of `runExperiment`; it rejects with the end of the error output if the process fails
  */
 export function childProcesses({
@@ -34,10 +34,11 @@ export function childProcesses({
       signal.throwIfAborted();
       const child = spawn(command, [...args, '--only', `${arm}/${seed}`], {
         env: { ...process.env, ...env },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        detached: true, // Ctrl-C reaches the child only through this process
       });
       let said = '';
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-quotedCharacters);
       });
       let killing: NodeJS.Timeout | undefined;

@@ -12,6 +12,7 @@ import { experimentPaths as paths, writeValues } from './experiment-files.js';
 export async function writeDensities(experiment: Experiment, folder: string, options: CallOptions = {}): Promise<void> {
   const { prompts, heldOut, estimators = {}, embedders, rarities } = experiment;
   const ids = prompts.map(({ id }) => id);
+  const quiet = { ...options, onEvent: () => {} }; // warnings about weights that no arm has
   const missing = async (path: string) => !(await fileExists(path));
   if (await missing(paths.heldOut(folder))) await writeJsonl(paths.heldOut(folder), heldOut);
 
@@ -25,7 +26,6 @@ export async function writeDensities(experiment: Experiment, folder: string, opt
     const chosen = densityOf(experiment, arm);
     const rows = await rowsOf(chosen.embedder, embedders[chosen.embedder]!);
     const estimator = estimators[chosen.estimator]!;
-    const quiet = { ...options, onEvent: () => {} }; // warnings about weights that no arm has
     const { density } = await weighPrompts(firstRows(rows, prompts.length), { estimator, ...quiet });
     await writeValues(path, ids, density);
     if (!isDefault) continue;
@@ -50,7 +50,11 @@ export async function writeDensities(experiment: Experiment, folder: string, opt
       );
     } else {
       const rows = firstRows(await rowsOf(`rarity ${name}`, check.embedder), prompts.length);
-      await writeValues(path, ids, (await weighPrompts(rows, { ...options, onEvent: () => {} })).density);
+      await writeValues(
+        path,
+        ids,
+        (await weighPrompts(rows, { estimator: Object.values(estimators)[0]!, ...quiet })).density,
+      );
     }
   }
 }

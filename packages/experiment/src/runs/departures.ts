@@ -1,3 +1,4 @@
+import { streamSeed } from '../experiment/shared-settings.js';
 import type { Departure, Plan } from '../plan/plan.js';
 import { changedFields, type Look, type PlanChange } from '../plan/plan-files.js';
 import type { RunRecord } from './run-record.js';
@@ -21,7 +22,7 @@ export function departuresOf({ plan, runs, looks = [], changes = [] }: Departure
     }),
     ...runsBesidePlan(plan, runs),
     ...runs.flatMap((run) => differences(plan, run)),
-    ...wrongPairs(runs),
+    ...wrongPairs(plan, runs),
     ...lessTraining(plan, runs),
     ...looks.map(({ time, finishedRuns, plannedRuns }): Departure => {
       const when = `on ${time}, with ${finishedRuns} of ${plannedRuns} runs finished`;
@@ -87,32 +88,21 @@ function differences(plan: Plan, run: Run): Departure[] {
   ];
 }
 
-/** Runs of one seed start from one model, answer the same prompts, and share their streams, unless the arms are equal. */
-function wrongPairs(runs: readonly Run[]): Departure[] {
+/** Runs of one seed start from one model and answer the same prompts, and each run has the streams of its seed and arm. */
+function wrongPairs({ arms }: Plan, runs: readonly Run[]): Departure[] {
   const first = new Map<number, Run>();
   return runs.flatMap((run): Departure[] => {
-    const { config } = run;
-    const other = first.get(config.seed);
-    if (other === undefined) {
-      first.set(config.seed, run);
-      return [];
-    }
-    const different = [
-      ...(['model', 'heldOut'] as const).filter((name) => config.digests[name] !== other.config.digests[name]),
-      ...(config.streamSeed !== other.config.streamSeed &&
-      !isRepeat(config.streamSeed, other.config.streamSeed, config.seed)
-        ? ['streamSeed']
-        : []),
+    const { arm, seed, streamSeed: stream, digests } = run.config;
+    const other = first.get(seed) ?? run;
+    first.set(seed, other);
+    const different = (['model', 'heldOut'] as const).filter((name) => digests[name] !== other.config.digests[name]);
+    const expected = streamSeed([...arms, arm], arm, seed);
+    const texts = [
+      ...different.map((name) => `The runs ${nameOf(run)} and ${nameOf(other)} have one seed, but another ${name}.`),
+      ...(stream === expected ? [] : [`The run ${nameOf(run)} has the stream ${stream} in place of ${expected}.`]),
     ];
-    if (different.length === 0) return [];
-    const text = `The runs ${nameOf(run)} and ${nameOf(other)} have one seed, but another ${different.join(' and ')}.`;
-    return [{ kind: 'wrong-pairing', text }];
+    return texts.map((text) => ({ kind: 'wrong-pairing', text }));
   });
-}
-
-/** Whether both streams are the seed's own or those of repeated arms. */
-function isRepeat(one: number, other: number, seed: number): boolean {
-  return [one, other].every((stream) => (stream - seed) % 1_000_003 === 0 && stream >= seed);
 }
 
 function lessTraining({ arms }: Plan, runs: readonly Run[]): Departure[] {

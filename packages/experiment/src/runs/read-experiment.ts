@@ -34,14 +34,17 @@ export interface ReadExperiment {
 export async function readExperiment(folder: string): Promise<ReadExperiment> {
   const plan = await readPlan(folder);
   const heldOut = await readLines<HeldOutPrompt>(experimentPaths.heldOut(folder));
-  const [defaultDensity, ...others] = plan.settings.densities as readonly string[];
-  const densities: Record<string, Float64Array> = {};
-  for (const name of [defaultDensity!, ...others]) {
-    densities[name] = await readValues(experimentPaths.density(folder, name));
+  const [first, ...others] = plan.settings.densities as readonly string[];
+  const densities: Record<string, Float64Array> = {
+    [first!]: await readValues(experimentPaths.density(folder, first!)),
+  };
+  const runs = await readRuns(folder, plan, densities[first!]!.length);
+  const later = runs.flatMap(({ config }) => config.settings.densities as readonly string[]);
+  for (const name of [...others, ...later]) {
+    densities[name] ??= await readValues(experimentPaths.density(folder, name));
   }
   const commonness: Record<string, Float64Array> = {};
   for (const name of plan.rarities) commonness[name] = await readValues(experimentPaths.commonness(folder, name));
-  const runs = await readRuns(folder, plan, densities[defaultDensity!]!.length);
   const stranger = runs.find(({ config }) => config.digests.heldOut !== runs[0]!.config.digests.heldOut);
   if (stranger) {
     const { arm, seed } = stranger.config;

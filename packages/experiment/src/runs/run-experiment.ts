@@ -81,9 +81,7 @@ export async function runExperiment(experiment: Experiment, options: RunExperime
     experiment.arms.map(({ name: arm }) => ({ arm, seed, folder: experimentPaths.run(folder, arm, seed) })),
   );
   const costs = await Promise.all(runs.map((run) => readCosts(run.folder)));
-  const finishedRuns = costs.filter((cost) => cost !== undefined).length;
-  const plan = planOf(experiment, { digests: await sharedDigests(experiment, code), command });
-  await writePlan(folder, plan, { acceptChanges, finishedRuns });
+  await ensurePlan(experiment, { folder, code, command, acceptChanges });
   await writeDensities(experiment, folder, { signal, onEvent });
   await writeStart(experiment, shared);
 
@@ -136,6 +134,30 @@ export async function runExperiment(experiment: Experiment, options: RunExperime
     });
   }
   progress.end();
+}
+
+/**
+ * Writes the plan of an experiment if its folder has none, as {@link runExperiment} does first. Call it before `trainRun` where no
+ * process runs the whole experiment, as on a cluster.
+ * @throws StateMismatchError if the folder has another plan and `acceptChanges` gives no reason.
+ */
+export async function ensurePlan(
+  experiment: Experiment,
+  {
+    folder,
+    code,
+    command,
+    acceptChanges,
+  }: { readonly [Name in 'folder' | 'code' | 'command' | 'acceptChanges']?: string | undefined } & {
+    readonly folder: string;
+  },
+): Promise<void> {
+  const { arms, seeds } = experiment;
+  const runs = seeds.flatMap((seed) => arms.map(({ name }) => experimentPaths.run(folder, name, seed)));
+  const costs = await Promise.all(runs.map(readCosts));
+  const finishedRuns = costs.filter((cost) => cost !== undefined).length;
+  const plan = planOf(experiment, { digests: await sharedDigests(experiment, code), command });
+  await writePlan(folder, plan, { acceptChanges, finishedRuns });
 }
 
 /**

@@ -26,7 +26,7 @@ import type { Arm } from '../arms/arm.js';
 import { armWeights } from '../arms/arm-weights.js';
 import type { Experiment } from '../experiment/experiment.js';
 import { asJson, densityName, sharedDigests, sharedSettings, streamSeed } from '../experiment/shared-settings.js';
-import { changedFields } from '../plan/plan-files.js';
+import { changedFields, ensurePlan, planOf } from '../plan/plan-files.js';
 import { writeDensities } from './densities.js';
 import { evaluateHeldOut } from './evaluate-held-out.js';
 import {
@@ -72,7 +72,7 @@ export interface TrainRunOptions extends RunOptions {
 /**
  * Trains one run of an experiment in this process, in the folder `runs/ARM/SEED`, and lets the policy answer the held-out prompts.
  * Continues an unfinished run from its last checkpoint, and does nothing if the run is finished. A run that is killed at any point
- * and continued gives the same draws and answers as an uninterrupted one.
+ * and continued gives the same draws and answers as an uninterrupted one. Writes the plan first if the folder has none.
  * @returns what the run cost, all attempts together
  * @throws InvalidArgumentError if the experiment has no such arm or seed; LockedError if another process trains this run;
  *   StateMismatchError if the folder has a run with other settings; what `trainGrpo` throws; the signal's reason on abort.
@@ -112,8 +112,10 @@ async function trainLocked(experiment: Experiment, options: LockedRunOptions): P
   const { training, evaluation, prompts } = experiment;
   const { batchSize = 32, groupSize = 8, loss, ...trainer } = training;
   const spent = await spentTime(run);
+  const digests = await sharedDigests(experiment, options.code);
+  await ensurePlan(folder, planOf(experiment, { digests }));
   await writeDensities(experiment, folder, { signal, onEvent });
-  const config = await writeConfig(experiment, options);
+  const config = await writeConfig(experiment, options, digests);
   const density = await readValues(experimentPaths.density(folder, densityName(experiment, arm)));
   const seed = config.streamSeed;
   const { weights, importance, target } = armWeights(arm, density, {
@@ -171,13 +173,17 @@ async function trainLocked(experiment: Experiment, options: LockedRunOptions): P
 }
 
 /** Writes `run.json`, or checks that the run which continues is the same. */
-async function writeConfig(experiment: Experiment, options: LockedRunOptions): Promise<RunConfig> {
-  const { arm, seed, run, code, backend = defaultBackend() } = options;
+async function writeConfig(
+  experiment: Experiment,
+  options: LockedRunOptions,
+  digests: RunConfig['digests'],
+): Promise<RunConfig> {
+  const { arm, seed, run, backend = defaultBackend() } = options;
   const config: RunConfig = asJson({
     version: 1,
     ...{ arm, seed, streamSeed: streamSeed(experiment.arms, arm, seed) },
     settings: sharedSettings(experiment),
-    digests: await sharedDigests(experiment, code),
+    digests,
     backend: { name: backend.name, device: backend.device },
     versions: { node: process.versions.node, tfjs: tf.version_core, ...options.versions },
     started: new Date().toISOString(),

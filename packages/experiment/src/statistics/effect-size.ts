@@ -60,6 +60,29 @@ export function effectSize(a: ArrayLike<number>, b: ArrayLike<number>, options: 
   if (change !== undefined) checkFinite([change], 'change');
   if (change === 0) throw new InvalidArgumentError('change must not be 0; leave it out if there was no change');
 
+  const difference = meanDifference(a, b, level);
+  const { interval, deviation } = difference;
+  const standardized = deviation === 0 ? Number.NaN : difference.difference / deviation;
+  const scale = Math.sqrt((a.length * b.length) / (a.length + b.length)); // t = scale * standardized
+  const pooledDegrees = a.length + b.length - 2;
+  return {
+    ...difference,
+    hedgesInterval: [
+      noncentralityAt((1 + level) / 2, scale * standardized, pooledDegrees) / scale,
+      noncentralityAt((1 - level) / 2, scale * standardized, pooledDegrees) / scale,
+    ],
+    ...(change !== undefined && {
+      share: { value: difference.difference / change, interval: dividedInterval(interval, change) },
+    }),
+  };
+}
+
+/** {@link effectSize} without the interval of g, which takes nearly all of its time, and without checks. */
+export function meanDifference(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  level = 0.95,
+): Omit<EffectSize, 'hedgesInterval' | 'share'> {
   const difference = meanOf(a) - meanOf(b);
   const varianceA = squaresOf(a) / (a.length - 1) / a.length; // of the mean
   const varianceB = squaresOf(b) / (b.length - 1) / b.length;
@@ -67,26 +90,16 @@ export function effectSize(a: ArrayLike<number>, b: ArrayLike<number>, options: 
   const degreesOfFreedom =
     (varianceA + varianceB) ** 2 / (varianceA ** 2 / (a.length - 1) + varianceB ** 2 / (b.length - 1));
   const reach = standardError === 0 ? 0 : tQuantile((1 + level) / 2, degreesOfFreedom) * standardError;
-  const interval: Interval = [difference - reach, difference + reach];
-
   const pooledDegrees = a.length + b.length - 2;
   const deviation = Math.sqrt((squaresOf(a) + squaresOf(b)) / pooledDegrees);
   const standardized = deviation === 0 ? Number.NaN : difference / deviation;
-  const scale = Math.sqrt((a.length * b.length) / (a.length + b.length)); // t = scale * standardized
   return {
     difference,
-    interval,
+    interval: [difference - reach, difference + reach],
     standardError,
     degreesOfFreedom,
     deviation,
     hedgesG: standardized * biasCorrection(pooledDegrees),
-    hedgesInterval: [
-      noncentralityAt((1 + level) / 2, scale * standardized, pooledDegrees) / scale,
-      noncentralityAt((1 - level) / 2, scale * standardized, pooledDegrees) / scale,
-    ],
-    ...(change !== undefined && {
-      share: { value: difference / change, interval: dividedInterval(interval, change) },
-    }),
   };
 }
 

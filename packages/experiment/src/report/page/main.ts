@@ -1,7 +1,6 @@
 /** The script of the page. Everything it changes is already in the page: it shows, hides, sorts, copies and saves. */
-const all = <Found extends Element = HTMLElement>(selector: string, within: ParentNode = document) => [
-  ...within.querySelectorAll<Found>(selector),
-];
+const all = <Found extends Element = HTMLElement>(selector: string, within: ParentNode = document) =>
+  Array.from(within.querySelectorAll<Found>(selector));
 const byId = (id: string) => document.getElementById(id)!;
 
 document.documentElement.classList.add('scripted');
@@ -32,19 +31,27 @@ for (const button of all('.legend button')) {
 
 const table = byId('effects') as HTMLTableElement;
 const body = table.tBodies[0]!;
-const rows = [...body.rows];
+const rows = Array.from(body.rows);
+const heads = all<HTMLTableCellElement>('th[data-key]', table);
 const filters = all<HTMLSelectElement>('#filters select');
+
+const column = (key: string) => heads.findIndex((head) => head.dataset.key === key);
+const filterValue = (row: HTMLTableRowElement, key: string) =>
+  key === 'family' ? row.dataset.family : row.cells[column(key)]!.dataset.value;
 
 function filterRows(): void {
   for (const row of rows) {
-    row.hidden = filters.some(({ name, value }) => value !== '' && row.dataset[name] !== value);
+    row.hidden = filters.some(({ name, value }) => value !== '' && filterValue(row, name) !== value);
   }
+  table.classList.toggle(
+    'one-measure',
+    filters.some(({ name, value }) => name === 'measure' && value !== ''),
+  );
   byId('row-count').textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} effects`;
 }
 for (const filter of filters) filter.addEventListener('change', filterRows);
 filterRows();
 
-const heads = all<HTMLTableCellElement>('th[data-key]', table);
 // The column of intervals holds both ends, "lower,upper".
 const isNumber = heads.map(({ classList, dataset }) => classList.contains('number') || dataset.key!.includes(','));
 
@@ -75,7 +82,7 @@ byId('csv').addEventListener('click', () => {
       .filter((row) => !row.hidden)
       .map(({ cells, dataset }) => [
         dataset.family!,
-        ...[...cells].map(({ dataset: { value } }, column) => (isNumber[column] ? value! : cell(value!))),
+        ...Array.from(cells, ({ dataset: { value } }, column) => (isNumber[column] ? value! : cell(value!))),
       ]),
   ];
   const file = new Blob([lines.map((line) => `${line.join()}\r\n`).join('')], { type: 'text/csv' });

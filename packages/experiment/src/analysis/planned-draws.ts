@@ -1,0 +1,26 @@
+import { armWeights } from '../arms/arm-weights.js';
+import type { Experiment } from '../experiment/experiment.js';
+import { densityName } from '../experiment/shared-settings.js';
+import type { ExperimentRecord } from '../runs/run-record.js';
+import { type ArmDraws, type Treatment, verifyTreatment } from './treatment.js';
+
+/**
+ * {@link verifyTreatment} of the draws that an experiment will make, before any run: of the weights of its arms, with those of
+ * `shuffled` samplers for the first seed.
+ * @throws what `armWeights` throws.
+ */
+export function plannedTreatment(
+  experiment: Experiment,
+  { densities, commonness }: Pick<ExperimentRecord, 'densities' | 'commonness'>,
+): Treatment {
+  const { arms, seeds, weighting } = experiment;
+  const draws = arms.map((arm): ArmDraws => {
+    const density = densities[densityName(experiment, arm)]!;
+    return {
+      arm,
+      density,
+      draws: armWeights(arm, density, { ...(weighting && { weighting }), seed: seeds[0]! }).weights,
+    };
+  });
+  return verifyTreatment(draws, commonness);
+}
