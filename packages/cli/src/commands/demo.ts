@@ -13,7 +13,7 @@ export const demo = command({
     out: text('folder', 'Folder of the results; results of an earlier demo in it are replaced', {
       default: 'out/demo',
     }),
-    'max-steps': integer('GRPO steps of each run', { default: 12, min: 1 }),
+    'max-steps': integer('GRPO steps of each run', { default: 10, min: 1 }),
     ...backendOption,
     open: flag('Open report.html in the browser'),
   },
@@ -50,7 +50,18 @@ export const demo = command({
         words: [
           ...[...pairs, ...model, ...embedder, '--reward-model', rewardModel],
           ...['--arms', 'uniform,ess-0.5', '--seeds', '2', '--max-steps', String(maxSteps), '--learning-rate', '1e-4'],
-          ...['--batch-size', '8', '--group-size', '4', '--max-completion-length', '48', '--answers', '4'],
+          ...[
+            '--batch-size',
+            '8',
+            '--group-size',
+            '4',
+            '--max-completion-length',
+            '48',
+            '--held-out',
+            '30',
+            '--answers',
+            '4',
+          ],
           ...[...common, '--out', out, ...(open ? ['--open'] : [])],
         ],
       },
