@@ -87,7 +87,7 @@ export {
   wordBudgets,
 } from './measures/word-budgets.js';
 export type { Departure, Plan } from './plan/plan.js';
-export { readPlan, recordLook } from './plan/plan-files.js';
+export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
 export { reportPage } from './report/report-page.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
