@@ -42,6 +42,8 @@ describe.skipIf(noBrowser !== '')(`the report in Chromium${noBrowser}`, () => {
     for (const summary of await page.locator('details.more > summary').all()) await summary.click();
     expect(await page.evaluate(overflowing)).toEqual([]);
     expect(await page.evaluate(overlapping)).toEqual([]);
+    const table = page.locator('.scroll:has(#effects)');
+    if (viewport.width > 1000) expect(await table.evaluate((one) => one.scrollWidth - one.clientWidth)).toBe(0);
     expect(faults).toEqual([]);
     expect(requests).toEqual([url]);
     await page.close();

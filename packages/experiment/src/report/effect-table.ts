@@ -14,7 +14,7 @@ const columns = [
   ['p', 'p', true],
   ['holm_p', 'Holm p', true],
   ['detectable', 'Detectable', true],
-  ['controls', 'Controls moved', false],
+  ['controls', 'Controls', false],
   ['baseline_mean', 'Baseline', true],
   ['arm_mean', 'Arm mean', true],
 ] as const;
