@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { type ExperimentReport, reportPage } from '@rarefy/experiment';
+import { type ExperimentReport, reportPage } from '@rarefy/analysis';
 import { describe, expect, test } from 'vitest';
 import { sampleReport } from './support/sample-report.js';
 
 const hostile = '</script><img src=x onerror="executed=1"><b>bold</b>\u202Etxt.exe\u0000';
-const style = readFileSync(new URL('../packages/experiment/src/report/page/page.css', import.meta.url), 'utf8');
+const style = readFileSync(new URL('../packages/analysis/src/report/page/page.css', import.meta.url), 'utf8');
 
 test('a page of 48 runs and 72 prompts weighs less than 1.5 MB and is the same for the same report', () => {
   const report = sampleReport({ prompts: 72 });

@@ -28,7 +28,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   samplers: ['core', 'density'],
   diversity: ['core'],
   grpo: ['core', 'io', 'data', 'tokenizers', 'lm', 'training', 'samplers', 'diversity'],
-  experiment: ['core', 'io', 'data', 'density', 'diversity', 'tokenizers', 'lm', 'training', 'samplers', 'grpo'],
+  statistics: ['core'],
+  experiment: [
+    ...['core', 'io', 'data', 'density', 'diversity', 'tokenizers', 'lm', 'training', 'samplers', 'grpo'],
+    'statistics',
+  ],
+  analysis: ['core', 'density', 'diversity', 'statistics', 'experiment'],
   viz: ['core', 'neighbors', 'density'],
 };
 const names = [...Object.keys(mayImport), 'cli'];

@@ -1,13 +1,7 @@
+import type { ExperimentReport } from '@rarefy/analysis';
 import { counterRandom } from '@rarefy/core';
-import {
-  armSets,
-  type ExperimentReport,
-  effectSize,
-  holm,
-  pairingCorrelation,
-  permutationTest,
-  signFlipTest,
-} from '@rarefy/experiment';
+import { armSets } from '@rarefy/experiment';
+import { effectSize, holm, pairingCorrelation, permutationTest, signFlipTest } from '@rarefy/statistics';
 
 type Measure = ExperimentReport['measures'][number];
 

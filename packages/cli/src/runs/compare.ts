@@ -1,7 +1,8 @@
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
+import type { ExperimentReport } from '@rarefy/analysis';
 import { type CallOptions, InputError, InvalidArgumentError, type Matrix, warn } from '@rarefy/core';
-import type { Evaluation, Experiment, ExperimentReport } from '@rarefy/experiment';
+import type { Evaluation, Experiment } from '@rarefy/experiment';
 import { openBackend } from '../open/backend.js';
 import { flag, integer, text } from '../shell/define-option.js';
 import { didYouMean } from '../shell/did-you-mean.js';
@@ -87,7 +88,8 @@ export async function compareArms(
 
 /** Warns before the first run if draws will not go to prompts that are rare by anything but the density of the sampler. */
 async function warnOfTreatment(experiment: Experiment, folder: string, { onEvent }: CallOptions): Promise<void> {
-  const { plannedTreatment, readExperiment } = await import('@rarefy/experiment');
+  const { plannedTreatment } = await import('@rarefy/analysis');
+  const { readExperiment } = await import('@rarefy/experiment');
   const { checks } = plannedTreatment(experiment, (await readExperiment(folder)).record);
   for (const { status, text } of checks) {
     if (status !== 'ok') warn(onEvent, { task: 'compare', code: 'treatment', message: text });
@@ -133,7 +135,8 @@ function announce(
 
 /** Analyzes what the folder holds, and writes and prints the report. */
 async function report({ out, open }: CompareValues) {
-  const { analyze, readExperiment, recordLook, reportFiles, reportPage } = await import('@rarefy/experiment');
+  const { analyze, reportFiles, reportPage } = await import('@rarefy/analysis');
+  const { readExperiment, recordLook } = await import('@rarefy/experiment');
   const { writeAtomically } = await import('@rarefy/io');
   const read = await readExperiment(out);
   const { plan, record } = read;
@@ -201,7 +204,7 @@ function printReport({ plan, baseline, verdict, effects, draws, arms }: Experime
 
 /** Prints what more runs could find of the planned measures. */
 async function printPower(out: string) {
-  const { planPower } = await import('@rarefy/experiment');
+  const { planPower } = await import('@rarefy/analysis');
   const { readFile } = await import('node:fs/promises');
   const file = join(out, 'report.json');
   const pilot = await readFile(file, 'utf8')

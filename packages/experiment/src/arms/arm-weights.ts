@@ -1,6 +1,6 @@
 import { checkOptions, checkSeed, checkWeighting, counterRandom, type Weighting } from '@rarefy/core';
 import { compose, inverseDensity, mixUniform, targetEss } from '@rarefy/density';
-import { checkValues } from '../numeric/numbers.js';
+import { checkValues } from '@rarefy/statistics';
 import { type Arm, checkArm, type DensityWeights } from './arm.js';
 
 export interface ArmWeightsOptions {

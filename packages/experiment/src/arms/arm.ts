@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions, InvalidArgumentError, shown } from '@rarefy/core';
-import { checkOneOf } from '../numeric/numbers.js';
+import { checkOneOf } from '@rarefy/statistics';
 
 /**
  * Weights that favor rare prompts: powers of inverse densities at which ESS/N is `targetEss`, in (0, 1]; smaller is stronger. Then

@@ -10,8 +10,8 @@ import {
 } from '@rarefy/core';
 import { knnDistance } from '@rarefy/density';
 import { policyLosses } from '@rarefy/grpo';
+import { checkOpenUnit } from '@rarefy/statistics';
 import { type Arm, checkArms } from '../arms/arm.js';
-import { checkOpenUnit } from '../numeric/numbers.js';
 import type { Experiment, ExperimentEvaluation, HeldOutPrompt } from './experiment.js';
 
 const names = [

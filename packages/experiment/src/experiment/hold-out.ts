@@ -1,7 +1,7 @@
 import { checkInteger, checkSeed, InvalidArgumentError } from '@rarefy/core';
 import type { PromptRecord } from '@rarefy/data';
 import { heldOutPositions } from '@rarefy/grpo';
-import { checkValues } from '../numeric/numbers.js';
+import { checkValues } from '@rarefy/statistics';
 import type { Experiment } from './experiment.js';
 
 const densityStrata = ['crowded', 'middle', 'rare'] as const;

@@ -14,7 +14,7 @@ import {
   vocabularyRatio,
   words,
 } from '@rarefy/diversity';
-import { meanOf } from '../numeric/numbers.js';
+import { meanOf } from '@rarefy/statistics';
 import type { EvaluatedAnswer, Evaluation } from '../runs/run-record.js';
 import { type AnsweredPrompt, answeredPrompts, type GradedAnswer, type StratifiedPrompt } from './graded-answers.js';
 import { embeddingMeasures, type MeasuredValues, measureCatalog, measureInfo } from './measure-catalog.js';

@@ -1,7 +1,5 @@
-import type { Arm } from '../arms/arm.js';
-import type { MeasuredValues, MeasureInfo } from '../measures/measure-catalog.js';
-import type { Departure, Plan } from '../plan/plan.js';
-import type { Interval } from '../statistics/effect-size.js';
+import type { Arm, Departure, MeasuredValues, MeasureInfo, Plan } from '@rarefy/experiment';
+import type { Interval } from '@rarefy/statistics';
 
 /** What can be said, in plain words. */
 export interface Verdict {

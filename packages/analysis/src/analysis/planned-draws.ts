@@ -1,7 +1,4 @@
-import { armWeights } from '../arms/arm-weights.js';
-import type { Experiment } from '../experiment/experiment.js';
-import { densityName } from '../experiment/shared-settings.js';
-import type { ExperimentRecord } from '../runs/run-record.js';
+import { armWeights, densityName, type Experiment, type ExperimentRecord } from '@rarefy/experiment';
 import { type ArmDraws, type Treatment, verifyTreatment } from './treatment.js';
 
 /**

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, ShapeError } from '@rarefy/core';
 import { spearman } from '@rarefy/density';
-import type { Arm } from '../arms/arm.js';
-import { checkValues, sumOf } from '../numeric/numbers.js';
+import type { Arm } from '@rarefy/experiment';
+import { checkValues, sumOf } from '@rarefy/statistics';
 import type { Check, DrawsByRarity } from './report.js';
 import { figure, isDensityAware, listed, percent } from './run-values.js';
 

@@ -1,13 +1,20 @@
 import type { Matrix } from '@rarefy/core';
 import { emDashPer1000Words, words } from '@rarefy/diversity';
-import type { HeldOutPrompt } from '../experiment/experiment.js';
-import { goodAnswers } from '../measures/graded-answers.js';
-import { type MeasureOptions, measure, measureByDensityDecile, perPromptValues } from '../measures/measure.js';
-import { wordBudgets } from '../measures/word-budgets.js';
-import { largestOf, meanOf } from '../numeric/numbers.js';
-import type { Plan } from '../plan/plan.js';
-import type { EvaluatedAnswer, Evaluation, ExperimentRecord, RunRecord } from '../runs/run-record.js';
-import { varianceComponents } from '../statistics/variance-components.js';
+import {
+  type EvaluatedAnswer,
+  type Evaluation,
+  type ExperimentRecord,
+  goodAnswers,
+  type HeldOutPrompt,
+  type MeasureOptions,
+  measure,
+  measureByDensityDecile,
+  type Plan,
+  perPromptValues,
+  type RunRecord,
+  wordBudgets,
+} from '@rarefy/experiment';
+import { largestOf, meanOf, varianceComponents } from '@rarefy/statistics';
 import type { AnswersSideBySide, ByDecile, Curve, ExperimentReport, VarianceSplit } from './report.js';
 import { meanInterval, measuredStrata } from './run-values.js';
 

@@ -1,6 +1,6 @@
 import { checkFinite, checkOptions, InvalidArgumentError } from '@rarefy/core';
-import { checkOpenUnit, checkValues, meanOf, squaresOf } from '../numeric/numbers.js';
 import { logGamma, noncentralTCdf, tQuantile } from './distributions.js';
+import { checkOpenUnit, checkValues, meanOf, squaresOf } from './numbers.js';
 
 /** Lower and upper end. */
 export type Interval = readonly [lower: number, upper: number];

@@ -1,11 +1,15 @@
-import { type MeasuredValues, measureCatalog } from '../measures/measure-catalog.js';
-import { meanOf } from '../numeric/numbers.js';
-import type { Plan } from '../plan/plan.js';
-import { stratifiedBootstrap } from '../statistics/bootstrap.js';
-import { type Interval, meanDifference } from '../statistics/effect-size.js';
-import { holm } from '../statistics/holm.js';
-import { pairingCorrelation, permutationTest, signFlipTest } from '../statistics/permutation.js';
-import { minimumDetectableEffect } from '../statistics/power.js';
+import { type MeasuredValues, measureCatalog, type Plan } from '@rarefy/experiment';
+import {
+  holm,
+  type Interval,
+  meanDifference,
+  meanOf,
+  minimumDetectableEffect,
+  pairingCorrelation,
+  permutationTest,
+  signFlipTest,
+  stratifiedBootstrap,
+} from '@rarefy/statistics';
 import type { Collapse, Effect } from './report.js';
 import { deviationOf, finiteOrNull, meanInterval, measuredStrata, type RunValues, valuesOfArm } from './run-values.js';
 

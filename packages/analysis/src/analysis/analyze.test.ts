@@ -1,9 +1,14 @@
 import { counterRandom, type Embedder } from '@rarefy/core';
+import {
+  armSets,
+  armWeights,
+  type Departure,
+  type Evaluation,
+  type ExperimentRecord,
+  type Plan,
+  type RunRecord,
+} from '@rarefy/experiment';
 import { expect, test } from 'vitest';
-import { armSets } from '../arms/arm-sets.js';
-import { armWeights } from '../arms/arm-weights.js';
-import type { Departure, Plan } from '../plan/plan.js';
-import type { Evaluation, ExperimentRecord, RunRecord } from '../runs/run-record.js';
 import { analyze } from './analyze.js';
 import { embedAnswers } from './embed-answers.js';
 import { reportFiles } from './report-files.js';

@@ -1,7 +1,6 @@
 import { ShapeError } from '@rarefy/core';
+import { armSets, armWeights } from '@rarefy/experiment';
 import { describe, expect, test } from 'vitest';
-import { armSets } from '../arms/arm-sets.js';
-import { armWeights } from '../arms/arm-weights.js';
 import { type ArmDraws, decileShares, verifyTreatment } from './treatment.js';
 
 describe('shares of tenths', () => {

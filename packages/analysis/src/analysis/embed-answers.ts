@@ -1,5 +1,5 @@
 import { type CallOptions, collect, type Embedder, embedStream, type Matrix } from '@rarefy/core';
-import type { Evaluation, ExperimentRecord } from '../runs/run-record.js';
+import type { Evaluation, ExperimentRecord } from '@rarefy/experiment';
 import { endOf } from './details.js';
 
 /**

@@ -1,5 +1,5 @@
 import { checkInteger, checkOptions, described, InvalidArgumentError, ShapeError } from '@rarefy/core';
-import { checkValues, meanOf } from '../numeric/numbers.js';
+import { checkValues, meanOf } from './numbers.js';
 
 export interface VarianceComponent {
   /** Variance, ≥ 0. */

@@ -1,6 +1,6 @@
 import { checkInteger, checkNumber, checkOptions, checkSeed, counterRandom, InvalidArgumentError } from '@rarefy/core';
-import { checkOneOf, checkOpenUnit, sumOf } from '../numeric/numbers.js';
 import { noncentralTCdf, normalQuantile, tQuantile } from './distributions.js';
+import { checkOneOf, checkOpenUnit, sumOf } from './numbers.js';
 import { type Alternative, alternatives } from './permutation.js';
 import { binomial, selectLargest, sumsOfSubsets } from './subsets.js';
 

@@ -1,6 +1,5 @@
-import type { MeasureInfo } from '../measures/measure-catalog.js';
-import type { Departure } from '../plan/plan.js';
-import { permutationTest } from '../statistics/permutation.js';
+import type { Departure, MeasureInfo } from '@rarefy/experiment';
+import { permutationTest } from '@rarefy/statistics';
 import { leastEmDashes, testedArms } from './checks.js';
 import type { TestPlan } from './effects.js';
 import type { Check, Collapse, Effect, Verdict } from './report.js';

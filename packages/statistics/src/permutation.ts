@@ -1,5 +1,5 @@
 import { checkInteger, checkNumber, checkOptions, checkSeed, counterRandom, ShapeError } from '@rarefy/core';
-import { checkOneOf, checkValues, largestOf, meanOf, squaresOf } from '../numeric/numbers.js';
+import { checkOneOf, checkValues, largestOf, meanOf, squaresOf } from './numbers.js';
 import { binomial, sumsOfSubsets } from './subsets.js';
 
 /** What counts as more extreme: a difference of any sign, a larger one, or a smaller one. */

@@ -1,4 +1,4 @@
-import type { Arm, DensityWeights } from '../arms/arm.js';
+import type { Arm, DensityWeights } from '@rarefy/experiment';
 
 /** What an arm does, in one sentence. */
 export function describeArm(arm: Arm): string {

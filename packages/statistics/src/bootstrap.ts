@@ -1,7 +1,7 @@
 import { checkInteger, checkOptions, counterRandom, described, InvalidArgumentError, ShapeError } from '@rarefy/core';
-import { checkOneOf, checkOpenUnit, checkValues, meanOf, squaresOf, sumOf } from '../numeric/numbers.js';
 import { normalCdf, normalQuantile } from './distributions.js';
 import type { Interval } from './effect-size.js';
+import { checkOneOf, checkOpenUnit, checkValues, meanOf, squaresOf, sumOf } from './numbers.js';
 
 export interface BootstrapOptions {
   /** Stratum of each prompt. Default: all prompts are in one stratum. */

@@ -1,8 +1,5 @@
-import type { Arm } from '../arms/arm.js';
-import type { MeasuredValues } from '../measures/measure-catalog.js';
-import { meanOf, squaresOf } from '../numeric/numbers.js';
-import { tQuantile } from '../statistics/distributions.js';
-import type { Interval } from '../statistics/effect-size.js';
+import type { Arm, MeasuredValues } from '@rarefy/experiment';
+import { type Interval, meanOf, squaresOf, tQuantile } from '@rarefy/statistics';
 
 /** What the statistics of an experiment see of a run: one number per measure and stratum. */
 export interface RunValues {

@@ -1,10 +1,7 @@
 import { counterRandom } from '@rarefy/core';
+import { type Arm, armSets, type Departure, measureCatalog } from '@rarefy/experiment';
+import { normalQuantile } from '@rarefy/statistics';
 import { describe, expect, test } from 'vitest';
-import type { Arm } from '../arms/arm.js';
-import { armSets } from '../arms/arm-sets.js';
-import { measureCatalog } from '../measures/measure-catalog.js';
-import type { Departure } from '../plan/plan.js';
-import { normalQuantile } from '../statistics/distributions.js';
 import { type ChecksInput, checksOf, type RunFacts } from './checks.js';
 import { collapseOf, detectableInDeviations, effectsOf } from './effects.js';
 import type { Check } from './report.js';

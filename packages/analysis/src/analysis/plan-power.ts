@@ -1,6 +1,5 @@
 import { checkInteger, checkNumber, checkOptions, InvalidArgumentError } from '@rarefy/core';
-import { checkOpenUnit, checkValues, meanOf, squaresOf, sumOf } from '../numeric/numbers.js';
-import { runsNeeded } from '../statistics/power.js';
+import { checkOpenUnit, checkValues, meanOf, runsNeeded, squaresOf, sumOf } from '@rarefy/statistics';
 import { detectableInDeviations } from './effects.js';
 import type { ExperimentReport } from './report.js';
 import { finiteOrNull, valuesOfArm } from './run-values.js';

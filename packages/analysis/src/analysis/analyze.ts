@@ -1,12 +1,18 @@
 import { checkOptions, InvalidArgumentError, type Matrix } from '@rarefy/core';
-import type { Arm } from '../arms/arm.js';
-import type { HeldOutPrompt } from '../experiment/experiment.js';
-import { medianReward } from '../measures/graded-answers.js';
-import { measure, perPromptValues } from '../measures/measure.js';
-import { measureCatalog, measureInfo } from '../measures/measure-catalog.js';
-import { wordBudgets } from '../measures/word-budgets.js';
-import type { Departure, Plan } from '../plan/plan.js';
-import type { Evaluation, ExperimentRecord } from '../runs/run-record.js';
+import {
+  type Arm,
+  type Departure,
+  type Evaluation,
+  type ExperimentRecord,
+  type HeldOutPrompt,
+  measure,
+  measureCatalog,
+  measureInfo,
+  medianReward,
+  type Plan,
+  perPromptValues,
+  wordBudgets,
+} from '@rarefy/experiment';
 import { checksOf } from './checks.js';
 import {
   answersOf,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@rarefy/core';
-import { checkValues } from '../numeric/numbers.js';
+import { checkValues } from './numbers.js';
 
 /**
  * Holm's adjusted p values of a family of tests. Rejecting those at most alpha rejects any true null hypothesis of the family with

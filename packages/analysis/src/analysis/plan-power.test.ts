@@ -1,5 +1,5 @@
+import { minimumDetectableEffect, runsNeeded } from '@rarefy/statistics';
 import { expect, test } from 'vitest';
-import { minimumDetectableEffect, runsNeeded } from '../statistics/power.js';
 import { planPower } from './plan-power.js';
 import { csv } from './report-files.js';
 

@@ -1,9 +1,5 @@
-import type { Arm } from '../arms/arm.js';
-import type { MeasuredValues } from '../measures/measure-catalog.js';
-import { meanOf } from '../numeric/numbers.js';
-import type { Departure, Plan } from '../plan/plan.js';
-import type { RunConfig } from '../runs/run-record.js';
-import { permutationTest } from '../statistics/permutation.js';
+import type { Arm, Departure, MeasuredValues, Plan, RunConfig } from '@rarefy/experiment';
+import { meanOf, permutationTest } from '@rarefy/statistics';
 import { familySizes, isLoss, type TestPlan } from './effects.js';
 import type { Check, Collapse, Effect } from './report.js';
 import {
