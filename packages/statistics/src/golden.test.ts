@@ -12,7 +12,7 @@ type Probabilities = Readonly<Partial<Record<Alternative, number>>>;
 
 /** Values of SciPy and statsmodels. tests/golden/README.md says how they were made. */
 const golden = JSON.parse(
-  readFileSync(new URL('../../../../tests/golden/statistics.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../tests/golden/statistics.json', import.meta.url), 'utf8'),
 ) as {
   readonly permutation: (Probabilities & { a: number[]; b: number[] })[];
   readonly sign_flip: (Probabilities & { differences: number[] })[];
