@@ -171,7 +171,7 @@ export function sampleReport({ seeds: seedCount = 8, prompts = 6, insert = '' }:
       deciles: Array.from({ length: 10 }, (_, i) => {
         const value = mean(valuesOf(name, measure, 'all')) * (0.8 + 0.04 * i) + deviationOf(measure) * normal();
         const reach = 1.2 * deviationOf(measure);
-        return { prompts: 7, mean: value, interval: [value - reach, value + reach] as const };
+        return { decile: i + 1, prompts: 7, mean: value, interval: [value - reach, value + reach] as const };
       }),
     })),
   );

@@ -87,7 +87,9 @@ export function byDecileOf(
       );
       const deciles = runs[0]!.flatMap(({ prompts }, decile) => {
         const finite = runs.map((run) => run[decile]!.mean).filter(Number.isFinite);
-        return finite.length === 0 ? [] : [{ prompts, mean: meanOf(finite), interval: meanInterval(finite) }];
+        return finite.length === 0
+          ? []
+          : [{ decile: decile + 1, prompts, mean: meanOf(finite), interval: meanInterval(finite) }];
       });
       return deciles.length === 0 ? [] : [{ arm, measure: name, deciles }];
     });

@@ -83,11 +83,19 @@ export interface Curve {
   readonly points: readonly { readonly step: number; readonly mean: number; readonly interval: Interval }[];
 }
 
-/** A measure by decile of the density of the held-out prompts, the rarest first, after training. */
+/**
+ * A measure by decile of the density of the held-out prompts, after training. Decile 1 has the rarest prompts; a decile without a
+ * value is left out.
+ */
 export interface ByDecile {
   readonly arm: string;
   readonly measure: string;
-  readonly deciles: readonly { readonly prompts: number; readonly mean: number; readonly interval: Interval }[];
+  readonly deciles: readonly {
+    readonly decile: number;
+    readonly prompts: number;
+    readonly mean: number;
+    readonly interval: Interval;
+  }[];
 }
 
 /** Which part of the variance of a run's value comes from runs, prompts and answers. Shares sum to 1. */

@@ -201,11 +201,11 @@ export function decilesSection(report: ExperimentReport, names: Names): Markup {
     const series = lines.map(({ arm, deciles }) => ({
       arm: names.armIndex(arm),
       name: arm,
-      points: deciles.map(({ mean, interval }, i) => ({ x: i + 1, mean, interval })),
+      points: deciles.map(({ decile, mean, interval }) => ({ x: decile, mean, interval })),
     }));
     const ends = lines.map(
       ({ arm, deciles }) =>
-        `${arm} ${numberText(deciles[0]?.mean)} among the rarest, ${numberText(deciles.at(-1)?.mean)} among the most crowded`,
+        `${arm} ${numberText(deciles.find(({ decile }) => decile === 1)?.mean)} among the rarest, ${numberText(deciles.find(({ decile }) => decile === 10)?.mean)} among the most crowded`,
     );
     const title = names.label(measure);
     const chart = lineChart({
