@@ -1,8 +1,8 @@
 /**
  * Reads the finished runs of an experiment: effects, checks, a verdict in plain words, and the report as a page.
  *
- * - {@link analyze} turns the record of an experiment into an {@link ExperimentReport}; {@link reportPage} makes one page of it, and
- *   {@link reportFiles} JSON and CSV.
+ * - {@link analyze} turns the record of an experiment into an {@link ExperimentReport}; {@link reportPage} makes one page of it,
+ *   and {@link reportFiles} JSON and CSV.
  * - The decision is made on plain numbers, so it can be simulated: {@link effectsOf}, {@link collapseOf}, {@link checksOf},
  *   {@link verdictOf}.
  * - {@link verifyTreatment} asks whether the draws went to rare prompts by a rarity that the sampler did not define;
@@ -20,7 +20,7 @@ export {
 } from './analysis/effects.js';
 export { embedAnswers } from './analysis/embed-answers.js';
 export { type MeasurePower, type PilotValues, type PlanPowerOptions, planPower } from './analysis/plan-power.js';
-export { plannedTreatment } from './analysis/planned-draws.js';
+export { plannedTreatment, warnOfTreatment } from './analysis/planned-draws.js';
 export type {
   AnswersSideBySide,
   ByDecile,
@@ -38,3 +38,4 @@ export type { RunValues } from './analysis/run-values.js';
 export { type ArmDraws, decileShares, type Treatment, verifyTreatment } from './analysis/treatment.js';
 export { type VerdictInput, verdictOf } from './analysis/verdict.js';
 export { reportPage } from './report/report-page.js';
+export { planLines, powerTable, primaryTable, rareDrawsTable } from './report/text-tables.js';

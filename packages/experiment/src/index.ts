@@ -1,8 +1,8 @@
 /**
  * Experiments that compare ways of training.
  *
- * - {@link defineExperiment} checks what to compare: {@link Arm}s as data, of which {@link armSets} has those of common questions, a
- *   start model, prompts and held-out prompts in strata, rewards, and what makes an answer good.
+ * - {@link defineExperiment} checks what to compare: {@link Arm}s as data, of which {@link armSets} has those of common questions,
+ *   a start model, prompts and held-out prompts in strata, rewards, and what makes an answer good.
  * - {@link runExperiment} writes the plan before the first run, and trains every run that is missing, in other processes with
  *   {@link childProcesses}; {@link trainRun} trains one. Runs resume, and none is trained twice.
  * - {@link measure} turns the answers of a run into one value per measure and stratum, at equal budgets of answers and words:
@@ -17,7 +17,7 @@ export {
   checkArms,
   type DensityWeights,
 } from './arms/arm.js';
-export { armSets } from './arms/arm-sets.js';
+export { armSets, armsNamed } from './arms/arm-sets.js';
 export { type ArmWeights, type ArmWeightsOptions, armWeights } from './arms/arm-weights.js';
 export { defineExperiment } from './experiment/define-experiment.js';
 export type {
@@ -29,7 +29,6 @@ export type {
   RarityCheck,
   StartGates,
 } from './experiment/experiment.js';
-export { holdOut } from './experiment/hold-out.js';
 export { densityName } from './experiment/shared-settings.js';
 export { goodAnswers, medianReward, type StratifiedPrompt } from './measures/graded-answers.js';
 export {
@@ -55,8 +54,9 @@ export {
   wordBudgets,
 } from './measures/word-budgets.js';
 export type { Departure, Plan } from './plan/plan.js';
-export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
+export { readPlan, recordLook } from './plan/plan-files.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
+export { experimentOfPrompts, type NamedEmbedder, type PromptExperiment } from './runs/experiment-of-prompts.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
 export {
   ensurePlan,

@@ -11,9 +11,7 @@ import { varianceComponents } from './variance-components.js';
 type Probabilities = Readonly<Partial<Record<Alternative, number>>>;
 
 /** Values of SciPy and statsmodels. tests/golden/README.md says how they were made. */
-const golden = JSON.parse(
-  readFileSync(new URL('../../../tests/golden/statistics.json', import.meta.url), 'utf8'),
-) as {
+const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/statistics.json', import.meta.url), 'utf8')) as {
   readonly permutation: (Probabilities & { a: number[]; b: number[] })[];
   readonly sign_flip: (Probabilities & { differences: number[] })[];
   readonly correlation: { a: number[]; b: number[]; value: number }[];

@@ -1,4 +1,5 @@
-import { armWeights, densityName, type Experiment, type ExperimentRecord } from '@rarefy/experiment';
+import { type CallOptions, warn } from '@rarefy/core';
+import { armWeights, densityName, type Experiment, type ExperimentRecord, readExperiment } from '@rarefy/experiment';
 import { type ArmDraws, type Treatment, verifyTreatment } from './treatment.js';
 
 /**
@@ -20,4 +21,19 @@ export function plannedTreatment(
     };
   });
   return verifyTreatment(draws, commonness);
+}
+
+/**
+ * Warns, with the code `treatment`, if the draws of an experiment whose densities are in its folder will not go to prompts that are
+ * rare by anything but the density of the sampler.
+ * @throws what `readExperiment` and `armWeights` throw.
+ */
+export async function warnOfTreatment(
+  experiment: Experiment,
+  folder: string,
+  { onEvent }: CallOptions = {},
+): Promise<void> {
+  for (const { status, text } of plannedTreatment(experiment, (await readExperiment(folder)).record).checks) {
+    if (status !== 'ok') warn(onEvent, { task: 'compare', code: 'treatment', message: text });
+  }
 }

@@ -1,6 +1,7 @@
 import { backendOption } from '../open/backend.js';
 import { command } from '../shell/command.js';
 import { flag, integer, text } from '../shell/define-option.js';
+import { commandLine } from '../shell/text.js';
 
 const earlier = ['reward-model', 'plan.json', 'held-out.jsonl', 'density', 'start', 'runs'];
 
@@ -34,46 +35,23 @@ export const demo = command({
     const common = backend === undefined ? [] : ['--backend', backend];
     const embedder = ['--embedder', 'use', '--cache', join(out, 'embeddings')];
     const rewardModel = join(out, 'reward-model');
-    const jobs = [
-      {
-        ...{ name: 'train rm', job: trainRmCommand },
-        words: [...pairs, ...model, '--max-steps', '12', '--learning-rate', '3e-4', ...common, '--out', rewardModel],
-      },
-      {
-        name: 'density',
-        job: density,
-        words: [...pairs, ...embedder, ...common, '--target-ess', '0.5', '--out', join(out, 'weights.jsonl')],
-      },
-      { name: 'view', job: view, words: [...pairs, ...embedder, ...common, '--out', out] },
-      {
-        ...{ name: 'compare', job: compare },
-        words: [
-          ...[...pairs, ...model, ...embedder, '--reward-model', rewardModel],
-          ...['--arms', 'uniform,ess-0.5', '--seeds', '2', '--max-steps', String(maxSteps), '--learning-rate', '1e-4'],
-          ...[
-            '--batch-size',
-            '8',
-            '--group-size',
-            '4',
-            '--max-completion-length',
-            '48',
-            '--held-out',
-            '30',
-            '--answers',
-            '4',
-          ],
-          ...[...common, '--out', out, ...(open ? ['--open'] : [])],
-        ],
-      },
+    const toRewardModel = ['--max-steps', '12', '--learning-rate', '3e-4', ...common, '--out', rewardModel];
+    const toWeights = [...common, '--target-ess', '0.5', '--out', join(out, 'weights.jsonl')];
+    const toReport = [
+      ...'--arms uniform,ess-0.5 --seeds 2 --learning-rate 1e-4 --batch-size 8 --group-size 4'.split(' '),
+      ...`--max-completion-length 48 --held-out 30 --answers 4 --max-steps ${maxSteps}`.split(' '),
+      ...[...common, '--out', out, ...(open ? ['--open'] : [])],
     ];
+    const jobs = [
+      ['train rm', trainRmCommand, [...pairs, ...model, ...toRewardModel]],
+      ['density', density, [...pairs, ...embedder, ...toWeights]],
+      ['view', view, [...pairs, ...embedder, ...common, '--out', out]],
+      ['compare', compare, [...pairs, ...model, ...embedder, '--reward-model', rewardModel, ...toReport]],
+    ] as const;
     for (const name of earlier) await rm(join(out, name), { recursive: true, force: true });
-    for (const { name, job, words } of jobs) {
-      console.log(`\n$ rarefy ${[...name.split(' '), ...words].map(quoted).join(' ')}`);
+    for (const [name, job, words] of jobs) {
+      console.log(`\n$ ${commandLine([...name.split(' '), ...words])}`);
       await job.execute(words, context);
     }
   },
 });
-
-function quoted(word: string): string {
-  return /[^\w./:=,@+-]/.test(word) ? `'${word.replaceAll("'", String.raw`'\''`)}'` : word;
-}

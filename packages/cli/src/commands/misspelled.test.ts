@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Command } from '../shell/command.js';
 import type { OptionDefinition } from '../shell/options.js';
 import { check } from './check.js';
+import { compare } from './compare.js';
 import { convert } from './convert.js';
 import { demo } from './demo.js';
 import { density } from './density.js';
@@ -21,7 +22,7 @@ import { trainSftCommand } from './train-sft.js';
 import { view } from './view.js';
 
 const commands: Record<string, Command> = {
-  ...{ check, convert, demo, density, doctor, download, embed, modelsList, modelsPath, modelsPull, prompts },
+  ...{ check, compare, convert, demo, density, doctor, download, embed, modelsList, modelsPath, modelsPull, prompts },
   ...{ sample, trainBaseCommand, trainGrpoCommand, trainRmCommand, trainSftCommand, view },
 };
 

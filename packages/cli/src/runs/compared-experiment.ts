@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { basename, extname } from 'node:path';
-import { type CallOptions, type Embedder, InputError, InvalidArgumentError } from '@rarefy/core';
-import type { PromptRecord } from '@rarefy/data';
-import type { Arm, Experiment } from '@rarefy/experiment';
+import { type CallOptions, InputError, InvalidArgumentError } from '@rarefy/core';
+import type { Experiment } from '@rarefy/experiment';
 import { backendOption } from '../open/backend.js';
 import { embedderNames, embedderOptions } from '../open/embedders.js';
 import { openRewards, rewardOptions } from '../open/rewards.js';
 import { choice, integer, number, text } from '../shell/define-option.js';
-import { didYouMean } from '../shell/did-you-mean.js';
 import { isCodeFile, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
 import { modelOption } from './run-training.js';
 
@@ -76,12 +74,12 @@ export async function openExperiment(
   folder: string,
   options: CallOptions,
 ): Promise<OpenExperiment> {
-  const { defineExperiment } = await import('@rarefy/experiment');
+  const { armsNamed, defineExperiment } = await import('@rarefy/experiment');
   const { experiment: file, arms, seeds, maxSteps: steps } = values;
   const { experiment, code } =
     file === undefined ? await fromOptions(values, given, folder, options) : await fromFile(file, given);
   const chosen = {
-    ...(arms !== undefined && { arms: await armsNamed(arms, experiment.arms) }),
+    ...(arms !== undefined && { arms: armsNamed(arms.split(','), experiment.arms) }),
     ...(seeds !== undefined && { seeds: parseSeeds(seeds) }),
     ...(steps !== undefined && { training: { ...experiment.training, steps } }),
   };
@@ -107,20 +105,6 @@ async function fromFile(file: string, given: ReadonlySet<string>): Promise<OpenE
 
 const advice = 'It must be what defineExperiment of @rarefy/experiment returns, or a function that returns it';
 
-/** @throws InvalidArgumentError for a name that is neither a set of arms nor an arm. */
-async function armsNamed(names: string, own: readonly Arm[]): Promise<readonly Arm[]> {
-  const { armSets } = await import('@rarefy/experiment');
-  const sets: Readonly<Record<string, readonly Arm[]>> = armSets;
-  const known = new Map([...Object.values(sets).flat(), ...own].map((arm) => [arm.name, arm]));
-  const arms = names.split(',').flatMap((name) => {
-    const found = sets[name] ?? known.get(name);
-    if (found) return found;
-    const all = [...Object.keys(sets), ...known.keys()];
-    throw new InvalidArgumentError(`--arms has no set and no arm ${JSON.stringify(name)}.${didYouMean(name, all)}`);
-  });
-  return [...new Set(arms)];
-}
-
 function parseSeeds(given: string): number[] {
   const numbers = given.split(',').map(Number);
   if (!/^\d+(,\d+)*$/.test(given) || (numbers[0] === 0 && numbers.length === 1)) {
@@ -137,10 +121,10 @@ async function fromOptions(
   folder: string,
   options: CallOptions,
 ): Promise<OpenExperiment> {
-  const { pairs, backend, maxSteps = 100 } = values;
+  const { pairs, backend } = values;
   if (pairs === undefined) throw new InvalidArgumentError('give the file of an experiment, or --pairs.');
   const { readPairs, uniquePrompts } = await import('@rarefy/data');
-  const { armSets, holdOut } = await import('@rarefy/experiment');
+  const { experimentOfPrompts } = await import('@rarefy/experiment');
   const { chooseEmbedder, openEmbedder, openNamedEmbedder } = await import('../open/embedder.js');
   const { modelFolder } = await import('../open/model.js');
   const model = await modelFolder(values.model);
@@ -152,18 +136,6 @@ async function fromOptions(
   if (check === embedder) {
     throw new InvalidArgumentError(`--check-embedder ${check} drives the draws already; choose another one.`);
   }
-  const openCheck = async () => (await openNamedEmbedder(check, backend, options)).embedder;
-  const driving = { ...values, embedder, ckpt, batchSize: undefined };
-
-  const all = await uniquePrompts(readPairs(pairs, options));
-  const split =
-    (await plannedSplit(folder, all, values.heldOut)) ??
-    holdOut(all, promptsOfTopic(all) ?? (await densityBy(openCheck, all, options)), { count: values.heldOut });
-  const labels = (label: (prompt: PromptRecord) => string | undefined) => {
-    const found = split.prompts.map((prompt) => label(prompt) ?? '');
-    return new Set(found).size > 1 && !found.includes('') ? { labels: found } : undefined;
-  };
-  const [topic, source] = [labels((prompt) => prompt.topic), labels(({ sources }) => sources[0])];
   const { codeDigest } = await import('../open/import-file.js');
   const identityOf = (name: string) => (isCodeFile(name) ? codeDigest(name) : name);
   const { pooling, modelDtype, urlModel } = values;
@@ -171,60 +143,27 @@ async function fromOptions(
     rewards.map(({ name, weight, identity }) => [name, weight, identity]),
     [await identityOf(embedder), ckpt, pooling, modelDtype, urlModel, await identityOf(check)],
   ];
-  return {
-    code: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
-    experiment: {
-      name: basename(pairs, extname(pairs)),
-      hypothesis: 'Drawing rare prompts more often changes the number of distinct good answers to a held-out prompt.',
-      model,
-      arms: armSets.claim,
-      seeds: [1, 2, 3, 4, 5, 6, 7, 8],
-      ...split,
+  const { heldOut, answers, maxSteps: steps = 100, batchSize, groupSize, learningRate, maxCompletionLength } = values;
+  const experiment = await experimentOfPrompts(
+    {
+      ...{ name: basename(pairs, extname(pairs)), model, folder, heldOut, answers },
+      prompts: await uniquePrompts(readPairs(pairs, options)),
       rewards(_, { rewardModel }) {
         if (rewardModel === undefined) return rewards.map(({ name, reward, weight }) => ({ name, reward, weight }));
         throw new InvalidArgumentError(
-          'arms with a rewardModel need the file of an experiment, whose rewards know both.',
+          'arms with a rewardModel need an experiment in a file, whose rewards know both.',
         );
       },
-      embedders: { [nameOf(embedder)]: async () => (await openEmbedder(driving, options)).embedder },
-      rarities: { ...(topic && { topic }), ...(source && { source }), [nameOf(check)]: { embedder: openCheck } },
-      training: {
-        ...{ steps: maxSteps, batchSize: values.batchSize, groupSize: values.groupSize, maxGradNorm: 1 },
-        ...{ learningRate: values.learningRate, maxCompletionLength: values.maxCompletionLength },
+      embedder: {
+        name: nameOf(embedder),
+        open: async () => (await openEmbedder({ ...values, embedder, ckpt, batchSize: undefined }, options)).embedder,
       },
-      evaluation: { answers: values.answers, every: Math.ceil(maxSteps / 4) },
-      secondary: ['em-dashes', 'vocabulary-ratio', 'self-bleu-prompt', 'entropy', 'reward'],
-      answerEmbedder: openCheck,
-      outcome: (_prompt, text) => (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' '),
+      check: { name: nameOf(check), open: async () => (await openNamedEmbedder(check, backend, options)).embedder },
+      training: { steps, batchSize, groupSize, learningRate, maxCompletionLength, maxGradNorm: 1 },
     },
-  };
-}
-
-/** How many prompts have the topic of each prompt; undefined unless there are topics enough to tell crowded from rare ones. */
-function promptsOfTopic(prompts: readonly PromptRecord[]): number[] | undefined {
-  const counts = new Map<string | undefined, number>();
-  for (const { topic } of prompts) counts.set(topic, (counts.get(topic) ?? 0) + 1);
-  return counts.size < 10 || counts.has(undefined) ? undefined : prompts.map(({ topic }) => counts.get(topic)!);
-}
-
-/** The held-out prompts of the plan in the folder, if it has as many; choosing them takes an embedding of all prompts. */
-async function plannedSplit(folder: string, all: readonly PromptRecord[], count: number) {
-  const { readPlan } = await import('@rarefy/experiment');
-  const plan = await readPlan(folder).catch(() => undefined);
-  if (plan?.heldOut.length !== count) return undefined;
-  const stratumOf = new Map(plan.heldOut.map(({ id, stratum }) => [id, stratum]));
-  return {
-    prompts: all.filter(({ id }) => !stratumOf.has(id)),
-    heldOut: all.flatMap(({ id, prompt }) => (stratumOf.has(id) ? { id, prompt, stratum: stratumOf.get(id)! } : [])),
-    strata: plan.strata,
-  };
-}
-
-async function densityBy(open: () => Promise<Embedder>, prompts: readonly PromptRecord[], options: CallOptions) {
-  const { weighPrompts } = await import('@rarefy/density');
-  await using embedder = await open();
-  const texts = prompts.map(({ prompt }) => prompt);
-  return (await weighPrompts(texts, { embedder, ...options, onEvent: () => {} })).density;
+    options,
+  );
+  return { code: createHash('sha256').update(JSON.stringify(identity)).digest('hex'), experiment };
 }
 
 /** Name of an embedder in the experiment. */

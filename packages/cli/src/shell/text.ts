@@ -46,3 +46,9 @@ export function table(rows: readonly (readonly string[])[]): string {
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
+
+/** A call of `rarefy` as a shell takes it. */
+export function commandLine(words: readonly string[]): string {
+  const quoted = words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return ['rarefy', ...quoted].join(' ');
+}

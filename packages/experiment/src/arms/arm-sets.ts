@@ -1,3 +1,4 @@
+import { InvalidArgumentError, nearestName } from '@rarefy/core';
 import type { Arm } from './arm.js';
 
 const uniform: Arm = { name: 'uniform', sampler: { kind: 'uniform' } };
@@ -44,3 +45,21 @@ export const armSets = {
     { name: 'rm-density-policy-density', sampler: { kind: 'density', targetEss: 0.2 }, rewardModel: 'density' },
   ],
 } as const satisfies Readonly<Record<string, readonly Arm[]>>;
+
+/**
+ * Arms by the names of sets and arms, in this order and each once: of `own` arms, and of {@link armSets}.
+ * @throws InvalidArgumentError for a name that is neither.
+ */
+export function armsNamed(names: readonly string[], own: readonly Arm[] = []): Arm[] {
+  const sets: Readonly<Record<string, readonly Arm[]>> = armSets;
+  const known = new Map([...Object.values(sets).flat(), ...own].map((arm) => [arm.name, arm]));
+  const arms = names.flatMap((name) => {
+    const found = Object.hasOwn(sets, name) ? sets[name] : known.get(name);
+    if (found !== undefined) return found;
+    const near = nearestName(name, [...Object.keys(sets), ...known.keys()]);
+    throw new InvalidArgumentError(
+      `there is no set of arms and no arm "${name}"${near === undefined ? `; sets are ${Object.keys(sets).join(', ')}` : `; did you mean "${near}"?`}`,
+    );
+  });
+  return [...new Set(arms)];
+}

@@ -2,7 +2,7 @@ import { InvalidWeightsError, NotFiniteError } from '@rarefy/core';
 import { effectiveSampleSize } from '@rarefy/density';
 import { describe, expect, test } from 'vitest';
 import { type Arm, checkArms } from './arm.js';
-import { armSets } from './arm-sets.js';
+import { armSets, armsNamed } from './arm-sets.js';
 import { armWeights } from './arm-weights.js';
 
 const density = Array.from({ length: 200 }, (_, prompt) => 1 + ((37 * prompt) % 200) / 20);
@@ -25,6 +25,17 @@ describe('shipped sets', () => {
     expect({ ...a, name: '' }).toEqual({ ...b, name: '' });
     expect(armWeights(a, density)).toEqual(armWeights(b, density));
   });
+});
+
+test('arms by the names of sets and arms, in order and once each', () => {
+  const own: Arm = { name: 'mine', sampler: { kind: 'density', targetEss: 0.9 } };
+  const names = (given: string[]) => armsNamed(given, [own]).map(({ name }) => name);
+  expect(names(['aa'])).toEqual(['uniform-a', 'uniform-b']);
+  expect(names(['focal', 'mine', 'uniform', 'focal'])).toEqual(['focal', 'mine', 'uniform']);
+  expect(names(['claim', 'rivals'])).toEqual(armSets.rivals.map(({ name }) => name));
+  expect(armsNamed(['uniform'], [{ ...own, name: 'uniform' }])[0]!.sampler.kind).toBe('density');
+  expect(() => names(['unifrom'])).toThrow('no arm "unifrom"; did you mean "uniform"?');
+  expect(() => names(['constructor'])).toThrow('no arm "constructor"; sets are claim, rivals, aa, rm');
 });
 
 describe('weights', () => {

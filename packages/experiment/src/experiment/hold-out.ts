@@ -7,13 +7,13 @@ import type { Experiment } from './experiment.js';
 const densityStrata = ['crowded', 'middle', 'rare'] as const;
 
 /**
- * Sets prompts aside for evaluation, the same number from each stratum: the tenth of the prompts with the highest density, the tenth
- * with the lowest, and those between. Deterministic by the seed; prompts of equal density are in the order of the records.
+ * Sets prompts aside for evaluation, the same number from each stratum: the tenth of the prompts with the highest density, those
+ * between, and the tenth with the lowest. Deterministic by the seed; prompts of equal density are in the order of the records.
  * @param density one per prompt, larger is more crowded; from an embedder that does not drive the sampler, or the strata would
  *   be what the sampler calls rare
  * @param count prompts to set aside, a multiple of 3; at most half of each stratum
- * @throws InvalidArgumentError if there are too few prompts, or not one density per prompt; NotFiniteError for a density that is NaN
- *   or infinite.
+ * @throws InvalidArgumentError if there are too few prompts, or not one density per prompt; NotFiniteError for a density that is
+ *   NaN or infinite.
  */
 export function holdOut(
   prompts: readonly PromptRecord[],
