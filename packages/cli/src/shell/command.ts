@@ -20,8 +20,9 @@ export interface Command extends CommandDef {
 }
 
 /**
- * Defines a command. `run` receives checked values, the names of the options that were given and the arguments as they were given,
- * and must honor the signal; an error that it throws becomes the exit code. Import heavy modules inside `run`, so that `--help` stays fast.
+ * Defines a command. `run` receives checked values, the names of the options that were given, and the arguments as they were
+ * given. It must honor the signal; an error that it throws becomes the exit code. Import heavy modules inside `run`, so that
+ * `--help` stays fast.
  */
 export function command<const Definitions extends OptionDefinitions>(definition: {
   readonly description: string;
