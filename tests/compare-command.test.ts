@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stalePackages } from '../scripts/build-stamp.mjs';
 import { rarefy, startRarefy } from './support/rarefy.js';
@@ -13,7 +13,7 @@ afterAll(() => rmSync(cwd, { recursive: true }));
 const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
 const run = (line: string) => rarefy(line.split(' '), { cwd });
 
-const flags = `compare --pairs pairs.jsonl --model ${examples('models/tiny')} --backend wasm --reward length --reward-words 3 --embedder hash --check-embedder checks.mjs --held-out 6 --arms uniform,ess-0.5 --seeds 2 --max-steps 2 --batch-size 3 --group-size 2 --max-completion-length 4 --answers 2`;
+const flags = `compare --pairs pairs.jsonl --model ${examples('models/tiny')} --backend wasm --reward length --reward-words 3 --embedder hash --check-embedder letters.ts --held-out 6 --arms uniform,ess-0.5 --seeds 2 --max-steps 2 --batch-size 3 --group-size 2 --max-completion-length 4 --answers 2`;
 
 /** The report without times, costs and its own command. */
 function report(out: string) {
@@ -33,12 +33,11 @@ beforeAll(() => {
   const pairs = readFileSync(examples('data/pairs.jsonl'), 'utf8').split('\n').slice(0, 120);
   writeFileSync(join(cwd, 'pairs.jsonl'), `${pairs.join('\n')}\n`);
   // Letters of each prompt: cheap, and not the words that the sampler sees.
-  const core = pathToFileURL(fileURLToPath(new URL('../packages/core/dist/index.js', import.meta.url)));
   writeFileSync(
-    join(cwd, 'checks.mjs'),
-    `import { embedderFrom } from '${core}';
-    const row = (text) => Float32Array.from({ length: 26 }, (_, letter) => text.toLowerCase().split(String.fromCharCode(97 + letter)).length);
-    export default () => embedderFrom({ name: 'letters', dimensions: 26, embed: (texts) => texts.map(row) });`,
+    join(cwd, 'letters.ts'),
+    `import { embedderFrom } from '@rarefy/core';
+    const row = (text: string) => Float32Array.from({ length: 26 }, (_, letter) => text.split(String.fromCharCode(97 + letter)).length);
+    export default () => embedderFrom({ name: 'letters', dimensions: 26, embed: (texts: readonly string[]) => texts.map(row) });`,
   );
 });
 
@@ -50,7 +49,7 @@ describe('an experiment of options', { timeout: 300_000 }, () => {
     expect(lines[0]).toBe('2 seeds per arm prove nothing: this is a trial.');
     expect(lines[1]).toBe('pairs: 2 arms × 2 seeds, 2 steps of 3 prompts × 2 answers');
     expect(lines[4]).toBe('Held out    2 crowded, 2 middle, 2 rare prompts, 2 answers each');
-    expect(lines[5]).toBe('Plan        whole/plan.json, draws verified by topic, source, checks');
+    expect(lines[5]).toBe('Plan        whole/plan.json, draws verified by topic, source, letters');
     expect(stdout).toMatch(/\ndistinct-good\narm +stratum +uniform +arm +difference/);
     expect(stdout).toMatch(/\n2 runs per arm|Two seeds prove nothing/);
     const files = ['report.html', 'report.json', 'effects.csv', 'runs.csv', 'curves.csv'];
@@ -111,15 +110,13 @@ describe('an experiment of options', { timeout: 300_000 }, () => {
 
 describe('an experiment of a file', { timeout: 300_000 }, () => {
   beforeAll(() => {
-    const of = (name: string) =>
-      pathToFileURL(fileURLToPath(new URL(`../packages/${name}/dist/index.js`, import.meta.url)));
     writeFileSync(
       join(cwd, 'experiment.ts'),
-      `import { readPairs, uniquePrompts } from '${of('data')}';
-      import { hashEmbedder } from '${of('embedders')}';
-      import { armSets, defineExperiment, type Experiment } from '${of('experiment')}';
-      import { lengthReward } from '${of('grpo')}';
-      import letters from './checks.mjs';
+      `import { readPairs, uniquePrompts } from '@rarefy/data';
+      import { hashEmbedder } from '@rarefy/embedders';
+      import { armSets, defineExperiment, type Experiment } from '@rarefy/experiment';
+      import { lengthReward } from '@rarefy/grpo';
+      import letters from './letters';
       const records = await uniquePrompts(readPairs('pairs.jsonl'));
       export default (): Experiment => defineExperiment({
         name: 'my-experiment', hypothesis: 'A test.', model: ${JSON.stringify(examples('models/tiny'))},
@@ -174,7 +171,7 @@ describe('an experiment of a file', { timeout: 300_000 }, () => {
     [`${flags} --check-embedder hash`, 2, '--check-embedder hash drives the draws already; choose another one.'],
     [`${flags} --held-out 30`, 2, 'hold out at most'],
     [`${file} --answers 4`, 2, '--answers describes an experiment without a file; experiment.ts decides it.'],
-    ['compare checks.mjs --backend wasm', 2, 'defineExperiment'],
+    ['compare letters.ts --backend wasm', 2, 'defineExperiment'],
     ['compare --power --out nowhere', 1, 'nowhere/report.json is no report of a pilot'],
     ['compare --report --out nowhere', 1, 'nowhere holds no experiment'],
   ])('%s is refused', async (line, code, message) => {
