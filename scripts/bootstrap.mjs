@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildPackages } from './build.mjs';
 import { markBuilt, sourceDigests, stalePackages } from './build-stamp.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -20,7 +21,7 @@ const tasks = {
 if (!Object.hasOwn(tasks, task)) fail(`unknown task ${task}: use start, test or build`);
 
 await install();
-await build();
+await build({ withTypes: task !== 'start' });
 process.exitCode = await tasks[task]();
 
 function checkNodeVersion() {
@@ -38,21 +39,24 @@ async function install() {
   const read = (file) => (existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : undefined);
   if (read('pnpm-lock.yaml') === read('node_modules/.pnpm/lock.yaml')) return;
   console.error('Installing the libraries …');
-  const code = await pnpm(['install', '--frozen-lockfile', '--ignore-scripts'], 'inherit');
+  const pnpm = ['--yes', manifest.packageManager.split('+')[0]];
+  const code = await run('npx', [...pnpm, 'install', '--frozen-lockfile', '--ignore-scripts']);
   if (code !== 0)
     fail(`the libraries could not be installed (exit code ${code}); see above, and check the network`, code);
 }
 
-/** Builds the packages whose files have changed since their last build by this script. */
-async function build() {
-  const digests = sourceDigests();
-  const stale = stalePackages(digests);
+/** Builds the packages whose files have changed since their last build by this script. The demo needs no types. */
+async function build({ withTypes }) {
+  const current = sourceDigests();
+  const stale = stalePackages({ current, withTypes });
   if (stale.length === 0) return;
   console.error(`Building ${stale.join(', ')} …`);
-  const filters = stale.flatMap((name) => ['--filter', `./packages/${name}`]);
-  const code = await pnpm([...filters, '--workspace-concurrency=2', 'run', 'build'], 'on-failure');
-  if (code !== 0) fail(`the build failed (exit code ${code}); see above`, code);
-  markBuilt(digests);
+  try {
+    await buildPackages(stale, { withTypes });
+  } catch (error) {
+    fail(`the build failed: ${error.message}`);
+  }
+  markBuilt(stale, { current, withTypes });
 }
 
 /**
@@ -97,25 +101,14 @@ function needsComponent({ fullName }) {
   return fullName.includes('(skipped: ');
 }
 
-function pnpm(pnpmArguments, output) {
-  const version = manifest.packageManager.split('+')[0];
-  return run('npx', ['--yes', version, ...pnpmArguments], output);
-}
-
-/**
- * Runs a command in the root folder and returns its exit code. Ctrl-C reaches the command directly; this process waits for it.
- * @param output 'inherit', or 'on-failure' to print the output only if the command fails
- */
-function run(command, commandArguments, output = 'inherit') {
+/** Runs a command in the root folder and returns its exit code. Ctrl-C reaches the command directly; this process waits for it. */
+function run(command, commandArguments) {
   const child = spawn(command, commandArguments, {
     cwd: root,
-    stdio: output === 'inherit' ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    stdio: 'inherit',
     shell: process.platform === 'win32' && command === 'npx', // npx is a .cmd there
     env: { ...process.env, ...(command === 'npx' ? { npm_config_loglevel: 'error' } : {}) },
   });
-  const written = [];
-  child.stdout?.on('data', (chunk) => written.push(chunk));
-  child.stderr?.on('data', (chunk) => written.push(chunk));
   const wait = () => {};
   const forward = (signal) => child.kill(signal);
   process.on('SIGINT', wait).on('SIGTERM', forward);
@@ -123,9 +116,7 @@ function run(command, commandArguments, output = 'inherit') {
     child.on('error', (error) => fail(`${command} could not be started: ${error.message}`));
     child.on('close', (code, signal) => {
       process.off('SIGINT', wait).off('SIGTERM', forward);
-      const exitCode = code ?? 128 + constants.signals[signal];
-      if (exitCode !== 0) process.stderr.write(Buffer.concat(written));
-      resolve(exitCode);
+      resolve(code ?? 128 + constants.signals[signal]);
     });
   });
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const stampFile = join(root, 'node_modules', '.rarefy-build.json');
-const sharedFiles = ['tsup.base.ts', 'tsconfig.base.json', 'pnpm-lock.yaml'].map((file) => join(root, file));
+const sharedFiles = ['scripts/build.mjs', 'tsconfig.base.json', 'pnpm-lock.yaml'].map((file) => join(root, file));
 
 /** A digest of the files of each package, by folder name below `packages`. */
 export function sourceDigests() {
@@ -18,17 +18,23 @@ export function sourceDigests() {
   );
 }
 
-/** Folder names of the packages to build. */
-export function stalePackages(current = sourceDigests()) {
-  const built = existsSync(stampFile) ? JSON.parse(readFileSync(stampFile, 'utf8')) : {};
-  return Object.keys(current).filter(
-    (name) => built[name] !== current[name] || !existsSync(join(root, 'packages', name, 'dist')),
-  );
+/** Folder names of the packages to build: those that have changed since, and those built without types if these are needed. */
+export function stalePackages({ current = sourceDigests(), withTypes = true } = {}) {
+  const built = readStamp();
+  return Object.keys(current).filter((name) => {
+    if (built[name]?.digest !== current[name] || (withTypes && !built[name].withTypes)) return true;
+    return !existsSync(join(root, 'packages', name, 'dist'));
+  });
 }
 
-/** Records that all packages are built from sources with these digests. */
-export function markBuilt(digests) {
-  writeFileSync(stampFile, JSON.stringify(digests));
+/** Records that these packages are built from sources with these digests. */
+export function markBuilt(names, { current, withTypes }) {
+  const built = Object.fromEntries(names.map((name) => [name, { digest: current[name], withTypes }]));
+  writeFileSync(stampFile, JSON.stringify({ ...readStamp(), ...built }));
+}
+
+function readStamp() {
+  return existsSync(stampFile) ? JSON.parse(readFileSync(stampFile, 'utf8')) : {};
 }
 
 /** Every file that the build of a package may read. Folders named native are built by cargo, and packing copies the examples. */

@@ -104,7 +104,7 @@ describe('npm pack refuses', () => {
 
   test('a package that is not built', () => {
     const tree = mkdtempSync(join(tmpdir(), 'rarefy-unbuilt-'));
-    for (const name of ['scripts', 'tsup.base.ts', 'tsconfig.base.json', 'pnpm-lock.yaml'])
+    for (const name of ['scripts', 'tsconfig.base.json', 'pnpm-lock.yaml'])
       cpSync(join(root, name), join(tree, name), { recursive: true });
     const path = join(tree, 'packages', 'core');
     mkdirSync(path, { recursive: true });

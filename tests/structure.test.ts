@@ -198,7 +198,7 @@ describe.each(named)('%s', (name, entry) => {
     expect(wrong).toEqual([]);
   });
 
-  // The build takes its entries from `exports`: see tsup.base.ts.
+  // The build takes its entries from `exports`: see scripts/build.mjs.
   test('has a source file for every subpath of its exports, and names the built file after it', () => {
     for (const [subpath, target] of Object.entries(entry.manifest.exports)) {
       if (typeof target === 'string') continue;

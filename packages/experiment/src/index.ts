@@ -87,6 +87,7 @@ export {
 } from './measures/word-budgets.js';
 export type { Departure, Plan } from './plan/plan.js';
 export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
+export { reportPage } from './report/report-page.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
 export { departuresOf } from './runs/departures.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
@@ -106,7 +107,6 @@ export type {
   RunRecord,
 } from './runs/run-record.js';
 export { type RunOptions, type TrainRunOptions, trainRun } from './runs/train-run.js';
-export { reportPage } from './report/report-page.js';
 export {
   type Bootstrap,
   type BootstrapOptions,

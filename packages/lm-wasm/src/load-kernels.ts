@@ -1,4 +1,5 @@
-import { wasmBytes } from './wasm-assets.js';
+import { decodeBase64 } from '@rarefy/core';
+import { wasmModules } from './wasm-assets.js';
 
 /** Functions of the wasm module. Addresses and strides are in bytes; sizes are numbers of elements. */
 export interface Kernels {
@@ -78,7 +79,8 @@ export interface Kernels {
  * backend of tfjs, or a shared one, as that of its threaded form. Undefined if the engine has no SIMD.
  */
 export async function loadKernels(): Promise<((memory: WebAssembly.Memory) => Kernels) | undefined> {
-  const bytes = { plain: await wasmBytes('plain'), shared: await wasmBytes('shared') };
+  const { plain, shared } = await wasmModules();
+  const bytes = { plain: Uint8Array.from(decodeBase64(plain)), shared: Uint8Array.from(decodeBase64(shared)) };
   if (!WebAssembly.validate(bytes.plain)) return undefined;
   return (memory) => {
     const isShared = typeof SharedArrayBuffer !== 'undefined' && memory.buffer instanceof SharedArrayBuffer;

@@ -4,10 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // Running from source, this file compiles the wasm modules on first use. The build replaces it with one that holds the finished
-// bytes (tsup.config.ts), so a published package needs no compiler.
-
-/** `assembly/kernels.ts` for a memory of one thread, and for a shared one. */
-export const wasmNames = ['plain', 'shared'] as const;
+// modules (scripts/build.mjs), so a published package needs no compiler.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, 'node_modules', '.cache', 'wasm');
@@ -16,28 +13,36 @@ const common = [
   ...['--optimizeLevel', '3', '--noAssert', '--runtime', 'stub', '--enable', 'simd'],
   ...['--importMemory', '--initialMemory', '1'],
 ];
+/** Of `assembly/kernels.ts` for a memory of one thread, and for a shared one. */
 const compilerOptions = {
   plain: common,
   // A shared memory needs a limit: 65,536 pages are the 4 GiB that a wasm memory can have.
   shared: [...common, '--enable', 'threads', '--sharedMemory', '--maximumMemory', '65536'],
 };
 
-/** The compiled module. It is cached under a digest of all sources, the compiler's version and its options. */
-export async function wasmBytes(name: (typeof wasmNames)[number]): Promise<Uint8Array<ArrayBuffer>> {
+type WasmName = keyof typeof compilerOptions;
+
+/** The compiled modules in base64, by name. */
+export async function wasmModules(): Promise<Readonly<Record<WasmName, string>>> {
+  return { plain: await compiled('plain'), shared: await compiled('shared') };
+}
+
+/** Caches the module under a digest of all sources, the compiler's version and its options. */
+async function compiled(name: WasmName): Promise<string> {
   const sources = await readSources();
   const manifest = await readFile(join(root, 'node_modules', 'assemblyscript', 'package.json'), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
   const content = JSON.stringify([...sources, version, compilerOptions[name]]);
   const file = join(cache, `${name}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.wasm`);
   try {
-    return Uint8Array.from(await readFile(file));
+    return await readFile(file, 'base64');
   } catch {
     const bytes = await compile(sources, compilerOptions[name]);
     await mkdir(cache, { recursive: true });
     const aside = `${file}.${process.pid}`;
     await writeFile(aside, bytes);
     await rename(aside, file);
-    return bytes;
+    return Buffer.from(bytes).toString('base64');
   }
 }
 
@@ -50,10 +55,7 @@ async function readSources(): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-async function compile(
-  sources: ReadonlyMap<string, string>,
-  options: readonly string[],
-): Promise<Uint8Array<ArrayBuffer>> {
+async function compile(sources: ReadonlyMap<string, string>, options: readonly string[]): Promise<Uint8Array> {
   const { default: asc } = await import('assemblyscript/asc');
   let bytes: Uint8Array | undefined;
   const { error, stderr } = await asc.main(['kernels.ts', '--outFile', 'kernels.wasm', ...options], {
@@ -64,5 +66,5 @@ async function compile(
     listFiles: () => [],
   });
   if (error || !bytes) throw new Error(`assembly/kernels.ts does not compile: ${stderr.toString()}`, { cause: error });
-  return Uint8Array.from(bytes);
+  return bytes;
 }

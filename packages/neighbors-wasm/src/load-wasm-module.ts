@@ -1,4 +1,5 @@
-import { type WasmName, wasmBytes } from './wasm-assets.js';
+import { decodeBase64 } from '@rarefy/core';
+import { type WasmName, wasmModules } from './wasm-assets.js';
 
 export const isNode = typeof process !== 'undefined' && typeof process.versions?.node === 'string';
 
@@ -13,7 +14,10 @@ export function loadWasmModule(name: WasmName): Promise<WebAssembly.Module> {
   if (!module) {
     // Synchronous in Node: code after an asynchronous compilation can deadlock there. When nothing else keeps the event loop
     // alive, it runs inside a call that waits for all V8 threads, one of which may wait for this thread to collect garbage.
-    module = wasmBytes(name).then((bytes) => (isNode ? new WebAssembly.Module(bytes) : WebAssembly.compile(bytes)));
+    module = wasmModules().then((texts) => {
+      const bytes = Uint8Array.from(decodeBase64(texts[name]));
+      return isNode ? new WebAssembly.Module(bytes) : WebAssembly.compile(bytes);
+    });
     modules.set(name, module);
   }
   return module;

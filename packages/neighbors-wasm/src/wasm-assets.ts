@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // Running from source, this file compiles the wasm modules on first use. The build replaces it with one that holds the finished
-// bytes (tsup.config.ts), so a published package needs no compiler.
+// modules (scripts/build.mjs), so a published package needs no compiler.
 
-/** The wasm modules: files of the folder `assembly`. */
-export const wasmNames = ['equal-rows', 'join', 'nn-descent'] as const;
-
-export type WasmName = (typeof wasmNames)[number];
+/** A wasm module: a file of the folder `assembly`. */
+export type WasmName = 'equal-rows' | 'join' | 'nn-descent';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, 'node_modules', '.cache', 'wasm');
@@ -20,22 +18,28 @@ const compilerOptions = [
   ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
 ];
 
-/** Compiles `assembly/NAME.ts`. The result is cached under a digest of all sources, the compiler's version and its options. */
-export async function wasmBytes(name: WasmName): Promise<Uint8Array<ArrayBuffer>> {
+/** The compiled modules in base64, by name. */
+export async function wasmModules(): Promise<Readonly<Record<WasmName, string>>> {
+  const made = { join: await compiled('join'), 'nn-descent': await compiled('nn-descent') };
+  return { ...made, 'equal-rows': await compiled('equal-rows') };
+}
+
+/** Caches the module under a digest of all sources, the compiler's version and its options. */
+async function compiled(name: WasmName): Promise<string> {
   const sources = await readSources();
   const manifest = await readFile(join(root, 'node_modules', 'assemblyscript', 'package.json'), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
   const content = JSON.stringify([name, ...sources, version, compilerOptions]);
   const file = join(cache, `${name}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.wasm`);
   try {
-    return Uint8Array.from(await readFile(file));
+    return await readFile(file, 'base64');
   } catch {
     const bytes = await compile(name, sources);
     await mkdir(cache, { recursive: true });
     const aside = `${file}.${process.pid}`;
     await writeFile(aside, bytes);
     await rename(aside, file);
-    return bytes;
+    return Buffer.from(bytes).toString('base64');
   }
 }
 
@@ -48,7 +52,7 @@ async function readSources(): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-async function compile(name: string, sources: ReadonlyMap<string, string>): Promise<Uint8Array<ArrayBuffer>> {
+async function compile(name: string, sources: ReadonlyMap<string, string>): Promise<Uint8Array> {
   const { default: asc } = await import('assemblyscript/asc');
   let bytes: Uint8Array | undefined;
   const { error, stderr } = await asc.main([`${name}.ts`, '--outFile', `${name}.wasm`, ...compilerOptions], {
@@ -59,5 +63,5 @@ async function compile(name: string, sources: ReadonlyMap<string, string>): Prom
     listFiles: () => [],
   });
   if (error || !bytes) throw new Error(`assembly/${name}.ts does not compile: ${stderr.toString()}`, { cause: error });
-  return Uint8Array.from(bytes);
+  return bytes;
 }

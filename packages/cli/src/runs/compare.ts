@@ -7,7 +7,7 @@ import { flag, integer, text } from '../shell/define-option.js';
 import { didYouMean } from '../shell/did-you-mean.js';
 import { openPage } from '../shell/open-page.js';
 import { defined, type OptionDefinitions, type OptionValues, under } from '../shell/options.js';
-import { table, wrapped } from '../shell/text.js';
+import { percent, table, wrapped } from '../shell/text.js';
 import { experimentOptions, openExperiment } from './compared-experiment.js';
 
 export const compareOptions = {
@@ -35,7 +35,12 @@ export const compareOptions = {
 type CompareValues = OptionValues<typeof compareOptions>;
 
 /** Trains what is missing and reports; or one of the two. */
-export async function compareArms(values: CompareValues, options: CallOptions, given: ReadonlySet<string>) {
+export async function compareArms(
+  values: CompareValues,
+  options: CallOptions,
+  given: ReadonlySet<string>,
+  rawArguments: readonly string[],
+) {
   const { out: folder, only, acceptChanges, keepModels } = values;
   if (values.power) return printPower(folder);
   if (values.report) return report(values);
@@ -43,7 +48,8 @@ export async function compareArms(values: CompareValues, options: CallOptions, g
   const memoryBytes = values.memory === undefined ? undefined : parseSize(values.memory);
   const backend = await openBackend(values.backend, options);
   const { experiment, code } = await openExperiment(values, given, folder, options);
-  const [script = '', ...words] = process.argv.slice(1);
+  const script = process.argv[1] ?? '';
+  const words = ['compare', ...rawArguments];
   const planned = { folder, code, command: commandLine(words), ...defined({ acceptChanges }) };
   const shared = { ...options, folder, code, backend, keepModels };
   if (only !== undefined) {
@@ -161,7 +167,7 @@ async function hashedAnswers(evaluations: readonly Evaluation[]) {
   return (evaluation: Evaluation) => rows.get(evaluation)!;
 }
 
-function printReport({ plan, baseline, verdict, effects }: ExperimentReport) {
+function printReport({ plan, baseline, verdict, effects, draws, arms }: ExperimentReport) {
   const { headline, findings, limits } = verdict;
   const listed = (title: string, sentences: readonly string[]) =>
     sentences.length === 0 ? [] : ['', title, ...sentences.flatMap((sentence) => wrapped(`- ${sentence}`, 100))];
@@ -172,6 +178,9 @@ function printReport({ plan, baseline, verdict, effects }: ExperimentReport) {
       ...[arm, stratum, figure(baselineMean), figure(armMean), figure(difference)],
       ...[interval.map(figure).join(' to '), figure(p), figure(detectable)],
     ]);
+  const rarities = [...new Set(draws.map(({ rarity }) => rarity))];
+  const share = (arm: string, by: string) => draws.find((one) => one.arm === arm && one.rarity === by)?.deciles[0];
+  const shares = arms.map(({ arm: { name } }) => [name, ...rarities.map((by) => percent(share(name, by) ?? 0))]);
   const header = ['arm', 'stratum', baseline, 'arm', 'difference', '95 % interval', 'p', 'detectable'];
   console.log(
     [
@@ -182,6 +191,9 @@ function printReport({ plan, baseline, verdict, effects }: ExperimentReport) {
       '',
       plan.primary,
       table([header, ...rows]),
+      '',
+      'share of the draws that went to the rarest tenth of the prompts, by',
+      table([['', ...rarities], ...shares]),
       '',
     ].join('\n'),
   );

@@ -16,7 +16,7 @@ const settingOptions = {
   ...under('Data', {
     pairs: text('file', 'JSON Lines of pairs, whose distinct prompts are trained on, but for those held out'),
     'held-out': integer(
-      'Prompts that no run trains on: a third each from the most crowded tenth, the middle and the rarest tenth by --check-embedder',
+      'Prompts that no run trains on: a third each from the most crowded tenth, the middle and the rarest tenth, by topic if the pairs have at least 10 topics, and else by --check-embedder',
       { default: 60, min: 3 },
     ),
   }),
@@ -158,7 +158,7 @@ async function fromOptions(
   const all = await uniquePrompts(readPairs(pairs, options));
   const split =
     (await plannedSplit(folder, all, values.heldOut)) ??
-    holdOut(all, await densityBy(openCheck, all, options), { count: values.heldOut });
+    holdOut(all, promptsOfTopic(all) ?? (await densityBy(openCheck, all, options)), { count: values.heldOut });
   const labels = (label: (prompt: PromptRecord) => string | undefined) => {
     const found = split.prompts.map((prompt) => label(prompt) ?? '');
     return new Set(found).size > 1 && !found.includes('') ? { labels: found } : undefined;
@@ -198,6 +198,13 @@ async function fromOptions(
       outcome: (_prompt, text) => (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' '),
     },
   };
+}
+
+/** How many prompts have the topic of each prompt; undefined unless there are topics enough to tell crowded from rare ones. */
+function promptsOfTopic(prompts: readonly PromptRecord[]): number[] | undefined {
+  const counts = new Map<string | undefined, number>();
+  for (const { topic } of prompts) counts.set(topic, (counts.get(topic) ?? 0) + 1);
+  return counts.size < 10 || counts.has(undefined) ? undefined : prompts.map(({ topic }) => counts.get(topic)!);
 }
 
 /** The held-out prompts of the plan in the folder, if it has as many; choosing them takes an embedding of all prompts. */

@@ -20,8 +20,8 @@ export interface Command extends CommandDef {
 }
 
 /**
- * Defines a command. `run` receives checked values and the names of the options that were given, and must honor the signal; an
- * error that it throws becomes the exit code. Import heavy modules inside `run`, so that `--help` stays fast.
+ * Defines a command. `run` receives checked values, the names of the options that were given and the arguments as they were given,
+ * and must honor the signal; an error that it throws becomes the exit code. Import heavy modules inside `run`, so that `--help` stays fast.
  */
 export function command<const Definitions extends OptionDefinitions>(definition: {
   readonly description: string;
@@ -32,6 +32,7 @@ export function command<const Definitions extends OptionDefinitions>(definition:
     values: OptionValues<Definitions>,
     context: CommandContext,
     given: ReadonlySet<string>,
+    rawArguments: readonly string[],
   ) => Promise<void>;
 }): Command {
   const { description, example, argument, options, run } = definition;
@@ -48,7 +49,7 @@ export function command<const Definitions extends OptionDefinitions>(definition:
         options,
         isLeftOut ? rawArguments : named(argument, rawArguments, example),
       );
-      await run(values, context, given);
+      await run(values, context, given, rawArguments);
     },
   };
 }

@@ -42,9 +42,11 @@ const quality = ['good', 'on-topic', 'reward', 'garbled', 'words'];
 export function verdictOf(input: VerdictInput): Verdict {
   const { plan, checks, effects } = input;
   const hasClaim = plan.arms.slice(1).some(isDensityAware);
-  const blocking = checks.filter(
-    ({ name, status }) => status === 'failed' && (always.includes(name) || (hasClaim && ofTheClaim.includes(name))),
-  );
+  const blocking = checks
+    .filter(
+      ({ name, status }) => status === 'failed' && (always.includes(name) || (hasClaim && ofTheClaim.includes(name))),
+    )
+    .sort((a, b) => Number(b.name === 'runs') - Number(a.name === 'runs')); // too few runs say the least
   const names = testedArms(plan);
   const primary = effects.filter((effect) => effect.family === 'primary' && names.includes(effect.arm));
   const found = primary.filter(({ pHolm }) => pHolm !== null && pHolm <= plan.alpha);

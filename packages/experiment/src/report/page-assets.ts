@@ -12,7 +12,7 @@ let bundled: PageAssets | undefined;
 
 /**
  * Bundles the files of `page/`, once, when running from source. The build of this package replaces this module with the finished
- * texts (tsup.config.ts), so a published package does not need esbuild.
+ * texts (scripts/build.mjs), so a published package does not need esbuild.
  */
 export function pageAssets(): PageAssets {
   bundled ??= bundlePage();

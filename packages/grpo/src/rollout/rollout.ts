@@ -109,7 +109,11 @@ export function promptsOfRollout(
   loaded: Pick<LoadedModel, 'model' | 'tokenizer'>,
   prompts: readonly RolloutPrompt[],
   options: RolloutOptions,
-) {
+): {
+  readonly promptIds: readonly Int32Array[];
+  readonly stopIds: readonly number[];
+  completionOf(generated: GeneratedCompletion, row: number): Completion;
+} {
   checkOptions(options, rolloutOptionNames, 'rollout');
   checkLoaded(loaded, 'rollout');
   const { tokenizer } = loaded;

@@ -3,7 +3,7 @@ import { build } from 'esbuild';
 
 /**
  * The script of worker threads, with everything it imports. Running from source, it is bundled here. The build replaces this file
- * with one that holds the finished text (tsup.config.ts), so a published package needs no bundler.
+ * with one that holds the finished text (scripts/build.mjs), so a published package needs no bundler.
  */
 export async function workerScript(): Promise<string> {
   const { outputFiles } = await build({

@@ -12,7 +12,7 @@ let bundled: Promise<PageAssets> | undefined;
 
 /**
  * Bundles the files of `page/`, once, when running from source. The build of this package replaces this module with the finished
- * texts (tsup.config.ts), so a published package needs neither esbuild nor three.
+ * texts (scripts/build.mjs), so a published package needs neither esbuild nor three.
  */
 export function pageAssets(): Promise<PageAssets> {
   bundled ??= bundlePage();
