@@ -86,17 +86,16 @@ export {
   wordBudgets,
 } from './measures/word-budgets.js';
 export type { Departure, Plan } from './plan/plan.js';
-export { planOf, readPlan, recordLook, writePlan } from './plan/plan-files.js';
+export { readPlan, recordLook } from './plan/plan-files.js';
 export { reportPage } from './report/report-page.js';
 export { type ChildProcessOptions, childProcesses } from './runs/child-processes.js';
-export { departuresOf } from './runs/departures.js';
 export { type ReadExperiment, readExperiment } from './runs/read-experiment.js';
 export {
   ensurePlan,
   type MissingRun,
+  type PlanOptions,
   type RunExperimentOptions,
   runExperiment,
-  runsAtOnce,
 } from './runs/run-experiment.js';
 export type {
   EvaluatedAnswer,

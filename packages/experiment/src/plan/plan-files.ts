@@ -44,7 +44,7 @@ export function planOf(
 const fixedFields = /^(digests\.(model|prompts|heldOut)|heldOut|strata|rarities|settings\.estimators(\..*)?)$/;
 
 export interface WritePlanOptions {
-  /** Why the plan differs from that of the folder, which stays: `departures.jsonl` gets a line. Default: a difference is refused. */
+  /** Why the plan differs from that of the folder. That one stays, and `departures.jsonl` gets a line. Default: it is refused. */
   readonly acceptChanges?: string | undefined;
   /** Finished runs of the folder, for that line; default 0. */
   readonly finishedRuns?: number;
@@ -78,7 +78,7 @@ export async function writePlan(folder: string, plan: Plan, options: WritePlanOp
  * Writes the plan if the folder has none.
  * @throws StateMismatchError if that of the folder has another model, other prompts, strata or measures of rarity.
  */
-export async function ensurePlan(folder: string, plan: Plan): Promise<void> {
+export async function keepPlan(folder: string, plan: Plan): Promise<void> {
   checkSameData(folder, changesOf(await readOrWrite(folder, plan), plan));
 }
 

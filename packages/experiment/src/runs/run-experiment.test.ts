@@ -357,7 +357,7 @@ describe('scheduling', () => {
 
 describe('departures', () => {
   const copied = () => cp(reference, folder, { recursive: true });
-  const edit = async (path: string, change: (content: Record<string, never>) => object) =>
+  const edit = async (path: string, change: (content: Record<string, object>) => object) =>
     writeFile(path, JSON.stringify(change(JSON.parse(await readFile(path, 'utf8')))));
   const kinds = async () => (await readExperiment(folder)).departures.map(({ kind }) => kind);
   const run = (arm = 'uniform', seed = 1) => experimentPaths.run(folder, arm, seed);
@@ -396,16 +396,10 @@ describe('departures', () => {
     await copied();
 
     const original = await readFile(runPaths.config(run()), 'utf8');
-    const changes: [change: (config: Record<string, never>) => object, kinds: string[]][] = [
-      [
-        (config) => ({ ...config, settings: { ...(config.settings as object), evaluation: { answers: 9 } } }),
-        ['run-differs'],
-      ],
-      [(config) => ({ ...config, digests: { ...(config.digests as object), code: 'other' } }), ['run-differs']],
-      [
-        (config) => ({ ...config, digests: { ...(config.digests as object), model: 'other' } }),
-        ['run-differs', 'wrong-pairing'],
-      ],
+    const changes: [change: (config: Record<string, object>) => object, kinds: string[]][] = [
+      [(config) => ({ ...config, settings: { ...config.settings, evaluation: { answers: 9 } } }), ['run-differs']],
+      [(config) => ({ ...config, digests: { ...config.digests, code: 'other' } }), ['run-differs']],
+      [(config) => ({ ...config, digests: { ...config.digests, model: 'other' } }), ['run-differs', 'wrong-pairing']],
       [(config) => ({ ...config, streamSeed: 7 }), ['wrong-pairing']],
       [(config) => ({ ...config, started: '2020-01-01T00:00:00.000Z' }), ['run-before-plan']],
     ];
@@ -416,7 +410,7 @@ describe('departures', () => {
     }
     await edit(runPaths.config(run()), (config) => ({
       ...config,
-      digests: { ...(config.digests as object), heldOut: 'other' },
+      digests: { ...config.digests, heldOut: 'other' },
     }));
     await expect(readExperiment(folder)).rejects.toThrow('other held-out prompts');
     await writeFile(runPaths.config(run()), original);

@@ -11,6 +11,7 @@ import {
 import { fileExists } from '@rarefy/io';
 import type { Experiment } from '../experiment/experiment.js';
 import { sharedDigests } from '../experiment/shared-settings.js';
+import type { Plan } from '../plan/plan.js';
 import { planOf, writePlan } from '../plan/plan-files.js';
 import { writeDensities } from './densities.js';
 import { evaluateHeldOut } from './evaluate-held-out.js';
@@ -25,7 +26,18 @@ export interface MissingRun {
   readonly folder: string;
 }
 
-export interface RunExperimentOptions extends RunOptions {
+export interface PlanOptions {
+  /** Folder of the experiment. */
+  readonly folder: string;
+  /** Digest of the code of the experiment; default: that of the text of its functions. */
+  readonly code?: string | undefined;
+  /** How to run it again, for the plan. */
+  readonly command?: string | undefined;
+  /** Why the plan differs from the one in the folder. Default: another plan is refused. */
+  readonly acceptChanges?: string | undefined;
+}
+
+export interface RunExperimentOptions extends RunOptions, PlanOptions {
   /**
    * Trains one run, in another process, such as `childProcesses(…)`. It rejects if the run fails, or with the signal's reason.
    * Default: trains in this process, one run after another.
@@ -37,10 +49,6 @@ export interface RunExperimentOptions extends RunOptions {
   readonly memoryBytes?: number;
   /** Memory of a run. Default: the largest of the finished runs; the first run then goes alone. */
   readonly runBytes?: number;
-  /** How to run it again, for the plan. */
-  readonly command?: string;
-  /** Why the plan differs from the one in the folder. Default: another plan is refused. */
-  readonly acceptChanges?: string;
 }
 
 const optionNames = [
@@ -77,11 +85,9 @@ export async function runExperiment(experiment: Experiment, options: RunExperime
   for (const [name, value] of Object.entries({ memoryBytes, runBytes })) {
     if (value !== undefined) checkNumber(name, value, 1);
   }
-  const runs = experiment.seeds.flatMap((seed) =>
-    experiment.arms.map(({ name: arm }) => ({ arm, seed, folder: experimentPaths.run(folder, arm, seed) })),
-  );
-  const costs = await Promise.all(runs.map((run) => readCosts(run.folder)));
+  const runs = runsOf(experiment, folder);
   await ensurePlan(experiment, { folder, code, command, acceptChanges });
+  const costs = await Promise.all(runs.map((run) => readCosts(run.folder)));
   await writeDensities(experiment, folder, { signal, onEvent });
   await writeStart(experiment, shared);
 
@@ -137,27 +143,24 @@ export async function runExperiment(experiment: Experiment, options: RunExperime
 }
 
 /**
- * Writes the plan of an experiment if its folder has none, as {@link runExperiment} does first. Call it before `trainRun` where no
- * process runs the whole experiment, as on a cluster.
- * @throws StateMismatchError if the folder has another plan and `acceptChanges` gives no reason.
+ * Writes the plan of an experiment, or checks that its folder holds the same plan. `runExperiment` begins with it.
+ * @returns the plan of the folder
+ * @throws StateMismatchError naming the fields that differ, unless the changes are accepted. Changes of the model, the prompts, the
+ *   strata and the measures of rarity are always refused, since such runs cannot be compared.
  */
-export async function ensurePlan(
-  experiment: Experiment,
-  {
-    folder,
-    code,
-    command,
-    acceptChanges,
-  }: { readonly [Name in 'folder' | 'code' | 'command' | 'acceptChanges']?: string | undefined } & {
-    readonly folder: string;
-  },
-): Promise<void> {
-  const { arms, seeds } = experiment;
-  const runs = seeds.flatMap((seed) => arms.map(({ name }) => experimentPaths.run(folder, name, seed)));
-  const costs = await Promise.all(runs.map(readCosts));
+export async function ensurePlan(experiment: Experiment, options: PlanOptions): Promise<Plan> {
+  const { folder, code, command, acceptChanges } = options;
+  const costs = await Promise.all(runsOf(experiment, folder).map((run) => readCosts(run.folder)));
   const finishedRuns = costs.filter((cost) => cost !== undefined).length;
   const plan = planOf(experiment, { digests: await sharedDigests(experiment, code), command });
-  await writePlan(folder, plan, { acceptChanges, finishedRuns });
+  return writePlan(folder, plan, { acceptChanges, finishedRuns });
+}
+
+/** All arms of the first seed, then of the next: wherever it stops, arms have about as many runs. */
+function runsOf({ arms, seeds }: Experiment, folder: string): MissingRun[] {
+  return seeds.flatMap((seed) =>
+    arms.map(({ name: arm }) => ({ arm, seed, folder: experimentPaths.run(folder, arm, seed) })),
+  );
 }
 
 /**

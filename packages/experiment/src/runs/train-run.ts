@@ -26,7 +26,7 @@ import type { Arm } from '../arms/arm.js';
 import { armWeights } from '../arms/arm-weights.js';
 import type { Experiment } from '../experiment/experiment.js';
 import { asJson, densityName, sharedDigests, sharedSettings, streamSeed } from '../experiment/shared-settings.js';
-import { changedFields, ensurePlan, planOf } from '../plan/plan-files.js';
+import { changedFields, keepPlan, planOf } from '../plan/plan-files.js';
 import { writeDensities } from './densities.js';
 import { evaluateHeldOut } from './evaluate-held-out.js';
 import {
@@ -46,7 +46,7 @@ export interface RunOptions extends CallOptions {
   /** Folder of the experiment. */
   readonly folder: string;
   /** Digest of the code of the experiment; default: that of the text of its functions. */
-  readonly code?: string;
+  readonly code?: string | undefined;
   /** What computes, for the record of the run; default: what tfjs says. */
   readonly backend?: Pick<ChosenBackend, 'name' | 'device'>;
   /** Versions for the record of the run, besides those of Node and tfjs. */
@@ -113,7 +113,7 @@ async function trainLocked(experiment: Experiment, options: LockedRunOptions): P
   const { batchSize = 32, groupSize = 8, loss, ...trainer } = training;
   const spent = await spentTime(run);
   const digests = await sharedDigests(experiment, options.code);
-  await ensurePlan(folder, planOf(experiment, { digests }));
+  await keepPlan(folder, planOf(experiment, { digests }));
   await writeDensities(experiment, folder, { signal, onEvent });
   const config = await writeConfig(experiment, options, digests);
   const density = await readValues(experimentPaths.density(folder, densityName(experiment, arm)));
