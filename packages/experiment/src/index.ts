@@ -24,6 +24,7 @@ export {
   type PromptValues,
   type TestPlan,
 } from './analysis/effects.js';
+export { embedAnswers } from './analysis/embed-answers.js';
 export { type MeasurePower, type PilotValues, type PlanPowerOptions, planPower } from './analysis/plan-power.js';
 export { plannedTreatment } from './analysis/planned-draws.js';
 export type {

@@ -1,10 +1,11 @@
-import { counterRandom } from '@rarefy/core';
+import { counterRandom, type Embedder } from '@rarefy/core';
 import { expect, test } from 'vitest';
 import { armSets } from '../arms/arm-sets.js';
 import { armWeights } from '../arms/arm-weights.js';
 import type { Departure, Plan } from '../plan/plan.js';
 import type { Evaluation, ExperimentRecord, RunRecord } from '../runs/run-record.js';
 import { analyze } from './analyze.js';
+import { embedAnswers } from './embed-answers.js';
 import { reportFiles } from './report-files.js';
 
 const strata = ['head', 'mid', 'tail'];
@@ -177,4 +178,82 @@ test('the same records give the same files, with no number that JSON lacks', () 
   for (const line of lines) expect(line.split(',')).toHaveLength(19);
   expect(files['curves.csv']!.split('\r\n')[0]).toBe('arm,measure,stratum,step,mean,lower,upper');
   expect(files['runs.csv']).toContain('start,,reward,all,');
+});
+
+test('embedded answers add the measures of meaning after training', async () => {
+  const record = recordOf(collapsed);
+  const seen: string[] = [];
+  const lengths: Embedder = {
+    specificationVersion: 'v1',
+    kind: 'embedder',
+    fingerprint: 'letters',
+    capabilities: {
+      dimensions: 2,
+      maxBatch: 8,
+      maxConcurrency: 1,
+      normalized: false,
+      deterministic: true,
+      batchTolerance: 0,
+    },
+    async embedBatch(items) {
+      seen.push(...items);
+      const data = Float32Array.from(items.flatMap((text) => [text.length, text.split('1').length]));
+      return { embeddings: { data, rows: items.length, cols: 2 } };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+  const blank = {
+    ...record.start,
+    answers: record.start.answers.map((answer, row) => (row === 0 ? { ...answer, text: ' ' } : answer)),
+  };
+  const embeddings = await embedAnswers({ ...record, start: blank }, lengths);
+  expect(new Set(seen).size).toBe(seen.length);
+  expect(seen).not.toContain(' ');
+  const { data, rows } = embeddings(blank)!;
+  expect(rows).toBe(72);
+  expect([...data.subarray(0, 2)]).toEqual([0, 0]);
+  expect(data[2]).toBe(blank.answers[1]!.text.length);
+  expect(embeddings(record.runs[0]!.evaluations[0]!)).toBeUndefined();
+
+  const { effects, checks, curves } = analyze({
+    ...{ plan, record: { ...record, start: blank }, heldOut, departures: [], commands: [], environment: {} },
+    embeddings,
+  });
+  expect(effects.some(({ measure, family }) => measure === 'vendi-prompt' && family === 'secondary')).toBe(true);
+  expect(checks.find(({ name }) => name === 'values')!.status).toBe('ok');
+  const vendi = curves.find(({ measure, stratum }) => measure === 'vendi-prompt' && stratum === 'all')!;
+  expect(vendi.points.map(({ step }) => step)).toEqual([0, 40]);
+});
+
+test('runs beyond the plan do not count', () => {
+  const record = recordOf(collapsed, [...plan.seeds, 7]);
+  const departures: Departure[] = [{ kind: 'runs-added', text: '3 runs beyond the plan.' }];
+  const { runs, effects, checks } = report(record, departures);
+  expect(runs).toEqual(whole.runs);
+  expect(effects).toEqual(whole.effects);
+  expect(checks.find(({ name }) => name === 'plan')).toMatchObject({ status: 'warning' });
+  expect(() => report({ ...record, runs: record.runs.slice(6, 7) })).toThrow('no finished run');
+});
+
+test('draws that are rare to the sampler alone, mispaired runs and shorter runs are not answered', () => {
+  const unrelated = Float64Array.from({ length: prompts }, (_, prompt) => 1 + (Math.floor(prompt / 50) % 4));
+  const untreated = report(recordOf(collapsed, plan.seeds, unrelated)).verdict;
+  expect(untreated.kind).toBe('cannot-answer');
+  expect(untreated.headline).toContain('No independent rarity shows more draws of rare prompts in ess-0.2');
+  const changed = (change: (run: RunRecord) => RunRecord) => {
+    const record = recordOf(collapsed);
+    return report({ ...record, runs: record.runs.map((run, index) => (index === 8 ? change(run) : run)) }).verdict;
+  };
+  const mispaired = changed((run) => ({ ...run, config: { ...run.config, streamSeed: 99 } }));
+  expect(mispaired).toMatchObject({ kind: 'cannot-answer', headline: expect.stringContaining('ess-0.2 with seed 3') });
+  const shorter = changed((run) => ({ ...run, costs: { ...run.costs, steps: 30 } }));
+  expect(shorter).toMatchObject({ kind: 'cannot-answer', headline: expect.stringContaining('30 and 40') });
+});
+
+test('one run per arm gives a report without effects', () => {
+  const { verdict, effects, variance, curves } = report(recordOf(collapsed, [1]));
+  expect(verdict.kind).toBe('cannot-answer');
+  expect(verdict.limits.join(' ')).toContain('One seed proves nothing');
+  expect([effects, variance]).toEqual([[], []]);
+  expect(curves[0]!.points.at(-1)!.interval[0]).toBe(curves[0]!.points.at(-1)!.mean);
 });

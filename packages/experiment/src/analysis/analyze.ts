@@ -34,10 +34,10 @@ export interface AnalyzeInput {
   readonly commands: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /**
-   * Embeddings of the answers of an evaluation, one row per answer, from an embedder that does not drive the sampler. Default:
-   * none, and no measures that need them. Called several times per evaluation.
+   * Embeddings of the answers of an evaluation, one row per answer, from an embedder that does not drive the sampler, as from
+   * {@link embedAnswers}. Undefined for evaluations without them. Default: none, and no measures that need them.
    */
-  readonly embeddings?: (evaluation: Evaluation) => Matrix;
+  readonly embeddings?: (evaluation: Evaluation) => Matrix | undefined;
   /** Answers among which distinct good ones are counted. Default: `k` of the plan's evaluation settings, or half of the answers. */
   readonly k?: number;
 }
@@ -54,20 +54,17 @@ const optionNames = [
 ] satisfies (keyof AnalyzeInput)[];
 
 /**
- * The report of an experiment, from its finished runs. Reads nothing else and is deterministic: the same records give the same
- * report, `created` included, which is when the last run finished.
+ * The report of an experiment, from its finished runs; those that the plan does not have are left out. Deterministic: the same
+ * records give the same report, `created` included, which is when the last run finished.
  *
  * `docs/guide/reading-a-report.md` says how the verdict is made and what each check means.
- * @throws InvalidArgumentError if there is no run, a run belongs to no planned arm or has no evaluation after training, an evaluation
- *   does not answer the held-out prompts, or an option is unknown; ShapeError if draws, densities or commonness differ in length.
+ * @throws InvalidArgumentError if there is no planned run, a run has no evaluation after training, an evaluation does not
+ *   answer the held-out prompts, or an option is unknown; ShapeError if draws, densities or commonness differ in length.
  */
 export function analyze(input: AnalyzeInput): ExperimentReport {
-  const { plan, record, heldOut, departures, commands, environment, embeddings } = checkOptions(
-    input,
-    optionNames,
-    'analyze',
-  );
-  checkRuns(plan, record);
+  const given = checkOptions(input, optionNames, 'analyze');
+  const { plan, heldOut, departures, commands, environment, embeddings } = given;
+  const record = plannedRecord(plan, given.record);
   const baseline = plan.arms[0]!.name;
   const ends = record.runs.map(endOf);
   const startMedianReward = medianReward(record.start);
@@ -140,17 +137,19 @@ export function analyze(input: AnalyzeInput): ExperimentReport {
   };
 }
 
-function checkRuns({ arms }: Plan, { runs }: ExperimentRecord): void {
+/** Only planned runs count: whoever adds runs after a look at the data chooses the result. */
+function plannedRecord({ arms, seeds }: Plan, record: ExperimentRecord): ExperimentRecord {
+  const runs = record.runs.filter(
+    ({ config: { arm, seed } }) => arms.some(({ name }) => name === arm.name) && seeds.includes(seed),
+  );
   if (runs.length === 0) throw new InvalidArgumentError('the experiment has no finished run; finish at least one');
   for (const { config, evaluations } of runs) {
-    const run = `the run of arm "${config.arm.name}" with seed ${config.seed}`;
-    if (!arms.some(({ name }) => name === config.arm.name)) {
-      throw new InvalidArgumentError(
-        `${run} belongs to no arm of the plan: ${arms.map(({ name }) => name).join(', ')}`,
-      );
-    }
-    if (evaluations.length === 0) throw new InvalidArgumentError(`${run} has no evaluation after training`);
+    if (evaluations.length > 0) continue;
+    throw new InvalidArgumentError(
+      `the run of arm "${config.arm.name}" with seed ${config.seed} has no evaluation after training`,
+    );
   }
+  return { ...record, runs };
 }
 
 function plannedK({ settings }: Plan): number | undefined {

@@ -117,7 +117,7 @@ function comparabilityCheck({ departures, facts = [] }: ChecksInput): Check {
       .some((other) => withoutName(other.arm) === withoutName(arm) && other.seed === seed);
     return !isRepeated && streamSeed !== partner.streamSeed;
   });
-  if (mispaired.length > 0) {
+  if (mispaired.length > 0 && broken.length === 0) {
     const runs = mispaired.map(({ arm, seed }) => `${arm.name} with seed ${seed}`);
     broken.push(`Wrong pairing: other runs of the same seed have other random streams than ${listed(runs)}.`);
   }
@@ -126,12 +126,18 @@ function comparabilityCheck({ departures, facts = [] }: ChecksInput): Check {
     if (digests.size > 1)
       broken.push(`Runs have ${digests.size} different digests of ${of === 'heldOut' ? 'held-out prompts' : of}.`);
   }
-  if (broken.length > 0) return { name, status: 'failed', text: broken.join(' ') };
+  if (broken.length > 0) return { name, status: 'failed', text: firstOf(broken) };
   const text =
     facts.length === 0
       ? 'No departure says that runs differ by more than their arm.'
       : `All ${facts.length} runs share the start model, prompts and code, and runs of one seed their random streams.`;
   return { name, status: 'ok', text };
+}
+
+/** A broken experiment can have a departure per run. */
+function firstOf(texts: readonly string[]): string {
+  const rest = texts.length - 3;
+  return [...texts.slice(0, 3), ...(rest > 0 ? [`And ${rest} more.`] : [])].join(' ');
 }
 
 function tokensCheck({ plan, departures, facts = [] }: ChecksInput): Check | undefined {
@@ -191,7 +197,7 @@ function planCheck({ departures }: ChecksInput): Check {
   const other = departures.filter(({ kind }) => kind !== 'fewer-tokens' && !incomparable.includes(kind));
   if (other.length === 0)
     return { name, status: 'ok', text: 'The plan was written before the first run and was kept.' };
-  return { name, status: 'warning', text: `Departures from the plan: ${other.map(({ text }) => text).join(' ')}` };
+  return { name, status: 'warning', text: `Departures from the plan: ${firstOf(other.map(({ text }) => text))}` };
 }
 
 function startCheck({ plan: { gates }, start }: ChecksInput): Check | undefined {

@@ -13,11 +13,12 @@ import { meanInterval, measuredStrata } from './run-values.js';
 
 /** Options for the measures of an evaluation, whose embeddings come with it. */
 export type Measuring = Omit<MeasureOptions, 'embeddings'> & {
-  readonly embeddings?: (evaluation: Evaluation) => Matrix;
+  readonly embeddings?: (evaluation: Evaluation) => Matrix | undefined;
 };
 
 export function optionsFor({ embeddings, ...options }: Measuring, evaluation: Evaluation): MeasureOptions {
-  return embeddings === undefined ? options : { ...options, embeddings: embeddings(evaluation) };
+  const rows = embeddings?.(evaluation);
+  return rows === undefined ? options : { ...options, embeddings: rows };
 }
 
 /** The last evaluation of a run. */

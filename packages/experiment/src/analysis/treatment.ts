@@ -30,12 +30,14 @@ const noAgreement = 0.1;
 /**
  * Checks that arms which should draw rare prompts more often do so by rarities that their sampler did not use. Uniform draws put a
  * tenth of the draws on each tenth of the prompts. For every density-aware arm, the check passes if, by at least one rarity, the
- * rarest tenth gets at least 1.1 times that (and more than 2 standard errors above it, if draws were counted) while the most crowded
- * tenth does not gain. It fails for an arm without such a rarity, and warns if the density of the sampler agrees with none of them:
- * no rank correlation above 0.1. Pass expected draws, the weights of `armWeights`, to learn this before training. Deterministic.
+ * rarest tenth gets at least 1.1 times that (and more than 2 standard errors above it, if draws were counted) while the most
+ * crowded tenth does not gain. It fails for an arm without such a rarity, and warns if the density of the sampler agrees with
+ * none of them: no rank correlation above 0.1. Pass expected draws, the weights of `armWeights`, to learn this before training.
+ * Deterministic.
  * @param arms every arm that is compared
  * @param commonness by name of the rarity: how common each training prompt is, larger being more common
- * @throws InvalidArgumentError if an arm draws nothing; ShapeError if lengths differ; NotFiniteError for a value that is NaN or infinite.
+ * @throws InvalidArgumentError if an arm draws nothing; ShapeError if lengths differ; NotFiniteError for a value that is NaN or
+ *   infinite.
  */
 export function verifyTreatment(
   arms: readonly ArmDraws[],
@@ -84,7 +86,7 @@ function treatmentCheck(aware: readonly ArmDraws[], draws: readonly DrawsByRarit
     return {
       name,
       status: 'failed',
-      text: `By no independent rarity does ${names} draw rare prompts more often: ${figures}.`,
+      text: `No independent rarity shows more draws of rare prompts in ${names}: ${figures}.`,
     };
   }
   if (disagreeing.length > 0) {
@@ -119,9 +121,10 @@ function placeboCheck(placebos: readonly ArmDraws[], draws: readonly DrawsByRari
 }
 
 /**
- * Share of the draws per tenth of the prompts, the rarest tenth first. Equally common prompts share their draws evenly, and a prompt
- * on the border of two tenths counts for both in proportion.
- * @throws InvalidArgumentError if nothing is drawn; ShapeError if lengths differ; NotFiniteError for a value that is NaN or infinite.
+ * Share of the draws per tenth of the prompts, the rarest tenth first. Equally common prompts share their draws evenly, and a
+ * prompt on the border of two tenths counts for both in proportion.
+ * @throws InvalidArgumentError if nothing is drawn; ShapeError if lengths differ; NotFiniteError for a value that is NaN or
+ *   infinite.
  */
 export function decileShares(draws: ArrayLike<number>, commonness: ArrayLike<number>): number[] {
   checkValues('draws', draws, 1);

@@ -35,9 +35,10 @@ const quality = ['good', 'on-topic', 'reward', 'garbled', 'words'];
 
 /**
  * What can be said. `cannot-answer` if the check `comparability`, `tokens`, `runs` or `values` failed, or, with density-aware arms,
- * `treatment` or `collapse`. Otherwise `effect` if the primary measure of a density-aware arm differs from the baseline after Holm's
- * correction; otherwise `no-effect-found`. An effect is compared with that of arms with shuffled weights: if they show it too,
- * concentrating the draws explains it, and rarity is not needed. Without density-aware arms, all arms are judged. Deterministic.
+ * `treatment` or `collapse`. Otherwise `effect` if the primary measure of a density-aware arm differs from the baseline after
+ * Holm's correction; otherwise `no-effect-found`. An effect is compared with that of arms with shuffled weights: if they show it
+ * too, concentrating the draws explains it, and rarity is not needed. Without density-aware arms, all arms are judged.
+ * Deterministic.
  */
 export function verdictOf(input: VerdictInput): Verdict {
   const { plan, checks, effects } = input;
@@ -219,11 +220,11 @@ function limitsOf({ plan, runs, checks, departures }: VerdictInput, foundNothing
       ? ['Not finding a difference does not show that there is none; the intervals say which ones remain possible.']
       : []),
     'Single strata and all measures outside the two families are exploratory: they suggest what to test next and prove nothing.',
-    ...departures.map(({ kind, text }) =>
-      kind === 'looked-early'
-        ? `${text} Looking before the end raises the rate of false findings above ${percent(plan.alpha)}, so p values are too small.`
-        : text,
-    ),
-    ...checks.filter(({ name, status }) => status !== 'ok' && name !== 'plan').map(({ text }) => text),
+    ...(departures.some(({ kind }) => kind === 'looked-early')
+      ? [
+          `The data were looked at before the end: if that decided anything, false findings are more frequent than ${percent(plan.alpha)}, and the p values are too small.`,
+        ]
+      : []),
+    ...checks.filter(({ status }) => status !== 'ok').map(({ text }) => text),
   ];
 }
