@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { reportPage } from '@rarefy/experiment';
+import axe from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser, noBrowser } from '../support/chromium.js';
@@ -37,7 +37,7 @@ describe.skipIf(noBrowser !== '')(`the report in Chromium${noBrowser}`, () => {
   );
   test.each(views)('fits a $size in $colorScheme and passes axe', async ({ viewport, colorScheme }) => {
     const { page, faults, requests, url } = await open('report.html', { viewport, colorScheme });
-    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+    await page.evaluate(axe.source);
     expect(await page.evaluate(violations)).toEqual([]);
     for (const summary of await page.locator('details.more > summary').all()) await summary.click();
     expect(await page.evaluate(overflowing)).toEqual([]);
@@ -75,9 +75,12 @@ describe.skipIf(noBrowser !== '')(`the report in Chromium${noBrowser}`, () => {
     const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
     expect(download.suggestedFilename()).toBe('effects.csv');
     const [first, ...lines] = (await readFile(await download.path(), 'utf8')).trimEnd().split('\r\n');
-    expect(first).toBe('family,arm,measure,stratum,difference,lower,upper,p,holm_p,detectable,baseline_mean,arm_mean');
+    expect(first).toBe(
+      'family,arm,measure,stratum,difference,lower,upper,p,holm_p,detectable,controls,baseline_mean,arm_mean',
+    );
     expect(lines).toHaveLength(40);
-    for (const line of lines) expect(line).toMatch(/^secondary,"[a-z0-9.-]+","[a-z0-9-]+","all"(,-?[\d.e-]+){8}$/);
+    for (const line of lines)
+      expect(line).toMatch(/^secondary,"[a-z0-9.-]+","[a-z0-9-]+","all"(,-?[\d.e-]+){6},"[^"]*"(,-?[\d.e-]+){2}$/);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -129,15 +132,24 @@ describe.skipIf(noBrowser !== '')(`the report in Chromium${noBrowser}`, () => {
     await page.close();
   });
 
-  test('shows everything without a script, and prints on paper', async () => {
+  test('fits on paper in light colors, with the folded answers', async () => {
+    const { page } = await open('report.html', { viewport: { width: 720, height: 1000 }, colorScheme: 'dark' });
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(720);
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(255, 255, 255)');
+    expect(await page.locator('details.answers:not([open])').count()).toBe(0);
+    expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(10_000);
+    await page.close();
+  });
+
+  test('shows everything without a script', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
     await page.goto(pathToFileURL(join(folder, 'report.html')).href);
     expect(await page.locator('#effects tbody tr:visible').count()).toBe(460);
     expect(await page.locator('#seeds svg:visible').count()).toBe(20);
     expect(await page.locator('.needs-script:visible').count()).toBe(0);
-    await page.emulateMedia({ media: 'print' });
-    expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(10_000);
     await context.close();
   });
 });
@@ -193,15 +205,8 @@ function overlapping(): string[] {
 }
 
 async function violations(): Promise<string[]> {
-  const { axe } = globalThis as unknown as {
-    axe: {
-      run(): Promise<{
-        passes: unknown[];
-        violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
-      }>;
-    };
-  };
-  const found = await axe.run();
+  const { axe: loaded } = globalThis as unknown as { axe: typeof axe };
+  const found = await loaded.run();
   if (found.passes.length < 25) return [`axe passed only ${found.passes.length} rules`];
   return found.violations.flatMap(({ id, nodes }) =>
     nodes.slice(0, 3).map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary}`),

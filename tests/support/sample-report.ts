@@ -269,7 +269,7 @@ export function sampleReport({ seeds: seedCount = 8, prompts = 6, insert = '' }:
       label: label + insert,
       scope: 'prompt',
       better,
-      controls: [],
+      controls: ['words', 'garbled', 'terminated'].filter((control) => control !== name),
     })),
     start,
     runs,

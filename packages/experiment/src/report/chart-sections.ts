@@ -7,12 +7,12 @@ import { numberText, percentText, pText, signedText } from './numbers-as-text.js
 const unique = <Value>(values: readonly Value[]) => [...new Set(values)];
 
 /** Buttons that show one stratum at a time. Without a script, the page shows all. */
-export function stratumSwitch(names: Names, name: string): Markup {
+function stratumSwitch(names: Names, name: string): Markup {
   return html`<fieldset class="switch needs-script"><legend class="unseen">Stratum</legend>${names.strata.map((stratum, i) => html`<label><input type="radio" name="${name}" value="${stratum}"${i === 0 && html` checked`}><span>${names.stratumLabel(stratum)}</span></label>`)}</fieldset>`;
 }
 
 /** The marker and color of each arm. Pressing one hides it in all charts. */
-export function legend(report: ExperimentReport, names: Names, start = false): Markup {
+function legend(report: ExperimentReport, names: Names, start = false): Markup {
   const item = (arm: string) =>
     html`<li><button type="button" aria-pressed="true" data-arm="${arm}">${markerInText(names.armIndex(arm))}${arm}</button></li>`;
   return html`<ul class="legend" aria-label="Arms">${report.arms.map(({ arm }) => item(arm.name))}${start && item('start')}</ul>`;

@@ -56,7 +56,7 @@ export function markerShapes(): Markup {
 }
 
 /** Class of the color of an arm. */
-export const armClass = (arm: number) => (arm < 0 ? 'start' : `a${arm % 10}`);
+const armClass = (arm: number) => (arm < 0 ? 'start' : `a${arm % 10}`);
 
 const markerId = (arm: number) => (arm < 0 ? 'ms' : `m${arm % markers.length}`);
 
@@ -220,6 +220,8 @@ export function slopes(chart: Slopes): Markup {
   return figure(chart, { x, y, xLabel: '', xTicks }, html`<g class="${armClass(arm)}">${marks}${means}</g>`);
 }
 
+export const excludesZero = ([lower, upper]: Interval) => lower > 0 || upper < 0;
+
 interface Forest {
   readonly value: number;
   readonly interval: Interval;
@@ -236,8 +238,7 @@ export function forest({ value, interval, detectable, reach }: Forest): Markup {
     detectable === null
       ? false
       : html`<rect class="blind" x="${round(x(-detectable))}" y="2" width="${round(x(detectable) - x(-detectable))}" height="16"/>`;
-  const clear = interval[0] > 0 || interval[1] < 0;
-  return html`<svg class="forest" viewBox="0 0 160 20" aria-hidden="true">${blind}<path class="zero" d="M80 0V20"/><path class="reach" d="M${round(x(interval[0]))} 10H${round(x(interval[1]))}"/><circle class="${clear ? 'clear' : 'open'}" cx="${round(x(value))}" cy="10" r="4"/></svg>`;
+  return html`<svg class="forest" viewBox="0 0 160 20" aria-hidden="true">${blind}<path class="zero" d="M80 0V20"/><path class="reach" d="M${round(x(interval[0]))} 10H${round(x(interval[1]))}"/><circle class="${excludesZero(interval) ? 'clear' : 'open'}" cx="${round(x(value))}" cy="10" r="4"/></svg>`;
 }
 
 /** A bar of parts that sum to 1. The cells beside it have the figures. */

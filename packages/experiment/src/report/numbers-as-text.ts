@@ -2,7 +2,7 @@
 export function numberText(value: number | null | undefined, decimals?: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return 'none';
   const size = Math.abs(value);
-  if (size === 0) return '0';
+  if (size < 1e-12) return '0'; // what rounding leaves of equal values
   const digits = decimals ?? Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(size))));
   const text = decimals === undefined && (size < 1e-4 || size >= 1e6) ? value.toExponential(1) : value.toFixed(digits);
   return text.replace(/-/g, '−');

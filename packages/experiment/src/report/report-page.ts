@@ -33,7 +33,7 @@ export function reportPage(report: ExperimentReport): string {
     [
       'effect-sizes',
       'Effects',
-      html`<p class="lead">Each arm minus ${report.baseline}; one value per run. p is from the exact unpaired permutation test; ✓ marks a Holm p of at most ${report.plan.alpha}. Exploratory effects have no Holm p, and some of their p are small by chance. In the plots, the gray field spans the differences that are too small to be found with power ${report.plan.power}, and a filled dot says that the interval excludes 0.</p>${effectTable(report, names)}`,
+      html`<p class="lead">Each arm minus ${report.baseline}; one value per run. p is from the exact unpaired permutation test; ✓ marks a Holm p of at most ${report.plan.alpha}. Exploratory effects have no Holm p, and some of their p are small by chance. In the plots, the gray field spans the differences that are too small to be found with power ${report.plan.power}, and a filled dot says that the interval excludes 0. Controls are measures that alone can move this one, such as the length of answers; those whose own interval excludes 0 are named.</p>${effectTable(report, names)}`,
     ],
     ['collapse', `Collapse under ${report.baseline}`, collapseSection(report, names)],
     ['draws', 'Where the draws went', drawsSection(report, names)],

@@ -27,14 +27,16 @@ const statusIcons = { ok: ['✓', 'OK'], warning: ['!', 'Warning'], failed: ['�
 export function checksSection({ checks }: ExperimentReport): Markup {
   return html`<ul class="checks">${checks.map(({ name, status, text }) => {
     const [icon, word] = statusIcons[status];
-    return html`<li class="${status}"><span class="status"><span class="icon" aria-hidden="true">${icon}</span>${word}</span><div><strong>${name}</strong><p>${text}</p></div></li>`;
+    return html`<li class="${status}"><span class="status"><span class="icon" aria-hidden="true">${icon}</span>${word}</span><div><strong>${sentenceCase(name)}</strong><p>${text}</p></div></li>`;
   })}</ul>`;
 }
+
+const sentenceCase = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 export function departuresSection({ departures }: ExperimentReport): Markup {
   if (departures.length === 0)
     return html`<p class="none"><span aria-hidden="true">✓</span> None. The runs follow the plan that was written before the first of them.</p>`;
-  return html`<ul class="checks">${departures.map(({ kind, text }) => html`<li class="warning"><span class="status"><span class="icon" aria-hidden="true">!</span>${kind.replaceAll('-', ' ')}</span><div><p>${text}</p></div></li>`)}</ul>`;
+  return html`<ul class="checks">${departures.map(({ kind, text }) => html`<li class="warning"><span class="status"><span class="icon" aria-hidden="true">!</span>${sentenceCase(kind.replaceAll('-', ' '))}</span><div><p>${text}</p></div></li>`)}</ul>`;
 }
 
 export function collapseSection(report: ExperimentReport, names: Names): Markup {
