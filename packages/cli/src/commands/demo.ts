@@ -13,7 +13,7 @@ export const demo = command({
     out: text('folder', 'Folder of the results; results of an earlier demo in it are replaced', {
       default: 'out/demo',
     }),
-    'max-steps': integer('GRPO steps of each run', { default: 10, min: 1 }),
+    'max-steps': integer('GRPO steps of each run', { default: 8, min: 1 }),
     ...backendOption,
     open: flag('Open report.html in the browser'),
   },
@@ -68,7 +68,7 @@ export const demo = command({
     ];
     for (const name of earlier) await rm(join(out, name), { recursive: true, force: true });
     for (const { name, job, words } of jobs) {
-      console.log(`\n$ rarefy ${[name, ...words].map(quoted).join(' ')}`);
+      console.log(`\n$ rarefy ${[...name.split(' '), ...words].map(quoted).join(' ')}`);
       await job.execute(words, context);
     }
   },
