@@ -1,14 +1,14 @@
 // Writes the sample preference pairs, the same bytes for the same options:
-//   node scripts/make-pairs.mjs [--seed 1] [--count 2400] [--out examples/data/pairs.jsonl]
-// Topic frequencies follow Zipf's law. Frequent topics repeat a few wordings, rare topics have their own words, and the preferred
-// answers of frequent topics use the em-dash often. The words are in examples/data/wording.
+//   node scripts/make-pairs.mjs [--seed 1] [--count 2400] [--exponent 1.1] [--without FILE] [--out examples/data/pairs.jsonl]
+// --without leaves out the pairs whose prompt is in FILE. Topic frequencies follow Zipf's law with the exponent. Frequent topics
+// repeat a few wordings, rare topics have their own words, and the preferred answers of frequent topics use the em-dash often. The
+// words are in examples/data/wording.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** Sources, most frequent first within each round of topics. Each source lists its topics in that order too. */
 const sources = ['kitchen', 'garden', 'travel', 'repairs', 'letters', 'homework', 'health', 'stories'];
-const zipfExponent = 1.1;
 /** Share of rows that repeat an earlier prompt of their topic. */
 const repeatedShare = 0.14;
 /** Share of rows whose prompt ends in a remark. */
@@ -22,11 +22,15 @@ const { values: options } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '2400' },
+    exponent: { type: 'string', default: '1.1' },
+    without: { type: 'string' },
     out: { type: 'string', default: 'examples/data/pairs.jsonl' },
   },
 });
 const seed = Number(options.seed);
 const count = Number(options.count);
+const zipfExponent = Number(options.exponent);
+if (!Number.isFinite(zipfExponent)) fail(`--exponent must be a number, got ${options.exponent}`);
 if (!Number.isSafeInteger(seed)) fail(`--seed must be an integer, got ${options.seed}`);
 if (!(Number.isSafeInteger(count) && count >= 1)) fail(`--count must be an integer ≥ 1, got ${options.count}`);
 
@@ -43,12 +47,14 @@ for (let index = pairs.length - 1; index > 0; index--) {
   [pairs[index], pairs[other]] = [pairs[other], pairs[index]];
 }
 const width = String(count).length;
-const lines = pairs.map((pair, index) =>
-  JSON.stringify({ id: `pair-${String(index + 1).padStart(width, '0')}`, ...pair }),
-);
+const left = options.without ? readFileSync(options.without, 'utf8').trimEnd().split('\n') : [];
+const excluded = new Set(left.map((line) => JSON.parse(line).prompt));
+const kept = pairs
+  .map((pair, index) => ({ id: `pair-${String(index + 1).padStart(width, '0')}`, ...pair }))
+  .filter(({ prompt }) => !excluded.has(prompt));
 mkdirSync(dirname(options.out), { recursive: true });
-writeFileSync(options.out, `${lines.join('\n')}\n`);
-console.log(`${options.out}: ${pairs.length} pairs, ${new Set(pairs.map(({ prompt }) => prompt)).size} prompts`);
+writeFileSync(options.out, `${kept.map((pair) => JSON.stringify(pair)).join('\n')}\n`);
+console.log(`${options.out}: ${kept.length} pairs, ${new Set(kept.map(({ prompt }) => prompt)).size} prompts`);
 
 /** One topic of every source per round; each round starts with another source. */
 function rankedTopics() {

@@ -196,6 +196,8 @@ function planCheck({ departures }: ChecksInput): Check {
   return { name, status: 'warning', text: `Departures from the plan: ${firstOf(other.map(({ text }) => text))}` };
 }
 
+const tenths = (share: number) => `${(100 * share).toFixed(1)} %`;
+
 function startCheck({ plan: { gates }, start }: ChecksInput): Check | undefined {
   const tests = [
     ...(gates.garbled === undefined ? [] : [['garbled', 'all', gates.garbled, 'at most'] as const]),
@@ -205,8 +207,8 @@ function startCheck({ plan: { gates }, start }: ChecksInput): Check | undefined 
   const results = tests.map(([measure, stratum, bound, direction]) => {
     const value = start[measure]?.[stratum];
     const met = value !== undefined && (direction === 'at most' ? value <= bound : value >= bound);
-    const shown = value === undefined ? 'is not known' : `is ${percent(value)}`;
-    return { met, text: `${measure} (${stratum}) ${shown}, planned ${direction} ${percent(bound)}` };
+    const shown = value === undefined ? 'is not known' : `is ${tenths(value)}`;
+    return { met, text: `${measure} (${stratum}) ${shown}, planned ${direction} ${tenths(bound)}` };
   });
   const missed = results.filter(({ met }) => !met);
   return {

@@ -27,7 +27,7 @@ export async function importFile(path: string): Promise<ImportedFile> {
     const compiled = join(folder, 'module.mjs');
     const code = await compile(file, path);
     await writeFile(compiled, code);
-    return { exports: await importModule(compiled, path), digest: sha256(code) };
+    return { exports: await importModule(compiled, path), digest: compiledDigest(code) };
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -37,7 +37,12 @@ export async function importFile(path: string): Promise<ImportedFile> {
 export async function codeDigest(path: string): Promise<string> {
   const file = resolve(path);
   if (!(await fileExists(file))) throw new InputError(`cannot read ${path}: it does not exist.`);
-  return sha256(/\.[cm]?js$/.test(file) ? await readFile(file) : await compile(file, path));
+  return /\.[cm]?js$/.test(file) ? sha256(await readFile(file)) : compiledDigest(await compile(file, path));
+}
+
+/** The same wherever the project is: of the addresses in compiled code, only the names of files count. */
+function compiledDigest(code: string): string {
+  return sha256(code.replaceAll(/file:\/\/[^"']*\//g, ''));
 }
 
 function sha256(code: string | Uint8Array): string {
