@@ -1,8 +1,8 @@
 // Trains a model of examples/models from scratch: `npm run build && node scripts/make-model.mjs tiny|small`. The backend determines
 // the last digits; the committed weights come from `--backend node`, the default here.
 //   tiny:  learns the texts of the sample pairs.
-//   small: learns more pairs of the same wording, whose topics are more alike in frequency, and then to answer as the chosen ones do.
-//          No prompt of the sample pairs is among them.
+//   small: learns more pairs of the same wording, whose topics are more alike in frequency, and then to answer as the chosen ones
+//          do. No prompt of the sample pairs is among them.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

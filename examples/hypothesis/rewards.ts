@@ -24,8 +24,8 @@ export function truthReward(topicOf: (prompt: string) => string): NamedReward {
 }
 
 /**
- * How probable the start model finds an answer: the mean log-probability of its tokens, at least -3. It stands for the preference of
- * raters for familiar text, which makes answers alike (Zhang et al., "Verbalized sampling", 2025, arXiv 2510.01171).
+ * How probable the start model finds an answer: the mean log-probability of its tokens, at least -3. It stands for the preference
+ * of raters for familiar text, which makes answers alike (Zhang et al., "Verbalized sampling", 2025, arXiv 2510.01171).
  */
 export function typicalityReward({ model, tokenizer }: LoadedModel): NamedReward {
   const format = chatFormat(tokenizer);
