@@ -295,6 +295,7 @@ test('the help of every command has an example and loads no library', async () =
     'sample',
     'view',
     'train',
+    'compare',
     'check',
     'doctor',
   ]);
