@@ -174,10 +174,12 @@ function runsCheck({ plan, runs, effects }: ChecksInput): Check {
   });
   const worst = Math.max(0, ...smallest);
   const isReachable = worst * family <= plan.alpha;
-  const figures = `${counted(fewest, 'run')} in the smallest arm; the smallest p that so many can give is ${figure(worst)}, ${figure(Math.min(1, worst * family))} after Holm's correction over ${counted(family, 'arm')}`;
+  const corrected =
+    family === 1 ? '' : `, and ${figure(Math.min(1, worst * family))} after Holm's correction over ${family} arms`;
+  const figures = `with ${counted(fewest, 'run')} in the smallest arm, p can be as small as ${figure(worst)}${corrected}`;
   if (!isReachable) {
     const lead = fewest <= 2 ? `${fewest === 2 ? 'Two seeds prove' : 'One seed proves'} nothing` : 'Too few runs';
-    return { name, status: 'failed', text: `${lead}: ${figures}, above the level ${plan.alpha}.` };
+    return { name, status: 'failed', text: `${lead}: ${figures}, which is above the level ${plan.alpha}.` };
   }
   const found = effects.filter(({ family: of }) => of === 'primary').map(({ detectableHolm }) => detectableHolm);
   const known = found.filter((value) => value !== null);
@@ -240,6 +242,9 @@ function valuesCheck({ plan, runs, start }: ChecksInput): Check {
   return { name, status: isPrimary ? 'failed' : 'warning', text: texts.join(' ') };
 }
 
+/** Fewer pairs say nothing about a correlation. */
+const fewestPairs = 4;
+
 function pairingCheck({ plan, runs, effects }: ChecksInput): Check {
   const name = 'pairing';
   const seedsOf = plan.arms.map((arm) => runs.filter((run) => run.arm === arm.name).map(({ seed }) => seed));
@@ -249,7 +254,7 @@ function pairingCheck({ plan, runs, effects }: ChecksInput): Check {
   );
   const mean = meanOf(correlations);
   const r =
-    correlations.length === 0
+    correlations.length === 0 || shared < fewestPairs
       ? ''
       : ` Runs of one seed correlate by ${figure(mean)} in ${plan.primary} on average: pairing ${mean > 0.3 ? 'helps, so look at the sign-flip p, too' : 'buys nothing'}.`;
   const isWhole = seedsOf.every((seeds) => seeds.length === shared);

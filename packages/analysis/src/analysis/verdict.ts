@@ -60,12 +60,9 @@ export function verdictOf(input: VerdictInput): Verdict {
   ];
   const limits = limitsOf(input, found.length === 0);
   if (blocking.length > 0) {
-    const [first] = blocking as [Check, ...Check[]];
-    const more =
-      blocking.length > 1
-        ? ` (and ${blocking.length - 1} more: ${listed(blocking.slice(1).map(({ name }) => name))})`
-        : '';
-    const headline = `This experiment cannot answer the question. Check "${first.name}" failed${more}: ${first.text}`;
+    const [first, ...others] = blocking as [Check, ...Check[]];
+    const more = others.length > 0 ? ` Also failed: ${listed(others.map(({ name }) => name))}.` : '';
+    const headline = `This experiment cannot answer the question. ${first.text}${more}`;
     return { kind: 'cannot-answer', headline, findings, limits };
   }
   if (found.length > 0) return { kind: 'effect', headline: effectHeadline(input, found, label), findings, limits };
