@@ -40,7 +40,7 @@ function small() {
   run(join(root, 'scripts', 'make-pairs.mjs'), options);
   const size = '--hidden-size 192 --intermediate-size 512 --heads 6 --layers 4';
   const base = train('base', `--seed 1 --max-steps 2500 --learning-rate 2e-3 ${size}`, ['--pairs', pairs]);
-  return train('sft', '--seed 1 --max-steps 1600 --learning-rate 1e-3 --batch-size 32', [
+  return train('sft', '--seed 1 --max-steps 3200 --learning-rate 1e-3 --batch-size 32', [
     '--pairs',
     pairs,
     '--model',
