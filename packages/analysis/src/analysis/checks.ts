@@ -46,7 +46,7 @@ const companions = [
   'self-bleu-across',
 ];
 
-/** Below this rate per 1,000 words at the start, there is no habit of em dashes that training could change. */
+/** Below this rate per 1,000 words at the start, there is no habit of em-dashes that training could change. */
 export const leastEmDashes = 2;
 
 /** Every condition of the result but that of {@link verifyTreatment}, in a fixed order. Deterministic. */
@@ -294,7 +294,7 @@ function emDashesCheck({ start }: ChecksInput): Check | undefined {
   return {
     name: 'em-dashes',
     status: isEnough ? 'ok' : 'warning',
-    text: `The start model writes ${figure(rate)} em dashes per 1,000 words${isEnough ? '' : `, fewer than ${leastEmDashes}: differences in em dashes mean nothing here`}.`,
+    text: `The start model writes ${figure(rate)} em-dashes per 1,000 words${isEnough ? '' : `, fewer than ${leastEmDashes}: differences in em-dashes mean nothing here`}.`,
   };
 }
 

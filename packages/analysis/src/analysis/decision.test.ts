@@ -275,7 +275,7 @@ describe('what the runs cannot answer', () => {
   });
 });
 
-test('opposite effects in strata are told before the total, which cancels them', () => {
+test('the findings name opposite effects in strata before the total, which cancels them', () => {
   const arms = [claim[0]!, claim[2]!];
   const runs = simulated(4, { arms, seeds: 6 }).map((run) => {
     const total = run.values['distinct-good']!.all!;

@@ -104,8 +104,8 @@ const answerValues: Readonly<Record<string, (answer: EvaluatedAnswer) => number>
 
 /**
  * For a few measures: how much of the variance of a run's value, among runs of the baseline that answer the same prompts, is due to
- * the run, to its prompts, and to single answers. Distinct good answers are counted in two halves of the answers to each prompt. Em
- * dashes are the mean of the rates of answers.
+ * the run, to its prompts, and to single answers. Distinct good answers are counted in two halves of the answers to each prompt.
+ * Em-dashes are the mean of the rates of answers.
  */
 export function varianceOf(baseline: string, record: ExperimentRecord, measuring: Measuring): VarianceSplit[] {
   const ends = record.runs.filter((run) => run.config.arm.name === baseline).map(endOf);

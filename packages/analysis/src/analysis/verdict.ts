@@ -29,7 +29,7 @@ export interface VerdictInput {
 const ofTheClaim = ['treatment', 'collapse'];
 const always = ['comparability', 'tokens', 'runs', 'values'];
 
-/** Measures of quality that are told beside diversity. */
+/** Measures of quality that the findings name beside diversity. */
 const quality = ['good', 'on-topic', 'reward', 'garbled', 'words'];
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { InputError, importPeer } from '@rarefy/core';
 import { fileExists } from '@rarefy/io';
@@ -62,6 +62,7 @@ async function compile(file: string, path: string): Promise<string> {
   try {
     const { outputFiles } = await build({
       entryPoints: [file],
+      absWorkingDir: dirname(file), // the code names its parts relative to it
       bundle: true,
       write: false,
       platform: 'node',
@@ -76,7 +77,7 @@ async function compile(file: string, path: string): Promise<string> {
   } catch (cause) {
     const { errors = [] } = cause as Partial<BuildFailure>;
     const problems = errors.map(({ text, location: at }) =>
-      at ? `${at.file}:${at.line}:${at.column + 1}: ${text}` : text,
+      at ? `${relative('', resolve(dirname(file), at.file))}:${at.line}:${at.column + 1}: ${text}` : text,
     );
     throw new InputError(`${path} does not compile: ${problems.join('; ') || messageOf(cause)}`, { cause });
   }

@@ -37,7 +37,7 @@ const settingOptions = {
   ...under('Evaluation', { answers: integer('Answers per held-out prompt', { default: 8, min: 2 }) }),
 } as const satisfies OptionDefinitions;
 
-/** How `rarefy compare` is told what to compare. */
+/** What `rarefy compare` compares. */
 export const experimentOptions = {
   experiment: text(
     'experiment.ts',

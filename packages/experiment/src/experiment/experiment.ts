@@ -118,6 +118,6 @@ export interface Experiment {
   readonly gates?: StartGates;
   /** Maps the outcome of an answer to a text, for arms treated by inverse probability. */
   readonly outcome?: (prompt: string, text: string) => string;
-  /** Embedder of answers, for arms treated by completion density, and for measures of meaning. It must not drive the sampler. */
+  /** Embedder of answers, for arms treated by completion density. */
   readonly answerEmbedder?: () => Promise<Embedder>;
 }

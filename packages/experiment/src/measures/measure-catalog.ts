@@ -43,7 +43,7 @@ const rows: readonly Row[] = [
   ['distinct-2', 'distinct word pairs / all word pairs', 'stratum', 'higher', form],
   ['vocabulary-ratio', 'distinct words / all words', 'stratum', 'higher', form],
   ['mattr', 'distinct words / words in windows of 50 words', 'stratum', 'higher', form],
-  ['em-dashes', 'em dashes per 1,000 words', 'stratum', 'lower', ['good', ...form]],
+  ['em-dashes', 'em-dashes per 1,000 words', 'stratum', 'lower', ['good', ...form]],
   ['vendi-across', 'Vendi score of answers to different prompts', 'stratum', 'higher', form],
   ['self-bleu-across', 'self-BLEU of answers to different prompts', 'stratum', 'lower', form],
   ['expectation-adjusted-distinct', 'distinct words / expected distinct words', 'stratum', 'higher', form],

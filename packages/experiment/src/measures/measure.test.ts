@@ -274,7 +274,7 @@ describe('against the functions of the pilot, where definitions agree', () => {
   const values = measure(evaluation, options);
   const head = evaluation.answers.filter(({ id }) => Number(id.slice(1)) % 2 === 0);
 
-  test('em dashes and vocabulary, without a cut', () => {
+  test('em-dashes and vocabulary, without a cut', () => {
     const all = head.map(({ text }) => text);
     expect(values['em-dashes']!.head).toBeCloseTo(emDashPer1000Words(all), 12);
     expect(values['vocabulary-ratio']!.head).toBeCloseTo(vocabularyRatio(all), 12);
